@@ -1,0 +1,17 @@
+//! The receiver: takes HubSpot's signed webhooks in and answers 200 when the broker has them.
+//!
+//! It is thin on purpose: it knows RabbitMQ only, no Redis, no database, no HubSpot API.
+
+pub mod settings;
+
+mod admin;
+mod app;
+mod error;
+mod metrics;
+mod public_url;
+mod rejections;
+mod server;
+mod verified;
+mod webhook;
+
+pub use server::{Receiver, run};

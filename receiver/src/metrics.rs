@@ -1,0 +1,108 @@
+//! What the receiver measures.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use shared::metrics::latency;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StatusLabels {
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VersionLabels {
+    version: String,
+}
+
+/// The receiver's metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceiverMetrics {
+    receipts: Family<StatusLabels, Counter>,
+    rejections: Family<ReasonLabels, Counter>,
+    signatures: Family<VersionLabels, Counter>,
+    request_seconds: Histogram,
+    pub(crate) events: Counter,
+    pub(crate) unreadable: Counter,
+    in_flight: Gauge,
+}
+
+/// A request being answered; also one whose client leaves counts only while this lives.
+#[derive(Debug)]
+pub(crate) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl ReceiverMetrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            receipts: Family::default(),
+            rejections: Family::default(),
+            signatures: Family::default(),
+            request_seconds: latency(),
+            events: Counter::default(),
+            unreadable: Counter::default(),
+            in_flight: Gauge::default(),
+        };
+        registry.register("receipts", "Requests answered, by status", metrics.receipts.clone());
+        registry.register("rejections", "Requests refused, by reason", metrics.rejections.clone());
+        registry.register(
+            "signatures",
+            "Deliveries whose signature held, by its version",
+            metrics.signatures.clone(),
+        );
+        registry.register(
+            "request_seconds",
+            "Time from a request's head to its answer",
+            metrics.request_seconds.clone(),
+        );
+        registry.register(
+            "received_events",
+            "Events confirmed by the broker",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "unreadable_events",
+            "Events or bodies sent to the dead letters as unreadable",
+            metrics.unreadable.clone(),
+        );
+        registry.register(
+            "requests_in_flight",
+            "Requests being answered",
+            metrics.in_flight.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn answered(&self, status: u16, elapsed: Duration) {
+        self.receipts.get_or_create(&StatusLabels { status }).inc();
+        self.request_seconds.observe(elapsed.as_secs_f64());
+    }
+
+    pub(crate) fn in_flight(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.rejections.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    pub(crate) fn verified(&self, version: String) {
+        self.signatures.get_or_create(&VersionLabels { version }).inc();
+    }
+}

@@ -1,0 +1,27 @@
+//! The receiver as a whole, on a real RabbitMQ: what it answers, and what then stands in the
+//! queues. One binary, so that it links once; run it through `scripts/test`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod admin;
+mod answer;
+mod broker;
+mod confirm;
+mod delivery;
+mod documentation;
+mod events;
+mod fixture;
+mod load;
+mod outage;
+mod process;
+mod receipt;
+mod refusal;
+mod shutdown;
+mod signature;
+mod socket;
+mod start;
+mod unreadable;

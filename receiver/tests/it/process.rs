@@ -1,0 +1,118 @@
+//! The receiver as an operator runs it: a process with an environment, signals and exit codes.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::answer::eventually;
+use crate::delivery::{ORIGIN, SECRET, client};
+use crate::fixture::{SHARDS, admin};
+
+/// A running process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: mpsc::UnboundedReceiver<Value>,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin_address: SocketAddr,
+}
+
+impl Process {
+    /// Starts one and waits until it listens.
+    pub(crate) async fn start(url: &str, prefix: &str, more: &[(&str, &str)]) -> Self {
+        let mut child = command(&[("AMQP_URL", url), ("PREFIX", prefix)])
+            .envs(more.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, mut log) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let started = said(&mut log, "receiver started").await;
+        let bound = |name: &str| started[name].as_str().unwrap().parse().unwrap();
+        Self { child, log, address: bound("listen"), admin_address: bound("admin") }
+    }
+
+    /// Waits until its broker takes messages.
+    pub(crate) async fn ready(&self) {
+        let client = client();
+        eventually("ready", async || {
+            let page = admin(&client, self.admin_address, "/readyz").await;
+            (page.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for a log line with this message.
+    pub(crate) async fn said(&mut self, message: &str) -> Value {
+        said(&mut self.log, message).await
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process, at most 30 s.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        let ending = async { while self.log.recv().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(30), ending).await.expect("it goes on");
+        // Its standard error is closed, so this takes no time.
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn said(log: &mut mpsc::UnboundedReceiver<Value>, message: &str) -> Value {
+    let mut before = Vec::new();
+    let listening = async {
+        while let Some(line) = log.recv().await {
+            if line["message"] == message {
+                return line;
+            }
+            before.push(line);
+        }
+        panic!("ended without saying {message:?}: {before:?}")
+    };
+    tokio::time::timeout(Duration::from_secs(30), listening)
+        .await
+        .unwrap_or_else(|_| panic!("does not say {message:?}"))
+}
+
+/// A process that is expected to end by itself.
+pub(crate) async fn output(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = command(environment);
+    command.args(arguments);
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+}
+
+/// The program with a sound environment, which `environment` changes.
+fn command(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_receiver"));
+    command
+        .env_clear()
+        .env("LISTEN", "127.0.0.1:0")
+        .env("ADMIN_LISTEN", "127.0.0.1:0")
+        .env("PUBLIC_URL", ORIGIN)
+        .env("HUBSPOT_CLIENT_SECRET", SECRET)
+        .env("WORK_SHARDS", SHARDS.to_string())
+        .envs(environment.iter().copied());
+    command
+}

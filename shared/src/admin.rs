@@ -1,0 +1,79 @@
+//! The admin listener: `/livez`, `/readyz` and `/metrics`, never on a public address.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+
+/// Whether the program can do its work now, and what each part says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Readiness {
+    /// True when every part that matters is.
+    pub ready: bool,
+    /// One short state per part, e.g. `"broker": "up"`.
+    pub checks: BTreeMap<&'static str, String>,
+}
+
+/// What the admin listener shows.
+#[derive(Clone)]
+pub struct Admin {
+    /// Everything that is measured.
+    pub registry: Arc<Registry>,
+    /// Asked on every `/readyz`; must not block.
+    pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+}
+
+/// Listens on `listen` until the handle is stopped; `extra` adds a program's own pages. Returns
+/// the bound address, which tells the port when 0 was asked for.
+pub fn serve<F>(
+    listen: SocketAddr,
+    admin: Admin,
+    extra: F,
+) -> anyhow::Result<(ServerHandle, SocketAddr)>
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(Data::new(admin.clone()))
+            .route("/livez", web::get().to(live))
+            .route("/readyz", web::get().to(ready))
+            .route("/metrics", web::get().to(metrics))
+            .configure(extra.clone())
+    })
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .bind(listen)
+    .with_context(|| format!("cannot listen on ADMIN_LISTEN {listen}"))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    let server = server.run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok((handle, address))
+}
+
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+async fn ready(admin: Data<Admin>) -> HttpResponse {
+    let readiness = (admin.readiness)();
+    if readiness.ready {
+        HttpResponse::Ok().json(readiness)
+    } else {
+        HttpResponse::ServiceUnavailable().json(readiness)
+    }
+}
+
+async fn metrics(admin: Data<Admin>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(crate::metrics::encode(&admin.registry))
+}

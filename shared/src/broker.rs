@@ -1,0 +1,137 @@
+//! The broker as the rest of Hubline sees it: publish durably, take deliveries, settle them.
+//!
+//! Only this module and what is below it knows AMQP. Whether something is retried, given up or
+//! done is decided by the worker; here it is only carried out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::Message;
+
+mod rabbitmq;
+
+pub use rabbitmq::consumer::{Consumer, ConsumerOptions};
+pub use rabbitmq::properties::MalformedMessage;
+#[cfg(feature = "testing")]
+pub(crate) use rabbitmq::properties::decode as decode_message;
+pub use rabbitmq::publisher::{Publisher, PublisherOptions};
+pub use rabbitmq::settlement::Settlement;
+pub use rabbitmq::topology::Topology;
+
+/// Which queue family a message lives in. A retry comes back to the one it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Live events, sharded by portal.
+    Work,
+    /// Replays, backfill and bulk retries, which must not starve live events.
+    Bulk,
+}
+
+/// Where a message is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To be worked on now.
+    Ready(Lane),
+    /// To be worked on after a wait in the queue of `delay`; the message itself waits
+    /// `expiration`, which is at most `delay`.
+    Later {
+        /// The lane it comes back to.
+        lane: Lane,
+        /// One of the retry schedule's delays.
+        delay: Duration,
+        /// How long this message waits.
+        expiration: Duration,
+    },
+    /// To the dead letters.
+    Dead,
+}
+
+impl Route {
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready(Lane::Work) => "work",
+            Self::Ready(Lane::Bulk) => "bulk",
+            Self::Later { .. } => "retry",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// A message and where it is to go.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where to.
+    pub route: Route,
+    /// What.
+    pub message: Message,
+}
+
+/// Why a batch is not known to be durable. Some of its messages may be: whoever publishes again
+/// makes duplicates, which identities tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// There is no connection now.
+    #[error("the broker is not connected")]
+    Unavailable,
+    /// The broker takes nothing now (a memory or disk alarm).
+    #[error("the broker is blocking publishers")]
+    Blocked,
+    /// The broker said no (a full queue).
+    #[error("the broker refused a message")]
+    Refused,
+    /// No confirm came in time.
+    #[error("the broker did not confirm in time")]
+    TimedOut,
+    /// The connection or channel ended before the confirm.
+    #[error("the connection to the broker was lost before the confirm")]
+    Lost,
+}
+
+impl PublishError {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Blocked => "blocked",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A message taken from a queue, not settled yet. Dropped without a word, it goes back.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The message, or why it cannot be read as one of Hubline's.
+    pub message: Result<Message, MalformedMessage>,
+    /// Where it came from.
+    pub lane: Lane,
+    /// Settles it.
+    pub settlement: Settlement,
+}
+
+/// The state of a connection, for readiness and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Not connected (yet, or any more), with the last reason.
+    #[default]
+    Connecting,
+    /// Not connected, and why.
+    Down(Arc<str>),
+    /// Working.
+    Up,
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connecting => f.write_str("connecting"),
+            Self::Down(reason) => write!(f, "down: {reason}"),
+            Self::Up => f.write_str("up"),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! RabbitMQ (3.10 to 4.x) through lapin.
+//!
+//! lapin's own recovery stays off: in-flight confirms would hang through an outage. Instead a
+//! supervisor treats connection, channels and consumers as one unit that is replaced whole.
+
+mod connection;
+mod depth;
+mod lane;
+
+pub(super) mod consumer;
+pub(super) mod properties;
+pub(super) mod publisher;
+pub(super) mod settlement;
+pub(super) mod topology;

@@ -1,0 +1,238 @@
+//! Consuming: one channel per queue, prefetch as the only bound, deliveries handed on as they
+//! come. Decides nothing about them.
+
+use futures_util::StreamExt as _;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::connection::{self, Address};
+use super::publisher::{DECLARE_TIMEOUT, timed_out};
+use super::topology::Topology;
+use super::{properties, settlement};
+use crate::broker::{Delivery, Lane, Link, Settlement};
+use crate::metrics::BrokerMetrics;
+use crate::settings::BrokerSettings;
+
+/// How a consumer is set up.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    /// Shown in RabbitMQ's own tools, e.g. `hubline worker`.
+    pub name: String,
+    /// Unsettled deliveries per work queue.
+    pub prefetch: u16,
+    /// Unsettled deliveries of the bulk queue.
+    pub bulk_prefetch: u16,
+}
+
+/// Takes deliveries over a supervised connection of its own: a blocked publishing connection
+/// would write no acks.
+#[derive(Debug)]
+pub struct Consumer {
+    link: watch::Receiver<Link>,
+    cancel: CancellationToken,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Consumer {
+    /// Starts consuming every work queue and the bulk queue in the background. Deliveries of a
+    /// lost connection may still be in the receiver: settling them does nothing, and they come
+    /// again. Must be called on a multi-thread runtime.
+    pub fn start(
+        settings: &BrokerSettings,
+        topology: Topology,
+        options: ConsumerOptions,
+        metrics: BrokerMetrics,
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Delivery>)> {
+        let address = Address { uri: settings.url()?, name: options.name.clone() };
+        // Unbounded here, bounded by the prefetch: the broker sends no more than that.
+        let (deliveries, receiver) = mpsc::unbounded_channel();
+        let (link_tx, link) = watch::channel(Link::default());
+        let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
+        let (cancelled, stopped, measured) = (cancel.clone(), stop.clone(), metrics.clone());
+        let task = tokio::spawn(connection::supervise(
+            address,
+            metrics,
+            link_tx,
+            stop.clone(),
+            async move |connection, link| {
+                let session = Session {
+                    topology: &topology,
+                    options: &options,
+                    deliveries: &deliveries,
+                    cancel: &cancelled,
+                    stop: &stopped,
+                };
+                let ended = session.run(connection, link, &measured).await;
+                measured.consumer_up.set(0);
+                ended
+            },
+        ));
+        Ok((Self { link, cancel, stop, task }, receiver))
+    }
+
+    /// Whether deliveries can come in now.
+    pub fn link(&self) -> Link {
+        self.link.borrow().clone()
+    }
+
+    /// Asks the broker for no more deliveries; what was delivered can still be settled.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Closes the connection after telling every settlement made so far. What is not settled
+    /// goes back to its queue. Waits some seconds for a broker that does not answer, and no
+    /// longer.
+    pub async fn close(mut self) {
+        self.cancel.cancel();
+        self.stop.cancel();
+        if timeout(CLOSE_TIMEOUT, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.stop.cancel();
+    }
+}
+
+struct Session<'a> {
+    topology: &'a Topology,
+    options: &'a ConsumerOptions,
+    deliveries: &'a mpsc::UnboundedSender<Delivery>,
+    cancel: &'a CancellationToken,
+    stop: &'a CancellationToken,
+}
+
+impl Session<'_> {
+    async fn run(
+        &self,
+        connection: &Connection,
+        link: &watch::Sender<Link>,
+        metrics: &BrokerMetrics,
+    ) -> Result<(), lapin::Error> {
+        if self.cancel.is_cancelled() {
+            // Lost while draining: nothing is asked for any more.
+            return Ok(());
+        }
+        let opening = self.stop.run_until_cancelled(self.open(connection));
+        let mut tasks = match timeout(DECLARE_TIMEOUT, opening).await {
+            Ok(Some(opened)) => opened?,
+            Ok(None) => return Ok(()),
+            Err(_) => return Err(timed_out()),
+        };
+        metrics.consumer_up.set(1);
+        link.send_replace(Link::Up);
+        let all = async {
+            while let Some(ended) = tasks.join_next().await {
+                ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into()))?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            error = connection::failure(connection) => Err(error),
+            ended = all => ended,
+        }
+    }
+
+    /// Declares everything and starts to consume each queue in a task of its own.
+    async fn open(
+        &self,
+        connection: &Connection,
+    ) -> Result<JoinSet<Result<(), lapin::Error>>, lapin::Error> {
+        let declaring = connection.create_channel().await?;
+        self.topology.declare(&declaring).await?;
+        declaring.close(200, "declared".into()).await?;
+        let work =
+            self.topology.work_queues().map(|queue| (queue, Lane::Work, self.options.prefetch));
+        let bulk = (self.topology.bulk_queue(), Lane::Bulk, self.options.bulk_prefetch);
+        let mut tasks = JoinSet::new();
+        for (queue, lane, prefetch) in work.chain([bulk]) {
+            let consuming = Queue {
+                channel: connection.create_channel().await?,
+                lane,
+                deliveries: self.deliveries.clone(),
+                cancel: self.cancel.clone(),
+                stop: self.stop.clone(),
+            };
+            consuming.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            let consumer = consuming
+                .channel
+                .basic_consume(
+                    queue.as_str().into(),
+                    "".into(),
+                    BasicConsumeOptions::default(),
+                    FieldTable::default(),
+                )
+                .await?;
+            tasks.spawn(consuming.run(consumer));
+        }
+        Ok(tasks)
+    }
+}
+
+/// One queue being consumed.
+struct Queue {
+    channel: Channel,
+    lane: Lane,
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    cancel: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Queue {
+    /// Ends well only after `stop`.
+    async fn run(self, consumer: lapin::Consumer) -> Result<(), lapin::Error> {
+        let (verbs, settled) = mpsc::unbounded_channel();
+        // Ends with the session: what its deliveries say from then on is known to be lost.
+        let mut telling = AbortOnDropHandle::new(tokio::spawn(settlement::tell_broker(
+            self.channel.clone(),
+            settled,
+        )));
+        let tag = consumer.tag();
+        let mut consumer = consumer;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => break,
+                delivery = consumer.next() => match delivery {
+                    Some(Ok(delivery)) => {
+                        let settlement = Settlement::new(delivery.delivery_tag, verbs.clone());
+                        let message = properties::decode(&delivery.properties, delivery.data.into());
+                        let _ = self.deliveries.send(Delivery { message, lane: self.lane, settlement });
+                    }
+                    Some(Err(error)) => return Err(error),
+                    None => return Err(std::io::Error::other("the broker cancelled the consumer").into()),
+                },
+                ended = &mut telling => {
+                    return ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into()));
+                }
+            }
+        }
+        self.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
+        // From here on only settle. The worker holds the remaining senders; when it is done
+        // with all deliveries (or `stop` says not to wait) this ends.
+        drop(verbs);
+        tokio::select! {
+            ended = &mut telling => ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into())),
+            () = async { self.stop.cancelled().await; tokio::time::sleep(FLUSH).await } => Ok(()),
+        }?;
+        self.stop.cancelled().await;
+        Ok(())
+    }
+}
+
+/// How long closing may take altogether.
+const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long the last settlements may take when the worker has not waited for its runs.
+const FLUSH: std::time::Duration = std::time::Duration::from_millis(500);

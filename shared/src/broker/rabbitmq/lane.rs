@@ -1,0 +1,131 @@
+//! One publishing channel and the one task that owns it.
+//!
+//! Only the owner publishes on the channel: with two publishers delivery tags and the order on
+//! the wire can differ, and a confirm then answers for the wrong message. Within the owner
+//! everything is pipelined.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::FuturesUnordered;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, Connection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::properties;
+use super::publisher::timed_out;
+use super::topology::Topology;
+use crate::broker::{Publication, PublishError};
+
+/// Messages in flight on one channel before its owner takes no more.
+const WINDOW: usize = 512;
+/// Opening a channel is two round trips.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A batch to publish, by when, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) batch: Vec<Publication>,
+    pub(super) deadline: Instant,
+    pub(super) reply: oneshot::Sender<Result<(), PublishError>>,
+}
+
+/// A channel in confirm mode.
+pub(super) async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
+    let opening = async {
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(channel)
+    };
+    timeout(OPEN_TIMEOUT, opening).await.unwrap_or_else(|_| Err(timed_out()))
+}
+
+type InFlight = FuturesUnordered<BoxFuture<'static, (usize, Result<(), PublishError>)>>;
+
+/// Serves jobs until the queue closes (`Ok`) or the connection is of no more use. A confirm
+/// that did not come leaks in lapin until its channel is gone, so a late one retires the
+/// channel: what else is in flight there still has until its own deadline.
+pub(super) async fn serve(
+    connection: Arc<Connection>,
+    mut channel: Channel,
+    topology: Topology,
+    mut jobs: mpsc::Receiver<Job>,
+) -> Result<(), lapin::Error> {
+    let mut in_flight = InFlight::new();
+    let mut messages = 0;
+    loop {
+        tokio::select! {
+            Some((count, result)) = in_flight.next() => {
+                messages -= count;
+                match result {
+                    Ok(()) | Err(PublishError::Refused) => {}
+                    Err(PublishError::TimedOut) => {
+                        // At once, so that confirms are passed on while the new channel opens.
+                        tokio::spawn(retire(channel, std::mem::take(&mut in_flight)));
+                        messages = 0;
+                        channel = open(&connection).await?;
+                    }
+                    Err(_) => return Err(std::io::Error::other("a publish failed").into()),
+                }
+            }
+            job = jobs.recv(), if messages < WINDOW => match job {
+                None => return Ok(()),
+                // Nobody waits any more: what was not sent need not be.
+                Some(job) if job.reply.is_closed() || job.deadline <= Instant::now() => {
+                    let _ = job.reply.send(Err(PublishError::TimedOut));
+                }
+                Some(job) => {
+                    messages += job.batch.len();
+                    in_flight.push(Box::pin(publish(channel.clone(), topology.clone(), job)));
+                }
+            },
+        }
+    }
+}
+
+/// Waits for what is in flight on a channel that gets no more work, then closes it.
+async fn retire(channel: Channel, mut in_flight: InFlight) {
+    while in_flight.next().await.is_some() {}
+    let _ = timeout(OPEN_TIMEOUT, channel.close(200, "retired".into())).await;
+}
+
+/// Sends all of a batch before it awaits any confirm: six times faster than one by one.
+async fn publish(
+    channel: Channel,
+    topology: Topology,
+    job: Job,
+) -> (usize, Result<(), PublishError>) {
+    let Job { batch, deadline, reply } = job;
+    // To the last confirm also after a refusal: one that is dropped leaks in lapin.
+    let sending = join_all(batch.iter().map(|publication| send(&channel, &topology, publication)));
+    let result = match timeout_at(deadline, sending).await {
+        Ok(results) => results.into_iter().collect(),
+        Err(_) => Err(PublishError::TimedOut),
+    };
+    let _ = reply.send(result);
+    (batch.len(), result)
+}
+
+/// One message to its confirm. Its first poll takes the delivery tag and hands the frames over
+/// without a pause in between, so tags and wire agree within the owner task.
+async fn send(
+    channel: &Channel,
+    topology: &Topology,
+    publication: &Publication,
+) -> Result<(), PublishError> {
+    let (exchange, key) = topology.address(publication.route, publication.message.portal_id);
+    let properties = properties::encode(publication);
+    let body = &publication.message.body;
+    let confirm = channel
+        .basic_publish(exchange, key, BasicPublishOptions::default(), body, properties)
+        .await
+        .map_err(|_| PublishError::Lost)?;
+    match confirm.await {
+        Ok(Confirmation::Ack(_)) => Ok(()),
+        Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
+        Ok(Confirmation::NotRequested) | Err(_) => Err(PublishError::Lost),
+    }
+}

@@ -1,0 +1,205 @@
+//! A message as AMQP properties and headers, and back.
+//!
+//! Headers are scalars and always built anew. What a broker adds (`x-death`, delivery counts) is
+//! never copied: a copied `x-death` made RabbitMQ 3.10 drop the message at its TTL.
+
+use bytes::Bytes;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::topology::DELAY_HEADER;
+use crate::broker::{Publication, Route};
+use crate::event::Identity;
+use crate::message::{Death, DeathReason, Message};
+use crate::retry::delay_name;
+
+const VERSION: i64 = 1;
+const PERSISTENT: u8 = 2;
+
+/// A delivery whose properties are not those of a Hubline message; its bytes are kept.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a Hubline message: {what}")]
+pub struct MalformedMessage {
+    /// Which property is missing or wrong.
+    pub what: &'static str,
+    /// Whether nothing of Hubline's is there at all, as when it was published by hand.
+    pub is_foreign: bool,
+    /// The body as it was.
+    pub body: Bytes,
+}
+
+/// The properties of `publication`.
+pub(super) fn encode(publication: &Publication) -> BasicProperties {
+    let message = &publication.message;
+    let mut headers = FieldTable::default();
+    let mut put = |name: &str, value: AMQPValue| {
+        headers.insert(name.into(), value);
+    };
+    put("hubline-version", AMQPValue::LongLongInt(VERSION));
+    put("hubline-portal", integer(message.portal_id));
+    put("hubline-attempt", integer(message.attempt));
+    put("hubline-received-ms", AMQPValue::LongLongInt(message.received_ms));
+    put("hubline-generation", integer(message.generation));
+    if let Some(target) = &message.target {
+        put("hubline-target", text(target));
+    }
+    if let Some(traceparent) = &message.traceparent {
+        put("traceparent", text(traceparent));
+    }
+    if let Some(death) = &message.death {
+        put("hubline-reason", text(death.reason.as_str()));
+        put("hubline-code", text(&death.code));
+        put("hubline-error", text(&death.error));
+        put("hubline-dead-ms", AMQPValue::LongLongInt(death.dead_ms));
+    }
+    if let Route::Later { delay, .. } = publication.route {
+        put(DELAY_HEADER, text(&delay_name(delay)));
+    }
+    let mut properties = BasicProperties::default()
+        .with_message_id(message.identity.as_ref().into())
+        .with_content_type("application/json".into())
+        .with_delivery_mode(PERSISTENT)
+        .with_timestamp(u64::try_from(message.received_ms / 1000).unwrap_or(0))
+        .with_headers(headers);
+    if !message.subscription_type.is_empty() {
+        properties = properties.with_type(short(&message.subscription_type).into());
+    }
+    if let Route::Later { expiration, .. } = publication.route {
+        properties = properties.with_expiration(expiration.as_millis().to_string().into());
+    }
+    properties
+}
+
+/// The message that `properties` and `body` stand for.
+pub(crate) fn decode(
+    properties: &BasicProperties,
+    body: Bytes,
+) -> Result<Message, MalformedMessage> {
+    read(properties, &body).map_err(|what| {
+        let headers = properties.headers().as_ref();
+        let is_foreign =
+            headers.is_none_or(|headers| !headers.inner().contains_key("hubline-version"));
+        MalformedMessage { what, is_foreign, body }
+    })
+}
+
+fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
+    let headers = properties.headers().as_ref().ok_or("no headers")?;
+    if whole(headers, "hubline-version") != Some(VERSION) {
+        return Err("hubline-version is missing or unknown");
+    }
+    let message_id = properties.message_id().as_ref().ok_or("no message_id")?;
+    let identity: Identity =
+        message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
+    let number = |name: &str| whole(headers, name).and_then(|number| u64::try_from(number).ok());
+    Ok(Message {
+        body: body.clone(),
+        identity,
+        subscription_type: properties.kind().as_ref().map(ToString::to_string).unwrap_or_default(),
+        portal_id: number("hubline-portal").ok_or("hubline-portal is missing or wrong")?,
+        attempt: number("hubline-attempt")
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or("hubline-attempt is missing or wrong")?,
+        target: string(headers, "hubline-target"),
+        received_ms: whole(headers, "hubline-received-ms")
+            .ok_or("hubline-received-ms is missing")?,
+        generation: number("hubline-generation")
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or("hubline-generation is missing or wrong")?,
+        traceparent: string(headers, "traceparent"),
+        death: death(headers),
+    })
+}
+
+fn death(headers: &FieldTable) -> Option<Death> {
+    let reason: DeathReason = string(headers, "hubline-reason")?.parse().ok()?;
+    Some(Death {
+        reason,
+        code: string(headers, "hubline-code").unwrap_or_default(),
+        error: string(headers, "hubline-error").unwrap_or_default(),
+        dead_ms: whole(headers, "hubline-dead-ms").unwrap_or_default(),
+    })
+}
+
+fn whole(headers: &FieldTable, name: &str) -> Option<i64> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongLongInt(number) => Some(*number),
+        AMQPValue::LongInt(number) => Some(i64::from(*number)),
+        AMQPValue::LongUInt(number) => Some(i64::from(*number)),
+        AMQPValue::ShortInt(number) => Some(i64::from(*number)),
+        AMQPValue::ShortShortInt(number) => Some(i64::from(*number)),
+        _ => None,
+    }
+}
+
+fn string(headers: &FieldTable, name: &str) -> Option<String> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn integer(number: impl Into<u64>) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(number.into()).unwrap_or(i64::MAX))
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+/// AMQP's short strings hold 255 bytes.
+fn short(value: &str) -> &str {
+    &value[..value.floor_char_boundary(255)]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::broker::Lane;
+
+    fn message() -> Message {
+        Message {
+            body: Bytes::from_static(b"{\"eventId\": 1}"),
+            identity: Identity::of_unreadable(b"x"),
+            subscription_type: "deal.creation".to_owned(),
+            portal_id: 62_515,
+            attempt: 3,
+            target: Some("on_deal_created".to_owned()),
+            received_ms: 1_769_081_994_066,
+            generation: 1,
+            traceparent: Some("00-aa-bb-01".to_owned()),
+            death: Some(Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)),
+        }
+    }
+
+    #[test]
+    fn a_message_comes_back_as_it_was() {
+        let publication = Publication { route: Route::Dead, message: message() };
+        let decoded = decode(&encode(&publication), message().body).unwrap();
+        assert_eq!(decoded, message());
+    }
+
+    #[test]
+    fn a_delayed_message_names_its_queue_and_its_own_wait() {
+        let route = Route::Later {
+            lane: Lane::Work,
+            delay: Duration::from_secs(5),
+            expiration: Duration::from_millis(4321),
+        };
+        let properties = encode(&Publication { route, message: message() });
+        assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "4321");
+        assert_eq!(string(properties.headers().as_ref().unwrap(), DELAY_HEADER).unwrap(), "5s");
+    }
+
+    #[test]
+    fn a_foreign_message_is_refused_with_its_bytes() {
+        let body = Bytes::from_static(b"hello");
+        let refused = decode(&BasicProperties::default(), body.clone()).unwrap_err();
+        assert_eq!(refused.body, body);
+    }
+}

@@ -1,0 +1,245 @@
+//! Settling deliveries: the handle a delivery carries, and the task that tells the broker.
+//!
+//! Settlements of one channel are gathered and told together: one multiple ack over the prefix
+//! that is entirely settled, single acks for what is ahead of it. Awaiting each ack by itself
+//! is several times slower.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+/// How many settlements are told to the broker in one go.
+const BATCH: usize = 1024;
+/// With so many there is nothing to gain by waiting for more.
+const ENOUGH: usize = 100;
+/// How long settlements wait for company.
+const MOMENT: Duration = Duration::from_millis(2);
+/// How long acks wait for those ahead of them before they are told one by one.
+const AHEAD: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) enum Verb {
+    Ack(u64),
+    Requeue(u64),
+}
+
+/// Settles one delivery. Dropped unused (a panic), it gives the delivery back to its queue.
+#[derive(Debug)]
+pub struct Settlement {
+    tag: u64,
+    verbs: Option<mpsc::UnboundedSender<Verb>>,
+}
+
+impl Settlement {
+    pub(super) fn new(tag: u64, verbs: mpsc::UnboundedSender<Verb>) -> Self {
+        Self { tag, verbs: Some(verbs) }
+    }
+
+    /// Done with: the broker forgets the message. If the connection is gone by now it will
+    /// come again.
+    pub fn ack(mut self) {
+        self.tell(Verb::Ack);
+    }
+
+    /// Back to its queue, to be delivered again at once. Not a way to wait: brokers count it.
+    pub fn requeue(mut self) {
+        self.tell(Verb::Requeue);
+    }
+
+    /// Whether the connection it came over is gone, so that it comes again whatever is said.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.verbs.as_ref().is_none_or(mpsc::UnboundedSender::is_closed)
+    }
+
+    fn tell(&mut self, verb: fn(u64) -> Verb) {
+        if let Some(verbs) = self.verbs.take() {
+            let _ = verbs.send(verb(self.tag));
+        }
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        self.tell(Verb::Requeue);
+    }
+}
+
+/// Tells the broker until every [`Settlement`] of the channel is used and gone.
+pub(super) async fn tell_broker(
+    channel: Channel,
+    mut verbs: mpsc::UnboundedReceiver<Verb>,
+) -> Result<(), lapin::Error> {
+    let mut window = Window::default();
+    let mut batch = Vec::with_capacity(BATCH);
+    // Since when an unsettled delivery has been holding up the acks of those behind it.
+    let mut stuck: Option<Instant> = None;
+    loop {
+        let patience = stuck.filter(|_| window.has_acked()).map(|since| since + AHEAD);
+        let open = gather(&mut verbs, &mut batch, patience).await;
+        let mut requeue = Vec::new();
+        for verb in batch.drain(..) {
+            match verb {
+                Verb::Ack(tag) => window.acked(tag),
+                Verb::Requeue(tag) => {
+                    window.told(tag);
+                    requeue.push(tag);
+                }
+            }
+        }
+        // Before any multiple ack, which would swallow them.
+        let options = BasicNackOptions { requeue: true, ..Default::default() };
+        try_join_all(requeue.into_iter().map(|tag| channel.basic_nack(tag, options))).await?;
+        if let Some(tag) = window.take_prefix() {
+            channel.basic_ack(tag, BasicAckOptions { multiple: true }).await?;
+            stuck = None;
+        }
+        if window.has_acked()
+            && (!open || stuck.get_or_insert_with(Instant::now).elapsed() >= AHEAD)
+        {
+            let single = window.take_single();
+            let options = BasicAckOptions::default();
+            try_join_all(single.into_iter().map(|tag| channel.basic_ack(tag, options))).await?;
+        }
+        if !open {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for settlements, and a moment longer for more of them: to a quorum queue every ack is
+/// an entry of its log, whether it settles one delivery or a hundred. Gives up at `patience`
+/// with nothing. False once there is nobody left to settle.
+async fn gather(
+    verbs: &mut mpsc::UnboundedReceiver<Verb>,
+    batch: &mut Vec<Verb>,
+    patience: Option<Instant>,
+) -> bool {
+    let first = match patience {
+        None => Ok(verbs.recv_many(batch, BATCH).await),
+        Some(patience) => timeout_at(patience, verbs.recv_many(batch, BATCH)).await,
+    };
+    match first {
+        Err(_) => return true,
+        Ok(0) => return false,
+        Ok(_) => {}
+    }
+    let deadline = Instant::now() + MOMENT;
+    while batch.len() < ENOUGH {
+        match timeout_at(deadline, verbs.recv_many(batch, BATCH)).await {
+            // At the end too what was gathered is told first; the next call finds it again.
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    true
+}
+
+/// Which delivery tags of a channel are settled. Tags count up from 1 without gaps.
+#[derive(Debug, Default)]
+struct Window {
+    /// Every tag up to here is settled and told.
+    base: u64,
+    /// Settled, not told yet.
+    acked: BTreeSet<u64>,
+    /// Above `base`, settled and told already.
+    told: BTreeSet<u64>,
+}
+
+impl Window {
+    fn acked(&mut self, tag: u64) {
+        self.acked.insert(tag);
+    }
+
+    fn told(&mut self, tag: u64) {
+        self.told.insert(tag);
+    }
+
+    /// Whether there are acks to tell.
+    fn has_acked(&self) -> bool {
+        !self.acked.is_empty()
+    }
+
+    /// The tag to ack with all before it, if the settled prefix has grown.
+    fn take_prefix(&mut self) -> Option<u64> {
+        let mut multiple = None;
+        loop {
+            let next = self.base + 1;
+            if self.acked.remove(&next) {
+                // The broker refuses a multiple ack whose own tag is not outstanding.
+                multiple = Some(next);
+            } else if !self.told.remove(&next) {
+                return multiple;
+            }
+            self.base = next;
+        }
+    }
+
+    /// The tags to ack by themselves: settled, but behind one that is not.
+    fn take_single(&mut self) -> BTreeSet<u64> {
+        let single = std::mem::take(&mut self.acked);
+        self.told.extend(&single);
+        single
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(window: &mut Window) -> (Option<u64>, Vec<u64>) {
+        (window.take_prefix(), window.take_single().into_iter().collect())
+    }
+
+    #[test]
+    fn a_settled_prefix_is_one_multiple_ack() {
+        let mut window = Window::default();
+        for tag in [3, 1, 2, 5] {
+            window.acked(tag);
+        }
+        assert_eq!(take(&mut window), (Some(3), vec![5]));
+        window.acked(4);
+        assert_eq!(take(&mut window), (Some(4), vec![]));
+        window.acked(6);
+        assert_eq!(take(&mut window), (Some(6), vec![]));
+        assert!(window.told.is_empty() && window.base == 6);
+    }
+
+    #[test]
+    fn a_requeued_tag_is_never_the_tag_of_a_multiple_ack() {
+        let mut window = Window::default();
+        window.acked(1);
+        window.told(2);
+        assert_eq!(take(&mut window), (Some(1), vec![]));
+        assert_eq!(window.base, 2);
+        window.told(3);
+        assert_eq!(take(&mut window), (None, vec![]));
+    }
+
+    #[test]
+    fn every_tag_is_told_once_in_any_order() {
+        let mut window = Window::default();
+        let mut told = BTreeSet::new();
+        let mut base = 0;
+        for chunk in [[7_u64, 2, 9], [1, 4, 10], [3, 8, 5], [6, 12, 11]] {
+            for tag in chunk {
+                window.acked(tag);
+            }
+            let (multiple, single) = take(&mut window);
+            for tag in single {
+                assert!(told.insert(tag));
+            }
+            if let Some(up_to) = multiple {
+                assert!(!told.contains(&up_to));
+                told.extend(base + 1..=up_to);
+                base = up_to;
+            }
+        }
+        assert_eq!(told, (1..=12).collect());
+    }
+}

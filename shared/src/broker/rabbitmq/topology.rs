@@ -1,0 +1,221 @@
+//! The names and declarations of everything Hubline has on RabbitMQ, with every argument in
+//! sight. Publishing and consuming code never declares.
+//!
+//! Declared here is what the code's meaning rests on (queue type, TTL, dead-lettering,
+//! overflow). Limits that an operator tunes are policies on the broker. All of it is idempotent;
+//! arguments that differ from what stands close the channel with 406, on purpose.
+
+use std::time::Duration;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ExchangeKind};
+
+use crate::broker::{Lane, Route};
+use crate::retry::{RetrySchedule, delay_name};
+
+/// The header by which the retry exchange finds the queue of a delay.
+pub(super) const DELAY_HEADER: &str = "hubline-delay";
+
+/// A run that takes its worker down is found out by the ledger after three times; this is the
+/// net under the net.
+const DELIVERY_LIMIT: i64 = 100;
+
+/// The names on the broker, and how they are declared.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    prefix: String,
+    work_shards: u32,
+    retry_delays: Vec<Duration>,
+}
+
+impl Topology {
+    /// The topology under `prefix` with `work_shards` work queues. Without a schedule the retry
+    /// queues are left alone: the receiver neither uses nor knows them.
+    #[must_use]
+    pub fn new(prefix: &str, work_shards: u32, schedule: Option<&RetrySchedule>) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            work_shards: work_shards.max(1),
+            retry_delays: schedule.map(RetrySchedule::distinct).unwrap_or_default(),
+        }
+    }
+
+    /// The work queues, by shard.
+    pub fn work_queues(&self) -> impl Iterator<Item = String> {
+        (0..self.work_shards).map(|shard| format!("{}.work.{shard}", self.prefix))
+    }
+
+    /// The queue for replays, backfill and bulk retries.
+    #[must_use]
+    pub fn bulk_queue(&self) -> String {
+        format!("{}.bulk", self.prefix)
+    }
+
+    /// The queue of dead letters.
+    #[must_use]
+    pub fn dead_queue(&self) -> String {
+        format!("{}.dead", self.prefix)
+    }
+
+    /// Where messages land whose routing key has no queue.
+    #[must_use]
+    pub fn unrouted_queue(&self) -> String {
+        format!("{}.unrouted", self.prefix)
+    }
+
+    /// The retry queues, ascending by delay.
+    pub fn retry_queues(&self) -> impl Iterator<Item = String> {
+        self.retry_delays.iter().map(|delay| self.retry_queue(*delay))
+    }
+
+    fn retry_queue(&self, delay: Duration) -> String {
+        format!("{}.retry.{}", self.prefix, delay_name(delay))
+    }
+
+    fn exchange(&self, name: &str) -> ShortString {
+        format!("{}.{name}", self.prefix).into()
+    }
+
+    /// The exchange and routing key of `route` for a message of `portal_id`.
+    pub(super) fn address(&self, route: Route, portal_id: u64) -> (ShortString, ShortString) {
+        match route {
+            Route::Ready(lane) => (self.exchange("events"), self.key(lane, portal_id)),
+            Route::Later { lane, .. } => (self.exchange("retry"), self.key(lane, portal_id)),
+            Route::Dead => (self.exchange("dead"), self.key(Lane::Work, portal_id)),
+        }
+    }
+
+    fn key(&self, lane: Lane, portal_id: u64) -> ShortString {
+        match lane {
+            Lane::Work => self.shard(portal_id).to_string().into(),
+            Lane::Bulk => "bulk".into(),
+        }
+    }
+
+    /// The shard of a portal: the same in every process and every version.
+    fn shard(&self, portal_id: u64) -> u32 {
+        // splitmix64's finaliser: portal ids that are close or alike still spread evenly.
+        let mut hash = portal_id.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^= hash >> 31;
+        u32::try_from(hash % u64::from(self.work_shards)).unwrap_or(0)
+    }
+
+    /// Declares everything; what stands already is left as it is.
+    pub(super) async fn declare(&self, channel: &Channel) -> Result<(), lapin::Error> {
+        self.declare_exchanges(channel).await?;
+        for (shard, queue) in self.work_queues().enumerate() {
+            self.declare_queue(channel, &queue, self.work_arguments()).await?;
+            self.bind(channel, &queue, "events", &shard.to_string(), FieldTable::default()).await?;
+        }
+        self.declare_queue(channel, &self.bulk_queue(), self.work_arguments()).await?;
+        self.bind(channel, &self.bulk_queue(), "events", "bulk", FieldTable::default()).await?;
+        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
+        {
+            self.declare_queue(channel, &queue, quorum()).await?;
+            self.bind(channel, &queue, exchange, "", FieldTable::default()).await?;
+        }
+        for delay in &self.retry_delays {
+            let queue = self.retry_queue(*delay);
+            self.declare_queue(channel, &queue, self.retry_arguments(*delay)).await?;
+            let mut matching = FieldTable::default();
+            matching.insert("x-match".into(), text("all"));
+            matching.insert(DELAY_HEADER.into(), text(&delay_name(*delay)));
+            self.bind(channel, &queue, "retry", "", matching).await?;
+        }
+        Ok(())
+    }
+
+    async fn declare_exchanges(&self, channel: &Channel) -> Result<(), lapin::Error> {
+        // Unroutable is made impossible instead of being watched for: with many messages in
+        // flight, a `mandatory` return can be matched to the wrong publish.
+        let mut alternate = FieldTable::default();
+        alternate.insert("alternate-exchange".into(), text(self.exchange("unrouted").as_str()));
+        for (name, kind, arguments) in [
+            ("unrouted", ExchangeKind::Fanout, FieldTable::default()),
+            ("dead", ExchangeKind::Fanout, FieldTable::default()),
+            ("events", ExchangeKind::Direct, alternate.clone()),
+            ("retry", ExchangeKind::Headers, alternate),
+        ] {
+            let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+            channel.exchange_declare(self.exchange(name), kind, options, arguments).await?;
+        }
+        Ok(())
+    }
+
+    async fn declare_queue(
+        &self,
+        channel: &Channel,
+        queue: &str,
+        arguments: FieldTable,
+    ) -> Result<(), lapin::Error> {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        channel.queue_declare(queue.into(), options, arguments).await?;
+        Ok(())
+    }
+
+    async fn bind(
+        &self,
+        channel: &Channel,
+        queue: &str,
+        exchange: &str,
+        key: &str,
+        arguments: FieldTable,
+    ) -> Result<(), lapin::Error> {
+        let exchange = self.exchange(exchange);
+        channel
+            .queue_bind(queue.into(), exchange, key.into(), QueueBindOptions::default(), arguments)
+            .await
+    }
+
+    fn work_arguments(&self) -> FieldTable {
+        let mut arguments = quorum();
+        arguments.insert("x-dead-letter-exchange".into(), text(self.exchange("dead").as_str()));
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+        arguments
+    }
+
+    fn retry_arguments(&self, delay: Duration) -> FieldTable {
+        let mut arguments = quorum();
+        let ttl = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl));
+        // No dead-letter routing key: the shard's key comes back with the message.
+        arguments.insert("x-dead-letter-exchange".into(), text(self.exchange("events").as_str()));
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments
+    }
+}
+
+/// Every queue is a quorum queue: replicated, fsynced before it confirms. `reject-publish` also
+/// without a length limit, or at-least-once dead-lettering silently falls back to at-most-once.
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments.insert("x-overflow".into(), text("reject-publish"));
+    arguments
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portal_keeps_its_shard_and_portals_spread_evenly() {
+        let topology = Topology::new("t", 8, None);
+        let mut counts = [0_u32; 8];
+        for portal in 0..8000 {
+            counts[topology.shard(portal * 1000) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+        // Fixed for all time: a change would send a portal's retries to another queue.
+        assert_eq!(topology.shard(62_515), Topology::new("other", 8, None).shard(62_515));
+        assert_eq!([1, 62_515, 242_711_451].map(|portal| topology.shard(portal)), [1, 0, 2]);
+    }
+}

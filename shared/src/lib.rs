@@ -1,0 +1,18 @@
+//! What Hubline's receiver and worker must agree on.
+//!
+//! The crate is a map: each module has one noun and says in its first lines what it owns.
+
+pub mod admin;
+pub mod broker;
+pub mod clock;
+pub mod event;
+pub mod message;
+pub mod metrics;
+pub mod retry;
+pub mod settings;
+pub mod shutdown;
+pub mod signature;
+pub mod telemetry;
+
+#[cfg(feature = "testing")]
+pub mod testing;

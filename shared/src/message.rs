@@ -1,0 +1,130 @@
+//! The message that carries one event from the receiver through every retry to its end.
+//!
+//! Neutral to the broker: how a message becomes AMQP properties is `broker`'s business. The
+//! body is the event's JSON exactly as HubSpot sent it; everything else is rebuilt on every
+//! publish and never copied from what a broker delivered.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+use crate::event::Identity;
+
+/// The longest error text a dead letter carries, in bytes.
+pub const MAX_ERROR_BYTES: usize = 1024;
+
+/// One event on its way, with what the workers need to know about its journey so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The event's JSON, byte for byte as received (at most the receiver's body limit).
+    pub body: Bytes,
+    /// Which event this is; equal for HubSpot's own retries of it.
+    pub identity: Identity,
+    /// HubSpot's subscription type, empty if unreadable.
+    pub subscription_type: String,
+    /// The HubSpot account the event belongs to, 0 if unreadable.
+    pub portal_id: u64,
+    /// Attempts that were spent before this one: 0 for a fresh event.
+    pub attempt: u32,
+    /// The one target this message is for; `None` while it is for every target that wants it.
+    pub target: Option<String>,
+    /// When the receiver took the event in, ms since the Unix epoch.
+    pub received_ms: i64,
+    /// Raised by a forced replay, so that completed work is done again; 0 at first.
+    pub generation: u32,
+    /// W3C trace context of the delivery that brought the event.
+    pub traceparent: Option<String>,
+    /// Why the event was given up; only on dead letters.
+    pub death: Option<Death>,
+}
+
+impl Message {
+    /// The same event as the next attempt of one target.
+    #[must_use]
+    pub fn next_attempt(&self, target: Option<&str>) -> Self {
+        Self { attempt: self.attempt.saturating_add(1), ..self.same_attempt(target) }
+    }
+
+    /// The same event and attempt, for one target.
+    #[must_use]
+    pub fn same_attempt(&self, target: Option<&str>) -> Self {
+        Self {
+            target: target.map_or_else(|| self.target.clone(), |target| Some(target.to_owned())),
+            death: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same event as a dead letter.
+    #[must_use]
+    pub fn dead(self, death: Death) -> Self {
+        Self { death: Some(death), ..self }
+    }
+}
+
+/// Why an event was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// The class of the end.
+    pub reason: DeathReason,
+    /// A stable code for filters and alerts, e.g. `HUBSPOT_401`.
+    pub code: String,
+    /// What happened, for a person; at most [`MAX_ERROR_BYTES`].
+    pub error: String,
+    /// When it was given up, ms since the Unix epoch.
+    pub dead_ms: i64,
+}
+
+impl Death {
+    /// A death now, its error text cut to [`MAX_ERROR_BYTES`].
+    #[must_use]
+    pub fn new(reason: DeathReason, code: &str, error: &str, dead_ms: i64) -> Self {
+        let mut error = error.to_owned();
+        error.truncate(error.floor_char_boundary(MAX_ERROR_BYTES));
+        Self { reason, code: code.to_owned(), error, dead_ms }
+    }
+}
+
+/// The closed set of ends that are not success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeathReason {
+    /// The bytes cannot be read as an event.
+    Unreadable,
+    /// A failure that trying again cannot mend.
+    Permanent,
+    /// Every attempt failed.
+    Exhausted,
+    /// The run took its worker process down, again and again.
+    Crashed,
+}
+
+impl DeathReason {
+    /// The name in headers, metrics and filters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Permanent => "permanent",
+            Self::Exhausted => "exhausted",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+impl fmt::Display for DeathReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for DeathReason {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Unreadable, Self::Permanent, Self::Exhausted, Self::Crashed]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or(())
+    }
+}

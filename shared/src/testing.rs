@@ -1,0 +1,42 @@
+//! For integration tests on real servers: names of one's own, a look into queues, captured
+//! deliveries, a network that breaks on demand. Compiled only with the feature `testing`.
+//!
+//! Panics freely: a test that cannot reach its servers fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod payloads;
+mod proxy;
+mod queues;
+mod settings_table;
+
+pub use payloads::{Payload, payloads};
+pub use proxy::Proxy;
+pub use queues::{Letter, Queues};
+pub use settings_table::{assert_settings_are_documented, settings_table};
+
+/// RabbitMQ for tests, as `scripts/services env` names it.
+pub fn amqp_url() -> String {
+    required("HUBLINE_TEST_AMQP_URL")
+}
+
+/// Redis for tests, as `scripts/services env` names it.
+pub fn redis_url() -> String {
+    required("HUBLINE_TEST_REDIS_URL")
+}
+
+/// A prefix that no other test has.
+pub fn prefix() -> String {
+    format!("t{:016x}", rand::random::<u64>())
+}
+
+fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run the tests through scripts/test, or `eval \"$(scripts/services up)\"` first")
+    })
+}

@@ -1,0 +1,156 @@
+//! A look into the queues of one prefix, and their end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+use crate::broker::{MalformedMessage, Topology, decode_message};
+use crate::message::Message;
+
+/// A message taken out of a queue.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Hubline's message, or what stands there instead.
+    pub message: Result<Message, MalformedMessage>,
+    /// The routing key it was published with.
+    pub routing_key: String,
+}
+
+/// The queues of one topology, through a connection of the test's own.
+pub struct Queues {
+    connection: Connection,
+    channel: Channel,
+    topology: Topology,
+    prefix: String,
+}
+
+impl Queues {
+    /// Connects; declares nothing.
+    pub async fn connect(url: &str, prefix: &str, topology: Topology) -> Self {
+        let connection = Connection::connect(url, ConnectionProperties::default())
+            .await
+            .expect("RabbitMQ for tests must be running");
+        let channel = connection.create_channel().await.unwrap();
+        Self { connection, channel, topology, prefix: prefix.to_owned() }
+    }
+
+    /// The name of `queue` under the test's prefix, e.g. `dead`.
+    pub fn name(&self, queue: &str) -> String {
+        format!("{}.{queue}", self.prefix)
+    }
+
+    /// Ready messages of `queue` (without the prefix).
+    pub async fn ready(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let name = self.name(queue);
+        self.channel
+            .queue_declare(name.as_str().into(), options, FieldTable::default())
+            .await
+            .unwrap()
+            .message_count()
+    }
+
+    /// Takes one message out of `queue`, waiting for it up to 30 s.
+    pub async fn take(&self, queue: &str) -> Letter {
+        let name = self.name(queue);
+        let taking = async {
+            loop {
+                let options = BasicGetOptions { no_ack: false };
+                if let Some(got) =
+                    self.channel.basic_get(name.as_str().into(), options).await.unwrap()
+                {
+                    self.channel
+                        .basic_ack(got.delivery.delivery_tag, BasicAckOptions::default())
+                        .await
+                        .unwrap();
+                    let delivery = got.delivery;
+                    return Letter {
+                        message: decode_message(&delivery.properties, Bytes::from(delivery.data)),
+                        routing_key: delivery.routing_key.to_string(),
+                    };
+                }
+                // basic.get has nothing to wait on; this is the poll of a test, not a delay.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), taking)
+            .await
+            .unwrap_or_else(|_| panic!("no message in {name} within 30 s"))
+    }
+
+    /// Takes everything that is ready in `queue` now.
+    pub async fn drain(&self, queue: &str) -> Vec<Letter> {
+        let mut letters = Vec::new();
+        while self.ready(queue).await > 0 {
+            letters.push(self.take(queue).await);
+        }
+        letters
+    }
+
+    /// Puts raw bytes without any of Hubline's properties into `queue`.
+    pub async fn put_foreign(&self, queue: &str, body: &[u8]) {
+        self.channel
+            .basic_publish(
+                "".into(),
+                self.name(queue).into(),
+                BasicPublishOptions::default(),
+                body,
+                BasicProperties::default().with_delivery_mode(2),
+            )
+            .await
+            .unwrap();
+    }
+
+    /// Waits until no queue of the prefix has a ready message, 10 s at most: an ack that was
+    /// sent counts only when the queue's replicas have it, and a lost connection's deliveries
+    /// come back after a while.
+    pub async fn settle(&self) {
+        let fixed = ["bulk", "dead", "unrouted"].map(|queue| self.name(queue));
+        let queues: Vec<String> =
+            self.topology.work_queues().chain(fixed).chain(self.topology.retry_queues()).collect();
+        let empty = async {
+            for queue in &queues {
+                let name = queue.strip_prefix(&format!("{}.", self.prefix)).unwrap();
+                while self.ready(name).await > 0 {
+                    // There is nothing to wait on; this is the poll of a test, not a delay.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(10), empty).await;
+    }
+
+    /// Deletes every queue and exchange of the prefix; names the queues that still held
+    /// messages.
+    pub async fn delete_all(self) -> Vec<(String, u32)> {
+        let mut leftovers = Vec::new();
+        let topology = &self.topology;
+        let fixed = [topology.bulk_queue(), topology.dead_queue(), topology.unrouted_queue()];
+        let queues = topology.work_queues().chain(fixed).chain(topology.retry_queues());
+        for queue in queues {
+            let count = self
+                .channel
+                .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
+                .await
+                .unwrap();
+            if count > 0 {
+                leftovers.push((queue, count));
+            }
+        }
+        for exchange in ["events", "retry", "dead", "unrouted"] {
+            let name = self.name(exchange);
+            self.channel
+                .exchange_delete(name.into(), ExchangeDeleteOptions::default())
+                .await
+                .unwrap();
+        }
+        self.connection.close(200, "done".into()).await.unwrap();
+        leftovers
+    }
+}

@@ -1,0 +1,152 @@
+//! lapin by itself, as fast as it goes: the measure for everything else.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+use crate::http::event;
+
+const CHANNELS: usize = 4;
+/// As the worker's own.
+const PREFETCH: u16 = 400;
+
+pub(crate) async fn connect(url: &str) -> Connection {
+    Connection::connect(url, ConnectionProperties::default()).await.unwrap()
+}
+
+/// A quorum queue as Hubline's.
+pub(crate) async fn declare(connection: &Connection, queue: &str) {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let channel = connection.create_channel().await.unwrap();
+    channel.queue_declare(queue.into(), options, arguments).await.unwrap();
+}
+
+pub(crate) async fn delete(connection: &Connection, queue: &str) {
+    let channel = connection.create_channel().await.unwrap();
+    channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+}
+
+/// Publishes `count` messages with confirms, `in_flight` at any time over all channels.
+pub(crate) async fn publish(
+    connection: &Connection,
+    queue: &str,
+    count: usize,
+    in_flight: usize,
+    properties: &BasicProperties,
+) -> Duration {
+    let channels = CHANNELS.min(in_flight);
+    let mut tasks = Vec::new();
+    for _ in 0..channels {
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        tasks.push((channel, queue.to_owned(), count / channels, in_flight / channels));
+    }
+    let started = Instant::now();
+    let tasks: Vec<_> = tasks
+        .into_iter()
+        .map(|(channel, queue, count, window)| {
+            tokio::spawn(publish_on(channel, queue, count, window, properties.clone()))
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    started.elapsed()
+}
+
+async fn publish_on(
+    channel: Channel,
+    queue: String,
+    count: usize,
+    window: usize,
+    properties: BasicProperties,
+) {
+    let body = event(1);
+    let mut in_flight = FuturesUnordered::new();
+    for _ in 0..count {
+        if in_flight.len() >= window {
+            in_flight.next().await;
+        }
+        let (channel, queue, properties) = (&channel, queue.as_str(), properties.clone());
+        let body = body.as_bytes();
+        in_flight.push(async move {
+            let confirm = channel
+                .basic_publish(
+                    "".into(),
+                    queue.into(),
+                    BasicPublishOptions::default(),
+                    body,
+                    properties,
+                )
+                .await
+                .unwrap();
+            assert!(confirm.await.unwrap().is_ack());
+        });
+    }
+    while in_flight.next().await.is_some() {}
+}
+
+/// No properties but that the message is persistent.
+pub(crate) fn bare() -> BasicProperties {
+    BasicProperties::default().with_delivery_mode(2)
+}
+
+/// The properties that Hubline's messages have.
+pub(crate) fn dressed() -> BasicProperties {
+    let mut headers = FieldTable::default();
+    for (name, number) in [
+        ("hubline-version", 1),
+        ("hubline-portal", 242_711_451),
+        ("hubline-attempt", 0),
+        ("hubline-received-ms", 1_769_081_993_375),
+        ("hubline-generation", 0),
+    ] {
+        headers.insert(name.into(), AMQPValue::LongLongInt(number));
+    }
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
+    BasicProperties::default()
+        .with_message_id("0".repeat(64).into())
+        .with_type("deal.propertyChange".into())
+        .with_content_type("application/json".into())
+        .with_delivery_mode(2)
+        .with_timestamp(1_769_081_993)
+        .with_headers(headers)
+}
+
+/// Consumes `count` messages, acking half a prefetch at a time with one multiple ack.
+pub(crate) async fn consume(connection: &Connection, queue: &str, count: usize) -> Duration {
+    let channel = connection.create_channel().await.unwrap();
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await.unwrap();
+    let mut consumer = channel
+        .basic_consume(
+            queue.into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .unwrap();
+    let mut started = None;
+    for index in 1..=count {
+        let delivery = consumer.next().await.unwrap().unwrap();
+        started.get_or_insert_with(Instant::now);
+        if index % (usize::from(PREFETCH) / 2) == 0 || index == count {
+            channel
+                .basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true })
+                .await
+                .unwrap();
+        }
+    }
+    started.unwrap().elapsed()
+}

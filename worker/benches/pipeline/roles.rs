@@ -1,0 +1,33 @@
+//! The programs under test, as processes of this binary.
+
+use clap::Parser;
+use receiver::settings::ReceiverSettings;
+use shared::{shutdown, telemetry};
+use worker::settings::WorkerSettings;
+use worker::{Context, HandlerResult, Registry};
+
+/// Settings come from the environment alone.
+pub(crate) async fn receiver() {
+    let settings = ReceiverSettings::parse_from(["receiver"]);
+    telemetry::init(&settings.log).unwrap();
+    receiver::run(&settings, shutdown::on_signal().unwrap()).await.unwrap();
+}
+
+#[derive(Parser)]
+struct Worker {
+    #[command(flatten)]
+    settings: WorkerSettings,
+}
+
+/// A worker whose one handler does nothing.
+pub(crate) async fn worker() {
+    let settings = Worker::parse_from(["worker"]).settings;
+    telemetry::init(&settings.log).unwrap();
+    let mut registry = Registry::new();
+    registry.add("nothing", |_| true, nothing).unwrap();
+    worker::run(&settings, registry, shutdown::on_signal().unwrap()).await.unwrap();
+}
+
+async fn nothing(_: &Context, _: &shared::event::Event) -> HandlerResult {
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! A worker with one handler of its own: what the README shows.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use shared::event::{Change, Event, ObjectType};
+use shared::{shutdown, telemetry};
+use worker::settings::WorkerSettings;
+use worker::{Context, HandlerResult, Registry};
+
+// README: handler
+/// Notes companies that are new. `?` would mean "try again later".
+async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
+    // Done once, even if what follows fails and the event is tried again.
+    let number: u64 = cx.step("number", async { Ok(event.object_id.unwrap_or_default()) }).await?;
+    tracing::info!(company.id = number, portal.id = event.portal_id, "a new company");
+    Ok(())
+}
+
+fn register(registry: &mut Registry) -> Result<(), worker::registry::RegistryError> {
+    let wanted = |event: &Event| event.is(ObjectType::Company, Change::Creation);
+    registry.add("on_company_created", wanted, on_company_created)?;
+    Ok(())
+}
+// README: end
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    worker: WorkerSettings,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = Settings::parse().worker;
+    let mut registry = Registry::new();
+    let running = async {
+        telemetry::init(&settings.log)?;
+        register(&mut registry)?;
+        worker::run(&settings, registry, shutdown::on_signal()?).await
+    };
+    match running.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("own_handler: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

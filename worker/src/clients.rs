@@ -1,0 +1,125 @@
+//! The systems that handlers talk to, made once from the settings.
+//!
+//! Owns which of them are on. A client knows its system's addresses, bodies and failures; it
+//! refuses to know why it is called, and it keeps nothing that must survive the process.
+
+pub mod erp;
+mod http;
+pub mod hubspot;
+pub mod onboarding;
+pub mod slack;
+
+use crate::context::Context;
+use crate::error::HandlerError;
+use crate::metrics::WorkerMetrics;
+use crate::settings::integrations::{Access, IntegrationSettings};
+use erp::Erp;
+use http::{Api, Service};
+use hubspot::{HubSpot, HubSpotApi};
+use onboarding::Onboarding;
+use slack::Slack;
+
+/// Every client; `None` is an integration that is off.
+#[derive(Debug)]
+pub struct Clients {
+    hubspot: Option<HubSpotApi>,
+    hubspot_portal: Option<u64>,
+    slack: Option<Slack>,
+    erp: Option<Erp>,
+    onboarding: Option<Onboarding>,
+}
+
+impl Clients {
+    /// Clients for what the settings turn on. Calls nobody yet.
+    pub fn new(settings: &IntegrationSettings, metrics: WorkerMetrics) -> anyhow::Result<Self> {
+        let api = move |service, url, token| {
+            Api::new(service, url, token, settings.api_timeout, metrics.clone())
+        };
+        let open = |service, access: Access| api(service, access.url, Some(access.token));
+        let hubspot =
+            settings.hubspot()?.map(|access| open(Service::HubSpot, access)).transpose()?;
+        let slack = settings.slack()?.map(|access| open(Service::Slack, access)).transpose()?;
+        let erp = settings.erp()?.map(|access| open(Service::Erp, access)).transpose()?;
+        let onboarding =
+            settings.onboarding()?.map(|url| api(Service::Onboarding, url, None)).transpose()?;
+        Ok(Self {
+            hubspot_portal: settings.hubspot_portal_id,
+            hubspot: hubspot
+                .map(|api| HubSpotApi::new(api, settings.hubspot_budget, settings.won_stages())),
+            slack: slack.map(|api| Slack::new(api, settings.channel())),
+            erp: erp.map(Erp::new),
+            onboarding: onboarding.map(Onboarding::new),
+        })
+    }
+
+    /// HubSpot's API, on behalf of the run `cx`. Handlers that cannot do without it fail for
+    /// good if it is off: their events then wait among the dead letters.
+    pub fn hubspot<'a>(&'a self, cx: &'a Context) -> Result<HubSpot<'a>, HandlerError> {
+        if self.hubspot_portal.is_some_and(|portal| portal != cx.portal_id) {
+            return Err(HandlerError::permanent(
+                "HUBSPOT_WRONG_PORTAL",
+                "HUBSPOT_ACCESS_TOKEN is for another portal (HUBSPOT_PORTAL_ID)",
+            ));
+        }
+        match &self.hubspot {
+            Some(api) => Ok(HubSpot::new(api, cx)),
+            None => Err(HandlerError::permanent(
+                "HUBSPOT_NOT_CONFIGURED",
+                "HUBSPOT_ACCESS_TOKEN is not set: the event waits among the dead letters",
+            )),
+        }
+    }
+
+    /// Whether HubSpot's API is on.
+    pub fn has_hubspot(&self) -> bool {
+        self.hubspot.is_some()
+    }
+
+    /// Slack, if it is on.
+    pub fn slack(&self) -> Option<&Slack> {
+        self.slack.as_ref()
+    }
+
+    /// The ERP, if it is on.
+    pub fn erp(&self) -> Option<&Erp> {
+        self.erp.as_ref()
+    }
+
+    /// The onboarding, if it is on.
+    pub fn onboarding(&self) -> Option<&Onboarding> {
+        self.onboarding.as_ref()
+    }
+
+    /// One line for each integration: on and where, or off, why, and what is skipped for it.
+    pub fn summary(&self) -> Vec<String> {
+        let line = |name: &str, on: Option<String>, off: &str| match on {
+            Some(what) => format!("{name}: on, {what}"),
+            None => format!("{name}: off, {off}"),
+        };
+        vec![
+            line(
+                "HubSpot",
+                self.hubspot.as_ref().map(HubSpotApi::summary),
+                "HUBSPOT_ACCESS_TOKEN is not set: deals that need more than their event go to the dead letters",
+            ),
+            line(
+                "Slack",
+                self.slack.as_ref().map(Slack::summary),
+                "SLACK_BOT_TOKEN is not set: messages are skipped",
+            ),
+            line(
+                "ERP",
+                self.erp.as_ref().map(Erp::summary),
+                "ERP_URL is not set: orders and customers are skipped",
+            ),
+            line(
+                "onboarding",
+                self.onboarding.as_ref().map(Onboarding::summary),
+                "ONBOARDING_URL is not set: onboarding is skipped",
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

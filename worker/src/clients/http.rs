@@ -1,0 +1,226 @@
+//! The one way out: a request to another system, its answer or a [`HandlerError`].
+//!
+//! Owns timeouts, the bound on answers, the bearer token, the metric, and what a failure to get
+//! an answer means. It follows no redirect, since the token would travel along, and uses no
+//! system proxy. No address and no secret gets into an error: both may be one.
+
+mod reply;
+mod retry_after;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::HandlerError;
+use crate::metrics::WorkerMetrics;
+
+#[cfg(test)]
+pub(crate) use reply::tests;
+pub(crate) use reply::{Reply, plain};
+
+/// Longest time to get a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A system that is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    HubSpot,
+    Slack,
+    Erp,
+    Onboarding,
+}
+
+impl Service {
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::HubSpot => "HubSpot",
+            Self::Slack => "Slack",
+            Self::Erp => "ERP",
+            Self::Onboarding => "onboarding",
+        }
+    }
+
+    /// As a label of metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::HubSpot => "hubspot",
+            Self::Slack => "slack",
+            Self::Erp => "erp",
+            Self::Onboarding => "onboarding",
+        }
+    }
+
+    /// `ERP_422`, `HUBSPOT_5XX`, `SLACK_TIMEOUT`.
+    pub(crate) fn code(self, what: impl fmt::Display) -> String {
+        format!("{}_{what}", self.label().to_ascii_uppercase())
+    }
+
+    /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
+    fn max_body(self) -> usize {
+        match self {
+            Self::HubSpot => 1024 * 1024,
+            Self::Slack | Self::Erp | Self::Onboarding => 64 * 1024,
+        }
+    }
+}
+
+/// A system, where it is and how to be let in.
+pub(crate) struct Api {
+    service: Service,
+    client: Client,
+    base: Url,
+    token: Option<SecretString>,
+    bearer: Option<HeaderValue>,
+    timeout: Duration,
+    metrics: WorkerMetrics,
+}
+
+/// Leaves out everything that may hold a secret.
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    pub(crate) fn new(
+        service: Service,
+        base: Url,
+        token: Option<SecretString>,
+        timeout: Duration,
+        metrics: WorkerMetrics,
+    ) -> anyhow::Result<Self> {
+        let client = crate::http_client::builder()
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .timeout(timeout)
+            .user_agent(concat!("hubline/", env!("CARGO_PKG_VERSION")));
+        // Plain HTTP needs no certificates, and then their absence is no reason not to start.
+        let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
+        let client = client.build().map_err(reqwest::Error::without_url).with_context(|| {
+            format!("cannot call {} over TLS: are CA certificates installed?", service.name())
+        })?;
+        let bearer = token.as_ref().map(|token| bearer(service, token)).transpose()?;
+        Ok(Self { service, client, base, token, bearer, timeout, metrics })
+    }
+
+    /// The origin that is called, such as `https://api.hubapi.com`.
+    pub(crate) fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// Begins a request to `path`, which is put onto the base part by part, each escaped.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // Only an address without a host refuses, and settings take no such.
+        if let (false, Ok(mut parts)) = (path.is_empty(), url.path_segments_mut()) {
+            parts.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.client.request(method, url);
+        match &self.bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer.clone()),
+            None => request,
+        }
+    }
+
+    /// Sends it and reads the answer, whatever its status. Every call is counted, once.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        let started = Instant::now();
+        let count =
+            |status: &str| self.metrics.api_call(self.service.label(), status, started.elapsed());
+        match request.send().await {
+            Ok(response) => {
+                let class = class(response.status());
+                let reply = self.read(response).await;
+                count(class);
+                Ok(reply)
+            }
+            Err(error) if error.is_timeout() => {
+                count("timeout");
+                let waited = self.timeout.as_millis();
+                Err(HandlerError::transient(
+                    self.service.code("TIMEOUT"),
+                    format!("{} did not answer within {waited} ms", self.service.name()),
+                ))
+            }
+            Err(error) => {
+                count("unreachable");
+                Err(HandlerError::transient(
+                    self.service.code("UNREACHABLE"),
+                    format!("{} cannot be reached: {}", self.service.name(), causes(error)),
+                ))
+            }
+        }
+    }
+
+    /// Reads no more than is allowed. That the body broke off is kept for whoever needs the
+    /// body: the status has arrived, and with it whether the other side did its work.
+    async fn read(&self, mut response: Response) -> Reply {
+        let mut bytes = Vec::new();
+        let fault = loop {
+            match response.chunk().await {
+                Ok(None) => break None,
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > self.service.max_body() => {
+                    break Some("is too long");
+                }
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Err(error) if error.is_timeout() => break Some("did not end in time"),
+                Err(_) => break Some("broke off"),
+            }
+        };
+        Reply {
+            service: self.service,
+            status: response.status(),
+            retry_after: retry_after::of(response.headers(), std::time::SystemTime::now()),
+            body: fault.map_or(Ok(bytes), Err),
+            secret: self.token.clone(),
+        }
+    }
+}
+
+fn bearer(service: Service, token: &SecretString) -> anyhow::Result<HeaderValue> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim()))
+        .map_err(|_| {
+            anyhow::anyhow!(
+                "the token for {} holds a character that no header may have",
+                service.name()
+            )
+        })?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
+}
+
+/// The label of a status: a closed set.
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        429 => "429",
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+    }
+}
+
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,190 @@
+//! An answer, and what a status other than success means for the event.
+//!
+//! Owns the split into transient and permanent that holds for every system; what one system
+//! alone means by a status stands in that system's client.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
+
+use super::Service;
+use crate::error::HandlerError;
+
+/// Longest reason that is taken over from an answer, in characters.
+const MAX_REASON: usize = 200;
+
+/// An answer of whatever status.
+pub(crate) struct Reply {
+    pub(crate) service: Service,
+    pub(crate) status: StatusCode,
+    /// From `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
+    /// The body, or why there is none.
+    pub(super) body: Result<Vec<u8>, &'static str>,
+    /// What the body may not be quoted with.
+    pub(super) secret: Option<SecretString>,
+}
+
+impl Reply {
+    /// The answer if its status is a success.
+    pub(crate) fn success(self) -> Result<Self, HandlerError> {
+        if self.status.is_success() { Ok(self) } else { Err(self.refusal()) }
+    }
+
+    /// The body as JSON. Transient if it is none: a proxy in between may have answered.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, HandlerError> {
+        let body = self.body.as_ref().map_err(|fault| self.bad(fault))?;
+        // The parser's message would quote the body.
+        serde_json::from_slice(body).map_err(|error| {
+            self.bad(format!("is not what was expected ({:?} error)", error.classify()))
+        })
+    }
+
+    /// An answer that cannot be used.
+    pub(crate) fn bad(&self, fault: impl std::fmt::Display) -> HandlerError {
+        let message = format!("{}'s answer {fault}", self.service.name());
+        HandlerError::transient(self.service.code("BAD_RESPONSE"), message)
+    }
+
+    /// What the status means where nobody knows better: 408, 425, 429 and 5xx may pass, after
+    /// `Retry-After` if there is one; everything else will not, redirects included.
+    pub(crate) fn refusal(&self) -> HandlerError {
+        let (code, message) = (self.code(), self.message());
+        match self.status.as_u16() {
+            408 | 425 | 429 | 500.. => match self.retry_after {
+                Some(wait) => HandlerError::retry_after(wait, code, message),
+                None => HandlerError::transient(code, message),
+            },
+            _ => HandlerError::permanent(code, message),
+        }
+    }
+
+    /// `ERP_422`, `HUBSPOT_5XX`.
+    pub(crate) fn code(&self) -> String {
+        match self.status.as_u16() {
+            500.. => self.service.code("5XX"),
+            status => self.service.code(status),
+        }
+    }
+
+    /// What the status is and what the other side says to it.
+    pub(crate) fn message(&self) -> String {
+        let answered = format!("{} answered {}", self.service.name(), self.status.as_u16());
+        match self.reason() {
+            Some(reason) => format!("{answered}: {reason}"),
+            None => answered,
+        }
+    }
+
+    /// The sentence in the body that APIs give with a refusal, without the secret that a
+    /// careless one may repeat.
+    fn reason(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            #[serde(alias = "detail", alias = "error_description")]
+            message: Option<serde_json::Value>,
+            error: Option<serde_json::Value>,
+        }
+        let body = self.body.as_ref().ok()?;
+        let refusal: Refusal = serde_json::from_slice(body).ok()?;
+        let text = |value: Option<serde_json::Value>| match value? {
+            serde_json::Value::String(text) => Some(text),
+            serde_json::Value::Object(mut inner) => {
+                inner.remove("message")?.as_str().map(str::to_owned)
+            }
+            _ => None,
+        };
+        let mut reason = text(refusal.message).or_else(|| text(refusal.error))?;
+        if let Some(secret) = &self.secret {
+            reason = reason.replace(secret.expose_secret().trim(), "[secret]");
+        }
+        Some(plain(&reason, MAX_REASON)).filter(|reason| !reason.is_empty())
+    }
+}
+
+/// One line of at most `max` characters: controls become spaces, what is too long is cut off.
+pub(crate) fn plain(text: &str, max: usize) -> String {
+    let spaced = |c: char| if c.is_control() { ' ' } else { c };
+    let line: String = text.trim().chars().map(spaced).take(max + 1).collect();
+    match line.char_indices().nth(max) {
+        Some(_) => line.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+    use crate::error::Failure;
+
+    pub(crate) fn reply(service: Service, status: u16, wait: Option<u64>, body: &str) -> Reply {
+        Reply {
+            service,
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: wait.map(Duration::from_secs),
+            body: Ok(body.as_bytes().to_vec()),
+            secret: Some(SecretString::from("hunter2".to_owned())),
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_transient_and_the_rest_permanent() {
+        for (status, code, transient) in [
+            (301, "ERP_301", false),
+            (400, "ERP_400", false),
+            (401, "ERP_401", false),
+            (404, "ERP_404", false),
+            (408, "ERP_408", true),
+            (422, "ERP_422", false),
+            (425, "ERP_425", true),
+            (429, "ERP_429", true),
+            (500, "ERP_5XX", true),
+            (503, "ERP_5XX", true),
+            (526, "ERP_5XX", true),
+        ] {
+            let error = reply(Service::Erp, status, None, "").refusal();
+            assert_eq!(error.code, code);
+            let expected = if transient {
+                Failure::Transient { retry_after: None }
+            } else {
+                Failure::Permanent
+            };
+            assert_eq!(error.kind, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_is_kept() {
+        let error = reply(Service::Slack, 429, Some(30), "").refusal();
+        let retry_after = Some(Duration::from_secs(30));
+        assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_429"));
+    }
+
+    #[test]
+    fn the_other_sides_reason_is_one_short_line_without_the_secret() {
+        let error = reply(Service::Erp, 422, None, r#"{"message":"no\nhunter2"}"#).refusal();
+        assert_eq!(error.message, "ERP answered 422: no [secret]");
+        let nested = reply(Service::Erp, 422, None, r#"{"error":{"message":"amount is missing"}}"#);
+        assert_eq!(nested.message(), "ERP answered 422: amount is missing");
+        let long = format!(r#"{{"error":"{}"}}"#, "é".repeat(10_000));
+        assert!(reply(Service::Erp, 422, None, &long).message().chars().count() < 250);
+        for odd in ["", "<html>", "[]", "7", r#"{"message":7}"#, r#"{"error":{}}"#] {
+            assert_eq!(reply(Service::Erp, 422, None, odd).message(), "ERP answered 422");
+        }
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_used_is_transient_and_not_quoted() {
+        let broken = Reply { body: Err("broke off"), ..reply(Service::HubSpot, 200, None, "") };
+        for reply in [broken, reply(Service::HubSpot, 200, None, r#"["jane@example.com"]"#)] {
+            let error = reply.json::<std::collections::HashMap<String, String>>().unwrap_err();
+            assert_eq!(error.code, "HUBSPOT_BAD_RESPONSE");
+            assert_eq!(error.kind, Failure::Transient { retry_after: None });
+            assert!(!error.message.contains("jane"), "{error}");
+        }
+    }
+}

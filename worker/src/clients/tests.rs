@@ -1,0 +1,207 @@
+//! The clients that need no ledger, against the stand-ins.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use serde_json::json;
+
+use super::*;
+use crate::error::Failure;
+use crate::stand_ins::{Fault, StandIns};
+use erp::Order;
+use slack::Message;
+
+struct Bench {
+    stand_ins: StandIns,
+    registry: Registry,
+    clients: Clients,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut IntegrationSettings)) -> Self {
+        let stand_ins = StandIns::start().await.unwrap();
+        let mut settings = stand_ins.settings();
+        change(&mut settings);
+        let mut registry = shared::metrics::registry();
+        let metrics = WorkerMetrics::register(&mut registry, false);
+        Self { clients: Clients::new(&settings, metrics).unwrap(), stand_ins, registry }
+    }
+
+    fn erp(&self) -> &Erp {
+        self.clients.erp().unwrap()
+    }
+
+    async fn post(&self) -> Result<(), HandlerError> {
+        self.clients.slack().unwrap().post(&Message::new("Deal won", "Big one")).await
+    }
+}
+
+const ORDER: Order<'static> = Order {
+    portal_id: 62_515,
+    deal_id: 7,
+    deal_name: Some("Big one"),
+    amount: Some("5000.10"),
+    owner_id: None,
+    contact_ids: &[1, 2],
+    closing: "2026-01-22T11:39:53Z",
+};
+
+#[tokio::test]
+async fn an_order_goes_out_as_the_erp_expects_it_and_twice_is_once() {
+    let bench = Bench::new().await;
+    bench.erp().create_order(&ORDER).await.unwrap();
+    bench.erp().create_order(&ORDER).await.unwrap();
+    let order = json!({
+        "portalId": 62_515, "dealId": 7, "dealName": "Big one", "amount": "5000.10",
+        "ownerId": null, "contactIds": [1, 2],
+    });
+    assert_eq!(bench.stand_ins.orders(), std::slice::from_ref(&order));
+    let calls = bench.stand_ins.calls();
+    assert_eq!(calls.len(), 2);
+    for call in calls {
+        assert_eq!((&*call.method, &*call.path, &call.body), ("POST", "/orders", &order));
+        assert_eq!(
+            call.idempotency_key.as_deref(),
+            Some("hubline-order-62515-7-2026-01-22T11:39:53Z")
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_there_already_is_a_success_and_one_refused_is_permanent() {
+    let bench = Bench::new().await;
+    bench.stand_ins.fail(Fault::new("erp", 409).times(1));
+    bench.erp().create_order(&ORDER).await.unwrap();
+    bench.stand_ins.fail(Fault::new("erp", 422).body(json!({ "message": "amount is missing" })));
+    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    assert_eq!((error.kind, &*error.code), (Failure::Permanent, "ERP_422"));
+    assert_eq!(error.message, "ERP answered 422: amount is missing");
+}
+
+#[tokio::test]
+async fn a_customer_comes_and_goes_and_may_be_gone_already() {
+    let bench = Bench::new().await;
+    bench.erp().put_customer(62_515, 42).await.unwrap();
+    assert!(bench.stand_ins.customers().contains("42"));
+    bench.erp().delete_customer(62_515, 42).await.unwrap();
+    bench.erp().delete_customer(62_515, 42).await.unwrap();
+    assert!(bench.stand_ins.customers().is_empty());
+    let statuses: Vec<_> = bench.stand_ins.calls().iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [201, 204, 404]);
+}
+
+#[tokio::test]
+async fn an_outage_passes_and_a_wait_that_is_asked_for_is_kept() {
+    let bench = Bench::new().await;
+    bench.stand_ins.fail(Fault::new("slack", 503).times(1));
+    bench.stand_ins.fail(Fault::new("slack", 429).header("Retry-After", "7").times(1));
+    let error = bench.post().await.unwrap_err();
+    assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after: None }, "SLACK_5XX"));
+    let error = bench.post().await.unwrap_err();
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_429"));
+    bench.post().await.unwrap();
+    let text = shared::metrics::encode(&bench.registry);
+    for status in ["2xx", "429", "5xx"] {
+        assert!(
+            text.contains(&format!(
+                r#"hubline_api_calls_total{{api="slack",status="{status}"}} 1"#
+            )),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_channel_of_the_settings() {
+    let bench = Bench::with(|settings| settings.slack_channel = "C123".to_owned()).await;
+    bench.post().await.unwrap();
+    let calls = bench.stand_ins.wait_for(1, |call| call.api == "slack").await;
+    assert_eq!((&*calls[0].path, &calls[0].body["channel"]), ("/chat.postMessage", &json!("C123")));
+}
+
+#[tokio::test]
+async fn silence_ends_in_a_timeout() {
+    let bench = Bench::with(|settings| settings.api_timeout = Duration::from_millis(50)).await;
+    bench.stand_ins.fail(Fault::slow("erp", Duration::from_mins(10)));
+    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    assert_eq!(
+        (error.kind, &*error.code),
+        (Failure::Transient { retry_after: None }, "ERP_TIMEOUT")
+    );
+}
+
+#[tokio::test]
+async fn nobody_listening_is_transient_and_named_without_the_address() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/hunter2?key=hunter2");
+    let bench = Bench::with(|settings| settings.onboarding_url = Some(url)).await;
+    let error = bench.clients.onboarding().unwrap().start(62_515, 42).await.unwrap_err();
+    assert_eq!(error.code, "ONBOARDING_UNREACHABLE");
+    assert_eq!(error.kind, Failure::Transient { retry_after: None });
+    assert!(!error.message.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let bench = Bench::new().await;
+    let elsewhere = bench.stand_ins.url("slack");
+    bench.stand_ins.fail(Fault::new("erp", 307).header("Location", &elsewhere));
+    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    assert_eq!((error.kind, &*error.code), (Failure::Permanent, "ERP_307"));
+    assert_eq!(bench.stand_ins.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let bench = Bench::new().await;
+    let body = json!({ "ok": true, "padding": "x".repeat(200_000) });
+    bench.stand_ins.fail(Fault::new("slack", 200).body(body.clone()));
+    let error = bench.post().await.unwrap_err();
+    assert_eq!(
+        (&*error.code, &*error.message),
+        ("SLACK_BAD_RESPONSE", "Slack's answer is too long")
+    );
+    // The ERP's status says all there is to know.
+    bench.stand_ins.fail(Fault::new("erp", 201).body(body));
+    bench.erp().create_order(&ORDER).await.unwrap();
+}
+
+#[tokio::test]
+async fn onboarding_starts_under_the_contacts_key() {
+    let bench = Bench::new().await;
+    bench.clients.onboarding().unwrap().start(62_515, 42).await.unwrap();
+    let call = &bench.stand_ins.calls()[0];
+    assert_eq!(call.body, json!({ "portalId": 62_515, "contactId": 42 }));
+    assert_eq!(call.idempotency_key.as_deref(), Some("hubline-onboarding-62515-42"));
+}
+
+#[tokio::test]
+async fn neither_the_clients_nor_their_summary_show_a_secret() {
+    let bench =
+        Bench::with(|settings| settings.onboarding_url = Some("https://host/hunter2".to_owned()))
+            .await;
+    let shown = format!("{:?} {:?}", bench.clients, bench.clients.summary());
+    for secret in ["pat-stand-in", "xoxb-stand-in", "erp-stand-in", "hunter2"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(bench.clients.summary().iter().all(|line| line.contains(": on, http")));
+}
+
+#[test]
+fn what_is_off_says_so_and_why() {
+    let metrics = WorkerMetrics::register(&mut shared::metrics::registry(), false);
+    let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+    let summary = clients.summary();
+    assert_eq!(summary.len(), 4);
+    assert!(
+        summary.iter().all(|line| line.contains(": off, ") && line.contains(" is not set")),
+        "{summary:?}"
+    );
+}

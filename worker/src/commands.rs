@@ -1,0 +1,57 @@
+//! What an operator can run by hand: one file per subcommand.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod demo;
+pub mod run;
+pub mod send;
+
+/// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
+///
+/// Every setting is an environment variable or the flag of the same name. Give secrets as
+/// variables or files (…_FILE), not as flags: flags show in process lists.
+#[derive(Debug, Parser)]
+#[command(
+    name = "worker",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  worker run                       take events and run the built-in handlers
+  worker send delivery.json        sign a delivery as HubSpot would and post it
+  worker run --help                every setting with its default
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take events from the broker and run the handlers, until SIGTERM
+    Run(Box<run::RunCommand>),
+    /// Sign deliveries as HubSpot would and post them to a receiver
+    Send(send::SendCommand),
+    /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
+    #[command(hide = true)]
+    Demo(demo::DemoCommand),
+}
+
+impl Cli {
+    /// Runs the chosen command to its end. Errors go to standard error, one line each.
+    pub async fn execute(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(command) => command.execute().await,
+            Command::Send(command) => command.execute().await,
+            Command::Demo(command) => command.execute().await,
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("worker: {error:#}");
+            ExitCode::from(2)
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! What a handler is given beside the event: the integrations, and steps that are remembered.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clients::Clients;
+use crate::clients::hubspot::HubSpot;
+use crate::error::HandlerError;
+use crate::ledger::{Lease, Ledger};
+
+/// The largest result of one step that is remembered, in bytes of JSON.
+pub const MAX_STEP_BYTES: usize = 16 * 1024;
+
+/// One run of one handler for one event.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) portal_id: u64,
+    pub(crate) attempt: u32,
+    pub(crate) generation: u32,
+    /// Whether this run has sent HubSpot a request.
+    pub(crate) has_asked: Arc<AtomicBool>,
+    /// Since the receiver took the event in.
+    pub(crate) age: Duration,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("portal_id", &self.portal_id)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// The integrations and what is configured of them.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// HubSpot's API for the event's portal.
+    pub fn hubspot(&self) -> Result<HubSpot<'_>, HandlerError> {
+        self.clients.hubspot(self)
+    }
+
+    /// Attempts spent before this one.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How long ago the receiver took the event in.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// A number that grows with every run of this event and handler: whoever is shown a smaller
+    /// one than before is talking to a run that was taken over.
+    pub fn fence(&self) -> u64 {
+        self.lease.fence
+    }
+
+    /// Runs `work` once in the life of this event and handler: when it has succeeded, later
+    /// attempts get its result from the ledger instead of doing it again. Name each step
+    /// differently. The result is kept as JSON of at most [`MAX_STEP_BYTES`].
+    ///
+    /// A crash after `work` succeeded and before the ledger knows it does `work` again: give
+    /// the other side an idempotency key where it takes one.
+    pub async fn step<T, F>(&self, name: &str, work: F) -> Result<T, HandlerError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, HandlerError>>,
+    {
+        if let Some(json) = self.lease.step(name) {
+            return Ok(serde_json::from_str(&json)?);
+        }
+        let result = work.await?;
+        let json = serde_json::to_string(&result)?;
+        if json.len() > MAX_STEP_BYTES {
+            return Err(HandlerError::permanent(
+                "STEP_TOO_LARGE",
+                format!("step `{name}` gave {} bytes, more than {MAX_STEP_BYTES}", json.len()),
+            ));
+        }
+        if !self.ledger.remember(&self.lease, name, &json).await {
+            return Err(HandlerError::lease_lost());
+        }
+        tracing::debug!(step = name, "step done");
+        Ok(result)
+    }
+}

@@ -1,0 +1,129 @@
+//! The receiver and the worker as processes, and what the worker says in its log.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use super::Servers;
+use super::deliveries::WON_STAGE;
+use crate::stand_ins::StandIns;
+
+const READY: Duration = Duration::from_secs(60);
+const ENDED: Duration = Duration::from_secs(20);
+
+/// Both processes; they end with this.
+pub(super) struct Processes {
+    receiver: Child,
+    worker: Child,
+    address: SocketAddr,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Processes {
+    /// Starts both and waits until they are ready.
+    pub(super) async fn start(
+        servers: &Servers,
+        stand_ins: &StandIns,
+        secret: &str,
+    ) -> anyhow::Result<Self> {
+        let (address, receiver_admin, worker_admin) = (free_port()?, free_port()?, free_port()?);
+        let prefix = format!("demo-{:08x}", rand::random::<u32>());
+        let common = |command: &mut Command, admin: SocketAddr| {
+            command
+                .env("AMQP_URL", servers.amqp_url.expose_secret())
+                .env("PREFIX", &prefix)
+                .env("ADMIN_LISTEN", admin.to_string())
+                .env("LOG_FORMAT", "json")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .kill_on_drop(true);
+        };
+        let mut receiver = Command::new(&servers.receiver);
+        common(&mut receiver, receiver_admin);
+        let receiver = receiver
+            .env("LISTEN", address.to_string())
+            .env("HUBSPOT_CLIENT_SECRET", secret)
+            .env("LOG_LEVEL", "error")
+            .spawn()
+            .context("cannot start the receiver")?;
+        let mut worker = Command::new(&servers.worker);
+        common(&mut worker, worker_admin);
+        let mut worker = worker
+            .arg("run")
+            .env("LOG_LEVEL", "warn,worker=debug")
+            .env("REDIS_URL", servers.redis_url.expose_secret())
+            .env("RETRY_INITIAL", "500ms")
+            .env("RETRY_MULTIPLIER", "2")
+            .env("RETRY_ATTEMPTS", "5")
+            .env("WON_STAGES", format!("closedwon,{WON_STAGE}"))
+            .env("HUBSPOT_API_URL", stand_ins.url("hubspot"))
+            .env("HUBSPOT_ACCESS_TOKEN", "pat-stand-in")
+            .env("SLACK_API_URL", stand_ins.url("slack"))
+            .env("SLACK_BOT_TOKEN", "xoxb-stand-in")
+            .env("ERP_URL", stand_ins.url("erp"))
+            .env("ERP_API_KEY", "stand-in")
+            .env("ONBOARDING_URL", stand_ins.url("onboarding"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the worker")?;
+        let log = worker.stderr.take().context("the worker has no log")?;
+        let processes = Self { receiver, worker, address, log: BufReader::new(log).lines() };
+        for (name, admin) in [("receiver", receiver_admin), ("worker", worker_admin)] {
+            tokio::time::timeout(READY, ready(admin)).await.with_context(|| {
+                format!("the {name} is not ready within {} s", READY.as_secs())
+            })??;
+            println!("{name} ready");
+        }
+        Ok(processes)
+    }
+
+    pub(super) fn receiver_url(&self) -> String {
+        format!("http://{}/webhooks/hubspot", self.address)
+    }
+
+    /// The worker's next log line; `None` at its end.
+    pub(super) async fn next_line(&mut self) -> Option<String> {
+        self.log.next_line().await.ok().flatten()
+    }
+
+    /// Ends both as an operator would, with SIGTERM, and expects them to exit well.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        for (name, child) in [("receiver", &mut self.receiver), ("worker", &mut self.worker)] {
+            let pid = child.id().with_context(|| format!("the {name} has ended by itself"))?;
+            Command::new("kill")
+                .arg(pid.to_string())
+                .status()
+                .await
+                .context("cannot run `kill`")?;
+        }
+        // A full pipe would keep the worker from ending.
+        let drain = async { while self.log.next_line().await.ok().flatten().is_some() {} };
+        let ended = async { tokio::join!(self.receiver.wait(), self.worker.wait(), drain) };
+        let (receiver, worker, ()) =
+            tokio::time::timeout(ENDED, ended).await.context("the processes do not end")?;
+        let (receiver, worker) = (receiver?, worker?);
+        anyhow::ensure!(
+            receiver.success() && worker.success(),
+            "receiver: {receiver}, worker: {worker}"
+        );
+        Ok(())
+    }
+}
+
+async fn ready(admin: SocketAddr) -> anyhow::Result<()> {
+    let client = crate::http_client::builder().timeout(ENDED).build()?;
+    let url = format!("http://{admin}/readyz");
+    while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+fn free_port() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

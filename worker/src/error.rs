@@ -1,0 +1,98 @@
+//! How a handler says that it failed, which is also how it says what is to happen next.
+//!
+//! `?` on any error is transient: the event is tried again on schedule. That trying again
+//! cannot help is written out with [`HandlerError::permanent`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// A handler's failure: a stable code for filters and alerts, words for a person, and what the
+/// failure means for the event.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HandlerError {
+    /// What is to happen next.
+    pub kind: Failure,
+    /// A stable code in capitals, e.g. `ERP_TIMEOUT`.
+    pub code: Cow<'static, str>,
+    /// What happened; must hold no secrets.
+    pub message: String,
+}
+
+/// What a failure means for the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Try again on schedule, or after the wait the other side asked for.
+    Transient {
+        /// What a `Retry-After` said.
+        retry_after: Option<Duration>,
+    },
+    /// Trying again cannot help: to the dead letters.
+    Permanent,
+    /// Not tried for want of room (a budget is spent): again after the wait, no attempt spent.
+    Deferred {
+        /// When there is room again.
+        wait: Duration,
+    },
+    /// Another worker has taken the event over: whatever this run still does is void.
+    LeaseLost,
+}
+
+impl HandlerError {
+    /// A failure that may pass.
+    pub fn transient(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Transient { retry_after: None }, code, message)
+    }
+
+    /// A failure that may pass, not before `wait`.
+    pub fn retry_after(
+        wait: Duration,
+        code: impl Into<Cow<'static, str>>,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self::new(Failure::Transient { retry_after: Some(wait) }, code, message)
+    }
+
+    /// A failure that trying again cannot mend.
+    pub fn permanent(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Permanent, code, message)
+    }
+
+    /// Not now: there is no room before `wait` is over. Spends no attempt.
+    pub fn deferred(
+        wait: Duration,
+        code: impl Into<Cow<'static, str>>,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self::new(Failure::Deferred { wait }, code, message)
+    }
+
+    pub(crate) fn lease_lost() -> Self {
+        Self::new(Failure::LeaseLost, "LEASE_LOST", "another worker has taken the event over")
+    }
+
+    fn new(kind: Failure, code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self { kind, code: code.into(), message: message.to_string() }
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// `?` in a handler: transient, code `HANDLER_ERROR`, the message with its causes.
+/// (`HandlerError` is itself no `std::error::Error`, so that this can cover every one.)
+impl<E: std::error::Error> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            message.push_str(": ");
+            message.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        Self::transient("HANDLER_ERROR", message)
+    }
+}

@@ -1,0 +1,203 @@
+//! What happens to one delivery: find its targets, run each under its own claim, settle.
+//!
+//! The pieces: `run` (claim, limits, the handler), `settle` (carries a verdict out). What a
+//! result means is decided by [`crate::verdict`] alone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
+use shared::clock::now_ms;
+use shared::event::{Event, Identity};
+use shared::message::{DeathReason, Message};
+use shared::retry::RetrySchedule;
+use tokio::sync::RwLock;
+use tokio_util::sync::CancellationToken;
+
+use crate::clients::Clients;
+use crate::error::HandlerError;
+use crate::ledger::Ledger;
+use crate::metrics::WorkerMetrics;
+use crate::portals::Portals;
+use crate::registry::{Handler, Registry};
+use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
+
+mod run;
+mod settle;
+
+use settle::{Disposition, Unit};
+
+/// The label of what no handler was run for.
+const NO_HANDLER: &str = "none";
+
+/// Everything a delivery needs on its way through a worker.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) registry: Registry,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) publisher: Publisher,
+    pub(crate) schedule: RetrySchedule,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) handler_timeout: Duration,
+    /// What is done with the app's own writes.
+    pub(crate) own_writes: OwnWrites,
+    pub(crate) portals: Portals,
+    /// Held for reading by every run and for writing by one that must be alone.
+    pub(crate) alone: RwLock<()>,
+    /// Cancelled when shutdown can wait no longer.
+    pub(crate) interrupt: CancellationToken,
+}
+
+/// What is done with changes that the app itself made. Acted on, a handler that writes what it
+/// listens to would call itself for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnWrites {
+    pub(crate) handled: bool,
+    /// The app's id beside the one each event names.
+    pub(crate) app_id: Option<u64>,
+}
+
+impl OwnWrites {
+    fn skips(self, event: &Event) -> bool {
+        let apps = event.app_id.into_iter().chain(self.app_id);
+        !self.handled && apps.into_iter().any(|app| event.is_own_write(app))
+    }
+}
+
+impl Executor {
+    /// Sees one delivery through to its end.
+    pub(crate) async fn process(&self, delivery: Delivery) {
+        self.metrics.in_flight.inc();
+        let Delivery { message, lane, settlement } = delivery;
+        let disposition = match read(message) {
+            Ok((message, event)) => self.dispatch(&message, &event, lane).await,
+            Err(unreadable) => {
+                let (message, error) = *unreadable;
+                self.unreadable(&message, &error, lane).await
+            }
+        };
+        match disposition {
+            Disposition::Ack => settlement.ack(),
+            Disposition::Requeue => settlement.requeue(),
+        }
+        self.metrics.in_flight.dec();
+    }
+
+    /// Runs every target of the event; a message that names its target runs that one alone.
+    async fn dispatch(&self, message: &Message, event: &Event, lane: Lane) -> Disposition {
+        if self.own_writes.skips(event) {
+            return self.skip(message, "own_write");
+        }
+        if let Some(target) = &message.target {
+            let handler = self.registry.get(target);
+            return self.run_target(message, event, lane, target, handler).await;
+        }
+        let wanting = || self.registry.wanting(event).collect::<Vec<&Handler>>();
+        let targets = match catch_unwind(AssertUnwindSafe(wanting)) {
+            Ok(targets) => targets,
+            Err(panic) => return self.unrouted(message, &run::panic_text(&*panic), lane).await,
+        };
+        if let [only] = targets[..] {
+            return self.run_target(message, event, lane, only.name(), Some(only)).await;
+        }
+        if targets.is_empty() {
+            return self.skip(message, "unwanted");
+        }
+        let runs = targets
+            .into_iter()
+            .map(|handler| self.run_target(message, event, lane, handler.name(), Some(handler)));
+        // Targets that are done are found so when the message comes again for the others.
+        if join_all(runs).await.contains(&Disposition::Requeue) {
+            Disposition::Requeue
+        } else {
+            Disposition::Ack
+        }
+    }
+
+    fn skip(&self, message: &Message, verdict: &'static str) -> Disposition {
+        self.metrics.delivery(NO_HANDLER, verdict);
+        tracing::debug!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            verdict,
+            "event skipped"
+        );
+        Disposition::Ack
+    }
+
+    /// Whether a handler wants it ended in a panic: tried again like any other, since left to
+    /// itself the message would come back at once and without end.
+    async fn unrouted(&self, message: &Message, panic: &str, lane: Lane) -> Disposition {
+        let error = HandlerError::transient("PANIC", panic);
+        tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
+        let verdict = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
+        self.metrics.delivery(NO_HANDLER, verdict.label);
+        let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
+        self.settle(&unit, verdict).await.disposition
+    }
+
+    async fn unreadable(&self, message: &Message, error: &str, lane: Lane) -> Disposition {
+        tracing::warn!(event.id = %message.identity, portal.id = message.portal_id, error, "event unreadable");
+        self.metrics.delivery(NO_HANDLER, "unreadable");
+        let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
+        let verdict = Verdict {
+            label: "unreadable",
+            ledger: LedgerMove::None,
+            message: MessageMove::Dead {
+                reason: DeathReason::Unreadable,
+                code: "UNREADABLE".to_owned(),
+                error: error.to_string(),
+            },
+        };
+        self.settle(&unit, verdict).await.disposition
+    }
+}
+
+type Readable = (Message, Event);
+
+/// The message and its event. What came without Hubline's headers is taken as a fresh event if
+/// it can be read as one.
+fn read(message: Result<Message, MalformedMessage>) -> Result<Readable, Box<(Message, String)>> {
+    match message {
+        Ok(message) => match Event::parse_known(&message.body, message.identity.clone()) {
+            Ok(event) => Ok((message, event)),
+            Err(error) => Err(Box::new((message, error.to_string()))),
+        },
+        Err(MalformedMessage { is_foreign: false, what, body }) => {
+            Err(Box::new((nameless(body), what.to_owned())))
+        }
+        Err(MalformedMessage { body, .. }) => match Event::parse(&body) {
+            Ok(event) => Ok((fresh(body, &event), event)),
+            Err(error) => Err(Box::new((nameless(body), error.to_string()))),
+        },
+    }
+}
+
+fn fresh(body: Bytes, event: &Event) -> Message {
+    Message {
+        identity: event.identity.clone(),
+        subscription_type: event.subscription_type.clone(),
+        portal_id: event.portal_id,
+        ..nameless(body)
+    }
+}
+
+fn nameless(body: Bytes) -> Message {
+    Message {
+        identity: Identity::of_unreadable(&body),
+        body,
+        subscription_type: String::new(),
+        portal_id: 0,
+        attempt: 0,
+        target: None,
+        received_ms: now_ms(),
+        generation: 0,
+        traceparent: None,
+        death: None,
+    }
+}

@@ -1,0 +1,232 @@
+//! One target's run: room, claim, handler, and what all of it ended in.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use shared::broker::Lane;
+use shared::clock::now_ms;
+use shared::event::Event;
+use shared::message::Message;
+use tokio::time::timeout;
+
+use super::Executor;
+use super::settle::{Disposition, Unit};
+use crate::context::Context;
+use crate::error::HandlerError;
+use crate::ledger::{Claim, EntryKey, Lease, Release};
+use crate::portals::Place;
+use crate::registry::Handler;
+use crate::verdict::{MAX_ABANDONED, Outcome, decide};
+
+/// How long shutdown waits for the answer to a claim.
+const LAST_CLAIM: Duration = Duration::from_secs(1);
+
+impl Executor {
+    /// Runs `target` for the event and settles the result.
+    pub(super) async fn run_target(
+        &self,
+        message: &Message,
+        event: &Event,
+        lane: Lane,
+        target: &str,
+        handler: Option<&Handler>,
+    ) -> Disposition {
+        let started = Instant::now();
+        let age_ms = now_ms().saturating_sub(message.received_ms);
+        let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+        self.metrics.started(message.portal_id, age);
+        let entry =
+            EntryKey { identity: &message.identity, target, generation: message.generation };
+        let place = match handler {
+            None => None,
+            Some(_) => self.portals.admit(message.portal_id).await,
+        };
+        let (outcome, lease, _gate) = match (handler, &place) {
+            (None, _) => (Outcome::TargetUnknown, None, None),
+            (Some(_), None) => (Outcome::Limited, None, None),
+            (Some(handler), Some(place)) => {
+                self.claim_and_perform(&entry, message, event, handler, age, place).await
+            }
+        };
+        let took = started.elapsed();
+        let verdict = decide(&outcome, message.attempt, &self.schedule);
+        let unit = Unit { message, lane, target, lease: lease.as_deref() };
+        let settled = self.settle(&unit, verdict).await;
+        report(message, target, &outcome, settled.label, took);
+        self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.label);
+        settled.disposition
+    }
+
+    /// Claims the entry and runs the handler under the claim. A run that follows an abandoned
+    /// one runs alone in this worker, and nobody else claims meanwhile: should it take the
+    /// process down again, it alone is to blame. The gate is given back held, so that this
+    /// stays so until the run is settled.
+    async fn claim_and_perform<'a>(
+        &'a self,
+        entry: &EntryKey<'_>,
+        message: &Message,
+        event: &Event,
+        handler: &Handler,
+        age: Duration,
+        place: &Place<'_>,
+    ) -> (Outcome, Option<Arc<Lease>>, Option<Gate<'a>>) {
+        let mut gate = Gate::Shared(self.alone.read().await);
+        loop {
+            let Some(claim) = self.claim(entry, message.attempt).await else {
+                return (Outcome::Interrupted, None, None);
+            };
+            let lease = match claim {
+                Claim::Held(_) => return (Outcome::Held, None, None),
+                Claim::Completed => return (Outcome::Duplicate, None, None),
+                Claim::Stale => return (Outcome::Stale, None, None),
+                Claim::Started(lease) => Arc::new(lease),
+            };
+            if lease.abandoned >= MAX_ABANDONED {
+                return (Outcome::Crashed, Some(lease), Some(gate));
+            }
+            if lease.abandoned > 0 && matches!(gate, Gate::Shared(_)) {
+                // Not waited for under the claim: another run's crash would be blamed on this
+                // one.
+                self.ledger.release(&lease, Release::Same).await;
+                drop(gate);
+                gate = Gate::Alone(self.alone.write().await);
+                tracing::warn!(
+                    event.id = %message.identity,
+                    handler = handler.name(),
+                    abandoned = lease.abandoned,
+                    "earlier runs ended with their worker: running alone"
+                );
+                continue;
+            }
+            if self.interrupt.is_cancelled() {
+                return (Outcome::Interrupted, Some(lease), Some(gate));
+            }
+            let outcome = self.perform(message, event, handler, age, &lease, place).await;
+            return (outcome, Some(lease), Some(gate));
+        }
+    }
+
+    /// Claims, unless shutdown came first. A claim on its way is waited for a moment longer:
+    /// dropped, it would stand until its lease ran out and then be held against the event as
+    /// an abandoned run.
+    async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Option<Claim> {
+        if self.interrupt.is_cancelled() {
+            return None;
+        }
+        let mut claiming = std::pin::pin!(self.ledger.claim(entry, attempt));
+        tokio::select! {
+            claim = &mut claiming => Some(claim),
+            () = self.interrupt.cancelled() => timeout(LAST_CLAIM, claiming).await.ok(),
+        }
+    }
+
+    /// Runs the handler: within its time, its lease extended, its panics caught.
+    async fn perform(
+        &self,
+        message: &Message,
+        event: &Event,
+        handler: &Handler,
+        age: Duration,
+        lease: &Arc<Lease>,
+        place: &Place<'_>,
+    ) -> Outcome {
+        let started = Instant::now();
+        let cx = Context {
+            clients: Arc::clone(&self.clients),
+            ledger: Arc::clone(&self.ledger),
+            lease: Arc::clone(lease),
+            portal_id: message.portal_id,
+            attempt: message.attempt,
+            generation: message.generation,
+            has_asked: Arc::default(),
+            age,
+        };
+        // Called inside as well: a handler need not be an `async fn`, and can panic before it
+        // gives a future back.
+        let running = AssertUnwindSafe(async { handler.run(&cx, event).await }).catch_unwind();
+        let outcome = tokio::select! {
+            biased;
+            result = timeout(self.handler_timeout, running) => match result {
+                Ok(Ok(Ok(()))) => Outcome::Succeeded,
+                Ok(Ok(Err(error))) => Outcome::Failed(error),
+                Ok(Err(panic)) => Outcome::Failed(HandlerError::transient("PANIC", panic_text(&*panic))),
+                Err(_) => Outcome::Failed(HandlerError::transient(
+                    "HANDLER_TIMEOUT",
+                    format!("not done within {} ms", self.handler_timeout.as_millis()),
+                )),
+            },
+            () = self.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
+            () = place.turn_slow() => Outcome::Limited,
+            () = self.interrupt.cancelled() => Outcome::Interrupted,
+        };
+        self.metrics.handled(handler.name(), started.elapsed());
+        outcome
+    }
+
+    /// Extends the lease until somebody else has it.
+    pub(super) async fn until_lost(&self, lease: &Lease) {
+        loop {
+            tokio::time::sleep(self.ledger.lease() / 3).await;
+            if !self.ledger.extend(lease).await {
+                return;
+            }
+        }
+    }
+}
+
+/// A worker's runs share it, or one has it alone.
+pub(super) enum Gate<'a> {
+    Shared(#[expect(dead_code, reason = "held, not read")] tokio::sync::RwLockReadGuard<'a, ()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] tokio::sync::RwLockWriteGuard<'a, ()>),
+}
+
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+/// The one log line of a run.
+fn report(
+    message: &Message,
+    target: &str,
+    outcome: &Outcome,
+    verdict: &'static str,
+    took: Duration,
+) {
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let trace =
+        message.traceparent.as_deref().and_then(|parent| parent.get(3..35)).unwrap_or_default();
+    if let Outcome::Failed(error) = outcome {
+        tracing::warn!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            handler = target,
+            attempt = message.attempt,
+            verdict,
+            error.code = %error.code,
+            error.message = error.message,
+            duration_ms,
+            trace.id = trace,
+            "event failed"
+        );
+    } else {
+        tracing::info!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            handler = target,
+            attempt = message.attempt,
+            verdict,
+            duration_ms,
+            trace.id = trace,
+            "event processed"
+        );
+    }
+}

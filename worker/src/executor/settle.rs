@@ -1,0 +1,174 @@
+//! Carries a verdict out, always in the same order: publish the successor, wait for its
+//! confirm, write the ledger, then tell the caller what to do with the delivery. A crash between
+//! any two steps makes a duplicate, never a loss.
+
+use std::time::Duration;
+
+use shared::broker::{Lane, Publication, Route};
+use shared::clock::now_ms;
+use shared::message::{Death, Message};
+use shared::retry::{Reconnect, jittered};
+use tokio::time::Instant;
+
+use super::{Executor, NO_HANDLER};
+use crate::error::HandlerError;
+use crate::ledger::{Lease, Release};
+use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
+
+/// How long one try to publish a successor may take; there is always another.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long shutdown waits for a confirm.
+const LAST_PUBLISH: Duration = Duration::from_secs(1);
+
+/// What is left to do with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disposition {
+    Ack,
+    Requeue,
+}
+
+/// How a verdict was carried out.
+pub(super) struct Settled {
+    pub(super) disposition: Disposition,
+    /// The verdict that stood in the end.
+    pub(super) label: &'static str,
+}
+
+/// One target's share of a delivery.
+pub(super) struct Unit<'a> {
+    pub(super) message: &'a Message,
+    pub(super) lane: Lane,
+    pub(super) target: &'a str,
+    pub(super) lease: Option<&'a Lease>,
+}
+
+impl Executor {
+    pub(super) async fn settle(&self, unit: &Unit<'_>, verdict: Verdict) -> Settled {
+        let (Some(lease), false) = (unit.lease, verdict.message == MessageMove::Ack) else {
+            // Nothing to publish, one call to the ledger at most.
+            return self.carry_out(unit, verdict).await;
+        };
+        // The broker may be slow: the claim must not run out meanwhile. What it means that it
+        // did all the same, `carry_out` finds out by itself.
+        let extending = async {
+            self.until_lost(lease).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            settled = Box::pin(self.carry_out(unit, verdict)) => settled,
+            never = extending => never,
+        }
+    }
+
+    async fn carry_out(&self, unit: &Unit<'_>, verdict: Verdict) -> Settled {
+        let label = verdict.label;
+        if let Some(disposition) = self.try_to_carry_out(unit, verdict).await {
+            return Settled { disposition, label };
+        }
+        // Taken over: what becomes of the event is the other run's to say.
+        tracing::warn!(
+            event.id = %unit.message.identity,
+            handler = unit.target,
+            verdict = label,
+            "lease lost before the verdict could be carried out"
+        );
+        let outcome = Outcome::Failed(HandlerError::lease_lost());
+        let verdict = decide(&outcome, unit.message.attempt, &self.schedule);
+        let (unit, label) = (Unit { lease: None, ..*unit }, verdict.label);
+        let carried_out = self.try_to_carry_out(&unit, verdict).await;
+        Settled { disposition: carried_out.unwrap_or(Disposition::Requeue), label }
+    }
+
+    /// `None` if the lease is lost and nothing was done.
+    async fn try_to_carry_out(&self, unit: &Unit<'_>, verdict: Verdict) -> Option<Disposition> {
+        if verdict.message == MessageMove::Requeue {
+            self.write_ledger(unit, verdict.ledger).await;
+            return Some(Disposition::Requeue);
+        }
+        if verdict.message != MessageMove::Ack {
+            // Before anything is published: a run that was taken over while its process stood
+            // still would put a retry or a dead letter beside the other run's success.
+            if let Some(lease) = unit.lease
+                && !self.ledger.extend(lease).await
+            {
+                return None;
+            }
+            if let Some(successor) = self.successor(unit, &verdict.message)
+                && !self.publish(successor).await
+            {
+                // Given back, or the claim would count as abandoned once its lease ran out.
+                self.write_ledger(unit, LedgerMove::Release(Release::Same)).await;
+                return Some(Disposition::Requeue);
+            }
+        }
+        let written = self.write_ledger(unit, verdict.ledger).await;
+        (written || verdict.ledger != LedgerMove::Complete).then_some(Disposition::Ack)
+    }
+
+    /// The message that carries the event on, if any.
+    fn successor(&self, unit: &Unit<'_>, message_move: &MessageMove) -> Option<Publication> {
+        let Unit { message, lane, target, .. } = *unit;
+        let named = (target != NO_HANDLER).then_some(target);
+        let later = |delay: Duration, at_least: Duration, message: Message| {
+            self.metrics.delayed(delay);
+            let route = Route::Later { lane, delay, expiration: jittered(delay, at_least) };
+            Publication { route, message }
+        };
+        match message_move {
+            MessageMove::Ack | MessageMove::Requeue => None,
+            MessageMove::Again { delay, at_least } => {
+                Some(later(*delay, *at_least, message.same_attempt(named)))
+            }
+            MessageMove::Retry { delay, at_least } => {
+                Some(later(*delay, *at_least, message.next_attempt(named)))
+            }
+            MessageMove::Dead { reason, code, error } => {
+                let handler =
+                    self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());
+                self.metrics.died(handler, reason.as_str());
+                let death = Death::new(*reason, code, error, now_ms());
+                Some(Publication {
+                    route: Route::Dead,
+                    message: message.next_attempt(named).dead(death),
+                })
+            }
+        }
+    }
+
+    /// Publishes until it is confirmed; false if shutdown could not wait for that.
+    async fn publish(&self, publication: Publication) -> bool {
+        let mut reconnect = Reconnect::default();
+        loop {
+            let deadline = Instant::now() + PUBLISH_TIMEOUT;
+            let publishing = self.publisher.publish(vec![publication.clone()], deadline);
+            let too_late = async {
+                self.interrupt.cancelled().await;
+                tokio::time::sleep(LAST_PUBLISH).await;
+            };
+            let error = tokio::select! {
+                published = publishing => match published {
+                    Ok(()) => return true,
+                    Err(error) => error,
+                },
+                () = too_late => return false,
+            };
+            tracing::debug!(error = error.as_str(), "successor not confirmed, trying again");
+            tokio::select! {
+                () = tokio::time::sleep(reconnect.next_delay()) => {}
+                () = self.interrupt.cancelled() => return false,
+            }
+        }
+    }
+
+    async fn write_ledger(&self, unit: &Unit<'_>, ledger_move: LedgerMove) -> bool {
+        match (ledger_move, unit.lease) {
+            (LedgerMove::None, _) | (_, None) => true,
+            (LedgerMove::Complete, Some(lease)) => self.ledger.complete(lease).await,
+            (LedgerMove::Release(release), Some(lease)) => {
+                self.ledger.release(lease, release).await
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What Hubline does with events: the one list of handlers, and which events each wants.
+//!
+//! To add a handler: write `handlers/on_….rs` after the model of `on_deal_created`, then give it
+//! a line in [`registry`] and a rule beneath. Its name goes into claims, dead letters and
+//! metrics: once in use it stays. A handler reads what it needs from HubSpot, since events come
+//! in any order, more than once, and late.
+
+mod on_contact_became_customer;
+mod on_contact_created;
+mod on_contact_removed;
+mod on_deal_closed;
+mod on_deal_created;
+mod on_deal_stage_changed;
+mod once;
+mod outcome;
+
+use std::sync::Arc;
+
+use shared::event::{Change, Event, ObjectType};
+
+use crate::error::HandlerError;
+use crate::registry::{Registry, RegistryError};
+use crate::settings::integrations::IntegrationSettings;
+use on_contact_became_customer::on_contact_became_customer;
+use on_contact_created::on_contact_created;
+use on_contact_removed::on_contact_removed;
+use on_deal_closed::on_deal_closed;
+use on_deal_created::on_deal_created;
+use on_deal_stage_changed::on_deal_stage_changed;
+
+/// Every built-in handler.
+pub fn registry(settings: &IntegrationSettings) -> Result<Registry, RegistryError> {
+    let won: Arc<[String]> = settings.won_stages().into();
+    let mut registry = Registry::new();
+    registry
+        .add("on_deal_created", deal_created, on_deal_created)?
+        .add("on_deal_closed", knowing(&won, deal_closed), on_deal_closed)?
+        .add("on_deal_stage_changed", knowing(&won, deal_stage_changed), on_deal_stage_changed)?
+        .add("on_contact_created", contact_created, on_contact_created)?
+        .add("on_contact_became_customer", became_customer, on_contact_became_customer)?
+        .add("on_contact_removed", contact_removed, on_contact_removed)?;
+    Ok(registry)
+}
+
+fn deal_created(event: &Event) -> bool {
+    event.is(ObjectType::Deal, Change::Creation)
+}
+
+/// A move to a won stage, or HubSpot's own sign, which knows every pipeline.
+fn deal_closed(event: &Event, won: &[String]) -> bool {
+    event.is(ObjectType::Deal, Change::PropertyChange)
+        && (event.property("dealstage").is_some_and(|stage| is_in(won, stage))
+            || event.property("hs_is_closed_won") == Some("true"))
+}
+
+fn deal_stage_changed(event: &Event, won: &[String]) -> bool {
+    event.is(ObjectType::Deal, Change::PropertyChange)
+        && event.property("dealstage").is_some_and(|stage| !stage.is_empty() && !is_in(won, stage))
+}
+
+fn contact_created(event: &Event) -> bool {
+    event.is(ObjectType::Contact, Change::Creation)
+}
+
+fn became_customer(event: &Event) -> bool {
+    event.is(ObjectType::Contact, Change::PropertyChange)
+        && event.property("lifecyclestage") == Some("customer")
+}
+
+fn contact_removed(event: &Event) -> bool {
+    event.is(ObjectType::Contact, Change::Deletion)
+        || event.is(ObjectType::Contact, Change::PrivacyDeletion)
+}
+
+/// A rule that needs to know the won stages.
+fn knowing(
+    won: &Arc<[String]>,
+    rule: fn(&Event, &[String]) -> bool,
+) -> impl Fn(&Event) -> bool + Send + Sync + use<> {
+    let won = Arc::clone(won);
+    move |event| rule(event, &won)
+}
+
+fn is_in(stages: &[String], stage: &str) -> bool {
+    stages.iter().any(|known| known == stage)
+}
+
+/// The id of the record that the event is about. That there is none will not change.
+fn record_id(event: &Event) -> Result<u64, HandlerError> {
+    event.object_id.ok_or_else(|| {
+        HandlerError::permanent("NO_OBJECT_ID", "the event does not say which record it is about")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The ledger on Redis: every transition is one atomic call by Redis' own clock, idempotent
+//! under its token, and calls travel in pipelines.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::{FromRedisValue, Value};
+use secrecy::SecretString;
+use shared::retry::Reconnect;
+use shared::settings;
+
+use super::{Budget, Claim, EntryKey, Lease, Release};
+use crate::metrics::WorkerMetrics;
+
+mod link;
+mod script;
+
+use link::Link;
+use script::{Call, Script};
+
+/// How the ledger is set up.
+#[derive(Clone, Debug)]
+pub struct LedgerOptions {
+    /// Redis' address.
+    pub url: SecretString,
+    /// First part of every key.
+    pub prefix: String,
+    /// How long a claim holds without being extended.
+    pub lease: Duration,
+    /// How long an entry is kept after its last change.
+    pub retention: Duration,
+}
+
+/// The ledger on Redis. While Redis is away its calls wait for it.
+#[derive(Debug)]
+pub struct Ledger {
+    link: Link,
+    prefix: String,
+    lease: Duration,
+    retention: Duration,
+    metrics: WorkerMetrics,
+}
+
+impl Ledger {
+    /// Starts connecting in the background.
+    pub fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
+        Ok(Self {
+            link: Link::start(&options.url)?,
+            prefix: options.prefix,
+            lease: options.lease,
+            retention: options.retention,
+            metrics,
+        })
+    }
+
+    /// How long a claim holds without being extended.
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Whether Redis answers, as of the last second, for readiness.
+    pub fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// Claims an entry for a run of `attempt`.
+    pub async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+        let key = self.key(entry);
+        let token = format!("{:032x}", rand::random::<u128>());
+        let (lease, retention) = (millis(self.lease), millis(self.retention));
+        let begin = Call::Begin {
+            key: key.clone(),
+            value: format!("S:{token}:{attempt}:1:0:{lease}:{retention}"),
+            retention_ms: retention,
+        };
+        match Option::<String>::from_redis_value(self.call("claim", begin).await) {
+            Ok(None) => return Claim::Started(Lease::new(key, token, 1, 0, HashMap::new())),
+            Ok(Some(value)) if value.starts_with("C:") => return Claim::Completed,
+            Ok(Some(_)) | Err(_) => {}
+        }
+        let arguments =
+            vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
+        loop {
+            let reply = self.run("claim", Script::Claim, &key, arguments.clone()).await;
+            match read_claim(reply, &key, &token) {
+                Some(claim) => return claim,
+                None => self.malformed("claim").await,
+            }
+        }
+    }
+
+    /// Prolongs a lease by its full length; false if somebody else holds the entry.
+    pub async fn extend(&self, lease: &Lease) -> bool {
+        let (length, retention) = (millis(self.lease), millis(self.retention));
+        let arguments = vec![lease.token.clone(), length.to_string(), retention.to_string()];
+        self.write("extend", Script::Extend, lease, arguments).await
+    }
+
+    /// Remembers a step's result; false if somebody else holds the entry.
+    pub async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
+        let retention = millis(self.retention).to_string();
+        let arguments = vec![lease.token.clone(), step.to_owned(), json.to_owned(), retention];
+        let remembered = self.write("step", Script::Step, lease, arguments).await;
+        if remembered {
+            lease.remembered(step, json.to_owned());
+        }
+        remembered
+    }
+
+    /// Marks the entry done, for good; false if somebody else holds it.
+    pub async fn complete(&self, lease: &Lease) -> bool {
+        let has_steps = u8::from(lease.has_steps()).to_string();
+        let arguments = vec![lease.token.clone(), has_steps];
+        self.write("complete", Script::Complete, lease, arguments).await
+    }
+
+    /// Gives the entry back, its steps kept; false if somebody else holds it.
+    pub async fn release(&self, lease: &Lease, release: Release) -> bool {
+        let next = match release {
+            Release::Same => String::new(),
+            Release::Next(attempt) => attempt.to_string(),
+        };
+        let arguments = vec![lease.token.clone(), next, millis(self.retention).to_string()];
+        self.write("release", Script::Release, lease, arguments).await
+    }
+
+    /// Counts one request against `limit` requests per sliding 10 s of `portal_id`, for all
+    /// workers together.
+    pub async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
+        let key = format!("{}:budget:{{{portal_id}}}", self.prefix);
+        let token = format!("{:016x}", rand::random::<u64>());
+        let arguments = vec![limit.to_string(), "10000".to_owned(), token];
+        loop {
+            let reply = self.run("budget", Script::Budget, &key, arguments.clone()).await;
+            match i64::from_redis_value(reply) {
+                Ok(0) => return Budget::Granted,
+                Ok(wait) => {
+                    return Budget::Spent(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
+                }
+                Err(_) => self.malformed("budget").await,
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        operation: &'static str,
+        script: Script,
+        lease: &Lease,
+        arguments: Vec<String>,
+    ) -> bool {
+        loop {
+            let reply = self.run(operation, script, &lease.key, arguments.clone()).await;
+            match i64::from_redis_value(reply) {
+                Ok(done) => return done == 1,
+                Err(_) => self.malformed(operation).await,
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        operation: &'static str,
+        script: Script,
+        key: &str,
+        arguments: Vec<String>,
+    ) -> Value {
+        self.call(operation, Call::Run { script, key: key.to_owned(), arguments }).await
+    }
+
+    /// One call, again and again until it is answered: each is idempotent under its token, so
+    /// an answer that got lost does no harm.
+    async fn call(&self, operation: &'static str, call: Call) -> Value {
+        let call = Arc::new(call);
+        let mut reconnect = Reconnect::default();
+        loop {
+            let started = std::time::Instant::now();
+            let answer = self.link.call(Arc::clone(&call)).await;
+            let result = if answer.is_ok() { "ok" } else { "unavailable" };
+            self.metrics.ledger_call(operation, result, started.elapsed());
+            match answer {
+                Ok(value) => return value,
+                Err(error) => {
+                    tracing::debug!(operation, error, "ledger call failed, waiting");
+                    tokio::select! {
+                        () = tokio::time::sleep(reconnect.next_delay()) => {}
+                        () = self.link.back() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// An answer that no script of ours gives: something else owns the key. Not processed
+    /// unclaimed, and not spun on.
+    async fn malformed(&self, operation: &'static str) {
+        tracing::error!(operation, "ledger gave an answer that is not understood");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+
+    fn key(&self, entry: &EntryKey<'_>) -> String {
+        let EntryKey { identity, target, generation } = entry;
+        format!("{}:run:{{{identity}}}:{target}:{generation}", self.prefix)
+    }
+}
+
+fn read_claim(reply: Value, key: &str, token: &str) -> Option<Claim> {
+    let (code, first, second, steps) =
+        <(i64, u64, u32, Vec<String>)>::from_redis_value(reply).ok()?;
+    Some(match code {
+        0 => {
+            let mut remembered = HashMap::new();
+            let mut fields = steps.into_iter();
+            while let (Some(name), Some(json)) = (fields.next(), fields.next()) {
+                remembered.insert(name, json);
+            }
+            Claim::Started(Lease::new(key.to_owned(), token.to_owned(), first, second, remembered))
+        }
+        1 => Claim::Held(Duration::from_millis(first)),
+        2 => Claim::Completed,
+        3 => Claim::Stale,
+        _ => return None,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Refuses an address that no client can be made from, without quoting it.
+pub(crate) fn check_url(url: &SecretString) -> anyhow::Result<()> {
+    link::pool(url).map(|_| ())
+}
+
+/// Redis' address from its setting or file.
+pub(crate) fn address(
+    value: &SecretString,
+    file: Option<&std::path::Path>,
+) -> anyhow::Result<SecretString> {
+    Ok(settings::secret("REDIS_URL", None, file)?.unwrap_or_else(|| value.clone()))
+}

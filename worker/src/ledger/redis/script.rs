@@ -1,0 +1,172 @@
+//! The ledger's transitions, each one atomic step by Redis' own clock.
+//!
+//! An entry is a string: `S:token:lowest:fence:abandoned:lease:retention` while a run has it,
+//! `R:token:lowest:fence:abandoned` when it was given back, `C:token` when it is done. `token`
+//! is the last owner's, `lowest` the lowest live attempt, times are ms. Every claim and
+//! extension sets the entry to expire after `retention`, and so the time it has left tells how
+//! old the lease is: no clock but Redis' has a say. Steps are a hash beside the entry.
+//!
+//! A first claim needs no script: `SET … NX GET` is four times cheaper, and nearly every event
+//! is claimed once.
+
+use std::sync::LazyLock;
+
+use deadpool_redis::redis::{self, Pipeline};
+
+/// A transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Script {
+    Claim,
+    Extend,
+    Step,
+    Complete,
+    Release,
+    Budget,
+}
+
+impl Script {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Claim, Self::Extend, Self::Step, Self::Complete, Self::Release, Self::Budget];
+
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Claim => CLAIM,
+            Self::Extend => EXTEND,
+            Self::Step => STEP,
+            Self::Complete => COMPLETE,
+            Self::Release => RELEASE,
+            Self::Budget => BUDGET,
+        }
+    }
+
+    /// The SHA-1 by which Redis calls it.
+    fn hash(self) -> &'static str {
+        static HASHES: LazyLock<[String; 6]> = LazyLock::new(|| {
+            Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
+        });
+        &HASHES[self as usize]
+    }
+}
+
+/// One question to Redis about one entry.
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    /// Writes an entry that is not there yet, to expire after `retention_ms`; answers what
+    /// stands there instead, or nothing.
+    Begin { key: String, value: String, retention_ms: u64 },
+    /// A script on the entry and its steps.
+    Run { script: Script, key: String, arguments: Vec<String> },
+}
+
+impl Call {
+    pub(super) fn append_to(&self, pipeline: &mut Pipeline) {
+        match self {
+            Self::Begin { key, value, retention_ms } => {
+                let command = pipeline.cmd("SET").arg(key).arg(value);
+                command.arg("PX").arg(*retention_ms).arg("NX").arg("GET");
+            }
+            Self::Run { script, key, arguments } => {
+                let command = pipeline.cmd("EVALSHA").arg(script.hash()).arg(2);
+                command.arg(key).arg(format!("{key}:steps")).arg(arguments);
+            }
+        }
+    }
+}
+
+/// token, lease, attempt, retention → {code, fence or ms left, abandoned, steps}.
+/// Claiming again with the token one holds already answers the same as the first time; with one
+/// that was given back it claims nothing: that is an old call come late, which nobody waits for.
+const CLAIM: &str = r"
+local value = redis.call('GET', KEYS[1])
+local state, owner, lowest, fence, abandoned, lease, retention = '', '', 0, 0, 0, 0, 0
+if value then
+  if string.sub(value, 1, 2) == 'C:' then return {2, 0, 0, {}} end
+  state, owner, lowest, fence, abandoned, lease, retention =
+    string.match(value, '^(%a):(%x+):(%d+):(%d+):(%d+):?(%d*):?(%d*)$')
+end
+if state == 'R' and owner == ARGV[1] then return {1, 0, 0, {}} end
+if tonumber(ARGV[3]) < tonumber(lowest) then return {3, 0, 0, {}} end
+fence = tonumber(fence)
+abandoned = tonumber(abandoned)
+if state ~= 'S' then
+  fence = fence + 1
+elseif owner ~= ARGV[1] then
+  local left = redis.call('PTTL', KEYS[1]) - (tonumber(retention) - tonumber(lease))
+  if left > 0 then return {1, left, 0, {}} end
+  fence = fence + 1
+  abandoned = abandoned + 1
+end
+value = table.concat({'S', ARGV[1], ARGV[3], fence, abandoned, ARGV[2], ARGV[4]}, ':')
+redis.call('SET', KEYS[1], value, 'PX', ARGV[4])
+return {0, fence, abandoned, redis.call('HGETALL', KEYS[2])}
+";
+
+/// token, lease, retention → 1 if still the owner. A lease that ran out but that nobody took is
+/// still its owner's.
+const EXTEND: &str = r"
+local value = redis.call('GET', KEYS[1])
+if not value then return 0 end
+local head, owner = string.match(value, '^(S:(%x+):%d+:%d+:%d+):')
+if owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], head .. ':' .. ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[3])
+return 1
+";
+
+/// token, step, JSON, retention → 1 if still the owner.
+const STEP: &str = r"
+local value = redis.call('GET', KEYS[1])
+if not value or string.match(value, '^S:(%x+):') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return 1
+";
+
+/// token, whether there are steps → 1 if the owner, also when asked again. Steps go: they may
+/// hold what need not be remembered for days.
+const COMPLETE: &str = r"
+local value = redis.call('GET', KEYS[1])
+if not value then return 0 end
+local state, owner = string.match(value, '^(%a):(%x+)')
+if owner ~= ARGV[1] then return 0 end
+if state == 'C' then return 1 end
+if state ~= 'S' then return 0 end
+redis.call('SET', KEYS[1], 'C:' .. ARGV[1], 'KEEPTTL')
+if ARGV[2] == '1' then redis.call('DEL', KEYS[2]) end
+return 1
+";
+
+/// token, next attempt or nothing, retention → 1 if the owner, also when asked again. A run
+/// that came to its end clears the count of abandoned ones.
+const RELEASE: &str = r"
+local value = redis.call('GET', KEYS[1])
+if not value then return 0 end
+local state, owner, lowest, fence, abandoned = string.match(value, '^(%a):(%x+):(%d+):(%d+):(%d+)')
+if owner ~= ARGV[1] then return 0 end
+if state == 'R' then return 1 end
+if state ~= 'S' then return 0 end
+if ARGV[2] ~= '' then
+  abandoned = 0
+  lowest = math.max(tonumber(lowest), tonumber(ARGV[2]))
+end
+value = table.concat({'R', owner, lowest, fence, abandoned}, ':')
+redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
+return 1
+";
+
+/// limit, window, token → 0 if granted, else ms until there is room. Every granted request is
+/// remembered for the window, so no window ever sees more than the limit: a bucket that refills
+/// would let nearly twice as many through.
+const BUDGET: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local window = tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+if redis.call('ZSCORE', KEYS[1], ARGV[3]) then return 0 end
+if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[1]) then
+  redis.call('ZADD', KEYS[1], now, ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], window)
+  return 0
+end
+local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return math.max(1, (oldest[2] or now) + window - now)
+";

@@ -1,0 +1,28 @@
+//! The worker: runs handlers for HubSpot's events, each once, with retries and dead letters.
+//!
+//! An engineer of a HubSpot app needs [`Registry`], [`Context`], [`HandlerError`] and
+//! [`handlers`] as the model; everything else makes them run.
+
+pub mod clients;
+pub mod commands;
+pub mod context;
+pub mod demo;
+pub mod error;
+pub mod handlers;
+pub mod ledger;
+pub mod metrics;
+pub mod registry;
+pub mod sender;
+pub mod settings;
+pub mod stand_ins;
+
+mod executor;
+mod http_client;
+mod portals;
+mod runner;
+mod verdict;
+
+pub use context::Context;
+pub use error::HandlerError;
+pub use registry::{HandlerResult, Registry};
+pub use runner::{Worker, run};

@@ -1,0 +1,149 @@
+//! How much of a worker one portal takes up.
+//!
+//! A portal has at most its share of runs at once, and what comes on top waits for a place.
+//! That wait is short where runs are: once the whole share is held by slow ones, nothing waits
+//! for them any more, and the slots are left to other portals.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// A run that is older than this is slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The portals that have runs now.
+#[derive(Debug)]
+pub(crate) struct Portals {
+    share: usize,
+    portals: Mutex<HashMap<u64, Arc<Portal>>>,
+}
+
+#[derive(Debug)]
+struct Portal {
+    places: Arc<Semaphore>,
+    slow: watch::Sender<usize>,
+}
+
+impl Portals {
+    /// Every portal gets `share` runs at once.
+    pub(crate) fn new(share: usize) -> Self {
+        Self { share: share.max(1), portals: Mutex::default() }
+    }
+
+    /// A place for a run; `None` once the share is full of slow runs. Waits no longer than a
+    /// run takes to turn slow or end.
+    pub(crate) async fn admit(&self, portal_id: u64) -> Option<Place<'_>> {
+        let entry = self.entry(portal_id);
+        let mut slow = entry.portal.slow.subscribe();
+        tokio::select! {
+            biased;
+            _ = slow.wait_for(|slow| *slow >= self.share) => None,
+            permit = Arc::clone(&entry.portal.places).acquire_owned() => {
+                permit.ok().map(|permit| Place { _permit: permit, entry })
+            }
+        }
+    }
+
+    fn entry(&self, portal_id: u64) -> Entry<'_> {
+        let fresh = || {
+            Arc::new(Portal {
+                places: Arc::new(Semaphore::new(self.share)),
+                slow: watch::Sender::new(0),
+            })
+        };
+        let portal = Arc::clone(self.lock().entry(portal_id).or_insert_with(fresh));
+        Entry { portals: self, portal_id, portal }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Portal>>> {
+        self.portals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run's place in the share of its portal, until dropped.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    _permit: OwnedSemaphorePermit,
+    entry: Entry<'a>,
+}
+
+impl Place<'_> {
+    /// Counts the run as slow once it is, until this future is dropped. Never resolves.
+    pub(crate) async fn turn_slow(&self) {
+        tokio::time::sleep(SLOW).await;
+        let _slow = Slow::new(&self.entry.portal.slow);
+        std::future::pending::<()>().await;
+    }
+}
+
+struct Slow<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Slow<'a> {
+    fn new(slow: &'a watch::Sender<usize>) -> Self {
+        slow.send_modify(|slow| *slow += 1);
+        Self(slow)
+    }
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|slow| *slow -= 1);
+    }
+}
+
+/// Somebody who has to do with a portal; the last one takes it off the map.
+#[derive(Debug)]
+struct Entry<'a> {
+    portals: &'a Portals,
+    portal_id: u64,
+    portal: Arc<Portal>,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        let mut portals = self.portals.lock();
+        // Clones are made under the lock: this one and the map's are the last.
+        if Arc::strong_count(&self.portal) == 2 {
+            portals.remove(&self.portal_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_portal_waits_for_its_own_runs_and_not_for_slow_ones() {
+        let portals = Portals::new(2);
+        let places = [portals.admit(7).await.unwrap(), portals.admit(7).await.unwrap()];
+        let mut third = Box::pin(portals.admit(7));
+        assert!(third.as_mut().now_or_never().is_none(), "there was room over the share");
+        assert!(portals.admit(8).await.is_some(), "another portal has a share of its own");
+
+        let slow = places.each_ref().map(|place| Slow::new(&place.entry.portal.slow));
+        assert!(third.await.is_none(), "waited on for slow runs");
+        assert!(portals.admit(7).await.is_none());
+        drop(slow);
+        drop(places);
+        assert!(portals.admit(7).await.is_some());
+        assert!(portals.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_place_given_back_goes_to_who_waits() {
+        let portals = Portals::new(1);
+        let first = portals.admit(7).await.unwrap();
+        let mut second = Box::pin(portals.admit(7));
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(second.await.is_some());
+        assert!(portals.lock().is_empty());
+    }
+}

@@ -1,0 +1,270 @@
+//! Settings of the systems that handlers talk to: HubSpot's API, Slack, the ERP, onboarding.
+//!
+//! Owns which of them are set, and that half a configuration stops the start. It refuses to
+//! reach for any of them: an address that is well written may still be wrong. An empty setting
+//! counts as none, since templates often leave empty variables behind.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args};
+use reqwest::Url;
+use secrecy::SecretString;
+use shared::settings::{parse_duration, secret};
+
+const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
+const HUBSPOT_BUDGET: u32 = 100;
+const SLACK_API_URL: &str = "https://slack.com/api";
+const SLACK_CHANNEL: &str = "#sales-wins";
+const WON_STAGES: &str = "closedwon";
+const API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A value that may be left empty. Named otherwise than `Option`, which clap would read as
+/// "may be absent, but if it is there it must not be empty".
+pub type Optional<T> = Option<T>;
+
+/// What handlers talk to. Without its token or address an integration is off, its steps are
+/// skipped, and the start-up log says so.
+#[derive(Args, Clone, Debug)]
+pub struct IntegrationSettings {
+    /// Where HubSpot's API is
+    #[arg(long, env, default_value = HUBSPOT_API_URL)]
+    pub hubspot_api_url: String,
+    /// Access token of a private app (`pat-…`); without it deals are not read
+    #[arg(long, env, hide_env_values = true)]
+    pub hubspot_access_token: Option<SecretString>,
+    /// File that holds HUBSPOT_ACCESS_TOKEN
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub hubspot_access_token_file: Option<PathBuf>,
+    /// Id of the app, to tell its own writes; the id in each event is always taken too
+    #[arg(long, env, value_name = "ID", default_value = "", hide_default_value = true, value_parser = parse_id)]
+    pub hubspot_app_id: Optional<u64>,
+    /// The one portal that HUBSPOT_ACCESS_TOKEN is for: another portal's events are then not acted on with it, but go to the dead letters
+    #[arg(long, env, value_name = "ID", default_value = "", hide_default_value = true, value_parser = parse_id)]
+    pub hubspot_portal_id: Optional<u64>,
+    /// Requests to HubSpot per 10 s and portal, all workers together; HubSpot allows 100 to 250
+    #[arg(long, env, value_name = "REQUESTS", default_value = "100", value_parser = parse_budget)]
+    pub hubspot_budget: u32,
+    /// Where Slack's Web API is
+    #[arg(long, env, default_value = SLACK_API_URL)]
+    pub slack_api_url: String,
+    /// Bot token (`xoxb-…`) with the scope `chat:write`; without it nothing is posted
+    #[arg(long, env, hide_env_values = true)]
+    pub slack_bot_token: Option<SecretString>,
+    /// File that holds SLACK_BOT_TOKEN
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub slack_bot_token_file: Option<PathBuf>,
+    /// Channel that is posted to, by name or id; the bot must be in it
+    #[arg(long, env, default_value = SLACK_CHANNEL)]
+    pub slack_channel: String,
+    /// Where the ERP is: takes POST /orders, PUT and DELETE /customers/{id}
+    #[arg(long, env)]
+    pub erp_url: Option<String>,
+    /// The ERP's key, sent as a bearer token
+    #[arg(long, env, hide_env_values = true)]
+    pub erp_api_key: Option<SecretString>,
+    /// File that holds ERP_API_KEY
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub erp_api_key_file: Option<PathBuf>,
+    /// Address that starts a new customer's onboarding, by POST
+    #[arg(long, env, hide_env_values = true)]
+    pub onboarding_url: Option<String>,
+    /// Deal stages that count as won, by id and separated by commas; custom pipelines have ids
+    /// of their own
+    #[arg(long, env, value_name = "STAGES", value_delimiter = ',', default_value = WON_STAGES)]
+    pub won_stages: Vec<String>,
+    /// Longest wait for one answer of any of these
+    #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = parse_timeout)]
+    pub api_timeout: Duration,
+    /// Act on changes that the app made itself; two handlers that write what the other reads
+    /// then call each other for ever
+    #[arg(
+        long, env, value_name = "BOOL", default_value = "false", action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = parse_switch
+    )]
+    pub handle_own_writes: bool,
+}
+
+impl Default for IntegrationSettings {
+    /// Every default, whatever the environment says: nothing is on.
+    fn default() -> Self {
+        Self {
+            hubspot_api_url: HUBSPOT_API_URL.to_owned(),
+            hubspot_access_token: None,
+            hubspot_access_token_file: None,
+            hubspot_app_id: None,
+            hubspot_portal_id: None,
+            hubspot_budget: HUBSPOT_BUDGET,
+            slack_api_url: SLACK_API_URL.to_owned(),
+            slack_bot_token: None,
+            slack_bot_token_file: None,
+            slack_channel: SLACK_CHANNEL.to_owned(),
+            erp_url: None,
+            erp_api_key: None,
+            erp_api_key_file: None,
+            onboarding_url: None,
+            won_stages: vec![WON_STAGES.to_owned()],
+            api_timeout: API_TIMEOUT,
+            handle_own_writes: false,
+        }
+    }
+}
+
+/// An API and the secret it asks for.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Where it is.
+    pub url: Url,
+    /// Its bearer token.
+    pub token: SecretString,
+}
+
+impl IntegrationSettings {
+    /// Checks the settings against each other.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.hubspot()?;
+        self.slack()?;
+        self.erp()?;
+        self.onboarding()?;
+        Ok(())
+    }
+
+    /// HubSpot's API, if it is on.
+    pub fn hubspot(&self) -> anyhow::Result<Option<Access>> {
+        let url = url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)?;
+        let token = token(
+            "HUBSPOT_ACCESS_TOKEN",
+            self.hubspot_access_token.as_ref(),
+            self.hubspot_access_token_file.as_deref(),
+        )?;
+        Ok(token.map(|token| Access { url, token }))
+    }
+
+    /// Slack's API, if it is on.
+    pub fn slack(&self) -> anyhow::Result<Option<Access>> {
+        let url = url("SLACK_API_URL", &self.slack_api_url, SLACK_API_URL)?;
+        let token = token(
+            "SLACK_BOT_TOKEN",
+            self.slack_bot_token.as_ref(),
+            self.slack_bot_token_file.as_deref(),
+        )?;
+        Ok(token.map(|token| Access { url, token }))
+    }
+
+    /// The channel that Slack messages go to.
+    pub fn channel(&self) -> &str {
+        filled(Some(&self.slack_channel)).unwrap_or(SLACK_CHANNEL)
+    }
+
+    /// The ERP, if it is on. It takes orders from whoever has its key, so it needs one.
+    pub fn erp(&self) -> anyhow::Result<Option<Access>> {
+        let key =
+            token("ERP_API_KEY", self.erp_api_key.as_ref(), self.erp_api_key_file.as_deref())?;
+        match (filled(self.erp_url.as_deref()), key) {
+            (None, None) => Ok(None),
+            (Some(text), Some(token)) => Ok(Some(Access { url: url("ERP_URL", text, "")?, token })),
+            (None, Some(_)) => {
+                anyhow::bail!("ERP_API_KEY is set without ERP_URL: set both or neither")
+            }
+            (Some(_), None) => {
+                anyhow::bail!("ERP_URL is set without ERP_API_KEY: set both or neither")
+            }
+        }
+    }
+
+    /// The onboarding's address, if it is on. It may carry a secret in its path or query.
+    pub fn onboarding(&self) -> anyhow::Result<Option<Url>> {
+        filled(self.onboarding_url.as_deref()).map(|text| web("ONBOARDING_URL", text)).transpose()
+    }
+
+    /// The stages that count as won.
+    pub fn won_stages(&self) -> Vec<String> {
+        let stages: Vec<String> = self
+            .won_stages
+            .iter()
+            .filter_map(|stage| filled(Some(stage)))
+            .map(str::to_owned)
+            .collect();
+        if stages.is_empty() { vec![WON_STAGES.to_owned()] } else { stages }
+    }
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn token(
+    name: &str,
+    value: Option<&SecretString>,
+    file: Option<&Path>,
+) -> anyhow::Result<Option<SecretString>> {
+    secret(name, value, file.filter(|file| !file.as_os_str().is_empty()))
+}
+
+/// The address of an API, onto which paths are put. Its errors do not quote it: it may hold a
+/// password.
+fn url(name: &str, text: &str, default: &str) -> anyhow::Result<Url> {
+    let url = web(name, filled(Some(text)).unwrap_or(default))?;
+    anyhow::ensure!(
+        url.username().is_empty() && url.password().is_none(),
+        "{name} holds a user or password: the token has a setting of its own"
+    );
+    anyhow::ensure!(
+        url.query().is_none() && url.fragment().is_none(),
+        "{name} has a part after `?` or `#`: paths are put onto its end, so leave that away"
+    );
+    Ok(url)
+}
+
+fn web(name: &str, text: &str) -> anyhow::Result<Url> {
+    let url: Url = text.parse().map_err(|error| {
+        anyhow::anyhow!("{name} is not an address ({error}): write it as https://host/path")
+    })?;
+    anyhow::ensure!(
+        matches!(url.scheme(), "http" | "https"),
+        "{name} must begin with https:// or http://"
+    );
+    Ok(url)
+}
+
+/// A path that may be empty, which clap's own parser refuses.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+fn parse_id(text: &str) -> Result<Optional<u64>, String> {
+    filled(Some(text))
+        .map(|text| text.parse().map_err(|_| "write the id in digits".to_owned()))
+        .transpose()
+}
+
+fn parse_budget(text: &str) -> Result<u32, String> {
+    let Some(text) = filled(Some(text)) else { return Ok(HUBSPOT_BUDGET) };
+    match text.parse() {
+        Ok(requests @ 1..=100_000) => Ok(requests),
+        _ => Err("write a number of requests from 1 to 100000".to_owned()),
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let Some(text) = filled(Some(text)) else { return Ok(API_TIMEOUT) };
+    let timeout = parse_duration(text)?;
+    if (Duration::from_millis(10)..=Duration::from_mins(10)).contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("use 10ms to 10min".to_owned())
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "" | "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

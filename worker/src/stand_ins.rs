@@ -1,0 +1,201 @@
+//! Local stand-ins for HubSpot's API, Slack, the ERP and the onboarding: one small HTTP server
+//! that answers as they do, remembers what it was asked, and fails on request.
+//!
+//! The demo runs against it, and so do tests. It refuses to be a model of those systems: it
+//! knows the calls that handlers make and answers everything else with 404.
+
+mod erp;
+mod fault;
+mod hubspot;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix_web::dev::ServerHandle;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::settings::integrations::IntegrationSettings;
+
+pub use fault::Fault;
+
+/// Calls that are remembered: enough for any test, and a bound for a demo that runs for days.
+const MAX_CALLS: usize = 10_000;
+
+/// One request that a stand-in was sent, in the order of arrival.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Call {
+    /// `hubspot`, `slack`, `erp` or `onboarding`.
+    pub api: String,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query as the system itself would see them: `/orders`.
+    pub path: String,
+    /// The `Idempotency-Key` header.
+    pub idempotency_key: Option<String>,
+    /// The body, `null` if it is empty or no JSON.
+    pub body: Value,
+    /// What it was answered with.
+    pub status: u16,
+}
+
+/// The running stand-ins; they stop when this is dropped.
+pub struct StandIns {
+    state: Arc<State>,
+    address: SocketAddr,
+    server: ServerHandle,
+}
+
+impl StandIns {
+    /// Starts them on a free port of the loopback interface.
+    #[expect(clippy::unused_async, reason = "says that it must be called on a runtime")]
+    pub async fn start() -> anyhow::Result<Self> {
+        let state = Arc::new(State::default());
+        let (server, address) = server::serve(Arc::clone(&state))?;
+        Ok(Self { state, address, server })
+    }
+
+    /// The address of one of them: `http://127.0.0.1:41234/erp`.
+    pub fn url(&self, api: &str) -> String {
+        format!("http://{}/{api}", self.address)
+    }
+
+    /// Settings that point at them, with every integration on.
+    pub fn settings(&self) -> IntegrationSettings {
+        let secret = |text: &str| Some(SecretString::from(text.to_owned()));
+        IntegrationSettings {
+            hubspot_api_url: self.url("hubspot"),
+            hubspot_access_token: secret("pat-stand-in"),
+            slack_api_url: self.url("slack"),
+            slack_bot_token: secret("xoxb-stand-in"),
+            erp_url: Some(self.url("erp")),
+            erp_api_key: secret("erp-stand-in"),
+            onboarding_url: Some(self.url("onboarding")),
+            ..IntegrationSettings::default()
+        }
+    }
+
+    /// Creates or replaces a deal and the contacts it has.
+    pub fn put_deal(&self, id: u64, properties: &[(&str, &str)], contact_ids: &[u64]) {
+        let properties = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let mut records = self.state.records();
+        records.contacts.extend(contact_ids.iter().map(|id| (*id, BTreeMap::new())));
+        records.deals.insert(id, hubspot::Deal { properties, contact_ids: contact_ids.to_vec() });
+    }
+
+    /// Creates a contact.
+    pub fn put_contact(&self, id: u64) {
+        self.state.records().contacts.entry(id).or_default();
+    }
+
+    /// Deletes a contact.
+    pub fn delete_contact(&self, id: u64) {
+        self.state.records().contacts.remove(&id);
+    }
+
+    /// A property of a contact, as it was last written.
+    pub fn contact_property(&self, id: u64, name: &str) -> Option<String> {
+        self.state.records().contacts.get(&id)?.get(name).cloned()
+    }
+
+    /// Gives a deal stage a label.
+    pub fn put_stage(&self, id: &str, label: &str) {
+        self.state.records().stages.insert(id.to_owned(), label.to_owned());
+    }
+
+    /// From now on batches that update this contact fail for it, with this category in a 207:
+    /// `VALIDATION_ERROR`, `RATE_LIMITS`, … `None` lets it be updated again.
+    pub fn refuse_contact(&self, id: u64, category: Option<&str>) {
+        let refused = &mut self.state.records().refused_contacts;
+        match category {
+            Some(category) => drop(refused.insert(id, category.to_owned())),
+            None => drop(refused.remove(&id)),
+        }
+    }
+
+    /// The largest page of associations, 500 until it is set.
+    pub fn set_page_size(&self, size: usize) {
+        self.state.records().page_size = Some(size.max(1));
+    }
+
+    /// Scripts a failure. Of several that fit a call, the one scripted first is used up first.
+    pub fn fail(&self, fault: Fault) {
+        self.state.records().faults.push(fault);
+    }
+
+    /// Ends all scripted failures.
+    pub fn heal(&self) {
+        self.state.records().faults.clear();
+    }
+
+    /// The ERP's orders, one for each idempotency key.
+    pub fn orders(&self) -> Vec<Value> {
+        self.state.records().orders.values().cloned().collect()
+    }
+
+    /// The ERP's customers by contact id.
+    pub fn customers(&self) -> BTreeSet<String> {
+        self.state.records().customers.clone()
+    }
+
+    /// Every call so far, failed ones too.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.records().calls.iter().cloned().collect()
+    }
+
+    /// Waits until at least `count` calls fit `matcher` and gives back those that do. A call
+    /// counts when it arrives, before it is answered.
+    pub async fn wait_for(&self, count: usize, matcher: impl Fn(&Call) -> bool) -> Vec<Call> {
+        let mut arrivals = self.state.arrivals.subscribe();
+        loop {
+            arrivals.borrow_and_update();
+            let calls: Vec<_> = self.calls().into_iter().filter(|call| matcher(call)).collect();
+            if calls.len() >= count || arrivals.changed().await.is_err() {
+                return calls;
+            }
+        }
+    }
+}
+
+impl Drop for StandIns {
+    fn drop(&mut self) {
+        // The command is sent now; only its acknowledgement would have to be awaited.
+        drop(self.server.stop(false));
+    }
+}
+
+/// What the stand-ins know and have been told.
+#[derive(Default)]
+struct State {
+    records: Mutex<Records>,
+    arrivals: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Records {
+    calls: VecDeque<Call>,
+    faults: Vec<Fault>,
+    deals: BTreeMap<u64, hubspot::Deal>,
+    contacts: BTreeMap<u64, BTreeMap<String, String>>,
+    refused_contacts: BTreeMap<u64, String>,
+    stages: BTreeMap<String, String>,
+    page_size: Option<usize>,
+    orders: BTreeMap<String, Value>,
+    customers: BTreeSet<String>,
+}
+
+impl State {
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! HubSpot's API as far as handlers call it: deals, their contacts, stages, and batches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::Records;
+use super::server::{Answer, Request};
+
+/// The most records that one batch may hold.
+const MAX_BATCH: usize = 100;
+
+/// The largest page of associations.
+const MAX_PAGE: usize = 500;
+
+/// A deal and its contacts.
+#[derive(Debug)]
+pub(super) struct Deal {
+    pub(super) properties: BTreeMap<String, String>,
+    pub(super) contact_ids: Vec<u64>,
+}
+
+pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
+    match (asked.method, asked.path) {
+        ("GET", ["crm", "v3", "objects", "deals", id]) => deal(records, id, asked),
+        ("GET", ["crm", "v4", "objects", "deals", id, "associations", "contacts"]) => {
+            contacts_of(records, id, asked)
+        }
+        ("GET", ["crm", "v3", "objects", "contacts", id]) => match number(id) {
+            Some(id) if records.contacts.contains_key(&id) => Answer::new(
+                200,
+                json!({ "id": id.to_string(), "properties": records.contacts[&id] }),
+            ),
+            _ => missing(),
+        },
+        ("GET", ["crm", "v3", "pipelines", "deals"]) => {
+            let stages =
+                records.stages.iter().map(|(id, label)| json!({ "id": id, "label": label }));
+            let stages: Vec<_> = stages.collect();
+            Answer::new(
+                200,
+                json!({ "results": [{ "id": "default", "label": "Sales", "stages": stages }] }),
+            )
+        }
+        ("POST", ["crm", "v3", "objects", "contacts", "batch", "update"]) => {
+            update(records, asked.body)
+        }
+        _ => missing(),
+    }
+}
+
+fn deal(records: &Records, id: &str, asked: &Request<'_>) -> Answer {
+    let Some(deal) = number(id).and_then(|id| records.deals.get(&id)) else { return missing() };
+    let wanted = asked.query("properties").unwrap_or_default().replace("%2C", ",");
+    // As HubSpot does: what was asked for and has no value is null.
+    let properties: Map<String, Value> =
+        wanted.split(',').map(|name| (name.to_owned(), json!(deal.properties.get(name)))).collect();
+    Answer::new(200, json!({ "id": id, "properties": properties, "archived": false }))
+}
+
+fn contacts_of(records: &Records, id: &str, asked: &Request<'_>) -> Answer {
+    let Some(deal) = number(id).and_then(|id| records.deals.get(&id)) else { return missing() };
+    let asked_size = asked.query("limit").and_then(|limit| limit.parse().ok());
+    let size = asked_size.unwrap_or(MAX_PAGE).min(records.page_size.unwrap_or(MAX_PAGE)).max(1);
+    let begin = asked.query("after").and_then(|after| after.parse().ok()).unwrap_or(0_usize);
+    let rest = deal.contact_ids.get(begin..).unwrap_or_default();
+    let results: Vec<_> = rest
+        .iter()
+        .take(size)
+        .map(|id| json!({ "toObjectId": id, "associationTypes": [] }))
+        .collect();
+    let mut page = json!({ "results": results });
+    if rest.len() > size {
+        page["paging"] = json!({ "next": { "after": (begin + size).to_string() } });
+    }
+    Answer::new(200, page)
+}
+
+fn update(records: &mut Records, body: &Value) -> Answer {
+    let inputs = body["inputs"].as_array().map_or(&[][..], Vec::as_slice);
+    let ids: BTreeSet<_> = inputs.iter().filter_map(|input| input["id"].as_str()).collect();
+    if inputs.is_empty() || inputs.len() > MAX_BATCH || ids.len() != inputs.len() {
+        return Answer::new(
+            400,
+            json!({ "category": "VALIDATION_ERROR", "message": "1 to 100 inputs, no id twice" }),
+        );
+    }
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let id = &input["id"];
+        let contact = id.as_str().and_then(number);
+        let refused = contact.and_then(|id| records.refused_contacts.get(&id)).cloned();
+        let known = contact.and_then(|id| records.contacts.get_mut(&id));
+        match (refused, known) {
+            (None, Some(properties)) => {
+                for (name, value) in input["properties"].as_object().into_iter().flatten() {
+                    properties.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+                }
+                results.push(json!({ "id": id, "properties": input["properties"] }));
+            }
+            (refused, _) => {
+                let category = refused.unwrap_or_else(|| "OBJECT_NOT_FOUND".to_owned());
+                errors.push(json!({ "status": "error", "category": category, "message": "refused", "context": { "ids": [id] } }));
+            }
+        }
+    }
+    if errors.is_empty() {
+        Answer::new(200, json!({ "status": "COMPLETE", "results": results }))
+    } else {
+        Answer::new(
+            207,
+            json!({ "status": "COMPLETE", "results": results, "numErrors": errors.len(), "errors": errors }),
+        )
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok()
+}
+
+fn missing() -> Answer {
+    Answer::new(
+        404,
+        json!({ "status": "error", "category": "OBJECT_NOT_FOUND", "message": "resource not found" }),
+    )
+}

@@ -1,0 +1,136 @@
+//! The one listener of all stand-ins: `/<api>/<path>`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::{self, Bytes, Data, PayloadConfig};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::{Call, MAX_CALLS, Records, State, erp, hubspot};
+
+/// What a stand-in answers.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body }
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(404, json!({ "message": "not found" }))
+    }
+}
+
+/// A request to one stand-in, read.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    /// The path's parts after the stand-in's own.
+    pub(super) path: &'a [&'a str],
+    pub(super) query: &'a str,
+    pub(super) idempotency_key: Option<&'a str>,
+    pub(super) body: &'a Value,
+}
+
+impl Request<'_> {
+    /// A query parameter, as it stands.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+pub(super) fn serve(state: Arc<State>) -> anyhow::Result<(ServerHandle, SocketAddr)> {
+    let state = Data::from(state);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(PayloadConfig::new(1024 * 1024))
+            .default_service(web::to(answer))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind((Ipv4Addr::LOCALHOST, 0))
+    .context("cannot listen on the loopback interface")?;
+    let address = server.addrs().first().copied().context("the listener has no address")?;
+    let server = server.run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok((handle, address))
+}
+
+async fn answer(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let (delay, answer) = take(&state, &request, &body);
+    tokio::time::sleep(delay).await;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in answer.headers {
+        response.insert_header((name, value));
+    }
+    if answer.body.is_null() { response.finish() } else { response.json(answer.body) }
+}
+
+/// Decides on the answer, does what was asked for, and remembers the call.
+fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer) {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let path = request.path().trim_start_matches('/');
+    let (api, path) = path.split_once('/').unwrap_or((path, ""));
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let asked = Request {
+        method: request.method().as_str(),
+        path: &path.split('/').collect::<Vec<_>>(),
+        query: request.query_string(),
+        idempotency_key: header("Idempotency-Key"),
+        body: &body,
+    };
+    let let_in = api == "onboarding"
+        || header(AUTHORIZATION.as_str()).is_some_and(|value| value.starts_with("Bearer "));
+
+    let mut records = state.records();
+    let path = format!("/{path}");
+    let fault = records.faults.iter_mut().find_map(|fault| fault.meet(api, asked.method, &path));
+    let (delay, scripted) = fault.unwrap_or_default();
+    let answer = match scripted {
+        Some(answer) => answer,
+        None if !let_in => Answer::new(401, json!({ "message": "no bearer token" })),
+        None => dispatch(&mut records, api, &asked),
+    };
+    let question = if asked.query.is_empty() { "" } else { "?" };
+    if records.calls.len() == MAX_CALLS {
+        records.calls.pop_front();
+    }
+    records.calls.push_back(Call {
+        api: api.to_owned(),
+        method: asked.method.to_owned(),
+        path: format!("{path}{question}{}", asked.query),
+        idempotency_key: asked.idempotency_key.map(str::to_owned),
+        body,
+        status: answer.status,
+    });
+    drop(records);
+    state.arrivals.send_modify(|arrivals| *arrivals += 1);
+    (delay, answer)
+}
+
+fn dispatch(records: &mut Records, api: &str, asked: &Request<'_>) -> Answer {
+    match (api, asked.method, asked.path) {
+        ("hubspot", ..) => hubspot::answer(records, asked),
+        ("erp", ..) => erp::answer(records, asked),
+        ("slack", "POST", ["chat.postMessage"]) => {
+            let channel = &asked.body["channel"];
+            Answer::new(200, json!({ "ok": true, "channel": channel, "ts": "1503435956.000247" }))
+        }
+        ("onboarding", "POST", _) => Answer::new(202, json!({ "started": true })),
+        _ => Answer::not_found(),
+    }
+}

@@ -1,0 +1,263 @@
+//! The one table that decides between ack, retry and dead letter.
+//!
+//! A run ends in an [`Outcome`]; [`decide`] says what that means for the ledger and the
+//! message. It is a pure function: nothing is done here.
+
+use std::time::Duration;
+
+use shared::message::DeathReason;
+use shared::retry::RetrySchedule;
+
+use crate::error::{Failure, HandlerError};
+use crate::ledger::Release;
+
+/// Abandoned runs after which an event is held to be what kills its workers.
+pub(crate) const MAX_ABANDONED: u32 = 3;
+
+/// How a run of one target ended, or why there was none.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The handler said so.
+    Succeeded,
+    /// It had been done before.
+    Duplicate,
+    /// A later attempt is on its way.
+    Stale,
+    /// Another run holds the claim.
+    Held,
+    /// The portal takes up too many runs already.
+    Limited,
+    /// Shutdown came first.
+    Interrupted,
+    /// The handler failed, panicked or took too long.
+    Failed(HandlerError),
+    /// The claim shows [`MAX_ABANDONED`] runs whose workers died.
+    Crashed,
+    /// No handler of that name is registered here.
+    TargetUnknown,
+}
+
+/// What is to become of the ledger's entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LedgerMove {
+    /// Nothing is held.
+    None,
+    Complete,
+    Release(Release),
+}
+
+/// What is to become of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MessageMove {
+    /// Done with.
+    Ack,
+    /// The same attempt again: in the queue of `delay`, not before `at_least`.
+    Again { delay: Duration, at_least: Duration },
+    /// The next attempt: in the queue of `delay`, not before `at_least`.
+    Retry { delay: Duration, at_least: Duration },
+    /// To the dead letters.
+    Dead { reason: DeathReason, code: String, error: String },
+    /// Back to its queue as it is.
+    Requeue,
+}
+
+/// The decision on one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The name in metrics and logs.
+    pub(crate) label: &'static str,
+    pub(crate) ledger: LedgerMove,
+    pub(crate) message: MessageMove,
+}
+
+/// Decides on a run of `attempt` (attempts spent before it) that ended in `outcome`.
+pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) -> Verdict {
+    let spent = attempt.saturating_add(1);
+    let next = LedgerMove::Release(Release::Next(spent));
+    let same = LedgerMove::Release(Release::Same);
+    let shortly = || again(schedule, Duration::ZERO);
+    let verdict = |label, ledger, message| Verdict { label, ledger, message };
+    match outcome {
+        Outcome::Succeeded => verdict("succeeded", LedgerMove::Complete, MessageMove::Ack),
+        Outcome::Duplicate => verdict("duplicate", LedgerMove::None, MessageMove::Ack),
+        Outcome::Stale => verdict("stale", LedgerMove::None, MessageMove::Ack),
+        Outcome::Held => verdict("held", LedgerMove::None, shortly()),
+        Outcome::Limited => verdict("limited", LedgerMove::None, shortly()),
+        Outcome::Interrupted => verdict("interrupted", same, MessageMove::Requeue),
+        Outcome::Crashed => verdict(
+            "crashed",
+            next,
+            dead(
+                DeathReason::Crashed,
+                "CRASHED",
+                &format!("{MAX_ABANDONED} runs in a row ended with their worker process"),
+            ),
+        ),
+        // In the middle of a deploy another worker may know it.
+        Outcome::TargetUnknown if spent < schedule.attempts() => {
+            let delay = schedule.after(spent);
+            verdict(
+                "retried",
+                LedgerMove::None,
+                MessageMove::Retry { delay, at_least: Duration::ZERO },
+            )
+        }
+        Outcome::TargetUnknown => verdict(
+            "exhausted",
+            LedgerMove::None,
+            dead(DeathReason::Exhausted, "TARGET_UNKNOWN", "no handler of that name is registered"),
+        ),
+        Outcome::Failed(error) => match error.kind {
+            Failure::LeaseLost => verdict("lost", LedgerMove::None, shortly()),
+            Failure::Deferred { wait } => verdict("limited", same, again(schedule, wait)),
+            Failure::Permanent => verdict(
+                "permanent",
+                next,
+                dead(DeathReason::Permanent, &error.code, &error.message),
+            ),
+            Failure::Transient { .. } if spent >= schedule.attempts() => verdict(
+                "exhausted",
+                next,
+                dead(DeathReason::Exhausted, &error.code, &error.message),
+            ),
+            Failure::Transient { retry_after } => {
+                // Whichever is longer: a short wait that is asked for each time would else use
+                // up all attempts within seconds.
+                let at_least = retry_after.unwrap_or_default();
+                let delay = schedule.after(spent).max(schedule.covering(at_least));
+                verdict("retried", next, MessageMove::Retry { delay, at_least })
+            }
+        },
+    }
+}
+
+fn again(schedule: &RetrySchedule, at_least: Duration) -> MessageMove {
+    MessageMove::Again { delay: schedule.covering(at_least), at_least }
+}
+
+fn dead(reason: DeathReason, code: &str, error: &str) -> MessageMove {
+    MessageMove::Dead { reason, code: code.to_owned(), error: error.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn schedule() -> RetrySchedule {
+        RetrySchedule::new(SECOND, 5.0, SECOND * 3600, 4).unwrap()
+    }
+
+    fn decided(outcome: &Outcome, attempt: u32) -> Verdict {
+        decide(outcome, attempt, &schedule())
+    }
+
+    fn next(attempt: u32) -> LedgerMove {
+        LedgerMove::Release(Release::Next(attempt))
+    }
+
+    #[test]
+    fn success_completes_and_acks() {
+        let verdict = decided(&Outcome::Succeeded, 2);
+        assert_eq!((verdict.ledger, verdict.message), (LedgerMove::Complete, MessageMove::Ack));
+    }
+
+    #[test]
+    fn what_is_done_already_is_acked_without_touching_the_ledger() {
+        for outcome in [Outcome::Duplicate, Outcome::Stale] {
+            let verdict = decided(&outcome, 0);
+            assert_eq!((verdict.ledger, verdict.message), (LedgerMove::None, MessageMove::Ack));
+        }
+    }
+
+    #[test]
+    fn waiting_for_room_spends_no_attempt() {
+        for outcome in [Outcome::Held, Outcome::Limited] {
+            let verdict = decided(&outcome, 3);
+            assert_eq!(verdict.ledger, LedgerMove::None);
+            assert_eq!(
+                verdict.message,
+                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO }
+            );
+        }
+        let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
+        let verdict = decided(&Outcome::Failed(deferred), 3);
+        assert_eq!(verdict.ledger, LedgerMove::Release(Release::Same));
+        assert_eq!(
+            verdict.message,
+            MessageMove::Again { delay: SECOND * 25, at_least: SECOND * 7 }
+        );
+    }
+
+    #[test]
+    fn shutdown_gives_the_message_back_as_it_is() {
+        let verdict = decided(&Outcome::Interrupted, 1);
+        assert_eq!(verdict.ledger, LedgerMove::Release(Release::Same));
+        assert_eq!(verdict.message, MessageMove::Requeue);
+    }
+
+    #[test]
+    fn transient_failures_follow_the_schedule_and_then_end() {
+        let fail = || Outcome::Failed(HandlerError::transient("SLACK_5XX", "503"));
+        for (attempt, delay) in [(0, SECOND), (1, SECOND * 5), (2, SECOND * 25)] {
+            let verdict = decided(&fail(), attempt);
+            assert_eq!(verdict.ledger, next(attempt + 1));
+            assert_eq!(verdict.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+        }
+        let verdict = decided(&fail(), 3);
+        assert_eq!(verdict.label, "exhausted");
+        assert_eq!(verdict.ledger, next(4));
+        assert_eq!(
+            verdict.message,
+            MessageMove::Dead {
+                reason: DeathReason::Exhausted,
+                code: "SLACK_5XX".to_owned(),
+                error: "503".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn a_wait_that_was_asked_for_takes_the_queue_that_covers_it() {
+        let error = HandlerError::retry_after(SECOND * 3, "SLACK_429", "slow down");
+        let verdict = decided(&Outcome::Failed(error), 0);
+        assert_eq!(verdict.message, MessageMove::Retry { delay: SECOND * 5, at_least: SECOND * 3 });
+    }
+
+    #[test]
+    fn a_short_wait_that_was_asked_for_does_not_shorten_the_schedule() {
+        let error = HandlerError::retry_after(SECOND, "SLACK_429", "slow down");
+        let verdict = decided(&Outcome::Failed(error), 2);
+        assert_eq!(verdict.message, MessageMove::Retry { delay: SECOND * 25, at_least: SECOND });
+    }
+
+    #[test]
+    fn permanence_and_crashes_end_at_once() {
+        let permanent = decided(&Outcome::Failed(HandlerError::permanent("ERP_422", "no")), 0);
+        assert_eq!((permanent.label, permanent.ledger), ("permanent", next(1)));
+        let crashed = decided(&Outcome::Crashed, 0);
+        assert_eq!((crashed.label, crashed.ledger), ("crashed", next(1)));
+        for verdict in [permanent, crashed] {
+            assert!(matches!(verdict.message, MessageMove::Dead { .. }), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_handler_that_is_not_here_may_be_elsewhere_and_then_the_event_ends() {
+        let first = decided(&Outcome::TargetUnknown, 0);
+        assert_eq!((first.label, first.ledger), ("retried", LedgerMove::None));
+        let last = decided(&Outcome::TargetUnknown, 3);
+        assert_eq!((last.label, last.ledger), ("exhausted", LedgerMove::None));
+        assert!(matches!(last.message, MessageMove::Dead { .. }));
+    }
+
+    #[test]
+    fn a_run_that_was_taken_over_writes_nothing_and_comes_back_later() {
+        let verdict = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
+        assert_eq!(verdict.ledger, LedgerMove::None);
+        assert!(matches!(verdict.message, MessageMove::Again { .. }));
+    }
+}

@@ -1,0 +1,247 @@
+//! Workers that are killed, and what the next one makes of it.
+
+use std::collections::BTreeMap;
+
+use shared::event::Event;
+use shared::message::DeathReason;
+use shared::testing::{Proxy, redis_url};
+use worker::HandlerError;
+
+use crate::harness::{
+    Admin, Child, Entries, Gate, Probe, Rig, TARGET, deal, probed, wait_for_ends,
+    wait_for_verdicts, within,
+};
+
+/// For those that are killed: their claims are waited out, and still leave time for the killing.
+const CLAIMS: [&str; 4] = ["--handler-timeout", "2900ms", "--lease", "3s"];
+/// For those that live on.
+const PATIENT: [&str; 4] = ["--handler-timeout", "30s", "--lease", "40s"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_died_with_its_worker_is_done_again_alone() {
+    let rig = Rig::with(&PATIENT).await;
+    let child = Child::ready(&rig, "hangs", &CLAIMS).await;
+    let message = rig.publish(&deal(1)).await;
+    child.wait("started", 1).await;
+    child.kill().await;
+
+    let (probe, ended, gate) = (Probe::new(), Probe::new(), Gate::new());
+    let (runs, ends, hold) = (probe.clone(), ended.clone(), gate.clone());
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            let (runs, ends, hold) = (runs.clone(), ends.clone(), hold.clone());
+            async move {
+                runs.note(&cx, &event);
+                if event.object_id == Some(1) {
+                    hold.pass().await;
+                }
+                ends.note(&cx, &event);
+                Ok(())
+            }
+        });
+    });
+    probe.wait(1).await;
+    let entries = Entries::open(&redis_url(), &rig.prefix).await;
+    assert_eq!(entries.of(&message.identity).await["a"], "1", "abandoned runs");
+    rig.publish_all(2..=10).await;
+    Admin::of(&worker).wait_for("hubline_in_flight", &[], 10).await;
+    assert_eq!(probe.runs().len(), 1, "others ran beside it");
+    gate.open();
+    let ends = ended.wait(10).await;
+    wait_for_verdicts(&worker, "succeeded", 10).await;
+    worker.stop().await;
+    let runs = probe.runs();
+    assert_eq!((runs.len(), runs[0].object_id, runs[0].attempt), (10, 1, 0));
+    assert!(runs[1..].iter().all(|run| run.at >= ends[0].at), "others ran before its end");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_succeeded_before_the_crash_is_not_done_again() {
+    let rig = Rig::with(&CLAIMS).await;
+    let child = Child::ready(&rig, "hangs after a step", &CLAIMS).await;
+    rig.publish(&deal(1)).await;
+    child.wait("stepped", 1).await;
+    child.kill().await;
+
+    let (ordered, posted) = (Probe::new(), Probe::new());
+    let (order, post) = (ordered.clone(), posted.clone());
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            let (order, post) = (order.clone(), post.clone());
+            async move {
+                let number: u32 = cx
+                    .step("order", async {
+                        order.note(&cx, &event);
+                        Ok(0)
+                    })
+                    .await?;
+                assert_eq!(number, 42, "the result of the step is the first run's");
+                post.note(&cx, &event);
+                Ok(())
+            }
+        });
+    });
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    assert_eq!((ordered.runs().len(), posted.runs().len()), (0, 1));
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_after_the_retry_was_published_does_not_fork_the_event() {
+    // Long enough to be seen waiting.
+    let flags = [&CLAIMS[..], &["--retry-initial", "1500ms", "--retry-max", "2s"]].concat();
+    let mut rig = Rig::with(&flags).await;
+    let direct = rig.settings.clone();
+    let broker = rig.through_proxy().await;
+    let url = broker.url(&shared::testing::amqp_url());
+    let mut child =
+        Child::ready(&rig, "fails when told", &[&flags[..], &["--amqp-url", &url]].concat()).await;
+    rig.settings = direct;
+    rig.publish(&deal(1)).await;
+    child.wait("started", 1).await;
+    // The retry gets through, its confirm does not: for the child the next thing to do would
+    // be to release its claim, and it never does.
+    broker.mute_server();
+    child.tell("go");
+    rig.wait_for_messages("retry.1s500ms", 1).await;
+    child.kill().await;
+    broker.restore();
+
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            runs.note(&cx, &event);
+            async move {
+                if cx.attempt() == 0 {
+                    return Err(HandlerError::transient("TEST_5XX", "again"));
+                }
+                Ok(())
+            }
+        });
+    });
+    // The first message and its retry.
+    wait_for_ends(&[&worker], 2).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    let mut attempts = BTreeMap::<u32, u32>::new();
+    for run in probe.runs() {
+        *attempts.entry(run.attempt).or_default() += 1;
+    }
+    assert_eq!(attempts.get(&1), Some(&1), "{attempts:?}");
+    assert!(attempts.get(&0).is_none_or(|runs| *runs == 1), "{attempts:?}");
+    assert!(attempts.keys().all(|attempt| *attempt < 2), "{attempts:?}");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_completion_and_ack_leaves_a_duplicate() {
+    let rig = Rig::with(&CLAIMS).await;
+    let redis = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let url = redis.url(&redis_url());
+    let flags = [&CLAIMS[..], &["--redis-url", &url]].concat();
+    let mut child = Child::ready(&rig, "succeeds when told", &flags).await;
+    let message = rig.publish(&deal(1)).await;
+    child.wait("started", 1).await;
+    redis.mute_server();
+    child.tell("go");
+    let entries = Entries::open(&redis_url(), &rig.prefix).await;
+    entries.wait_for(&message.identity, "s", "C").await;
+    child.kill().await;
+
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            runs.note(&cx, &event);
+            async { Ok(()) }
+        });
+    });
+    wait_for_verdicts(&worker, "duplicate", 1).await;
+    worker.stop().await;
+    assert!(probe.runs().is_empty());
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_kills_its_workers_is_found_out_and_its_neighbours_are_done() {
+    let flags = [&CLAIMS[..], &["--concurrency", "40", "--portal-concurrency", "40"]].concat();
+    let rig = Rig::with(&flags).await;
+    rig.publish_all(1..=21).await;
+    let (mut deaths, mut done) = (0, BTreeMap::<String, u32>::new());
+    let mut child = Child::start(&rig, "one aborts", &flags);
+    loop {
+        let found_out = tokio::select! {
+            status = child.ended() => {
+                assert!(!status.success());
+                false
+            }
+            () = rig.wait_for_messages("dead", 1) => true,
+        };
+        if found_out {
+            child.wait("done", 20 - done.len()).await;
+        }
+        for report in child.reports("done") {
+            *done.entry(report.about).or_default() += 1;
+        }
+        if found_out {
+            break;
+        }
+        deaths += 1;
+        assert_eq!(child.reports("aborting").len(), 1);
+        child = Child::start(&rig, "one aborts", &flags);
+    }
+    child.stop().await;
+    assert_eq!(deaths, 3);
+    assert_eq!(done.len(), 20, "{done:?}");
+    assert!(done.values().all(|runs| *runs == 1), "{done:?}");
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, death.code.as_str()), (DeathReason::Crashed, "CRASHED"));
+    assert_eq!((letter.target.as_deref(), letter.attempt), (Some(TARGET), 1));
+    assert_eq!(letter.body, deal(1));
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_before_the_future_is_a_failure_like_any_other() {
+    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            assert!(runs.note(&cx, &event) > 0, "too early");
+            async { Ok(()) }
+        });
+    });
+    rig.publish(&deal(1)).await;
+    within("the second run", probe.wait(2)).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    let attempts: Vec<u32> = probe.runs().iter().map(|run| run.attempt).collect();
+    assert_eq!(attempts, [0, 1]);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_while_routing_is_retried_and_then_a_dead_letter() {
+    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+    let worker = rig.worker(|registry| {
+        let wants = |event: &Event| {
+            assert_ne!(event.object_id, Some(1), "cannot tell");
+            true
+        };
+        registry.add(TARGET, wants, |_: &_, _: &_| async { Ok(()) }).unwrap();
+    });
+    rig.publish_all(1..=2).await;
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, death.code.as_str()), (DeathReason::Exhausted, "PANIC"));
+    assert!(death.error.contains("cannot tell"), "{}", death.error);
+    assert_eq!((letter.target, letter.attempt), (None, 2));
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    rig.finish().await;
+}

@@ -1,0 +1,267 @@
+//! The built-in handlers against the stand-ins, every event delivered twice.
+
+use serde_json::{Value, json};
+use shared::message::DeathReason;
+use worker::Worker;
+use worker::stand_ins::{Call, Fault, StandIns};
+
+use crate::harness::{Rig, wait_for_verdicts, within};
+
+const UPDATE: &str = "/crm/v3/objects/contacts/batch/update";
+
+struct Shop {
+    rig: Rig,
+    stand_ins: StandIns,
+    worker: Worker,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(flags: &[&str]) -> Self {
+        let stand_ins = StandIns::start().await.unwrap();
+        let mut rig = Rig::with(flags).await;
+        rig.settings.integrations = stand_ins.settings();
+        let worker = rig.worker(|registry| {
+            *registry = worker::handlers::registry(&rig.settings.integrations).unwrap();
+        });
+        Self { rig, stand_ins, worker }
+    }
+
+    /// A won deal with these contacts.
+    fn won_deal(&self, id: u64, contact_ids: &[u64]) {
+        let properties =
+            [("dealname", "Big <one>"), ("amount", "5000.10"), ("dealstage", "closedwon")];
+        self.stand_ins.put_deal(id, &properties, contact_ids);
+    }
+
+    async fn publish_twice(&self, event: &str) {
+        for attempt in 0..2 {
+            self.rig.publish(&event.replace("ATTEMPT", &attempt.to_string())).await;
+        }
+    }
+
+    /// Delivers an event again that is done already.
+    async fn publish_again(&self, event: &str) {
+        self.rig.publish(&event.replace("ATTEMPT", "1")).await;
+        self.done(1, 1).await;
+    }
+
+    async fn publish(&self, event: &str) {
+        self.rig.publish(&event.replace("ATTEMPT", "0")).await;
+    }
+
+    async fn wait_for_call(&self, api: &str, path: &str) {
+        let fits = |call: &Call| call.api == api && call.path.starts_with(path);
+        within(path, self.stand_ins.wait_for(1, fits)).await;
+    }
+
+    fn calls(&self, api: &str, path: &str) -> Vec<Call> {
+        let calls = self.stand_ins.calls().into_iter();
+        calls.filter(|call| call.api == api && call.path.starts_with(path)).collect()
+    }
+
+    async fn done(&self, succeeded: u64, duplicate: u64) {
+        wait_for_verdicts(&self.worker, "succeeded", succeeded).await;
+        wait_for_verdicts(&self.worker, "duplicate", duplicate).await;
+    }
+
+    async fn close(self) {
+        self.worker.stop().await;
+        self.rig.finish().await;
+    }
+}
+
+fn event(subscription_type: &str, id: u64, more: &str) -> String {
+    format!(
+        r#"{{"eventId":{id},"subscriptionId":7,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"{subscription_type}","attemptNumber":ATTEMPT,"objectId":{id},"changeSource":"CRM_UI"{more}}}"#
+    )
+}
+
+fn changed(subscription_type: &str, id: u64, name: &str, value: &str) -> String {
+    event(subscription_type, id, &format!(r#","propertyName":"{name}","propertyValue":"{value}""#))
+}
+
+fn closed(id: u64) -> String {
+    changed("deal.propertyChange", id, "dealstage", "closedwon")
+}
+
+fn ids(update: &Call) -> Vec<&str> {
+    let inputs = update.body["inputs"].as_array().unwrap();
+    inputs.iter().map(|input| input["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_events_of_one_closing_make_one_order_and_one_message() {
+    let shop = Shop::open().await;
+    shop.won_deal(7, &[30, 20]);
+    shop.publish_twice(&closed(7)).await;
+    shop.publish_twice(&changed("deal.propertyChange", 7, "hs_is_closed_won", "true")).await;
+    shop.done(2, 2).await;
+    let order = json!({
+        "portalId": 62515, "dealId": 7, "dealName": "Big <one>", "amount": "5000.10",
+        "ownerId": null, "contactIds": [20, 30],
+    });
+    assert_eq!(shop.stand_ins.orders(), [order]);
+    let keys: Vec<_> =
+        shop.calls("erp", "/orders").into_iter().map(|call| call.idempotency_key).collect();
+    let key = keys[0].clone().unwrap();
+    assert!(key.starts_with("hubline-order-62515-7-"), "{key}");
+    assert_eq!(keys, [Some(key.clone()), Some(key)]);
+    let messages = shop.calls("slack", "/chat.postMessage");
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0].body["text"], "Deal won: Big &lt;one&gt; · Amount: 5000.10");
+    for contact in [20, 30] {
+        let stage = shop.stand_ins.contact_property(contact, "lifecyclestage");
+        assert_eq!(stage.as_deref(), Some("customer"));
+    }
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_being_down_repeats_and_holds_back_nothing_else() {
+    let shop = Shop::open().await;
+    shop.won_deal(7, &[20]);
+    shop.stand_ins.fail(Fault::new("slack", 503).times(2));
+    shop.publish(&closed(7)).await;
+    shop.done(1, 0).await;
+    shop.publish_again(&closed(7)).await;
+    let slack: Vec<_> = shop.calls("slack", "/").iter().map(|call| call.status).collect();
+    assert_eq!(slack, [503, 503, 200]);
+    assert_eq!(shop.calls("erp", "/orders").len(), 1);
+    assert_eq!(shop.calls("hubspot", UPDATE).len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_contacts_that_failed_are_updated_again() {
+    let shop = Shop::with(&["--retry-attempts", "8"]).await;
+    let contacts: Vec<u64> = (1..=150).collect();
+    shop.won_deal(7, &contacts);
+    shop.stand_ins.set_page_size(60);
+    shop.stand_ins.refuse_contact(2, Some("RATE_LIMITS"));
+    // The retry is seen to fail as well before the contact is let through.
+    let partial = |call: &Call| call.status == 207;
+    shop.publish(&closed(7)).await;
+    within("two partial updates", shop.stand_ins.wait_for(2, partial)).await;
+    shop.stand_ins.refuse_contact(2, None);
+    shop.done(1, 0).await;
+    shop.publish_again(&closed(7)).await;
+    let updates = shop.calls("hubspot", UPDATE);
+    assert_eq!(updates.iter().take(2).map(|call| ids(call).len()).collect::<Vec<_>>(), [100, 50]);
+    assert!(updates.len() > 2 && updates[2..].iter().all(|update| ids(update) == ["2"]));
+    assert_eq!(shop.stand_ins.contact_property(2, "lifecyclestage").as_deref(), Some("customer"));
+    assert_eq!(shop.calls("slack", "/").len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_order_is_a_dead_letter_and_the_rest_is_done() {
+    let shop = Shop::open().await;
+    shop.won_deal(7, &[20]);
+    let refusal = json!({ "message": "amount is too large" });
+    shop.stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders").body(refusal));
+    shop.publish(&closed(7)).await;
+    let letter = shop.rig.queues.take("dead").await.message.unwrap();
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "ERP_422"));
+    assert_eq!(death.error, "ERP answered 422: amount is too large");
+    assert_eq!((shop.calls("slack", "/").len(), shop.calls("hubspot", UPDATE).len()), (1, 1));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_hubspot_refuses_for_good_does_not_loop() {
+    let shop = Shop::open().await;
+    shop.won_deal(7, &[20, 21, 22]);
+    shop.stand_ins.refuse_contact(21, Some("VALIDATION_ERROR"));
+    shop.stand_ins.delete_contact(22);
+    shop.publish(&closed(7)).await;
+    let death = shop.rig.queues.take("dead").await.message.unwrap().death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "HUBSPOT_CONTACTS_REFUSED"));
+    assert_eq!(shop.calls("hubspot", UPDATE).len(), 1);
+    assert_eq!((shop.stand_ins.orders().len(), shop.calls("slack", "/").len()), (1, 1));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_is_no_longer_won_is_left_alone() {
+    let shop = Shop::open().await;
+    shop.stand_ins.put_deal(7, &[("dealstage", "qualifiedtobuy")], &[20]);
+    shop.publish_twice(&closed(7)).await;
+    shop.done(1, 1).await;
+    let reads = shop.stand_ins.calls();
+    assert!(reads.iter().all(|call| call.method == "GET") && reads.len() == 2, "{reads:?}");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_hubspot_does_not_know_yet_is_waited_for() {
+    let shop = Shop::with(&["--retry-attempts", "8"]).await;
+    shop.publish(&event("deal.creation", 7, "")).await;
+    shop.wait_for_call("hubspot", "/crm/v3/objects/deals/7").await;
+    shop.won_deal(7, &[]);
+    shop.done(1, 0).await;
+    shop.publish_again(&event("deal.creation", 7, "")).await;
+    assert_eq!(shop.calls("slack", "/").len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hubspots_limit_spends_no_attempt() {
+    let shop = Shop::with(&["--retry-attempts", "1"]).await;
+    shop.won_deal(7, &[]);
+    let limit = json!({ "policyName": "SECONDLY" });
+    shop.stand_ins.fail(Fault::new("hubspot", 429).times(1).body(limit));
+    shop.publish_twice(&event("deal.creation", 7, "")).await;
+    shop.done(1, 1).await;
+    assert_eq!(shop.calls("slack", "/").len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_channel_hears_of_new_and_of_moved_deals() {
+    let shop = Shop::open().await;
+    shop.won_deal(7, &[]);
+    shop.stand_ins.put_stage("contractsent", "Contract sent");
+    shop.publish_twice(&event("object.creation", 7, r#","objectTypeId":"0-3""#)).await;
+    shop.done(1, 1).await;
+    for stage in ["contractsent", "12345"] {
+        shop.publish_twice(&changed("deal.propertyChange", 7, "dealstage", stage)).await;
+    }
+    shop.done(3, 3).await;
+    let mut texts: Vec<Value> =
+        shop.calls("slack", "/").into_iter().map(|call| call.body["text"].clone()).collect();
+    texts.sort_by_key(Value::to_string);
+    assert_eq!(
+        texts,
+        [
+            "Deal moved: Big &lt;one&gt; · Stage: 12345",
+            "Deal moved: Big &lt;one&gt; · Stage: Contract sent",
+            "New deal: Big &lt;one&gt; · Amount: 5000.10",
+        ]
+    );
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_comes_becomes_a_customer_and_goes() {
+    let shop = Shop::open().await;
+    shop.publish_twice(&event("contact.creation", 42, "")).await;
+    shop.done(1, 1).await;
+    assert!(shop.stand_ins.customers().contains("42"));
+    shop.publish_twice(&changed("contact.propertyChange", 42, "lifecyclestage", "customer")).await;
+    shop.done(2, 2).await;
+    assert_eq!(shop.calls("onboarding", "/").len(), 1);
+    for kind in ["contact.privacyDeletion", "contact.deletion"] {
+        shop.publish_twice(&event(kind, 42, "")).await;
+    }
+    shop.done(4, 4).await;
+    assert!(shop.stand_ins.customers().is_empty());
+    let calls: Vec<_> =
+        shop.calls("erp", "/customers/42").into_iter().map(|call| call.method).collect();
+    assert_eq!(calls, ["PUT", "DELETE", "DELETE"]);
+    shop.close().await;
+}

@@ -1,0 +1,166 @@
+//! A worker's surroundings for one test: names of its own on the servers, events to publish,
+//! handlers that report, and an end that finds leftovers.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Parser;
+use prometheus_client::registry::Registry as Metrics;
+use shared::broker::{Lane, Publication, Publisher, PublisherOptions, Route, Topology};
+use shared::clock::now_ms;
+use shared::event::Event;
+use shared::message::Message;
+use shared::metrics::BrokerMetrics;
+use shared::testing::{Queues, amqp_url, prefix, redis_url};
+use tokio::time::Instant;
+use worker::settings::WorkerSettings;
+use worker::{Registry, Worker};
+
+mod admin;
+mod children;
+mod crowd;
+mod entries;
+mod gate;
+mod handler;
+mod own_redis;
+mod probe;
+mod verdicts;
+
+pub(crate) use admin::Admin;
+pub(crate) use children::Child;
+pub(crate) use crowd::deal_of;
+pub(crate) use entries::Entries;
+pub(crate) use gate::Gate;
+pub(crate) use handler::{TARGET, probed};
+pub(crate) use own_redis::OwnRedis;
+pub(crate) use probe::Probe;
+pub(crate) use verdicts::{wait_for_ends, wait_for_verdicts};
+
+/// Longer than anything a test waits for when all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for `future`, but not for ever.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+#[derive(Parser)]
+struct Parsed {
+    #[command(flatten)]
+    settings: WorkerSettings,
+}
+
+/// One test's names, settings and connections.
+pub(crate) struct Rig {
+    pub(crate) prefix: String,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) queues: Queues,
+    publisher: Publisher,
+}
+
+impl Rig {
+    /// Short retries (50 ms, 100 ms, 200 ms; 4 attempts), a lease of 2 s, two shards.
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with other settings, as flags: `["--retry-attempts", "2"]`.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
+        let prefix = prefix();
+        let settings = settings(&prefix, flags);
+        let schedule = settings.schedule().unwrap();
+        let topology = Topology::new(&prefix, settings.broker.work_shards, Some(&schedule));
+        let publisher = Publisher::start(
+            &settings.broker,
+            topology.clone(),
+            PublisherOptions { name: "test".to_owned(), watch_depth: false },
+            BrokerMetrics::register(&mut Metrics::default()),
+        )
+        .unwrap();
+        within("the broker", publisher.ready()).await;
+        let queues = Queues::connect(&amqp_url(), &prefix, topology).await;
+        Self { prefix, settings, queues, publisher }
+    }
+
+    /// A worker with the handlers that `register` adds.
+    pub(crate) fn worker(&self, register: impl FnOnce(&mut Registry)) -> Worker {
+        let mut registry = Registry::new();
+        register(&mut registry);
+        Worker::start(&self.settings, registry).unwrap()
+    }
+
+    /// Publishes an event as the receiver would.
+    pub(crate) async fn publish(&self, body: &str) -> Message {
+        self.publish_to(Lane::Work, fresh(body)).await
+    }
+
+    /// Publishes a message of the test's making.
+    pub(crate) async fn publish_to(&self, lane: Lane, message: Message) -> Message {
+        let publication = Publication { route: Route::Ready(lane), message: message.clone() };
+        let deadline = Instant::now() + PATIENCE;
+        self.publisher.publish(vec![publication], deadline).await.unwrap();
+        message
+    }
+
+    /// Ends the test: every queue is deleted, and none may hold anything.
+    pub(crate) async fn finish(self) {
+        self.queues.settle().await;
+        let leftovers = self.queues.delete_all().await;
+        assert!(leftovers.is_empty(), "left in queues: {leftovers:?}");
+    }
+}
+
+/// A worker's settings for tests on `prefix`; later flags win.
+pub(crate) fn settings(prefix: &str, flags: &[&str]) -> WorkerSettings {
+    let (amqp, redis) = (amqp_url(), redis_url());
+    let defaults = [
+        ("--amqp-url", amqp.as_str()),
+        ("--redis-url", redis.as_str()),
+        ("--prefix", prefix),
+        ("--work-shards", "2"),
+        ("--admin-listen", "127.0.0.1:0"),
+        ("--concurrency", "20"),
+        ("--handler-timeout", "1s"),
+        ("--lease", "2s"),
+        ("--retry-initial", "50ms"),
+        ("--retry-multiplier", "2"),
+        ("--retry-max", "1s"),
+        ("--retry-attempts", "4"),
+        ("--shutdown-grace", "20s"),
+    ];
+    let mut arguments = vec!["worker".to_owned()];
+    for (name, value) in defaults {
+        if !flags.contains(&name) {
+            arguments.extend([name.to_owned(), value.to_owned()]);
+        }
+    }
+    arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    Parsed::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}")).settings
+}
+
+/// A deal's creation, different for each `id`.
+pub(crate) fn deal(id: u64) -> String {
+    format!(
+        r#"{{"eventId":{id},"subscriptionId":7,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"deal.creation","attemptNumber":0,"objectId":{id},"changeFlag":"CREATED","changeSource":"CRM_UI"}}"#
+    )
+}
+
+/// The message the receiver makes of an event.
+pub(crate) fn fresh(body: &str) -> Message {
+    let event = Event::parse(body.as_bytes()).unwrap();
+    Message {
+        body: Bytes::from(body.to_owned()),
+        identity: event.identity,
+        subscription_type: event.subscription_type,
+        portal_id: event.portal_id,
+        attempt: 0,
+        target: None,
+        received_ms: now_ms(),
+        generation: 0,
+        traceparent: None,
+        death: None,
+    }
+}

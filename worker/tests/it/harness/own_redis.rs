@@ -1,0 +1,64 @@
+//! A Redis of a test's own, that it may kill.
+
+use std::path::Path;
+use std::process::Command;
+
+use shared::testing::prefix;
+
+/// A Redis that ends, with its data, when dropped.
+pub(crate) struct OwnRedis {
+    name: String,
+    pub(crate) url: String,
+    pid_file: String,
+}
+
+impl OwnRedis {
+    /// Starts one that forgets nothing it has answered, whatever happens to it.
+    pub(crate) async fn start() -> Self {
+        let mut own = Self { name: prefix(), url: String::new(), pid_file: String::new() };
+        own.up();
+        let client = deadpool_redis::redis::Client::open(own.url.as_str()).unwrap();
+        let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+        let mut setting = deadpool_redis::redis::cmd("CONFIG");
+        setting.arg("SET").arg("appendfsync").arg("always");
+        setting.query_async::<()>(&mut redis).await.unwrap();
+        own
+    }
+
+    /// Starts it (again), with its data, on the same port.
+    pub(crate) fn up(&mut self) {
+        let environment = services(&["up", &self.name, "--only", "redis"]);
+        let value = |name: &str| {
+            let start = format!("export {name}=");
+            let line = environment.lines().find_map(|line| line.strip_prefix(&start));
+            line.unwrap_or_else(|| panic!("no {name} in {environment}")).to_owned()
+        };
+        self.url = value("HUBLINE_TEST_REDIS_URL");
+        self.pid_file = value("HUBLINE_TEST_REDIS_PID_FILE");
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self) {
+        let pid = std::fs::read_to_string(&self.pid_file).unwrap();
+        let kill = format!("kill -KILL {}", pid.trim());
+        let killed = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(killed.success());
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        services(&["down", &self.name]);
+    }
+}
+
+fn services(arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
+    let output = Command::new(script).args(arguments).output().unwrap();
+    assert!(
+        output.status.success() || std::thread::panicking(),
+        "scripts/services {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}

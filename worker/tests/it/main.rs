@@ -1,0 +1,25 @@
+//! The worker on real servers: RabbitMQ and Redis as `scripts/services` starts them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod handlers;
+mod harness;
+
+mod broker_restart;
+mod budget;
+mod child;
+mod crashes;
+mod documentation;
+mod frozen;
+mod lanes;
+mod ledger;
+mod portals;
+mod redis_restart;
+mod retries;
+mod shutdown;
+mod two_workers;

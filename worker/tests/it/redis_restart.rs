@@ -1,0 +1,94 @@
+//! Redis dies under load and comes back.
+
+use std::time::Duration;
+
+use crate::harness::{Admin, OwnRedis, Probe, Rig, probed, wait_for_verdicts};
+
+const UNANSWERED: (&str, [&str; 1]) = ("hubline_ledger_calls_total", ["result=\"unavailable\""]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_nothing_is_started_and_with_it_everything_is_done() {
+    let mut redis = OwnRedis::start().await;
+    let rig = Rig::with(&["--redis-url", &redis.url, "--concurrency", "10"]).await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            runs.note(&cx, &event);
+            async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok(())
+            }
+        });
+    });
+    let admin = Admin::of(&worker);
+    admin.wait_until_ready().await;
+    rig.publish_all(1..=150).await;
+    probe.wait(20).await;
+    redis.kill();
+    admin.wait_for_part("redis", "down").await;
+    let (metric, labels) = UNANSWERED;
+    let before = admin.sum(metric, &labels).await;
+    // All who were given a claim have started by the time every slot has asked in vain.
+    admin.wait_for(metric, &labels, before + 20).await;
+    let started = probe.runs().len();
+    assert!(started < 150, "all was done before Redis died");
+    admin.wait_for(metric, &labels, before + 50).await;
+    assert_eq!(probe.runs().len(), started, "started without a claim");
+
+    redis.up();
+    admin.wait_for_part("redis", "up").await;
+    wait_for_verdicts(&worker, "succeeded", 150).await;
+    worker.stop().await;
+    let mut ids: Vec<u64> = probe.runs().iter().map(|run| run.object_id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=150).collect::<Vec<_>>(), "each done, each once");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_tells_of_redis_without_any_event() {
+    let mut redis = OwnRedis::start().await;
+    let rig = Rig::with(&["--redis-url", &redis.url]).await;
+    redis.kill();
+    let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
+    let admin = Admin::of(&worker);
+    admin.wait_for_part("redis", "down").await;
+    redis.up();
+    admin.wait_for_part("redis", "up").await;
+    redis.kill();
+    admin.wait_for_part("redis", "down").await;
+    worker.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_without_redis_gives_everything_back() {
+    let mut redis = OwnRedis::start().await;
+    let rig = Rig::with(&["--redis-url", &redis.url, "--shutdown-grace", "50ms"]).await;
+    let start = |probe: &Probe| {
+        let runs = probe.clone();
+        rig.worker(|registry| {
+            probed(registry, move |cx, event| {
+                runs.note(&cx, &event);
+                async { Ok(()) }
+            });
+        })
+    };
+    let (without, with) = (Probe::new(), Probe::new());
+    redis.kill();
+    let worker = start(&without);
+    rig.publish_all(1..=5).await;
+    let (metric, labels) = UNANSWERED;
+    Admin::of(&worker).wait_for(metric, &labels, 5).await;
+    worker.stop().await;
+
+    redis.up();
+    let worker = start(&with);
+    wait_for_verdicts(&worker, "succeeded", 5).await;
+    worker.stop().await;
+    assert!(without.runs().is_empty());
+    assert_eq!(with.runs().len(), 5);
+    assert!(with.runs().iter().all(|run| run.attempt == 0));
+    rig.finish().await;
+}

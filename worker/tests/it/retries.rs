@@ -1,0 +1,327 @@
+//! Retries, dead letters and duplicates, end to end.
+
+use std::time::Duration;
+
+use shared::message::DeathReason;
+use worker::HandlerError;
+
+use crate::harness::{Probe, Rig, deal, fresh, wait_for_verdicts, within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_delivered_three_times_is_done_once() {
+    let rig = Rig::new().await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "noted",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    runs.note(cx, event);
+                    async { Ok(()) }
+                },
+            )
+            .unwrap();
+    });
+    // As HubSpot sends it again: another attemptNumber, other companions.
+    for attempt in 0..3 {
+        let again = deal(1).replace("\"attemptNumber\":0", &format!("\"attemptNumber\":{attempt}"));
+        rig.publish(&again).await;
+    }
+    let other = rig.publish(&deal(2)).await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    wait_for_verdicts(&worker, "duplicate", 2).await;
+    worker.stop().await;
+    let runs = probe.runs();
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert!(runs.iter().any(|run| run.identity == other.identity.to_string()));
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transient_failures_are_retried_on_schedule_until_they_pass() {
+    let rig = Rig::new().await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "thrice",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    let before = runs.note(cx, event);
+                    async move {
+                        if before < 3 {
+                            return Err(HandlerError::transient("TEST_5XX", "not yet"));
+                        }
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1)).await;
+    let runs = probe.wait(4).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    let attempts: Vec<u32> = runs.iter().map(|run| run.attempt).collect();
+    assert_eq!(attempts, [0, 1, 2, 3]);
+    // Lower bounds only: a message waits at least four fifths of its queue's delay.
+    for (pair, least) in runs.windows(2).zip([40, 80, 160]) {
+        let waited = pair[1].at - pair[0].at;
+        assert!(waited >= Duration::from_millis(least), "{waited:?} < {least} ms");
+    }
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_bytes() {
+    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "fails",
+                |_| true,
+                |_: &_, event: &shared::event::Event| {
+                    let permanent = event.object_id == Some(1);
+                    async move {
+                        Err(if permanent {
+                            HandlerError::permanent("TEST_422", "never")
+                        } else {
+                            HandlerError::transient("TEST_5XX", "not today")
+                        })
+                    }
+                },
+            )
+            .unwrap();
+    });
+    for (id, reason, code, attempt) in
+        [(1, DeathReason::Permanent, "TEST_422", 1), (2, DeathReason::Exhausted, "TEST_5XX", 2)]
+    {
+        let published = rig.publish(&deal(id)).await;
+        let letter = rig.queues.take("dead").await.message.unwrap();
+        let death = letter.death.clone().unwrap();
+        assert_eq!((death.reason, death.code.as_str()), (reason, code));
+        assert_eq!(letter.target.as_deref(), Some("fails"));
+        assert_eq!(
+            (letter.attempt, &letter.body, &letter.identity),
+            (attempt, &published.body, &published.identity)
+        );
+        assert!(!death.error.is_empty() && death.dead_ms >= letter.received_ms);
+    }
+    worker.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_is_honoured() {
+    let rig = Rig::new().await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "limited",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    let before = runs.note(cx, event);
+                    async move {
+                        if before == 0 {
+                            let wait = Duration::from_millis(180);
+                            return Err(HandlerError::retry_after(wait, "TEST_429", "slow down"));
+                        }
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1)).await;
+    let runs = probe.wait(2).await;
+    worker.stop().await;
+    let waited = runs[1].at - runs[0].at;
+    assert!(waited >= Duration::from_millis(180), "{waited:?}");
+    assert_eq!(runs[1].attempt, 1);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_target_travels_on_alone() {
+    let rig = Rig::new().await;
+    let (slack, erp) = (Probe::new(), Probe::new());
+    let (slack_runs, erp_runs) = (slack.clone(), erp.clone());
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "slack",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    let before = slack_runs.note(cx, event);
+                    async move {
+                        if before < 2 {
+                            return Err(HandlerError::transient("SLACK_5XX", "down"));
+                        }
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap()
+            .add(
+                "erp",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    erp_runs.note(cx, event);
+                    async { Ok(()) }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1)).await;
+    slack.wait(3).await;
+    worker.stop().await;
+    assert_eq!(erp.runs().len(), 1);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_a_transient_failure_of_that_event_alone() {
+    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "panics",
+                |_| true,
+                move |cx: &_, event: &shared::event::Event| {
+                    runs.note(cx, event);
+                    let bad = event.object_id == Some(1);
+                    async move {
+                        assert!(!bad, "no such luck");
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap();
+    });
+    for id in 1..=5 {
+        rig.publish(&deal(id)).await;
+    }
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, death.code.as_str()), (DeathReason::Exhausted, "PANIC"));
+    assert!(death.error.contains("no such luck"), "{}", death.error);
+    probe.wait(6).await;
+    worker.stop().await;
+    assert_eq!(probe.runs().iter().filter(|run| run.object_id == 1).count(), 2);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_hangs_is_ended_and_retried() {
+    let rig = Rig::with(&["--handler-timeout", "200ms"]).await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "hangs",
+                |_| true,
+                move |cx: &_, event: &_| {
+                    let before = runs.note(cx, event);
+                    async move {
+                        if before == 0 {
+                            std::future::pending::<()>().await;
+                        }
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1)).await;
+    let runs = probe.wait(2).await;
+    assert_eq!(runs[1].attempt, 1);
+    worker.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_succeeded_are_not_repeated() {
+    let rig = Rig::new().await;
+    let (first, runs) = (Probe::new(), Probe::new());
+    let (first_noted, noted) = (first.clone(), runs.clone());
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "steps",
+                |_| true,
+                move |cx: &worker::Context, event: &shared::event::Event| {
+                    let before = noted.note(cx, event);
+                    let (cx, event, first) = (cx.clone(), event.clone(), first_noted.clone());
+                    async move {
+                        let order: u64 = cx
+                            .step("order", async {
+                                first.note(&cx, &event);
+                                Ok(42)
+                            })
+                            .await?;
+                        assert_eq!(order, 42);
+                        if before < 2 {
+                            return Err(HandlerError::transient("TEST_5XX", "after the step"));
+                        }
+                        Ok(())
+                    }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1)).await;
+    runs.wait(3).await;
+    worker.stop().await;
+    assert_eq!(first.runs().len(), 1);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
+    let rig = Rig::new().await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        registry
+            .add(
+                "deals",
+                |event| event.subscription_type == "deal.creation",
+                move |cx: &_, event: &_| {
+                    runs.note(cx, event);
+                    async { Ok(()) }
+                },
+            )
+            .unwrap();
+    });
+    rig.publish(&deal(1).replace("deal.creation", "galaxy.formation")).await;
+    rig.queues.put_foreign("work.0", b"what is this?").await;
+    // Without Hubline's properties, but an event: as when it was moved here by hand.
+    rig.queues.put_foreign("work.0", deal(2).as_bytes()).await;
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    assert_eq!(letter.body, "what is this?");
+    assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
+    assert_eq!(probe.wait(1).await[0].object_id, 2);
+    worker.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter() {
+    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+    let worker = rig.worker(|_| {});
+    let message = fresh(&deal(1)).same_attempt(Some("on_the_moon"));
+    rig.publish_to(shared::broker::Lane::Bulk, message).await;
+    let letter = within("the letter", rig.queues.take("dead")).await.message.unwrap();
+    assert_eq!(letter.death.unwrap().code, "TARGET_UNKNOWN");
+    assert_eq!(letter.target.as_deref(), Some("on_the_moon"));
+    worker.stop().await;
+    rig.finish().await;
+}

@@ -1,0 +1,33 @@
+//! More than one worker on the same queues.
+
+use crate::harness::{Admin, Probe, Rig, deal, probed, wait_for_ends};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_the_events_and_run_each_once() {
+    let rig = Rig::new().await;
+    let probe = Probe::new();
+    let start = || {
+        let runs = probe.clone();
+        rig.worker(|registry| {
+            probed(registry, move |cx, event| {
+                runs.note(&cx, &event);
+                async { Ok(()) }
+            });
+        })
+    };
+    let workers = [start(), start()];
+    for worker in &workers {
+        Admin::of(worker).wait_until_ready().await;
+    }
+    rig.publish_all(1..=300).await;
+    probe.wait(300).await;
+    rig.publish(&deal(1)).await;
+    wait_for_ends(&[&workers[0], &workers[1]], 301).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let mut ids: Vec<u64> = probe.runs().iter().map(|run| run.object_id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=300).collect::<Vec<_>>());
+    rig.finish().await;
+}
