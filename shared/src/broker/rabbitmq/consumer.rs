@@ -227,6 +227,11 @@ impl Queue {
             ended = &mut telling => ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into())),
             () = async { self.stop.cancelled().await; tokio::time::sleep(FLUSH).await } => Ok(()),
         }?;
+        drop(telling);
+        // By name, and waited for: the broker has then seen every ack, and what it sent but
+        // nobody took goes back. Left to its drop, the close meets the connection's own; lapin
+        // then takes the socket down with the last acks still in it, and done work comes again.
+        self.channel.close(200, "settled".into()).await?;
         self.stop.cancelled().await;
         Ok(())
     }
