@@ -126,11 +126,17 @@ impl Session<'_> {
             return Ok(());
         }
         let opening = self.stop.run_until_cancelled(self.open(connection));
-        let mut tasks = match timeout(DECLARE_TIMEOUT, opening).await {
+        let opened = match timeout(DECLARE_TIMEOUT, opening).await {
             Ok(Some(opened)) => opened?,
             Ok(None) => return Ok(()),
             Err(_) => return Err(timed_out()),
         };
+        // Only now that all are open: until then `stop` ends this at once, and nobody may hold
+        // a delivery that is still to be settled.
+        let mut tasks = JoinSet::new();
+        for (queue, consumer) in opened {
+            tasks.spawn(queue.run(consumer));
+        }
         metrics.consumer_up.set(1);
         link.send_replace(Link::Up);
         let all = async {
@@ -145,18 +151,18 @@ impl Session<'_> {
         }
     }
 
-    /// Declares everything and starts to consume each queue in a task of its own.
+    /// Declares everything and begins to consume each queue.
     async fn open(
         &self,
         connection: &Connection,
-    ) -> Result<JoinSet<Result<(), lapin::Error>>, lapin::Error> {
+    ) -> Result<Vec<(Queue, lapin::Consumer)>, lapin::Error> {
         let declaring = connection.create_channel().await?;
         self.topology.declare(&declaring).await?;
         declaring.close(200, "declared".into()).await?;
         let work =
             self.topology.work_queues().map(|queue| (queue, Lane::Work, self.options.prefetch));
         let bulk = (self.topology.bulk_queue(), Lane::Bulk, self.options.bulk_prefetch);
-        let mut tasks = JoinSet::new();
+        let mut opened = Vec::new();
         for (queue, lane, prefetch) in work.chain([bulk]) {
             let consuming = Queue {
                 channel: connection.create_channel().await?,
@@ -175,9 +181,9 @@ impl Session<'_> {
                     FieldTable::default(),
                 )
                 .await?;
-            tasks.spawn(consuming.run(consumer));
+            opened.push((consuming, consumer));
         }
-        Ok(tasks)
+        Ok(opened)
     }
 }
 
