@@ -145,6 +145,8 @@ fn listen(
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
+            // Each of the server's threads has a channel of its own.
+            .app_data(Data::new(shared.publisher.here()))
             .wrap(from_fn(app::observe))
             .configure(|config| app::routes(config, &path))
     })

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use bytes::Bytes;
 use serde::Serialize;
-use shared::broker::{Lane, Publication, PublishError, Route};
+use shared::broker::{Lane, Publication, PublishError, Publisher, Route};
 use shared::clock::now_ms;
 use shared::event::{Event, Identity, split};
 use shared::message::{Death, DeathReason, Message};
@@ -28,6 +28,7 @@ struct Received {
 pub(crate) async fn receive(
     delivery: Verified,
     intake: Data<Intake>,
+    publisher: Data<Publisher>,
 ) -> Result<HttpResponse, Refusal> {
     let Verified { ref body, since, .. } = delivery;
     let started = Instant::now();
@@ -39,7 +40,7 @@ pub(crate) async fn receive(
     let batch = publications(body, now_ms(), &traceparent());
     let received = batch.len();
     let unreadable = batch.iter().filter(|publication| publication.route == Route::Dead).count();
-    if let Err(error) = intake.publisher.publish(batch, deadline).await {
+    if let Err(error) = publisher.publish(batch, deadline).await {
         return Err(unavailable(&intake, Refusal::Broker(error), received, started));
     }
     intake.metrics.events.inc_by(received as u64);

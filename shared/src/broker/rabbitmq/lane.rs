@@ -12,11 +12,11 @@ use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::properties;
-use super::publisher::timed_out;
+use super::publisher::{Session, timed_out};
 use super::topology::Topology;
 use crate::broker::{Publication, PublishError};
 
@@ -34,7 +34,7 @@ pub(super) struct Job {
 }
 
 /// A channel in confirm mode.
-pub(super) async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
+async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
     let opening = async {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -43,17 +43,61 @@ pub(super) async fn open(connection: &Connection) -> Result<Channel, lapin::Erro
     timeout(OPEN_TIMEOUT, opening).await.unwrap_or_else(|_| Err(timed_out()))
 }
 
+/// Serves jobs on one connection after the other, until nobody is left to ask.
+pub(super) async fn run(
+    mut session: watch::Receiver<Option<Arc<Session>>>,
+    topology: Arc<Topology>,
+    mut jobs: mpsc::Receiver<Job>,
+) {
+    let mut current = None;
+    loop {
+        current = next_session(&mut session, current.as_ref(), &mut jobs).await;
+        let Some(current) = &current else { return };
+        tokio::select! {
+            biased;
+            // Dropped with all that is in flight: there is no answer to come.
+            _ = session.changed() => {}
+            ended = serve(current, &topology, &mut jobs) => match ended {
+                Ok(()) => return,
+                Err(error) => current.fail(error),
+            },
+        }
+    }
+}
+
+/// Waits for another connection than `last`, with nothing to offer to jobs meanwhile. `None`
+/// once there are no more jobs.
+async fn next_session(
+    session: &mut watch::Receiver<Option<Arc<Session>>>,
+    last: Option<&Arc<Session>>,
+    jobs: &mut mpsc::Receiver<Job>,
+) -> Option<Arc<Session>> {
+    loop {
+        let current = session.borrow_and_update().clone();
+        if let Some(current) = current
+            && !last.is_some_and(|last| Arc::ptr_eq(last, &current))
+        {
+            return Some(current);
+        }
+        let job = tokio::select! {
+            Ok(()) = session.changed() => continue,
+            job = jobs.recv() => job?,
+        };
+        let _ = job.reply.send(Err(PublishError::Unavailable));
+    }
+}
+
 type InFlight = FuturesUnordered<BoxFuture<'static, (usize, Result<(), PublishError>)>>;
 
 /// Serves jobs until the queue closes (`Ok`) or the connection is of no more use. A confirm
 /// that did not come leaks in lapin until its channel is gone, so a late one retires the
 /// channel: what else is in flight there still has until its own deadline.
-pub(super) async fn serve(
-    connection: Arc<Connection>,
-    mut channel: Channel,
-    topology: Topology,
-    mut jobs: mpsc::Receiver<Job>,
+async fn serve(
+    session: &Session,
+    topology: &Arc<Topology>,
+    jobs: &mut mpsc::Receiver<Job>,
 ) -> Result<(), lapin::Error> {
+    let mut channel = open(&session.connection).await?;
     let mut in_flight = InFlight::new();
     let mut messages = 0;
     loop {
@@ -66,7 +110,7 @@ pub(super) async fn serve(
                         // At once, so that confirms are passed on while the new channel opens.
                         tokio::spawn(retire(channel, std::mem::take(&mut in_flight)));
                         messages = 0;
-                        channel = open(&connection).await?;
+                        channel = open(&session.connection).await?;
                     }
                     Err(_) => return Err(std::io::Error::other("a publish failed").into()),
                 }
@@ -79,7 +123,7 @@ pub(super) async fn serve(
                 }
                 Some(job) => {
                     messages += job.batch.len();
-                    in_flight.push(Box::pin(publish(channel.clone(), topology.clone(), job)));
+                    in_flight.push(Box::pin(publish(channel.clone(), Arc::clone(topology), job)));
                 }
             },
         }
@@ -95,7 +139,7 @@ async fn retire(channel: Channel, mut in_flight: InFlight) {
 /// Sends all of a batch before it awaits any confirm: six times faster than one by one.
 async fn publish(
     channel: Channel,
-    topology: Topology,
+    topology: Arc<Topology>,
     job: Job,
 ) -> (usize, Result<(), PublishError>) {
     let Job { batch, deadline, reply } = job;

@@ -1,19 +1,18 @@
 //! Publishing with confirms: a batch counts only when the broker has confirmed all of it.
 //!
-//! Each channel has one owner task ([`super::lane`]); batches are spread over the lanes through
-//! bounded queues. The caller's deadline holds whatever the broker does. Nothing is tried
-//! again here: whoever asked knows what a failure means.
+//! Each channel has one owner task ([`super::lane`]); batches reach it through a bounded queue.
+//! The caller's deadline holds whatever the broker does. Nothing is tried again here: whoever
+//! asked knows what a failure means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lapin::{Channel, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::{self, Address};
 use super::depth;
@@ -23,11 +22,9 @@ use crate::broker::{Link, Publication, PublishError};
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
 
-/// Channels, each with its owner task. More brought nothing in measurements.
-const LANES: usize = 4;
 /// Batches that may wait in front of one channel.
 const WAITING_BATCHES: usize = 64;
-/// Declaring everything and opening the channels takes the broker well under this.
+/// Declaring everything takes the broker well under this.
 pub(super) const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a publisher is set up.
@@ -39,31 +36,41 @@ pub struct PublisherOptions {
     pub watch_depth: bool,
 }
 
-/// Publishes batches over a supervised connection of its own, until dropped or closed.
+/// Publishes batches over a supervised connection, on a channel of its own. The connection
+/// ends with the last publisher on it.
 #[derive(Debug)]
 pub struct Publisher {
+    lane: mpsc::Sender<Job>,
+    connection: Arc<Supervised>,
+}
+
+/// The connection that publishers share.
+#[derive(Debug)]
+struct Supervised {
     session: watch::Receiver<Option<Arc<Session>>>,
     link: watch::Receiver<Link>,
     depth: watch::Receiver<Option<u64>>,
+    topology: Arc<Topology>,
     metrics: BrokerMetrics,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    _stop: DropGuard,
 }
 
-/// The channels of one live connection.
-#[derive(Debug)]
-struct Session {
-    lanes: Vec<mpsc::Sender<Job>>,
-    next: AtomicUsize,
-    status: Status,
+/// One live connection, everything declared.
+pub(super) struct Session {
+    pub(super) connection: Arc<Connection>,
+    failures: mpsc::UnboundedSender<lapin::Error>,
 }
 
-/// lapin's status has no `Debug`.
-struct Status(lapin::ConnectionStatus);
+impl Session {
+    /// Has the connection replaced.
+    pub(super) fn fail(&self, error: lapin::Error) {
+        let _ = self.failures.send(error);
+    }
+}
 
-impl std::fmt::Debug for Status {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.blocked() { "blocked" } else { "open" })
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
     }
 }
 
@@ -80,30 +87,46 @@ impl Publisher {
         let (session_tx, session) = watch::channel(None);
         let (link_tx, link) = watch::channel(Link::default());
         let (depth_tx, depth) = watch::channel(None);
-        let stop = CancellationToken::new();
-        let (stopped, measured) = (stop.clone(), metrics.clone());
-        let task = tokio::spawn(connection::supervise(
+        let (stop, topology) = (CancellationToken::new(), Arc::new(topology));
+        let (stopped, declared, measured) = (stop.clone(), Arc::clone(&topology), metrics.clone());
+        tokio::spawn(connection::supervise(
             address,
             metrics.clone(),
             link_tx,
             stop.clone(),
             async move |connection, link| {
-                let watched = options.watch_depth.then_some(&depth_tx);
-                let session = Serving {
-                    topology: &topology,
+                let serving = Serving {
+                    topology: &declared,
                     session: &session_tx,
-                    depth: watched,
+                    depth: options.watch_depth.then_some(&depth_tx),
                     metrics: &measured,
                     stop: &stopped,
                 };
-                let ended = session.run(connection, link).await;
+                let ended = serving.run(connection, link).await;
                 session_tx.send_replace(None);
                 depth_tx.send_replace(None);
                 measured.publisher_up.set(0);
                 ended
             },
         ));
-        Ok(Self { session, link, depth, metrics, stop, task })
+        let connection =
+            Supervised { session, link, depth, topology, metrics, _stop: stop.drop_guard() };
+        Ok(Self::on(Arc::new(connection)))
+    }
+
+    /// Another publisher on the same connection. Its channel is served by the runtime this is
+    /// called on: where each thread has a runtime of its own, publishing from it then crosses
+    /// to no other on the way to the connection.
+    #[must_use]
+    pub fn here(&self) -> Self {
+        Self::on(Arc::clone(&self.connection))
+    }
+
+    fn on(connection: Arc<Supervised>) -> Self {
+        let (lane, jobs) = mpsc::channel(WAITING_BATCHES);
+        let (session, topology) = (connection.session.clone(), Arc::clone(&connection.topology));
+        tokio::spawn(lane::run(session, topology, jobs));
+        Self { lane, connection }
     }
 
     /// Publishes `batch` and waits until the broker has confirmed every message of it, but not
@@ -130,11 +153,12 @@ impl Publisher {
             Err(PublishError::TimedOut) => "timed_out",
             Err(_) => "failed",
         };
+        let metrics = &self.connection.metrics;
         for (route, count) in counts {
-            self.metrics.published(route, label, count);
+            metrics.published(route, label, count);
         }
         if result.is_ok() {
-            self.metrics.confirm_seconds.observe(started.elapsed().as_secs_f64());
+            metrics.confirm_seconds.observe(started.elapsed().as_secs_f64());
         }
         result
     }
@@ -144,49 +168,41 @@ impl Publisher {
         batch: Vec<Publication>,
         deadline: Instant,
     ) -> Result<(), PublishError> {
-        let session = self.session.borrow().clone().ok_or(PublishError::Unavailable)?;
-        if session.status.0.blocked() {
-            return Err(PublishError::Blocked);
+        match self.blocked() {
+            None => return Err(PublishError::Unavailable),
+            Some(true) => return Err(PublishError::Blocked),
+            Some(false) => {}
         }
-        let lane = session.next.fetch_add(1, Ordering::Relaxed) % session.lanes.len();
         let (reply, confirmed) = oneshot::channel();
         let job = Job { batch, deadline, reply };
-        session.lanes[lane].send(job).await.map_err(|_| PublishError::Lost)?;
+        self.lane.send(job).await.map_err(|_| PublishError::Lost)?;
         confirmed.await.unwrap_or(Err(PublishError::Lost))
+    }
+
+    /// Whether the broker takes no messages now; `None` without a connection.
+    fn blocked(&self) -> Option<bool> {
+        let session = self.connection.session.borrow();
+        session.as_ref().map(|session| session.connection.status().blocked())
     }
 
     /// Whether messages can be published now.
     pub fn link(&self) -> Link {
-        let blocked =
-            self.session.borrow().as_ref().is_some_and(|session| session.status.0.blocked());
-        if blocked {
+        if self.blocked() == Some(true) {
             Link::Down(Arc::from("blocked by a broker alarm"))
         } else {
-            self.link.borrow().clone()
+            self.connection.link.borrow().clone()
         }
     }
 
     /// Waits until the connection is up.
     pub async fn ready(&self) {
-        let mut link = self.link.clone();
+        let mut link = self.connection.link.clone();
         let _ = link.wait_for(|link| *link == Link::Up).await;
     }
 
     /// Messages ready in all work queues together, as of the last second; `None` if unknown.
     pub fn depth(&self) -> Option<u64> {
-        *self.depth.borrow()
-    }
-
-    /// Closes the connection. Batches not confirmed by then are [`PublishError::Lost`].
-    pub async fn close(mut self) {
-        self.stop.cancel();
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        *self.connection.depth.borrow()
     }
 }
 
@@ -200,56 +216,38 @@ struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    /// Declares, opens the lanes and serves until anything fails or `stop`.
+    /// Declares, lets the lanes open their channels and serves until anything fails or `stop`.
     async fn run(
         &self,
         connection: &Arc<Connection>,
         link: &watch::Sender<Link>,
     ) -> Result<(), lapin::Error> {
-        let opening = self.stop.run_until_cancelled(self.open(connection));
-        let (declaring, channels) = match timeout(DECLARE_TIMEOUT, opening).await {
-            Ok(Some(opened)) => opened?,
+        let declaring = self.stop.run_until_cancelled(self.declare(connection));
+        let declaring = match timeout(DECLARE_TIMEOUT, declaring).await {
+            Ok(Some(declared)) => declared?,
             Ok(None) => return Ok(()),
             Err(_) => return Err(timed_out()),
         };
-        let mut tasks = JoinSet::new();
-        let mut lanes = Vec::with_capacity(LANES);
-        for channel in channels {
-            let (sender, jobs) = mpsc::channel(WAITING_BATCHES);
-            lanes.push(sender);
-            tasks.spawn(lane::serve(Arc::clone(connection), channel, self.topology.clone(), jobs));
-        }
-        let status = Status(connection.status().clone());
-        self.session.send_replace(Some(Arc::new(Session {
-            lanes,
-            next: AtomicUsize::new(0),
-            status,
-        })));
+        let (failures, mut failed) = mpsc::unbounded_channel();
+        let session = Session { connection: Arc::clone(connection), failures };
+        self.session.send_replace(Some(Arc::new(session)));
         self.metrics.publisher_up.set(1);
         link.send_replace(Link::Up);
         tokio::select! {
             error = connection::watch(connection, |blocked| {
                 self.metrics.publisher_up.set(i64::from(!blocked));
             }) => Err(error),
-            Some(ended) = tasks.join_next() => match ended {
-                Ok(Ok(())) => Err(timed_out()),
-                Ok(Err(error)) => Err(error),
-                Err(panic) => Err(std::io::Error::other(panic).into()),
-            },
+            Some(error) = failed.recv() => Err(error),
             error = depth::watch(connection, &declaring, self.topology, self.depth) => Err(error),
             () = self.stop.cancelled() => Ok(()),
         }
     }
 
-    /// Declares everything; the channel this took, and one for each lane.
-    async fn open(&self, connection: &Connection) -> Result<(Channel, Vec<Channel>), lapin::Error> {
-        let declaring = connection.create_channel().await?;
-        self.topology.declare(&declaring).await?;
-        let mut channels = Vec::with_capacity(LANES);
-        for _ in 0..LANES {
-            channels.push(lane::open(connection).await?);
-        }
-        Ok((declaring, channels))
+    /// Declares everything; gives back the channel this took.
+    async fn declare(&self, connection: &Connection) -> Result<Channel, lapin::Error> {
+        let channel = connection.create_channel().await?;
+        self.topology.declare(&channel).await?;
+        Ok(channel)
     }
 }
 
