@@ -36,6 +36,11 @@ impl Portals {
     /// run takes to turn slow or end.
     pub(crate) async fn admit(&self, portal_id: u64) -> Option<Place<'_>> {
         let entry = self.entry(portal_id);
+        if *entry.portal.slow.borrow() < self.share
+            && let Ok(permit) = Arc::clone(&entry.portal.places).try_acquire_owned()
+        {
+            return Some(Place { _permit: permit, entry });
+        }
         let mut slow = entry.portal.slow.subscribe();
         tokio::select! {
             biased;

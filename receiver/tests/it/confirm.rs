@@ -56,9 +56,12 @@ async fn the_deadline_for_confirms_is_a_setting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_before_the_confirm_stops_nothing() {
     let (proxy, fixture) = behind_proxy(&[]).await;
+    let mut socket = Socket::connect(fixture.address()).await;
+    // Answered, so the channel that serves this connection is open.
+    socket.send_delivery(&Delivery::new(events::body(&[&events::fresh()]))).await;
+    assert_eq!(socket.answer().await.status, 200);
     proxy.mute_server();
     let event = events::fresh();
-    let mut socket = Socket::connect(fixture.address()).await;
     socket.send_delivery(&Delivery::new(events::body(&[&event]))).await;
     let in_flight = async |count: f64| {
         let now = fixture.metric("hubline_requests_in_flight").await;

@@ -8,11 +8,10 @@ use crate::raw;
 use crate::report::{Report, Sample};
 
 const ROUNDS: usize = 3;
-/// Deliveries of 100 events, and over how many connections.
-const BATCHES: (usize, usize) = (600, 8);
-/// Deliveries of one event, and over how many connections.
-const SINGLES: (usize, usize) = (20_000, 32);
-const BATCH: usize = 100;
+/// Deliveries, over how many connections, and the events of each.
+type Load = (usize, usize, usize);
+const BATCHES: Load = (600, 8, 100);
+const SINGLES: Load = (20_000, 32, 1);
 
 const RABBITMQ: &str = "HUBLINE_TEST_RABBITMQ_PID_FILE";
 const REDIS: &str = "HUBLINE_TEST_REDIS_PID_FILE";
@@ -21,6 +20,7 @@ pub(crate) async fn run() {
     let amqp = shared::testing::amqp_url();
     let redis = shared::testing::redis_url();
     let prefix = shared::testing::prefix();
+    let concurrency = raw::PREFETCH.to_string();
     let environment = [
         ("AMQP_URL", amqp.as_str()),
         ("REDIS_URL", redis.as_str()),
@@ -30,6 +30,7 @@ pub(crate) async fn run() {
         ("HUBSPOT_CLIENT_SECRET", SECRET),
         ("PUBLIC_URL", "https://bench.example.com"),
         ("RETRY_ATTEMPTS", "2"),
+        ("CONCURRENCY", concurrency.as_str()),
     ];
     let connection = raw::connect(&amqp).await;
     let queue = format!("{prefix}.raw");
@@ -41,46 +42,23 @@ pub(crate) async fn run() {
         raw::declare(&connection, &queue).await;
         raw::declare(&connection, &aside).await;
 
-        let (deliveries, connections) = BATCHES;
-        let events = deliveries * BATCH;
-        report
-            .add_raw(
-                "bare publish, 800 in flight",
-                events,
-                raw::publish(&connection, &aside, events, connections * BATCH, &raw::bare()),
-            )
-            .await;
-        report
-            .add_raw(
-                "raw publish, 800 in flight",
-                events,
-                raw::publish(&connection, &queue, events, connections * BATCH, &raw::dressed()),
-            )
-            .await;
-        report
-            .add_load("receiver, 100-event deliveries", &receiver, deliveries, BATCH, connections)
-            .await;
+        // What runs later finds a busier broker: each row has its turn at either end.
+        for (name, run) in order(round) {
+            match run {
+                Run::Raw { load: (deliveries, connections, batch), bare } => {
+                    let (queue, properties) =
+                        if bare { (&aside, raw::bare()) } else { (&queue, raw::dressed()) };
+                    let (events, in_flight) = (deliveries * batch, connections * batch);
+                    let run = raw::publish(&connection, queue, events, in_flight, &properties);
+                    report.add_raw(name, events, run).await;
+                }
+                Run::Receiver((deliveries, connections, batch)) => {
+                    report.add_load(name, &receiver, deliveries, batch, connections).await;
+                }
+            }
+        }
 
-        let (deliveries, connections) = SINGLES;
-        report
-            .add_raw(
-                "bare publish, 32 in flight",
-                deliveries,
-                raw::publish(&connection, &aside, deliveries, connections, &raw::bare()),
-            )
-            .await;
-        report
-            .add_raw(
-                "raw publish, 32 in flight",
-                deliveries,
-                raw::publish(&connection, &queue, deliveries, connections, &raw::dressed()),
-            )
-            .await;
-        report
-            .add_load("receiver, 1-event deliveries", &receiver, deliveries, 1, connections)
-            .await;
-
-        let total = events + deliveries;
+        let total = BATCHES.0 * BATCHES.2 + SINGLES.0;
         report
             .add_raw("raw consume, multiple acks", total, raw::consume(&connection, &queue, total))
             .await;
@@ -93,6 +71,29 @@ pub(crate) async fn run() {
     }
     report.receiver_peak_mib = receiver.peak_mib();
     report.print();
+}
+
+enum Run {
+    Raw { load: Load, bare: bool },
+    Receiver(Load),
+}
+
+/// What is published in a round: every second round the other way around.
+fn order(round: usize) -> Vec<(&'static str, Run)> {
+    let bare = |load| Run::Raw { load, bare: true };
+    let dressed = |load| Run::Raw { load, bare: false };
+    let mut runs = vec![
+        ("bare publish, 800 in flight", bare(BATCHES)),
+        ("raw publish, 800 in flight", dressed(BATCHES)),
+        ("receiver, 100-event deliveries", Run::Receiver(BATCHES)),
+        ("bare publish, 32 in flight", bare(SINGLES)),
+        ("raw publish, 32 in flight", dressed(SINGLES)),
+        ("receiver, 1-event deliveries", Run::Receiver(SINGLES)),
+    ];
+    if round.is_multiple_of(2) {
+        runs.reverse();
+    }
+    runs
 }
 
 impl Report {

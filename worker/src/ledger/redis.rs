@@ -74,7 +74,7 @@ impl Ledger {
             value: format!("S:{token}:{attempt}:1:0:{lease}:{retention}"),
             retention_ms: retention,
         };
-        match Option::<String>::from_redis_value(self.call("claim", begin).await) {
+        match Option::<String>::from_redis_value(self.call("claim", &Arc::new(begin)).await) {
             Ok(None) => return Claim::Started(Lease::new(key, token, 1, 0, HashMap::new())),
             Ok(Some(value)) if value.starts_with("C:") => return Claim::Completed,
             Ok(Some(_)) | Err(_) => {}
@@ -150,8 +150,9 @@ impl Ledger {
         lease: &Lease,
         arguments: Vec<String>,
     ) -> bool {
+        let call = Arc::new(Call::Run { script, key: lease.key.clone(), arguments });
         loop {
-            let reply = self.run(operation, script, &lease.key, arguments.clone()).await;
+            let reply = self.call(operation, &call).await;
             match i64::from_redis_value(reply) {
                 Ok(done) => return done == 1,
                 Err(_) => self.malformed(operation).await,
@@ -166,17 +167,16 @@ impl Ledger {
         key: &str,
         arguments: Vec<String>,
     ) -> Value {
-        self.call(operation, Call::Run { script, key: key.to_owned(), arguments }).await
+        self.call(operation, &Arc::new(Call::Run { script, key: key.to_owned(), arguments })).await
     }
 
     /// One call, again and again until it is answered: each is idempotent under its token, so
     /// an answer that got lost does no harm.
-    async fn call(&self, operation: &'static str, call: Call) -> Value {
-        let call = Arc::new(call);
+    async fn call(&self, operation: &'static str, call: &Arc<Call>) -> Value {
         let mut reconnect = Reconnect::default();
         loop {
             let started = std::time::Instant::now();
-            let answer = self.link.call(Arc::clone(&call)).await;
+            let answer = self.link.call(Arc::clone(call)).await;
             let result = if answer.is_ok() { "ok" } else { "unavailable" };
             self.metrics.ledger_call(operation, result, started.elapsed());
             match answer {
