@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Link;
@@ -18,6 +18,9 @@ use crate::retry::Reconnect;
 /// lapin ignores the URI's `connection_timeout` on its async path.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that worked for so long is tried again at once when it fails; one that did not
+/// may fail the same way every time.
+const STABLE: Duration = Duration::from_secs(10);
 
 /// What is needed to reach the broker.
 #[derive(Clone)]
@@ -44,9 +47,9 @@ pub(super) async fn supervise<S>(
             None => break,
             Some(Err(error)) => error,
             Some(Ok(connection)) => {
-                let connection = Arc::new(connection);
+                let (connection, since) = (Arc::new(connection), Instant::now());
                 let ended = session(&connection, &link).await.map_err(|error| error.to_string());
-                if *link.borrow() == Link::Up {
+                if *link.borrow() == Link::Up && since.elapsed() > STABLE {
                     reconnect.reset();
                 }
                 // Before the goodbye, which may take its time.
@@ -88,8 +91,8 @@ async fn connect(address: &Address) -> Result<Connection, String> {
     }
 }
 
-/// Says goodbye, but does not wait for a broker that hangs; dropping the connection then closes
-/// the socket.
+/// Says goodbye, but does not wait for a broker that hangs: lapin then keeps the socket until
+/// the broker closes it.
 async fn close(connection: &Connection) {
     let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
 }

@@ -4,12 +4,13 @@
 //! the wire can differ, and a confirm then answers for the wrong message. Within the owner
 //! everything is pipelined.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,7 +41,16 @@ async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok(channel)
     };
-    timeout(OPEN_TIMEOUT, opening).await.unwrap_or_else(|_| Err(timed_out()))
+    let mut opening = std::pin::pin!(opening);
+    loop {
+        match timeout(OPEN_TIMEOUT, &mut opening).await {
+            Ok(opened) => return opened,
+            // An alarm on the broker: nothing is written until it is over, and another
+            // connection would fare no better.
+            Err(_) if connection.status().blocked() => {}
+            Err(_) => return Err(timed_out()),
+        }
+    }
 }
 
 /// Serves jobs on one connection after the other, until nobody is left to ask.
@@ -57,10 +67,14 @@ pub(super) async fn run(
             biased;
             // Dropped with all that is in flight: there is no answer to come.
             _ = session.changed() => {}
-            ended = serve(current, &topology, &mut jobs) => match ended {
-                Ok(()) => return,
-                Err(error) => current.fail(error),
-            },
+            ended = AssertUnwindSafe(serve(current, &topology, &mut jobs)).catch_unwind() => {
+                match ended {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => current.fail(error),
+                    // Started again like after any failure: nobody else serves these jobs.
+                    Err(_) => current.fail(std::io::Error::other("a lane panicked").into()),
+                }
+            }
         }
     }
 }
@@ -80,6 +94,7 @@ async fn next_session(
             return Some(current);
         }
         let job = tokio::select! {
+            biased;
             Ok(()) = session.changed() => continue,
             job = jobs.recv() => job?,
         };
