@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use shared::admin as shared_admin;
-use shared::broker::{Publisher, PublisherOptions, Topology};
+use shared::broker::{Broker, PublisherOptions, Topology};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::signature::Verifier;
 use tokio::sync::Semaphore;
@@ -52,12 +52,16 @@ impl Receiver {
     /// Starts listening; a broker that is not there yet is waited for, and meanwhile every
     /// delivery is answered 503. Must be called on a multi-thread runtime.
     pub fn start(settings: &ReceiverSettings) -> anyhow::Result<Self> {
+        let topology = Topology::new(&settings.broker.prefix, settings.broker.work_shards, None);
+        Self::on(&Broker::RabbitMq { settings: settings.broker.clone(), topology }, settings)
+    }
+
+    /// The same on any broker; the settings' own is not looked at.
+    pub fn on(broker: &Broker, settings: &ReceiverSettings) -> anyhow::Result<Self> {
         settings.check()?;
         let mut registry = registry();
         let metrics = ReceiverMetrics::register(&mut registry);
-        let publisher = Publisher::start(
-            &settings.broker,
-            Topology::new(&settings.broker.prefix, settings.broker.work_shards, None),
+        let publisher = broker.publisher(
             PublisherOptions {
                 name: "hubline receiver".to_owned(),
                 watch_depth: settings.queue_soft_limit > 0,

@@ -7,16 +7,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::Message;
+use crate::settings::BrokerSettings;
 
+mod consumer;
+mod publisher;
 mod rabbitmq;
+mod settlement;
+mod sqlite;
 
-pub use rabbitmq::consumer::{Consumer, ConsumerOptions};
+pub use consumer::{Consumer, ConsumerOptions};
+pub use publisher::{Publisher, PublisherOptions};
 pub use rabbitmq::properties::MalformedMessage;
 #[cfg(feature = "testing")]
 pub(crate) use rabbitmq::properties::decode as decode_message;
-pub use rabbitmq::publisher::{Publisher, PublisherOptions};
-pub use rabbitmq::settlement::Settlement;
 pub use rabbitmq::topology::Topology;
+pub use settlement::Settlement;
+pub use sqlite::Embedded;
+
+/// Where messages are kept: one variant per engine, the same meaning in each.
+#[derive(Clone, Debug)]
+pub enum Broker {
+    /// Queues on RabbitMQ.
+    RabbitMq {
+        /// How to reach it.
+        settings: BrokerSettings,
+        /// What it is to have.
+        topology: Topology,
+    },
+    /// Queues in the data file of an embedded Hubline.
+    Sqlite(Arc<Embedded>),
+}
 
 /// Which queue family a message lives in. A retry comes back to the one it left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

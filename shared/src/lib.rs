@@ -12,6 +12,7 @@ pub mod retry;
 pub mod settings;
 pub mod shutdown;
 pub mod signature;
+pub mod store;
 pub mod telemetry;
 
 #[cfg(feature = "testing")]

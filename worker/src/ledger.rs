@@ -2,19 +2,128 @@
 //!
 //! Every event and target has one entry. A claim puts it under a lease; every later write
 //! carries the lease's token and is refused once somebody else holds it. While the ledger's
-//! server is away calls wait: an event is never processed unclaimed.
+//! server is away, or its file takes no writes, calls wait: an event is never processed
+//! unclaimed.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::event::Identity;
+use shared::store::Store;
+
+use crate::metrics::WorkerMetrics;
 
 mod redis;
+mod sqlite;
 
-pub use redis::{Ledger, LedgerOptions};
+pub use redis::LedgerOptions;
 pub(crate) use redis::{address as redis_address, check_url as check_redis_url};
+
+/// Where entries are kept: one variant per engine, the same meaning in each.
+#[derive(Debug)]
+pub enum Ledger {
+    /// On Redis, for all workers of a cluster.
+    Redis(redis::Ledger),
+    /// In the data file of an embedded Hubline.
+    Sqlite(sqlite::Ledger),
+}
+
+impl Ledger {
+    /// The ledger on Redis. Starts connecting in the background.
+    pub fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
+        Ok(Self::Redis(redis::Ledger::start(options, metrics)?))
+    }
+
+    /// The ledger in `store`. A claim holds for `lease` without being extended; an entry is kept
+    /// for `retention` after its last change.
+    pub fn embedded(
+        store: Arc<Store>,
+        lease: Duration,
+        retention: Duration,
+        metrics: WorkerMetrics,
+    ) -> Self {
+        Self::Sqlite(sqlite::Ledger::start(store, lease, retention, metrics))
+    }
+
+    /// What it is on, as readiness names it.
+    pub fn server(&self) -> &'static str {
+        match self {
+            Self::Redis(_) => "redis",
+            Self::Sqlite(_) => "data_file",
+        }
+    }
+
+    /// How long a claim holds without being extended.
+    pub fn lease(&self) -> Duration {
+        match self {
+            Self::Redis(ledger) => ledger.lease(),
+            Self::Sqlite(ledger) => ledger.lease(),
+        }
+    }
+
+    /// Whether calls are answered now, for readiness.
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::Redis(ledger) => ledger.is_up(),
+            Self::Sqlite(ledger) => ledger.is_up(),
+        }
+    }
+
+    /// Claims an entry for a run of `attempt`.
+    pub async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+        match self {
+            Self::Redis(ledger) => ledger.claim(entry, attempt).await,
+            Self::Sqlite(ledger) => ledger.claim(entry, attempt).await,
+        }
+    }
+
+    /// Prolongs a lease by its full length; false if somebody else holds the entry.
+    pub async fn extend(&self, lease: &Lease) -> bool {
+        match self {
+            Self::Redis(ledger) => ledger.extend(lease).await,
+            Self::Sqlite(ledger) => ledger.extend(lease).await,
+        }
+    }
+
+    /// Remembers a step's result; false if somebody else holds the entry.
+    pub async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
+        let remembered = match self {
+            Self::Redis(ledger) => ledger.remember(lease, step, json).await,
+            Self::Sqlite(ledger) => ledger.remember(lease, step, json).await,
+        };
+        if remembered {
+            lease.remembered(step, json.to_owned());
+        }
+        remembered
+    }
+
+    /// Marks the entry done, for good; false if somebody else holds it.
+    pub async fn complete(&self, lease: &Lease) -> bool {
+        match self {
+            Self::Redis(ledger) => ledger.complete(lease).await,
+            Self::Sqlite(ledger) => ledger.complete(lease).await,
+        }
+    }
+
+    /// Gives the entry back, its steps kept; false if somebody else holds it.
+    pub async fn release(&self, lease: &Lease, release: Release) -> bool {
+        match self {
+            Self::Redis(ledger) => ledger.release(lease, release).await,
+            Self::Sqlite(ledger) => ledger.release(lease, release).await,
+        }
+    }
+
+    /// Counts one request against `limit` requests per sliding 10 s of `portal_id`, for all
+    /// workers together.
+    pub async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
+        match self {
+            Self::Redis(ledger) => ledger.budget(portal_id, limit).await,
+            Self::Sqlite(ledger) => ledger.budget(portal_id, limit).await,
+        }
+    }
+}
 
 /// Names an entry: one event, one target, one generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +181,7 @@ impl Lease {
         !self.steps.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    pub(crate) fn remembered(&self, name: &str, json: String) {
+    fn remembered(&self, name: &str, json: String) {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), json);
     }
 }

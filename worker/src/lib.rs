@@ -25,4 +25,4 @@ mod verdict;
 pub use context::Context;
 pub use error::HandlerError;
 pub use registry::{HandlerResult, Registry};
-pub use runner::{Worker, run};
+pub use runner::{Engines, Worker, run};

@@ -8,9 +8,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use shared::admin::{self, Admin, Readiness};
 use shared::broker::{
-    Consumer, ConsumerOptions, Delivery, Link, Publisher, PublisherOptions, Topology,
+    Broker, Consumer, ConsumerOptions, Delivery, Embedded, Link, PublisherOptions, Topology,
 };
 use shared::metrics::{BrokerMetrics, registry};
+use shared::retry::RetrySchedule;
 use tokio::sync::{RwLock, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +26,42 @@ use crate::settings::WorkerSettings;
 
 /// How long interrupted runs have to give back what they hold.
 const GIVE_BACK: Duration = Duration::from_secs(3);
+
+/// What a worker runs on.
+#[derive(Clone, Debug)]
+pub enum Engines {
+    /// RabbitMQ and Redis, where the settings say they are.
+    Cluster,
+    /// One data file.
+    Embedded(Arc<Embedded>),
+}
+
+impl Engines {
+    fn broker(&self, settings: &WorkerSettings, schedule: &RetrySchedule) -> Broker {
+        match self {
+            Self::Cluster => {
+                let broker = &settings.broker;
+                let topology = Topology::new(&broker.prefix, broker.work_shards, Some(schedule));
+                Broker::RabbitMq { settings: broker.clone(), topology }
+            }
+            Self::Embedded(embedded) => Broker::Sqlite(Arc::clone(embedded)),
+        }
+    }
+
+    fn ledger(&self, settings: &WorkerSettings, metrics: WorkerMetrics) -> anyhow::Result<Ledger> {
+        let (lease, retention) = (settings.lease, settings.retention()?);
+        match self {
+            Self::Cluster => {
+                let (url, prefix) = (settings.redis_url()?, settings.broker.prefix.clone());
+                Ledger::start(LedgerOptions { url, prefix, lease, retention }, metrics)
+            }
+            Self::Embedded(embedded) => {
+                let store = Arc::clone(embedded.store());
+                Ok(Ledger::embedded(store, lease, retention, metrics))
+            }
+        }
+    }
+}
 
 /// A running worker.
 pub struct Worker {
@@ -53,29 +90,27 @@ pub async fn run(
 impl Worker {
     /// Starts in the background; servers that are not there yet are waited for.
     pub fn start(settings: &WorkerSettings, handlers: Registry) -> anyhow::Result<Self> {
+        Self::on(&Engines::Cluster, settings, handlers)
+    }
+
+    /// The same on chosen engines.
+    pub fn on(
+        engines: &Engines,
+        settings: &WorkerSettings,
+        handlers: Registry,
+    ) -> anyhow::Result<Self> {
         settings.check()?;
         let schedule = settings.schedule()?;
-        let topology =
-            Topology::new(&settings.broker.prefix, settings.broker.work_shards, Some(&schedule));
+        let broker = engines.broker(settings, &schedule);
         let mut registry = registry();
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let metrics = WorkerMetrics::register(&mut registry, settings.metrics_by_portal);
-        let ledger = Arc::new(Ledger::start(
-            LedgerOptions {
-                url: settings.redis_url()?,
-                prefix: settings.broker.prefix.clone(),
-                lease: settings.lease,
-                retention: settings.retention()?,
-            },
-            metrics.clone(),
-        )?);
+        let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
         for line in clients.summary() {
             tracing::info!(integration = line, "integration");
         }
-        let publisher = Publisher::start(
-            &settings.broker,
-            topology.clone(),
+        let publisher = broker.publisher(
             PublisherOptions { name: "hubline worker, publishing".to_owned(), watch_depth: false },
             broker_metrics.clone(),
         )?;
@@ -85,8 +120,7 @@ impl Worker {
             // Enough to keep going, too little to crowd out live events.
             bulk_prefetch: (settings.concurrency / 10).max(1),
         };
-        let (consumer, deliveries) =
-            Consumer::start(&settings.broker, topology, options, broker_metrics)?;
+        let (consumer, deliveries) = broker.consumer(options, broker_metrics)?;
         let consumer = Arc::new(consumer);
         let names: Vec<_> = handlers.names().collect();
         tracing::info!(
@@ -204,13 +238,13 @@ fn readiness(
             return Readiness { ready: false, checks: [("worker", "stopping".to_owned())].into() };
         };
         let (publishing, consuming) = (executor.publisher.link(), consumer.link());
-        let redis = executor.ledger.is_up();
+        let ledger = executor.ledger.is_up();
         Readiness {
-            ready: publishing == Link::Up && consuming == Link::Up && redis,
+            ready: publishing == Link::Up && consuming == Link::Up && ledger,
             checks: [
                 ("broker_publishing", publishing.to_string()),
                 ("broker_consuming", consuming.to_string()),
-                ("redis", if redis { "up" } else { "down" }.to_owned()),
+                (executor.ledger.server(), if ledger { "up" } else { "down" }.to_owned()),
             ]
             .into(),
         }

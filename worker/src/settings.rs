@@ -37,8 +37,8 @@ pub struct WorkerSettings {
     /// Deliveries worked on at once, and prefetched per work queue
     #[arg(long, env, default_value = "400", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub concurrency: u16,
-    /// Runs that one portal may have at once, so that others go on when its runs hang; 0: half
-    /// of CONCURRENCY
+    /// Runs that one portal may have at once, so that others go on when its runs hang; 0: three
+    /// quarters of CONCURRENCY
     #[arg(long, env, default_value = "0")]
     pub portal_concurrency: u16,
     /// Longest run of a handler

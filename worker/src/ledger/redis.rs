@@ -44,7 +44,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Starts connecting in the background.
-    pub fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
+    pub(super) fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
         Ok(Self {
             link: Link::start(&options.url)?,
             prefix: options.prefix,
@@ -54,18 +54,16 @@ impl Ledger {
         })
     }
 
-    /// How long a claim holds without being extended.
-    pub fn lease(&self) -> Duration {
+    pub(super) fn lease(&self) -> Duration {
         self.lease
     }
 
     /// Whether Redis answers, as of the last second, for readiness.
-    pub fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.link.is_up()
     }
 
-    /// Claims an entry for a run of `attempt`.
-    pub async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+    pub(super) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
         let key = self.key(entry);
         let token = format!("{:032x}", rand::random::<u128>());
         let (lease, retention) = (millis(self.lease), millis(self.retention));
@@ -90,33 +88,25 @@ impl Ledger {
         }
     }
 
-    /// Prolongs a lease by its full length; false if somebody else holds the entry.
-    pub async fn extend(&self, lease: &Lease) -> bool {
+    pub(super) async fn extend(&self, lease: &Lease) -> bool {
         let (length, retention) = (millis(self.lease), millis(self.retention));
         let arguments = vec![lease.token.clone(), length.to_string(), retention.to_string()];
         self.write("extend", Script::Extend, lease, arguments).await
     }
 
-    /// Remembers a step's result; false if somebody else holds the entry.
-    pub async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
+    pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
         let retention = millis(self.retention).to_string();
         let arguments = vec![lease.token.clone(), step.to_owned(), json.to_owned(), retention];
-        let remembered = self.write("step", Script::Step, lease, arguments).await;
-        if remembered {
-            lease.remembered(step, json.to_owned());
-        }
-        remembered
+        self.write("step", Script::Step, lease, arguments).await
     }
 
-    /// Marks the entry done, for good; false if somebody else holds it.
-    pub async fn complete(&self, lease: &Lease) -> bool {
+    pub(super) async fn complete(&self, lease: &Lease) -> bool {
         let has_steps = u8::from(lease.has_steps()).to_string();
         let arguments = vec![lease.token.clone(), has_steps];
         self.write("complete", Script::Complete, lease, arguments).await
     }
 
-    /// Gives the entry back, its steps kept; false if somebody else holds it.
-    pub async fn release(&self, lease: &Lease, release: Release) -> bool {
+    pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
         let next = match release {
             Release::Same => String::new(),
             Release::Next(attempt) => attempt.to_string(),
@@ -125,9 +115,7 @@ impl Ledger {
         self.write("release", Script::Release, lease, arguments).await
     }
 
-    /// Counts one request against `limit` requests per sliding 10 s of `portal_id`, for all
-    /// workers together.
-    pub async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
+    pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
         let key = format!("{}:budget:{{{portal_id}}}", self.prefix);
         let token = format!("{:016x}", rand::random::<u64>());
         let arguments = vec![limit.to_string(), "10000".to_owned(), token];

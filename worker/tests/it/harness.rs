@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Parser;
 use prometheus_client::registry::Registry as Metrics;
-use shared::broker::{Lane, Publication, Publisher, PublisherOptions, Route, Topology};
+use shared::broker::{Lane, Publication, Publisher, PublisherOptions, Route};
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
 use shared::metrics::BrokerMetrics;
-use shared::testing::{Queues, amqp_url, prefix, redis_url};
+use shared::testing::{amqp_url, prefix, redis_url};
 use tokio::time::Instant;
 use worker::settings::WorkerSettings;
 use worker::{Registry, Worker};
@@ -24,6 +24,7 @@ mod entries;
 mod gate;
 mod handler;
 mod own_redis;
+mod place;
 mod probe;
 mod verdicts;
 
@@ -34,6 +35,7 @@ pub(crate) use entries::Entries;
 pub(crate) use gate::Gate;
 pub(crate) use handler::{TARGET, probed};
 pub(crate) use own_redis::OwnRedis;
+pub(crate) use place::{Engine, Place, on_every_engine};
 pub(crate) use probe::Probe;
 pub(crate) use verdicts::{wait_for_ends, wait_for_verdicts};
 
@@ -57,8 +59,8 @@ struct Parsed {
 pub(crate) struct Rig {
     pub(crate) prefix: String,
     pub(crate) settings: WorkerSettings,
-    pub(crate) queues: Queues,
-    publisher: Publisher,
+    pub(crate) queues: Place,
+    pub(crate) publisher: Publisher,
 }
 
 impl Rig {
@@ -69,19 +71,18 @@ impl Rig {
 
     /// The same with other settings, as flags: `["--retry-attempts", "2"]`.
     pub(crate) async fn with(flags: &[&str]) -> Self {
+        Self::on(Engine::Cluster, flags).await
+    }
+
+    /// The same on an engine of choice.
+    pub(crate) async fn on(engine: Engine, flags: &[&str]) -> Self {
         let prefix = prefix();
         let settings = settings(&prefix, flags);
-        let schedule = settings.schedule().unwrap();
-        let topology = Topology::new(&prefix, settings.broker.work_shards, Some(&schedule));
-        let publisher = Publisher::start(
-            &settings.broker,
-            topology.clone(),
-            PublisherOptions { name: "test".to_owned(), watch_depth: false },
-            BrokerMetrics::register(&mut Metrics::default()),
-        )
-        .unwrap();
+        let queues = Place::new(engine, &settings).await;
+        let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+        let metrics = BrokerMetrics::register(&mut Metrics::default());
+        let publisher = queues.broker().publisher(options, metrics).unwrap();
         within("the broker", publisher.ready()).await;
-        let queues = Queues::connect(&amqp_url(), &prefix, topology).await;
         Self { prefix, settings, queues, publisher }
     }
 
@@ -89,7 +90,7 @@ impl Rig {
     pub(crate) fn worker(&self, register: impl FnOnce(&mut Registry)) -> Worker {
         let mut registry = Registry::new();
         register(&mut registry);
-        Worker::start(&self.settings, registry).unwrap()
+        Worker::on(&self.queues.engines(), &self.settings, registry).unwrap()
     }
 
     /// Publishes an event as the receiver would.
@@ -108,7 +109,7 @@ impl Rig {
     /// Ends the test: every queue is deleted, and none may hold anything.
     pub(crate) async fn finish(self) {
         self.queues.settle().await;
-        let leftovers = self.queues.delete_all().await;
+        let leftovers = self.queues.end().await;
         assert!(leftovers.is_empty(), "left in queues: {leftovers:?}");
     }
 }

@@ -8,7 +8,9 @@ use worker::HandlerError;
 use worker::ledger::{Claim, EntryKey, Ledger, LedgerOptions};
 use worker::metrics::WorkerMetrics;
 
-use crate::harness::{Gate, Probe, Rig, TARGET, deal, fresh, probed, wait_for_verdicts};
+use crate::harness::{
+    Engine, Gate, Probe, Rig, TARGET, deal, fresh, on_every_engine, probed, wait_for_verdicts,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_to_wait_comes_back_to_its_own_lane() {
@@ -50,10 +52,9 @@ async fn what_has_to_wait_comes_back_to_its_own_lane() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bulk_work_that_hangs_leaves_room_for_live_events() {
+async fn bulk_work_that_hangs_leaves_room_for_live_events(engine: Engine) {
     let flags = ["--concurrency", "4", "--handler-timeout", "30s", "--lease", "40s"];
-    let rig = Rig::with(&flags).await;
+    let rig = Rig::on(engine, &flags).await;
     let (bulk, live, gate) = (Probe::new(), Probe::new(), Gate::new());
     let (bulk_runs, live_runs, hold) = (bulk.clone(), live.clone(), gate.clone());
     let worker = rig.worker(|registry| {
@@ -82,4 +83,8 @@ async fn bulk_work_that_hangs_leaves_room_for_live_events() {
     worker.stop().await;
     assert_eq!(bulk.runs().len(), 20);
     rig.finish().await;
+}
+
+on_every_engine! {
+    bulk_work_that_hangs_leaves_room_for_live_events
 }

@@ -1,76 +1,56 @@
-//! What every ledger must keep to, told straight through its calls.
+//! What every ledger must keep to, told straight through its calls: the same cases on every
+//! engine.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use shared::event::Identity;
-use shared::metrics::registry;
-use shared::testing::{Proxy, prefix, redis_url};
-use worker::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
-use worker::metrics::WorkerMetrics;
+use shared::testing::{Proxy, redis_url};
+use worker::ledger::{Budget, Claim, EntryKey, Lease, Ledger, Release};
 
-use crate::harness::{Entries, TARGET, within};
+use crate::harness::within;
 
-const LONG: Duration = Duration::from_secs(60);
+mod case;
+
+use case::{Case, LONG, started};
+
 /// A lease that tests wait out.
 const SHORT: Duration = Duration::from_millis(30);
+const PORTAL: u64 = 62_515;
+const WINDOW: Duration = Duration::from_secs(10);
 
-/// One entry, and ledgers on its prefix.
-struct Case {
-    prefix: String,
-    identity: Identity,
-    entries: Entries,
-}
-
-impl Case {
-    async fn new() -> Self {
-        let prefix = prefix();
-        let entries = Entries::open(&redis_url(), &prefix).await;
-        Self { prefix, identity: Identity::of_unreadable(b"an event"), entries }
-    }
-
-    fn ledger(&self, lease: Duration) -> Ledger {
-        self.ledger_at(&redis_url(), lease)
-    }
-
-    fn ledger_at(&self, url: &str, lease: Duration) -> Ledger {
-        let options = LedgerOptions {
-            url: url.to_owned().into(),
-            prefix: self.prefix.clone(),
-            lease,
-            retention: LONG,
-        };
-        Ledger::start(options, WorkerMetrics::register(&mut registry(), false)).unwrap()
-    }
-
-    fn entry(&self) -> EntryKey<'_> {
-        EntryKey { identity: &self.identity, target: TARGET, generation: 0 }
-    }
-
-    async fn start(&self, ledger: &Ledger, attempt: u32) -> Lease {
-        started(ledger.claim(&self.entry(), attempt).await)
-    }
-
-    /// Claims until the lease that stands has run out.
-    async fn take_over(&self, ledger: &Ledger, attempt: u32) -> Lease {
-        let taking_over = async {
-            loop {
-                match ledger.claim(&self.entry(), attempt).await {
-                    Claim::Held(_) => tokio::task::yield_now().await,
-                    claim => return started(claim),
+/// Each case as a test of each engine.
+macro_rules! on_every_engine {
+    ($($case:ident),+ $(,)?) => {
+        mod redis {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(super::Case::on_redis().await).await;
                 }
-            }
-        };
-        within("a lease to run out", taking_over).await
-    }
+            )+
+        }
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(super::Case::on_sqlite().await).await;
+                }
+            )+
+        }
+    };
 }
 
-fn started(claim: Claim) -> Lease {
-    match claim {
-        Claim::Started(lease) => lease,
-        other => panic!("not started: {other:?}"),
-    }
+on_every_engine! {
+    of_two_hundred_claimers_one_starts,
+    what_is_completed_stays_completed,
+    late_writes_of_who_was_taken_over_are_refused,
+    a_lease_that_ran_out_is_its_owners_until_somebody_takes_it,
+    only_runs_that_never_ended_count_as_abandoned,
+    an_attempt_is_stale_once_a_later_one_is_known,
+    steps_come_back_with_the_next_claim_of_the_same_generation,
+    what_has_expired_is_as_if_it_had_never_been,
+    of_two_hundred_requests_a_hundred_fit_into_a_hundred,
+    the_window_slides_and_never_lets_a_double_burst_through,
 }
 
 async fn refused(ledger: &Ledger, lease: &Lease) {
@@ -81,9 +61,7 @@ async fn refused(ledger: &Ledger, lease: &Lease) {
     assert!(!ledger.release(lease, Release::Next(9)).await, "release for the next");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_hundred_claimers_one_starts() {
-    let case = Case::new().await;
+async fn of_two_hundred_claimers_one_starts(case: Case) {
     let ledgers: Vec<Ledger> = (0..4).map(|_| case.ledger(LONG)).collect();
     let entry = case.entry();
     let claims = join_all((0..200).map(|claimer| ledgers[claimer % 4].claim(&entry, 0))).await;
@@ -101,9 +79,7 @@ async fn of_two_hundred_claimers_one_starts() {
     assert_eq!(started, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_completed_stays_completed() {
-    let case = Case::new().await;
+async fn what_is_completed_stays_completed(case: Case) {
     let ledger = case.ledger(LONG);
     let lease = case.start(&ledger, 0).await;
     assert!(ledger.remember(&lease, "order", "42").await);
@@ -116,13 +92,12 @@ async fn what_is_completed_stays_completed() {
     assert!(!ledger.remember(&lease, "late", "1").await);
     assert!(!ledger.release(&lease, Release::Next(1)).await);
     assert!(matches!(ledger.claim(&case.entry(), 1).await, Claim::Completed));
-    let fields: BTreeSet<String> = case.entries.of(&case.identity).await.into_keys().collect();
-    assert_eq!(fields, ["s", "o"].map(str::to_owned).into(), "steps outlived the completion");
+    let parts = case.parts().await;
+    assert_eq!(parts["s"], "C");
+    assert!(!parts.contains_key("step:order"), "a step outlived the completion");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn late_writes_of_who_was_taken_over_are_refused() {
-    let case = Case::new().await;
+async fn late_writes_of_who_was_taken_over_are_refused(case: Case) {
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let late = case.start(&hasty, 0).await;
     assert!(hasty.remember(&late, "order", "42").await);
@@ -131,7 +106,7 @@ async fn late_writes_of_who_was_taken_over_are_refused() {
     assert_eq!((owner.abandoned, owner.step("order").as_deref()), (1, Some("42")));
     refused(&hasty, &late).await;
     assert!(ledger.extend(&owner).await);
-    assert!(!case.entries.of(&case.identity).await.contains_key("step:late"));
+    assert!(!case.parts().await.contains_key("step:late"));
 
     // Given back and taken again: neither of the earlier two has a say.
     assert!(ledger.release(&owner, Release::Same).await);
@@ -145,15 +120,12 @@ async fn late_writes_of_who_was_taken_over_are_refused() {
     refused(&ledger, &owner).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it() {
-    let case = Case::new().await;
+async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it(case: Case) {
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let late = case.start(&hasty, 0).await;
-    let entry = &case.entries;
     let ran_out = async {
         let now = || shared::clock::now_ms();
-        while entry.of(&case.identity).await["x"].parse::<i64>().unwrap() >= now() {}
+        while case.parts().await["x"].parse::<i64>().unwrap() >= now() {}
     };
     within("the lease to run out", ran_out).await;
     assert!(ledger.extend(&late).await, "nobody has taken it");
@@ -161,9 +133,7 @@ async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it() {
     assert!(hasty.complete(&late).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_runs_that_never_ended_count_as_abandoned() {
-    let case = Case::new().await;
+async fn only_runs_that_never_ended_count_as_abandoned(case: Case) {
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let given_back = case.start(&hasty, 0).await;
     assert!(hasty.release(&given_back, Release::Same).await);
@@ -178,9 +148,7 @@ async fn only_runs_that_never_ended_count_as_abandoned() {
     assert_eq!(case.start(&ledger, 1).await.abandoned, 0, "the run before it came to an end");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_is_stale_once_a_later_one_is_known() {
-    let case = Case::new().await;
+async fn an_attempt_is_stale_once_a_later_one_is_known(case: Case) {
     let ledger = case.ledger(LONG);
     let stale = async |attempt| matches!(ledger.claim(&case.entry(), attempt).await, Claim::Stale);
     let first = case.start(&ledger, 0).await;
@@ -201,9 +169,7 @@ async fn an_attempt_is_stale_once_a_later_one_is_known() {
     case.start(&ledger, 4).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_come_back_with_the_next_claim_of_the_same_generation() {
-    let case = Case::new().await;
+async fn steps_come_back_with_the_next_claim_of_the_same_generation(case: Case) {
     let ledger = case.ledger(LONG);
     let first = case.start(&ledger, 0).await;
     assert_eq!(first.step("order"), None);
@@ -224,11 +190,65 @@ async fn steps_come_back_with_the_next_claim_of_the_same_generation() {
     started(ledger.claim(&other, 0).await);
 }
 
+async fn what_has_expired_is_as_if_it_had_never_been(case: Case) {
+    let (fleeting, ledger) = (case.ledger_for(LONG, SHORT), case.ledger(LONG));
+    let expired = async || {
+        within("the entry to expire", async { while !case.parts().await.is_empty() {} }).await;
+    };
+    let first = case.start(&ledger, 3).await;
+    assert!(ledger.remember(&first, "order", "42").await);
+    assert!(fleeting.extend(&first).await, "kept no longer than this one would have it");
+    expired().await;
+    refused(&ledger, &first).await;
+    let second = case.start(&ledger, 0).await;
+    assert_eq!((second.fence, second.abandoned, second.step("order")), (1, 0, None));
+    refused(&ledger, &first).await;
+    assert!(fleeting.release(&second, Release::Next(7)).await);
+    expired().await;
+    case.start(&ledger, 0).await;
+}
+
+async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(case: Case) {
+    let ledgers = [case.ledger(LONG), case.ledger(LONG)];
+    let answers = join_all((0..200).map(|call| ledgers[call % 2].budget(PORTAL, 100))).await;
+    let granted = answers.iter().filter(|answer| **answer == Budget::Granted).count();
+    assert_eq!(granted, 100);
+    for answer in answers {
+        if let Budget::Spent(wait) = answer {
+            assert!(wait <= WINDOW && !wait.is_zero(), "{wait:?}");
+        }
+    }
+    assert_eq!(ledgers[0].budget(PORTAL + 1, 100).await, Budget::Granted, "another portal");
+    let Budget::Spent(wait) = ledgers[0].budget(PORTAL + 2, 0).await else {
+        panic!("granted out of nothing");
+    };
+    assert_eq!(wait, WINDOW);
+}
+
+async fn the_window_slides_and_never_lets_a_double_burst_through(case: Case) {
+    let ledger = case.ledger(LONG);
+    for _ in 0..4 {
+        assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
+    }
+    // As if two of them had been 9 s ago, and then 10 s: only their room is there again.
+    for (age, room) in [(9, 0), (1, 2)] {
+        case.age_spent(PORTAL, 2, Duration::from_secs(age)).await;
+        for _ in 0..room {
+            assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
+        }
+        let Budget::Spent(wait) = ledger.budget(PORTAL, 4).await else {
+            panic!("more than four within ten seconds");
+        };
+        let most = if room == 0 { Duration::from_secs(1) } else { WINDOW };
+        assert!(wait <= most && !wait.is_zero(), "{wait:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
-    let case = Case::new().await;
+    let case = Case::on_redis().await;
     let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
-    let ledger = case.ledger_at(&proxy.url(&redis_url()), LONG);
+    let ledger = case.ledger_at(&proxy.url(&redis_url()));
     // Each of its connections in turn, so that all of them are there.
     for _ in 0..8 {
         ledger.budget(1, 100).await;
@@ -236,7 +256,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     proxy.mute_server();
     let entry = case.entry();
     let carried_out_and_lost = async {
-        case.entries.wait_for(&case.identity, "s", "S").await;
+        case.entries().wait_for(&case.identity, "s", "S").await;
         // Given up by the ledger: from here on it asks anew.
         within("the ledger to notice", async {
             while ledger.is_up() {
@@ -254,7 +274,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_has_its_end() {
-    let case = Case::new().await;
+    let case = Case::on_redis().await;
     let ledger = case.ledger(LONG);
     for generation in 0..4 {
         let entry = EntryKey { generation, ..case.entry() };
@@ -266,9 +286,9 @@ async fn every_key_has_its_end() {
             _ => assert!(ledger.remember(&lease, "order", "42").await),
         }
     }
-    ledger.budget(62_515, 1).await;
-    ledger.budget(62_515, 1).await;
-    let keys = case.entries.keys().await;
+    ledger.budget(PORTAL, 1).await;
+    ledger.budget(PORTAL, 1).await;
+    let keys = case.entries().keys().await;
     assert_eq!(keys.len(), 6, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":budget:") { 10_000 } else { 60_000 };

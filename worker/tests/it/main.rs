@@ -10,8 +10,8 @@
 mod handlers;
 mod harness;
 
+mod broker;
 mod broker_restart;
-mod budget;
 mod child;
 mod crashes;
 mod documentation;

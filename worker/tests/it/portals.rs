@@ -1,19 +1,23 @@
 //! One portal's trouble is not another's.
 
-use crate::harness::{Admin, Gate, Probe, Rig, deal_of, probed, wait_for_verdicts};
+use crate::harness::{
+    Admin, Engine, Gate, Probe, Rig, deal_of, on_every_engine, probed, wait_for_verdicts,
+};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_portal_that_hangs_fills_its_share_and_no_more() {
-    let rig = Rig::with(&[
-        "--concurrency",
-        "4",
-        "--portal-concurrency",
-        "2",
-        "--handler-timeout",
-        "30s",
-        "--lease",
-        "40s",
-    ])
+async fn a_portal_that_hangs_fills_its_share_and_no_more(engine: Engine) {
+    let rig = Rig::on(
+        engine,
+        &[
+            "--concurrency",
+            "4",
+            "--portal-concurrency",
+            "2",
+            "--handler-timeout",
+            "30s",
+            "--lease",
+            "40s",
+        ],
+    )
     .await;
     let (probe, quick, gate) = (Probe::new(), Probe::new(), Gate::new());
     let (runs, quick_runs, hold) = (probe.clone(), quick.clone(), gate.clone());
@@ -48,4 +52,8 @@ async fn a_portal_that_hangs_fills_its_share_and_no_more() {
     assert_eq!(runs.len(), 8, "{runs:?}");
     assert!(runs.iter().all(|run| run.attempt == 0), "waiting spent an attempt");
     rig.finish().await;
+}
+
+on_every_engine! {
+    a_portal_that_hangs_fills_its_share_and_no_more
 }

@@ -5,11 +5,10 @@ use std::time::Duration;
 use shared::message::DeathReason;
 use worker::HandlerError;
 
-use crate::harness::{Probe, Rig, deal, fresh, wait_for_verdicts, within};
+use crate::harness::{Engine, Probe, Rig, deal, fresh, on_every_engine, wait_for_verdicts, within};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_delivered_three_times_is_done_once() {
-    let rig = Rig::new().await;
+async fn an_event_delivered_three_times_is_done_once(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -39,9 +38,8 @@ async fn an_event_delivered_three_times_is_done_once() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn transient_failures_are_retried_on_schedule_until_they_pass() {
-    let rig = Rig::new().await;
+async fn transient_failures_are_retried_on_schedule_until_they_pass(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -75,9 +73,8 @@ async fn transient_failures_are_retried_on_schedule_until_they_pass() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_bytes() {
-    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_bytes(engine: Engine) {
+    let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|registry| {
         registry
             .add(
@@ -114,9 +111,8 @@ async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_byt
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_retry_after_is_honoured() {
-    let rig = Rig::new().await;
+async fn a_retry_after_is_honoured(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -146,9 +142,8 @@ async fn a_retry_after_is_honoured() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failing_target_travels_on_alone() {
-    let rig = Rig::new().await;
+async fn a_failing_target_travels_on_alone(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let (slack, erp) = (Probe::new(), Probe::new());
     let (slack_runs, erp_runs) = (slack.clone(), erp.clone());
     let worker = rig.worker(|registry| {
@@ -184,9 +179,8 @@ async fn a_failing_target_travels_on_alone() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_panic_is_a_transient_failure_of_that_event_alone() {
-    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+async fn a_panic_is_a_transient_failure_of_that_event_alone(engine: Engine) {
+    let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -218,9 +212,8 @@ async fn a_panic_is_a_transient_failure_of_that_event_alone() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_handler_that_hangs_is_ended_and_retried() {
-    let rig = Rig::with(&["--handler-timeout", "200ms"]).await;
+async fn a_handler_that_hangs_is_ended_and_retried(engine: Engine) {
+    let rig = Rig::on(engine, &["--handler-timeout", "200ms"]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -247,9 +240,8 @@ async fn a_handler_that_hangs_is_ended_and_retried() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_that_succeeded_are_not_repeated() {
-    let rig = Rig::new().await;
+async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let (first, runs) = (Probe::new(), Probe::new());
     let (first_noted, noted) = (first.clone(), runs.clone());
     let worker = rig.worker(|registry| {
@@ -302,9 +294,9 @@ async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
             .unwrap();
     });
     rig.publish(&deal(1).replace("deal.creation", "galaxy.formation")).await;
-    rig.queues.put_foreign("work.0", b"what is this?").await;
+    rig.queues.rabbitmq().put_foreign("work.0", b"what is this?").await;
     // Without Hubline's properties, but an event: as when it was moved here by hand.
-    rig.queues.put_foreign("work.0", deal(2).as_bytes()).await;
+    rig.queues.rabbitmq().put_foreign("work.0", deal(2).as_bytes()).await;
     let letter = rig.queues.take("dead").await.message.unwrap();
     assert_eq!(letter.body, "what is this?");
     assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
@@ -313,9 +305,8 @@ async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter() {
-    let rig = Rig::with(&["--retry-attempts", "2"]).await;
+async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter(engine: Engine) {
+    let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|_| {});
     let message = fresh(&deal(1)).same_attempt(Some("on_the_moon"));
     rig.publish_to(shared::broker::Lane::Bulk, message).await;
@@ -324,4 +315,16 @@ async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter() {
     assert_eq!(letter.target.as_deref(), Some("on_the_moon"));
     worker.stop().await;
     rig.finish().await;
+}
+
+on_every_engine! {
+    an_event_delivered_three_times_is_done_once
+    transient_failures_are_retried_on_schedule_until_they_pass
+    exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_bytes
+    a_retry_after_is_honoured
+    a_failing_target_travels_on_alone
+    a_panic_is_a_transient_failure_of_that_event_alone
+    a_handler_that_hangs_is_ended_and_retried
+    steps_that_succeeded_are_not_repeated
+    a_message_for_a_handler_that_stays_away_is_a_dead_letter
 }

@@ -12,7 +12,7 @@ async fn sigterm_under_load_loses_nothing_and_repeats_nothing() {
     let rig = Rig::with(&flags).await;
     let mut child = Child::ready(&rig, "works", &flags).await;
     rig.publish_all(1..=200).await;
-    // Its share of a portal is half of its concurrency: four that wait to be told.
+    // Its share of a portal is three quarters of its concurrency: six that wait to be told.
     child.wait("done", 20).await;
     child.wait("started", 24).await;
     child.signal("TERM");

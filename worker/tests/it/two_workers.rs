@@ -1,10 +1,9 @@
 //! More than one worker on the same queues.
 
-use crate::harness::{Admin, Probe, Rig, deal, probed, wait_for_ends};
+use crate::harness::{Admin, Engine, Probe, Rig, deal, on_every_engine, probed, wait_for_ends};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_workers_share_the_events_and_run_each_once() {
-    let rig = Rig::new().await;
+async fn two_workers_share_the_events_and_run_each_once(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
     let start = || {
         let runs = probe.clone();
@@ -30,4 +29,8 @@ async fn two_workers_share_the_events_and_run_each_once() {
     ids.sort_unstable();
     assert_eq!(ids, (1..=300).collect::<Vec<_>>());
     rig.finish().await;
+}
+
+on_every_engine! {
+    two_workers_share_the_events_and_run_each_once
 }

@@ -15,25 +15,14 @@ use super::connection::{self, Address};
 use super::publisher::{DECLARE_TIMEOUT, timed_out};
 use super::topology::Topology;
 use super::{properties, settlement};
-use crate::broker::{Delivery, Lane, Link, Settlement};
+use crate::broker::{ConsumerOptions, Delivery, Lane, Link, Settlement};
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
-
-/// How a consumer is set up.
-#[derive(Clone, Debug)]
-pub struct ConsumerOptions {
-    /// Shown in RabbitMQ's own tools, e.g. `hubline worker`.
-    pub name: String,
-    /// Unsettled deliveries per work queue.
-    pub prefetch: u16,
-    /// Unsettled deliveries of the bulk queue.
-    pub bulk_prefetch: u16,
-}
 
 /// Takes deliveries over a supervised connection of its own: a blocked publishing connection
 /// would write no acks.
 #[derive(Debug)]
-pub struct Consumer {
+pub(in crate::broker) struct Consumer {
     link: watch::Receiver<Link>,
     cancel: CancellationToken,
     stop: CancellationToken,
@@ -44,7 +33,7 @@ impl Consumer {
     /// Starts consuming every work queue and the bulk queue in the background. Deliveries of a
     /// lost connection may still be in the receiver: settling them does nothing, and they come
     /// again. Must be called on a multi-thread runtime.
-    pub fn start(
+    pub(in crate::broker) fn start(
         settings: &BrokerSettings,
         topology: Topology,
         options: ConsumerOptions,
@@ -78,19 +67,19 @@ impl Consumer {
     }
 
     /// Whether deliveries can come in now.
-    pub fn link(&self) -> Link {
+    pub(in crate::broker) fn link(&self) -> Link {
         self.link.borrow().clone()
     }
 
     /// Asks the broker for no more deliveries; what was delivered can still be settled.
-    pub fn cancel(&self) {
+    pub(in crate::broker) fn cancel(&self) {
         self.cancel.cancel();
     }
 
     /// Closes the connection after telling every settlement made so far. What is not settled
     /// goes back to its queue. Waits some seconds for a broker that does not answer, and no
     /// longer.
-    pub async fn close(mut self) {
+    pub(in crate::broker) async fn close(mut self) {
         self.cancel.cancel();
         self.stop.cancel();
         if timeout(CLOSE_TIMEOUT, &mut self.task).await.is_err() {

@@ -4,21 +4,20 @@
 //! The caller's deadline holds whatever the broker does. Nothing is tried again here: whoever
 //! asked knows what a failure means.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::{Channel, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::{self, Address};
 use super::depth;
 use super::lane::{self, Job};
 use super::topology::Topology;
-use crate::broker::{Link, Publication, PublishError};
+use crate::broker::{Link, Publication, PublishError, PublisherOptions};
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
 
@@ -27,19 +26,10 @@ const WAITING_BATCHES: usize = 64;
 /// Declaring everything takes the broker well under this.
 pub(super) const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a publisher is set up.
-#[derive(Clone, Debug)]
-pub struct PublisherOptions {
-    /// Shown in RabbitMQ's own tools, e.g. `hubline receiver`.
-    pub name: String,
-    /// Whether to watch how many messages wait in the work queues ([`Publisher::depth`]).
-    pub watch_depth: bool,
-}
-
 /// Publishes batches over a supervised connection, on a channel of its own. The connection
 /// ends with the last publisher on it.
 #[derive(Debug)]
-pub struct Publisher {
+pub(in crate::broker) struct Publisher {
     lane: mpsc::Sender<Job>,
     connection: Arc<Supervised>,
 }
@@ -51,7 +41,6 @@ struct Supervised {
     link: watch::Receiver<Link>,
     depth: watch::Receiver<Option<u64>>,
     topology: Arc<Topology>,
-    metrics: BrokerMetrics,
     _stop: DropGuard,
 }
 
@@ -77,7 +66,7 @@ impl fmt::Debug for Session {
 impl Publisher {
     /// Starts connecting in the background; until that succeeds every publish is
     /// [`PublishError::Unavailable`]. Must be called on a multi-thread runtime.
-    pub fn start(
+    pub(in crate::broker) fn start(
         settings: &BrokerSettings,
         topology: Topology,
         options: PublisherOptions,
@@ -91,7 +80,7 @@ impl Publisher {
         let (stopped, declared, measured) = (stop.clone(), Arc::clone(&topology), metrics.clone());
         tokio::spawn(connection::supervise(
             address,
-            metrics.clone(),
+            metrics,
             link_tx,
             stop.clone(),
             async move |connection, link| {
@@ -109,16 +98,14 @@ impl Publisher {
                 ended
             },
         ));
-        let connection =
-            Supervised { session, link, depth, topology, metrics, _stop: stop.drop_guard() };
+        let connection = Supervised { session, link, depth, topology, _stop: stop.drop_guard() };
         Ok(Self::on(Arc::new(connection)))
     }
 
     /// Another publisher on the same connection. Its channel is served by the runtime this is
     /// called on: where each thread has a runtime of its own, publishing from it then crosses
     /// to no other on the way to the connection.
-    #[must_use]
-    pub fn here(&self) -> Self {
+    pub(in crate::broker) fn here(&self) -> Self {
         Self::on(Arc::clone(&self.connection))
     }
 
@@ -129,41 +116,8 @@ impl Publisher {
         Self { lane, connection }
     }
 
-    /// Publishes `batch` and waits until the broker has confirmed every message of it, but not
-    /// past `deadline`. An empty batch is confirmed at once.
-    pub async fn publish(
-        &self,
-        batch: Vec<Publication>,
-        deadline: Instant,
-    ) -> Result<(), PublishError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let mut counts = BTreeMap::new();
-        for publication in &batch {
-            *counts.entry(publication.route.as_str()).or_default() += 1;
-        }
-        let started = Instant::now();
-        let result = timeout_at(deadline, self.hand_over(batch, deadline))
-            .await
-            .unwrap_or(Err(PublishError::TimedOut));
-        let label = match result {
-            Ok(()) => "confirmed",
-            Err(PublishError::Refused) => "refused",
-            Err(PublishError::TimedOut) => "timed_out",
-            Err(_) => "failed",
-        };
-        let metrics = &self.connection.metrics;
-        for (route, count) in counts {
-            metrics.published(route, label, count);
-        }
-        if result.is_ok() {
-            metrics.confirm_seconds.observe(started.elapsed().as_secs_f64());
-        }
-        result
-    }
-
-    async fn hand_over(
+    /// Publishes `batch` and waits for every confirm; `deadline` is also the caller's to keep.
+    pub(in crate::broker) async fn send(
         &self,
         batch: Vec<Publication>,
         deadline: Instant,
@@ -186,7 +140,7 @@ impl Publisher {
     }
 
     /// Whether messages can be published now.
-    pub fn link(&self) -> Link {
+    pub(in crate::broker) fn link(&self) -> Link {
         if self.blocked() == Some(true) {
             Link::Down(Arc::from("blocked by a broker alarm"))
         } else {
@@ -195,13 +149,13 @@ impl Publisher {
     }
 
     /// Waits until the connection is up.
-    pub async fn ready(&self) {
+    pub(in crate::broker) async fn ready(&self) {
         let mut link = self.connection.link.clone();
         let _ = link.wait_for(|link| *link == Link::Up).await;
     }
 
     /// Messages ready in all work queues together, as of the last second; `None` if unknown.
-    pub fn depth(&self) -> Option<u64> {
+    pub(in crate::broker) fn depth(&self) -> Option<u64> {
         *self.connection.depth.borrow()
     }
 }

@@ -1,4 +1,4 @@
-//! Settling deliveries: the handle a delivery carries, and the task that tells the broker.
+//! The task that tells the broker what was settled.
 //!
 //! Settlements of one channel are gathered and told together: one multiple ack over the prefix
 //! that is entirely settled, single acks for what is ahead of it. Awaiting each ack by itself
@@ -13,6 +13,8 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::broker::settlement::Verb;
+
 /// How many settlements are told to the broker in one go.
 const BATCH: usize = 1024;
 /// With so many there is nothing to gain by waiting for more.
@@ -21,54 +23,6 @@ const ENOUGH: usize = 100;
 const MOMENT: Duration = Duration::from_millis(2);
 /// How long acks wait for those ahead of them before they are told one by one.
 const AHEAD: Duration = Duration::from_millis(20);
-
-#[derive(Debug)]
-pub(super) enum Verb {
-    Ack(u64),
-    Requeue(u64),
-}
-
-/// Settles one delivery. Dropped unused (a panic), it gives the delivery back to its queue.
-#[derive(Debug)]
-pub struct Settlement {
-    tag: u64,
-    verbs: Option<mpsc::UnboundedSender<Verb>>,
-}
-
-impl Settlement {
-    pub(super) fn new(tag: u64, verbs: mpsc::UnboundedSender<Verb>) -> Self {
-        Self { tag, verbs: Some(verbs) }
-    }
-
-    /// Done with: the broker forgets the message. If the connection is gone by now it will
-    /// come again.
-    pub fn ack(mut self) {
-        self.tell(Verb::Ack);
-    }
-
-    /// Back to its queue, to be delivered again at once. Not a way to wait: brokers count it.
-    pub fn requeue(mut self) {
-        self.tell(Verb::Requeue);
-    }
-
-    /// Whether the connection it came over is gone, so that it comes again whatever is said.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        self.verbs.as_ref().is_none_or(mpsc::UnboundedSender::is_closed)
-    }
-
-    fn tell(&mut self, verb: fn(u64) -> Verb) {
-        if let Some(verbs) = self.verbs.take() {
-            let _ = verbs.send(verb(self.tag));
-        }
-    }
-}
-
-impl Drop for Settlement {
-    fn drop(&mut self) {
-        self.tell(Verb::Requeue);
-    }
-}
 
 /// Tells the broker until every [`Settlement`] of the channel is used and gone.
 pub(super) async fn tell_broker(

@@ -47,6 +47,6 @@ impl Rig {
     pub(crate) async fn finish_with_copies(self) {
         let given_up = join_all([self.queues.ready("dead"), self.queues.ready("unrouted")]).await;
         assert_eq!(given_up, [0, 0], "dead and unrouted");
-        self.queues.delete_all().await;
+        self.queues.end().await;
     }
 }

@@ -1,0 +1,158 @@
+//! Publishing, whatever the engine: a batch counts only when all of it is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Broker, Embedded, Link, Publication, PublishError, rabbitmq};
+use crate::metrics::BrokerMetrics;
+
+/// How often the embedded queues are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a publisher is set up.
+#[derive(Clone, Debug)]
+pub struct PublisherOptions {
+    /// Shown in RabbitMQ's own tools, e.g. `hubline receiver`.
+    pub name: String,
+    /// Whether to watch how many messages wait in the work queues ([`Publisher::depth`]).
+    pub watch_depth: bool,
+}
+
+/// Publishes batches durably, until dropped.
+#[derive(Debug)]
+pub struct Publisher {
+    engine: Engine,
+    metrics: BrokerMetrics,
+}
+
+#[derive(Debug)]
+enum Engine {
+    RabbitMq(rabbitmq::publisher::Publisher),
+    Sqlite(Arc<Embedded>, Option<Arc<Depth>>),
+}
+
+/// The embedded queues' depth, kept up to date.
+#[derive(Debug)]
+struct Depth {
+    depth: watch::Receiver<Option<u64>>,
+    _counting: AbortOnDropHandle<()>,
+}
+
+impl Depth {
+    fn watch(embedded: Arc<Embedded>) -> Arc<Self> {
+        let (sender, depth) = watch::channel(None);
+        let counting = tokio::spawn(async move {
+            loop {
+                sender.send_replace(embedded.depth().await);
+                tokio::time::sleep(COUNT_INTERVAL).await;
+            }
+        });
+        Arc::new(Self { depth, _counting: AbortOnDropHandle::new(counting) })
+    }
+}
+
+impl Broker {
+    /// A publisher. Connecting goes on in the background; until that succeeds every publish is
+    /// [`PublishError::Unavailable`]. Must be called on a multi-thread runtime.
+    pub fn publisher(
+        &self,
+        options: PublisherOptions,
+        metrics: BrokerMetrics,
+    ) -> anyhow::Result<Publisher> {
+        let engine = match self {
+            Self::RabbitMq { settings, topology } => {
+                Engine::RabbitMq(rabbitmq::publisher::Publisher::start(
+                    settings,
+                    topology.clone(),
+                    options,
+                    metrics.clone(),
+                )?)
+            }
+            Self::Sqlite(embedded) => {
+                metrics.publisher_up.set(1);
+                let depth = options.watch_depth.then(|| Depth::watch(Arc::clone(embedded)));
+                Engine::Sqlite(Arc::clone(embedded), depth)
+            }
+        };
+        Ok(Publisher { engine, metrics })
+    }
+}
+
+impl Publisher {
+    /// Another publisher on the same connection, with a channel of its own served by the
+    /// runtime this is called on: where each thread has a runtime of its own, publishing from
+    /// it then crosses to no other on the way to the connection.
+    #[must_use]
+    pub fn here(&self) -> Self {
+        let engine = match &self.engine {
+            Engine::RabbitMq(publisher) => Engine::RabbitMq(publisher.here()),
+            Engine::Sqlite(embedded, depth) => Engine::Sqlite(Arc::clone(embedded), depth.clone()),
+        };
+        Self { engine, metrics: self.metrics.clone() }
+    }
+
+    /// Publishes `batch` and waits until every message of it is durable, but not past
+    /// `deadline`. An empty batch is so at once.
+    pub async fn publish(
+        &self,
+        batch: Vec<Publication>,
+        deadline: Instant,
+    ) -> Result<(), PublishError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut counts = BTreeMap::new();
+        for publication in &batch {
+            *counts.entry(publication.route.as_str()).or_default() += 1;
+        }
+        let started = Instant::now();
+        let sending = async {
+            match &self.engine {
+                Engine::RabbitMq(publisher) => publisher.send(batch, deadline).await,
+                Engine::Sqlite(embedded, _) => embedded.publish(batch).await,
+            }
+        };
+        let result = timeout_at(deadline, sending).await.unwrap_or(Err(PublishError::TimedOut));
+        let label = match result {
+            Ok(()) => "confirmed",
+            Err(PublishError::Refused) => "refused",
+            Err(PublishError::TimedOut) => "timed_out",
+            Err(_) => "failed",
+        };
+        for (route, count) in counts {
+            self.metrics.published(route, label, count);
+        }
+        if result.is_ok() {
+            self.metrics.confirm_seconds.observe(started.elapsed().as_secs_f64());
+        }
+        result
+    }
+
+    /// Whether messages can be published now.
+    pub fn link(&self) -> Link {
+        match &self.engine {
+            Engine::RabbitMq(publisher) => publisher.link(),
+            Engine::Sqlite(embedded, _) => embedded.link(),
+        }
+    }
+
+    /// Waits until messages can be published.
+    pub async fn ready(&self) {
+        if let Engine::RabbitMq(publisher) = &self.engine {
+            publisher.ready().await;
+        }
+    }
+
+    /// Messages ready in all work queues together, as of the last second; `None` if unknown.
+    pub fn depth(&self) -> Option<u64> {
+        match &self.engine {
+            Engine::RabbitMq(publisher) => publisher.depth(),
+            Engine::Sqlite(_, depth) => depth.as_ref().and_then(|depth| *depth.depth.borrow()),
+        }
+    }
+}

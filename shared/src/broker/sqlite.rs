@@ -1,0 +1,179 @@
+//! The broker of an embedded Hubline: queues as rows of the data file.
+//!
+//! A message is durable once its transaction is. What a consumer has in hand is known to this
+//! process alone, so that a delivery costs no write and everything unsettled is ready again
+//! after a crash.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::{Lane, Link, MalformedMessage, Publication, PublishError, Route};
+use crate::message::Message;
+use crate::store::{NotWritten, Store};
+
+pub(super) mod consumer;
+mod row;
+
+/// The queues of one data file.
+#[derive(Debug)]
+pub struct Embedded {
+    store: Arc<Store>,
+    work: Queue,
+    bulk: Queue,
+}
+
+/// What this process knows of one queue.
+#[derive(Debug)]
+struct Queue {
+    name: &'static str,
+    /// Due time and id of the last message taken. All that comes later sorts behind it: due
+    /// times are given inside transactions, by a clock that never runs backwards.
+    after: tokio::sync::Mutex<(i64, i64)>,
+    /// Taken and given back.
+    returned: Mutex<VecDeque<i64>>,
+    /// Something may be there to be taken.
+    changed: Notify,
+}
+
+/// What there was to take.
+struct Taken {
+    messages: Vec<(i64, Result<Message, MalformedMessage>)>,
+    /// How long nothing else will be due, if anything waits at all.
+    next_due: Option<Duration>,
+}
+
+impl Queue {
+    fn new(name: &'static str) -> Self {
+        let (after, returned) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { name, after, returned, changed: Notify::new() }
+    }
+
+    fn returned(&self) -> MutexGuard<'_, VecDeque<i64>> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, ids: impl IntoIterator<Item = i64>) {
+        self.returned().extend(ids);
+        self.changed.notify_waiters();
+    }
+
+    /// Up to `wanted` messages that nobody has in hand. Not to be dropped half-way: they would
+    /// be in nobody's hand until the next start.
+    async fn take(&self, store: &Store, wanted: usize) -> Result<Taken, NotWritten> {
+        // Held until the answer: two consumers must not take the same.
+        let mut after = self.after.lock().await;
+        let returned: Vec<i64> = {
+            let mut returned = self.returned();
+            let count = wanted.min(returned.len());
+            returned.drain(..count).collect()
+        };
+        let (name, start, again) = (self.name, *after, returned.clone());
+        let select = store.write(move |turn| {
+            Box::pin(async move { row::take(turn, name, start, &again, wanted).await })
+        });
+        match select.await {
+            Ok((taken, last)) => {
+                *after = last;
+                Ok(taken)
+            }
+            Err(error) => {
+                self.returned().extend(returned);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Embedded {
+    /// The queues in `store`. There must be one of these for each store: it knows what is in
+    /// hand.
+    #[must_use]
+    pub fn new(store: Arc<Store>) -> Arc<Self> {
+        Arc::new(Self { store, work: Queue::new("work"), bulk: Queue::new("bulk") })
+    }
+
+    pub(super) fn link(&self) -> Link {
+        self.store.link()
+    }
+
+    /// The data file.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    fn queue(&self, lane: Lane) -> &Queue {
+        match lane {
+            Lane::Work => &self.work,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    /// Publishes all of `batch` or nothing.
+    pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
+        let lanes: Vec<Lane> =
+            batch.iter().filter_map(|publication| lane(publication.route)).collect();
+        let insert = self.store.write(|turn| {
+            Box::pin(async move {
+                for publication in &batch {
+                    row::insert(turn, publication).await?;
+                }
+                Ok(())
+            })
+        });
+        insert.await.map_err(|_| PublishError::Unavailable)?;
+        for lane in [Lane::Work, Lane::Bulk] {
+            if lanes.contains(&lane) {
+                self.queue(lane).changed.notify_waiters();
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages ready or waiting in the work queue.
+    pub(super) async fn depth(&self) -> Option<u64> {
+        let count = self.store.write(|turn| {
+            Box::pin(async move {
+                let count = "SELECT count(*) FROM message WHERE queue = 'work' AND due_ms <= ?";
+                let query = sqlx::query_scalar::<_, i64>(count).bind(turn.now_ms());
+                query.fetch_one(&mut turn.connection).await
+            })
+        });
+        count.await.ok().and_then(|count| u64::try_from(count).ok())
+    }
+}
+
+fn lane(route: Route) -> Option<Lane> {
+    match route {
+        Route::Ready(lane) | Route::Later { lane, .. } => Some(lane),
+        Route::Dead => None,
+    }
+}
+
+/// What tests look at.
+#[cfg(feature = "testing")]
+impl Embedded {
+    /// Takes the first message out of `queue`.
+    pub async fn pop(
+        &self,
+        queue: &str,
+    ) -> Result<Option<Result<Message, MalformedMessage>>, NotWritten> {
+        let queue = queue.to_owned();
+        self.store.write(|turn| Box::pin(row::pop(turn, queue))).await
+    }
+
+    /// Messages in `queue`, in hand and waiting ones too.
+    pub async fn count(&self, queue: &str) -> Result<u32, NotWritten> {
+        let queue = queue.to_owned();
+        let counting = self.store.write(|turn| {
+            Box::pin(async move {
+                let query = sqlx::query_scalar("SELECT count(*) FROM message WHERE queue = ?");
+                query.bind(queue).fetch_one(&mut turn.connection).await
+            })
+        });
+        counting.await
+    }
+}

@@ -1,0 +1,212 @@
+//! Consuming from the data file: one task per lane that takes what is due, as long as there is
+//! room under the prefetch, and one that carries out settlements.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Embedded, Queue};
+use crate::broker::settlement::Verb;
+use crate::broker::{ConsumerOptions, Delivery, Lane, Settlement};
+
+/// Settlements carried out in one job.
+const BATCH: usize = 1024;
+/// Rows taken in one job.
+const TAKE: usize = 256;
+/// Without news the queue is looked at so often all the same.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long the last settlements may take when the worker has not waited for its runs.
+const FLUSH: Duration = Duration::from_millis(500);
+/// How long closing may take altogether.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Takes deliveries of an embedded broker.
+#[derive(Debug)]
+pub(in crate::broker) struct Consumer {
+    cancel: CancellationToken,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Consumer {
+    pub(in crate::broker) fn start(
+        broker: &Arc<Embedded>,
+        options: &ConsumerOptions,
+    ) -> (Self, mpsc::UnboundedReceiver<Delivery>) {
+        let (deliveries, receiver) = mpsc::unbounded_channel();
+        let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
+        let tasks = TaskTracker::new();
+        for (lane, prefetch) in
+            [(Lane::Work, options.prefetch), (Lane::Bulk, options.bulk_prefetch)]
+        {
+            let lane = ConsumedLane {
+                broker: Arc::clone(broker),
+                lane,
+                prefetch: usize::from(prefetch.max(1)),
+                in_hand: Mutex::default(),
+                room: Notify::new(),
+            };
+            tasks.spawn(Arc::new(lane).run(deliveries.clone(), cancel.clone(), stop.clone()));
+        }
+        tasks.close();
+        (Self { cancel, stop, tasks }, receiver)
+    }
+
+    pub(in crate::broker) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Waits for every settlement made so far to be written; gives the rest back.
+    pub(in crate::broker) async fn close(self) {
+        self.cancel.cancel();
+        self.stop.cancel();
+        let _ = timeout(CLOSE_TIMEOUT, self.tasks.wait()).await;
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.stop.cancel();
+    }
+}
+
+/// One lane as one consumer sees it.
+struct ConsumedLane {
+    broker: Arc<Embedded>,
+    lane: Lane,
+    prefetch: usize,
+    /// Delivered and not settled.
+    in_hand: Mutex<HashSet<i64>>,
+    room: Notify,
+}
+
+impl ConsumedLane {
+    fn queue(&self) -> &Queue {
+        self.broker.queue(self.lane)
+    }
+
+    fn in_hand(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        deliveries: mpsc::UnboundedSender<Delivery>,
+        cancel: CancellationToken,
+        stop: CancellationToken,
+    ) {
+        let (verbs, settled) = mpsc::unbounded_channel();
+        let mut settling = JoinSet::new();
+        let lane = Arc::clone(&self);
+        settling.spawn(async move { lane.settle(settled).await });
+        self.deliver(&deliveries, &verbs, &cancel).await;
+        // The worker holds the remaining senders.
+        drop(verbs);
+        tokio::select! {
+            _ = settling.join_next() => {}
+            () = async { stop.cancelled().await; sleep(FLUSH).await } => {}
+        }
+        settling.shutdown().await;
+        let left: Vec<i64> = self.in_hand().drain().collect();
+        self.queue().give_back(left);
+    }
+
+    /// Hands on what is due, until `cancel`.
+    async fn deliver(
+        &self,
+        deliveries: &mpsc::UnboundedSender<Delivery>,
+        verbs: &mpsc::UnboundedSender<Verb>,
+        cancel: &CancellationToken,
+    ) {
+        let store = self.broker.store();
+        while !cancel.is_cancelled() {
+            let (room, changed) = (self.room.notified(), self.queue().changed.notified());
+            tokio::pin!(room, changed);
+            // From here on no news is missed.
+            room.as_mut().enable();
+            changed.as_mut().enable();
+            let wanted = self.prefetch.saturating_sub(self.in_hand().len()).min(TAKE);
+            let news = if wanted == 0 {
+                cancel.run_until_cancelled(room).await
+            } else {
+                match self.queue().take(store, wanted).await {
+                    Err(_) => cancel.run_until_cancelled(store.back()).await,
+                    Ok(taken) => {
+                        let all = taken.messages.len() < wanted;
+                        let pause = taken.next_due.unwrap_or(IDLE).min(IDLE);
+                        for (id, message) in taken.messages {
+                            self.in_hand().insert(id);
+                            let settlement = Settlement::new(id.cast_unsigned(), verbs.clone());
+                            let _ =
+                                deliveries.send(Delivery { message, lane: self.lane, settlement });
+                        }
+                        if !all {
+                            continue;
+                        }
+                        let waiting = async {
+                            let _ = timeout(pause, changed).await;
+                        };
+                        cancel.run_until_cancelled(waiting).await
+                    }
+                }
+            };
+            if news.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Carries out settlements until every delivery is settled and gone.
+    async fn settle(&self, mut verbs: mpsc::UnboundedReceiver<Verb>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while verbs.recv_many(&mut batch, BATCH).await > 0 {
+            let (mut done, mut returned) = (Vec::new(), Vec::new());
+            for verb in batch.drain(..) {
+                match verb {
+                    Verb::Ack(tag) => done.push(tag.cast_signed()),
+                    Verb::Requeue(tag) => returned.push(tag.cast_signed()),
+                }
+            }
+            if !done.is_empty() {
+                self.forget(&done).await;
+            }
+            {
+                let mut in_hand = self.in_hand();
+                for id in done.iter().chain(&returned) {
+                    in_hand.remove(id);
+                }
+            }
+            self.queue().give_back(returned);
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Deletes messages; a file that takes no writes is waited for.
+    async fn forget(&self, ids: &[i64]) {
+        let store = self.broker.store();
+        // One statement whatever their number.
+        let ids = serde_json::Value::from(ids).to_string();
+        loop {
+            let ids = ids.clone();
+            let delete = store.write(|turn| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))")
+                        .bind(ids)
+                        .execute(&mut turn.connection)
+                        .await
+                })
+            });
+            if delete.await.is_ok() {
+                return;
+            }
+            store.back().await;
+        }
+    }
+}

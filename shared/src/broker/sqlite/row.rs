@@ -1,0 +1,143 @@
+//! A message as a row, and back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::Taken;
+use crate::broker::{Lane, MalformedMessage, Publication, Route};
+use crate::message::{Death, Message};
+use crate::store::Turn;
+
+const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
+    received_ms, generation, traceparent, reason, code, error, dead_ms, body) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Writes one message into its queue.
+pub(super) async fn insert(turn: &mut Turn, publication: &Publication) -> Result<(), sqlx::Error> {
+    let Publication { route, message } = publication;
+    let (queue, wait_ms) = match *route {
+        Route::Ready(lane) => (name(lane), 0),
+        Route::Later { lane, expiration, .. } => {
+            (name(lane), i64::try_from(expiration.as_millis()).unwrap_or(i64::MAX))
+        }
+        Route::Dead => ("dead", 0),
+    };
+    let death = message.death.as_ref();
+    sqlx::query(INSERT)
+        .bind(queue)
+        .bind(turn.now_ms().saturating_add(wait_ms))
+        .bind(message.identity.as_ref())
+        .bind(message.subscription_type.as_str())
+        .bind(i64::try_from(message.portal_id).unwrap_or(i64::MAX))
+        .bind(i64::from(message.attempt))
+        .bind(message.target.as_deref())
+        .bind(message.received_ms)
+        .bind(i64::from(message.generation))
+        .bind(message.traceparent.as_deref())
+        .bind(death.map(|death| death.reason.as_str()))
+        .bind(death.map(|death| death.code.as_str()))
+        .bind(death.map(|death| death.error.as_str()))
+        .bind(death.map(|death| death.dead_ms))
+        .bind(&message.body[..])
+        .execute(&mut turn.connection)
+        .await?;
+    Ok(())
+}
+
+/// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and
+/// comes behind `after`. Also where the last of these was.
+pub(super) async fn take(
+    turn: &mut Turn,
+    queue: &'static str,
+    after: (i64, i64),
+    again: &[i64],
+    wanted: usize,
+) -> Result<(Taken, (i64, i64)), sqlx::Error> {
+    let (mut messages, mut last) = (Vec::with_capacity(wanted), after);
+    for id in again {
+        let row = sqlx::query("SELECT * FROM message WHERE id = ?").bind(id);
+        if let Some(row) = row.fetch_optional(&mut turn.connection).await? {
+            messages.push((*id, read(&row)));
+        }
+    }
+    let now_ms = turn.now_ms();
+    let rows = sqlx::query(
+        "SELECT * FROM message WHERE queue = ? AND (due_ms, id) > (?, ?) AND due_ms <= ? \
+         ORDER BY due_ms, id LIMIT ?",
+    )
+    .bind(queue)
+    .bind(after.0)
+    .bind(after.1)
+    .bind(now_ms)
+    .bind(i64::try_from(wanted.saturating_sub(again.len())).unwrap_or(i64::MAX))
+    .fetch_all(&mut turn.connection)
+    .await?;
+    for row in &rows {
+        last = (row.try_get("due_ms")?, row.try_get("id")?);
+        messages.push((last.1, read(row)));
+    }
+    let next_due: Option<i64> =
+        sqlx::query_scalar("SELECT min(due_ms) FROM message WHERE queue = ? AND due_ms > ?")
+            .bind(queue)
+            .bind(now_ms)
+            .fetch_one(&mut turn.connection)
+            .await?;
+    let next_due = next_due.map(|due_ms| {
+        Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or_default())
+    });
+    Ok((Taken { messages, next_due }, last))
+}
+
+/// Takes the first message out of `queue`.
+#[cfg(feature = "testing")]
+pub(super) async fn pop(
+    turn: &mut Turn,
+    queue: String,
+) -> Result<Option<Result<Message, MalformedMessage>>, sqlx::Error> {
+    let first = "DELETE FROM message WHERE id = \
+        (SELECT id FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT 1) RETURNING *";
+    let row = sqlx::query(first).bind(queue).fetch_optional(&mut turn.connection).await?;
+    Ok(row.map(|row| read(&row)))
+}
+
+/// The name of a lane's queue.
+pub(super) fn name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Work => "work",
+        Lane::Bulk => "bulk",
+    }
+}
+
+/// The message in `row`, which must have every column.
+pub(super) fn read(row: &SqliteRow) -> Result<Message, MalformedMessage> {
+    let body = Bytes::from(row.try_get::<Vec<u8>, _>("body").unwrap_or_default());
+    message(row, &body).map_err(|what| MalformedMessage { what, is_foreign: false, body })
+}
+
+fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
+    let identity: String = row.try_get("identity").map_err(|_| "identity is missing")?;
+    let whole = |column: &'static str| row.try_get::<i64, _>(column).map_err(|_| column);
+    let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
+    let death = text("reason").and_then(|reason| reason.parse().ok()).map(|reason| Death {
+        reason,
+        code: text("code").unwrap_or_default(),
+        error: text("error").unwrap_or_default(),
+        dead_ms: whole("dead_ms").unwrap_or_default(),
+    });
+    Ok(Message {
+        body: body.clone(),
+        identity: identity.parse().map_err(|_| "identity is not one")?,
+        subscription_type: text("type").unwrap_or_default(),
+        portal_id: u64::try_from(whole("portal")?).map_err(|_| "portal is negative")?,
+        attempt: u32::try_from(whole("attempt")?).map_err(|_| "attempt is out of range")?,
+        target: text("target"),
+        received_ms: whole("received_ms")?,
+        generation: u32::try_from(whole("generation")?)
+            .map_err(|_| "generation is out of range")?,
+        traceparent: text("traceparent"),
+        death,
+    })
+}

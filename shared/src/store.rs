@@ -1,0 +1,263 @@
+//! The one SQLite file of an embedded Hubline: one process has it open, and one task writes to
+//! it. Whatever waits to be written is committed as one transaction, so that a sync of the disk
+//! is shared by all who wait for it and throughput grows with load.
+//!
+//! Knows nothing of events: the broker and the ledger say what is written.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::broker::Link;
+
+mod clock;
+mod schema;
+mod writer;
+
+pub use writer::Turn;
+
+use writer::Job;
+
+/// The name of the database in its directory.
+pub const FILE: &str = "hubline.db";
+
+/// Nothing was written: the disk is full, or the file cannot be used any more. Why is in
+/// [`Store::link`] and was logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the data file takes no writes")]
+pub struct NotWritten;
+
+/// An open data file. Dropped, it closes once what waits is written.
+#[derive(Debug)]
+pub struct Store {
+    jobs: mpsc::UnboundedSender<Job>,
+    link: watch::Receiver<Link>,
+    file: PathBuf,
+    /// Holds the directory until the last job is done.
+    _lock: Arc<File>,
+}
+
+impl Store {
+    /// Opens or makes the data file in `directory`. Fails if another process has it open, if it
+    /// was written by a newer version, or if it is damaged.
+    pub async fn open(directory: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+        let lock = Arc::new(lock(directory)?);
+        let file = directory.join(FILE);
+        let turn = schema::open(&file).await?;
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (link_tx, link) = watch::channel(Link::Up);
+        tokio::spawn(writer::serve(turn, waiting, link_tx, Arc::clone(&lock)));
+        Ok(Self { jobs, link, file, _lock: lock })
+    }
+
+    /// Where the data is.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether the last commit succeeded.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        self.link.borrow().clone()
+    }
+
+    /// Resolves when the file, failing now, takes writes again.
+    pub async fn back(&self) {
+        let mut link = self.link.clone();
+        if link.wait_for(|link| *link == Link::Up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Runs `job` in the next transaction and gives its result once that is on the disk. If any
+    /// job of the transaction fails, none of them is written.
+    pub async fn write<T, F>(&self, job: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    {
+        let (reply, written) = oneshot::channel();
+        self.jobs.send(Job::new(job, reply)).map_err(|_| NotWritten)?;
+        written.await.map_err(|_| NotWritten)
+    }
+}
+
+/// Two processes would take the same events for theirs.
+fn lock(directory: &Path) -> anyhow::Result<File> {
+    let path = directory.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "{} is in use by another process: stop it first, or name another directory",
+            directory.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    /// A directory that no other test has, removed at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new() -> Self {
+            let name = format!("hubline-store-{:016x}", rand::random::<u64>());
+            Self(std::env::temp_dir().join(name))
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    async fn execute(store: &Store, statement: &'static str) -> Result<(), NotWritten> {
+        let executing = store.write(move |turn| {
+            Box::pin(async move {
+                sqlx::raw_sql(statement).execute(&mut turn.connection).await.map(|_| ())
+            })
+        });
+        executing.await
+    }
+
+    async fn number(store: &Store, query: &'static str) -> i64 {
+        let asking = store.write(move |turn| {
+            Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
+        });
+        asking.await.unwrap()
+    }
+
+    /// Closes `store` and opens its file again.
+    async fn reopen(store: Store, directory: &Directory) -> Store {
+        drop(store);
+        loop {
+            // The last job is still being written.
+            match Store::open(&directory.0).await {
+                Ok(store) => return store,
+                Err(error) => assert!(error.to_string().contains("in use"), "{error:#}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    const SPEND: &str = "INSERT INTO spent VALUES ('b', hex(randomblob(16)), 1)";
+    const SPENT: &str = "SELECT count(*) FROM spent";
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_a_restart() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        execute(&store, SPEND).await.unwrap();
+        let store = reopen(store, &directory).await;
+        assert_eq!(number(&store, SPENT).await, 1);
+        assert_eq!(number(&store, "PRAGMA synchronous").await, 2, "FULL");
+    }
+
+    #[tokio::test]
+    async fn a_second_process_is_refused_and_told_why() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        let error = Store::open(&directory.0).await.unwrap_err().to_string();
+        assert!(error.contains("in use by another process"), "{error}");
+        execute(&store, SPEND).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_newer_version_is_left_alone() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        execute(&store, "PRAGMA user_version = 2").await.unwrap();
+        drop(store);
+        let error = loop {
+            let error = format!("{:#}", Store::open(&directory.0).await.unwrap_err());
+            if !error.contains("in use") {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(error.contains("newer version of Hubline"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused() {
+        let directory = Directory::new();
+        fs::create_dir_all(&directory.0).unwrap();
+        fs::write(directory.0.join(FILE), "not a database, but long enough to look at").unwrap();
+        let error = format!("{:#}", Store::open(&directory.0).await.unwrap_err());
+        assert!(error.contains(FILE), "{error}");
+    }
+
+    #[tokio::test]
+    async fn time_goes_on_from_the_latest_ever_written() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        // As a process would whose clock was an hour ahead.
+        let ahead = crate::clock::now_ms() + 3_600_000;
+        let writing = store.write(move |turn| {
+            turn.set_now_ms(ahead);
+            Box::pin(async move { Ok(()) })
+        });
+        writing.await.unwrap();
+        let store = reopen(store, &directory).await;
+        let now = store.write(|turn| Box::pin(async move { Ok(turn.now_ms()) })).await.unwrap();
+        assert!(now >= ahead);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_that_was_told_and_ends_with_room() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        execute(&store, SPEND).await.unwrap();
+        execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+        let filling = "INSERT INTO spent SELECT 'c', hex(randomblob(500)), value \
+            FROM json_each(json_array(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))";
+        assert_eq!(execute(&store, filling).await, Err(NotWritten));
+        let Link::Down(reason) = store.link() else { panic!("still up") };
+        assert!(reason.contains("full"), "{reason}");
+        assert_eq!(number(&store, SPENT).await, 1);
+        execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+        store.back().await;
+        execute(&store, filling).await.unwrap();
+        assert_eq!(number(&store, SPENT).await, 17);
+    }
+
+    #[tokio::test]
+    async fn what_waits_together_is_written_together() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        let jobs = (0..200).map(|_| {
+            store.write(|turn| {
+                let now = turn.now_ms();
+                Box::pin(async move {
+                    sqlx::raw_sql(SPEND).execute(&mut turn.connection).await.map(|_| now)
+                })
+            })
+        });
+        let written = futures_util::future::join_all(jobs).await;
+        assert!(written.iter().all(Result::is_ok));
+        assert_eq!(number(&store, SPENT).await, 200);
+        // All were asked for before the writer had its turn: one transaction, one time.
+        assert!(written.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}

@@ -1,0 +1,110 @@
+//! What is in the file, and how it is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::clock::Clock;
+use super::writer::Turn;
+
+/// Raised with every change of the tables.
+const VERSION: i64 = 1;
+
+/// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
+/// worker has in hand is known to its process alone: after a crash all of it is ready again.
+///
+/// A `claim` is the ledger's entry of one event, target and generation, with the states
+/// `S` started, `R` released, `C` completed; it is forgotten after `expires_ms`.
+const TABLES: &str = "
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    type TEXT NOT NULL,
+    portal INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    target TEXT,
+    received_ms INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    traceparent TEXT,
+    reason TEXT,
+    code TEXT,
+    error TEXT,
+    dead_ms INTEGER,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX message_by_due ON message (queue, due_ms, id);
+
+CREATE TABLE claim (
+    key TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    token TEXT NOT NULL,
+    lowest INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    abandoned INTEGER NOT NULL,
+    lease_until_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_by_expiry ON claim (expires_ms);
+
+CREATE TABLE step (
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (key, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spent (
+    budget TEXT NOT NULL,
+    token TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (budget, token)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
+INSERT INTO clock (high_ms) VALUES (0);
+";
+
+/// Opens the file, making what is missing.
+pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        // Only for a new file; pages that retention frees are given back step by step.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was committed survives a loss of power, at a sync of the disk for each commit.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    let mut connection = options
+        .connect()
+        .await
+        .with_context(|| format!("cannot open the data file {}", file.display()))?;
+    let prepared = prepare(&mut connection).await;
+    let high_ms =
+        prepared.with_context(|| format!("cannot use the data file {}", file.display()))?;
+    Ok(Turn::new(connection, Clock::after(high_ms)))
+}
+
+/// Makes the tables of an empty file; gives the latest time ever written.
+async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
+    let version: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    anyhow::ensure!(
+        version <= VERSION,
+        "it was written by a newer version of Hubline (its format is {version}, this one knows up \
+         to {VERSION}): use that version, or another directory"
+    );
+    if version == 0 {
+        let mut transaction = connection.begin().await?;
+        sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+        sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(sqlx::query_scalar("SELECT high_ms FROM clock").fetch_one(connection).await?)
+}

@@ -1,0 +1,152 @@
+//! The ledger in the data file: every transition is one job of a transaction, by the file's own
+//! clock, and means what the scripts on Redis mean.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::broker::Link;
+use shared::store::{NotWritten, Store};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Budget, Claim, EntryKey, Lease, Release};
+use crate::metrics::WorkerMetrics;
+
+mod forget;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+use transition::{Claimant, Owner};
+
+/// The ledger in the data file. While the file takes no writes its calls wait.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Arc<Store>,
+    lease: Duration,
+    retention: Duration,
+    metrics: WorkerMetrics,
+    _forgetting: AbortOnDropHandle<()>,
+}
+
+impl Ledger {
+    /// Starts forgetting what has expired in the background.
+    pub(super) fn start(
+        store: Arc<Store>,
+        lease: Duration,
+        retention: Duration,
+        metrics: WorkerMetrics,
+    ) -> Self {
+        let forgetting = tokio::spawn(forget::every_minute(Arc::clone(&store)));
+        let forgetting = AbortOnDropHandle::new(forgetting);
+        Self { store, lease, retention, metrics, _forgetting: forgetting }
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Whether the file took the last write.
+    pub(super) fn is_up(&self) -> bool {
+        self.store.link() == Link::Up
+    }
+
+    pub(super) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+        let EntryKey { identity, target, generation } = entry;
+        let claimant = Arc::new(Claimant {
+            key: format!("{identity}:{target}:{generation}"),
+            token: format!("{:032x}", rand::random::<u128>()),
+            attempt: i64::from(attempt),
+            lease_ms: millis(self.lease),
+            retention_ms: millis(self.retention),
+        });
+        let claim = || {
+            let claimant = Arc::clone(&claimant);
+            self.store
+                .write(|turn| Box::pin(async move { transition::claim(turn, &claimant).await }))
+        };
+        self.call("claim", claim).await
+    }
+
+    pub(super) async fn extend(&self, lease: &Lease) -> bool {
+        let (owner, lease_ms) = (self.owner(lease), millis(self.lease));
+        let extend = || {
+            let owner = Arc::clone(&owner);
+            self.store.write(move |turn| {
+                Box::pin(async move { transition::extend(turn, &owner, lease_ms).await })
+            })
+        };
+        self.call("extend", extend).await
+    }
+
+    pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
+        let owner = self.owner(lease);
+        let (step, json): (Arc<str>, Arc<str>) = (step.into(), json.into());
+        let remember = || {
+            let (owner, step, json) = (Arc::clone(&owner), Arc::clone(&step), Arc::clone(&json));
+            self.store.write(|turn| {
+                Box::pin(async move { transition::remember(turn, &owner, &step, &json).await })
+            })
+        };
+        self.call("step", remember).await
+    }
+
+    pub(super) async fn complete(&self, lease: &Lease) -> bool {
+        let (owner, has_steps) = (self.owner(lease), lease.has_steps());
+        let complete = || {
+            let owner = Arc::clone(&owner);
+            self.store.write(move |turn| {
+                Box::pin(async move { transition::complete(turn, &owner, has_steps).await })
+            })
+        };
+        self.call("complete", complete).await
+    }
+
+    pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
+        let owner = self.owner(lease);
+        let release = || {
+            let owner = Arc::clone(&owner);
+            self.store.write(move |turn| {
+                Box::pin(async move { transition::release(turn, &owner, release).await })
+            })
+        };
+        self.call("release", release).await
+    }
+
+    pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
+        let token = rand::random::<u64>();
+        let spend = || {
+            self.store.write(move |turn| {
+                Box::pin(async move { transition::spend(turn, portal_id, limit, token).await })
+            })
+        };
+        self.call("budget", spend).await
+    }
+
+    fn owner(&self, lease: &Lease) -> Arc<Owner> {
+        let (key, token) = (lease.key.clone(), lease.token.clone());
+        Arc::new(Owner { key, token, retention_ms: millis(self.retention) })
+    }
+
+    /// One call, again and again until it is written: each is idempotent under its token, so
+    /// one that was carried out without our knowing does no harm.
+    async fn call<T, F>(&self, operation: &'static str, attempt: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, NotWritten>>,
+    {
+        loop {
+            let started = Instant::now();
+            let answer = attempt().await;
+            let result = if answer.is_ok() { "ok" } else { "unavailable" };
+            self.metrics.ledger_call(operation, result, started.elapsed());
+            if let Ok(value) = answer {
+                return value;
+            }
+            tracing::debug!(operation, "ledger call failed, waiting");
+            self.store.back().await;
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

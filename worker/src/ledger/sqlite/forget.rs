@@ -1,0 +1,89 @@
+//! Deletes what has expired, a little at a time: nobody else writes meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::store::{NotWritten, Store};
+use tokio::time::MissedTickBehavior;
+
+use super::transition::WINDOW_MS;
+
+const EVERY: Duration = Duration::from_secs(60);
+/// Rows, or pages of the file, that one job deletes.
+const CHUNK: i64 = 1000;
+
+/// The same rows for both: nothing comes between two statements of a job.
+const STEPS: &str = "DELETE FROM step WHERE key IN \
+    (SELECT key FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, key LIMIT ?)";
+const CLAIMS: &str = "DELETE FROM claim WHERE key IN \
+    (SELECT key FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, key LIMIT ?)";
+/// A chunk of pages.
+const VACUUM: &str = "PRAGMA incremental_vacuum(1000)";
+const SPENT: &str = "DELETE FROM spent WHERE (budget, token) IN \
+    (SELECT budget, token FROM spent WHERE at_ms <= ? LIMIT ?)";
+
+pub(super) async fn every_minute(store: Arc<Store>) {
+    let mut minutes = tokio::time::interval(EVERY);
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        minutes.tick().await;
+        // A file that takes no writes is tried again in a minute; that it does was logged.
+        let _ = forget_expired(&store).await;
+    }
+}
+
+/// Deletes expired entries with their steps and requests that no budget counts any more, and
+/// gives the pages back.
+pub(super) async fn forget_expired(store: &Store) -> Result<(), NotWritten> {
+    while forget_entries(store).await? == CHUNK.cast_unsigned() {}
+    while forget_spent(store).await? == CHUNK.cast_unsigned() {}
+    // As many as are free now: others become free and are used again all the time.
+    for _ in 0..free_pages(store).await?.div_ceil(CHUNK.cast_unsigned()) {
+        give_back_pages(store).await?;
+    }
+    Ok(())
+}
+
+async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {
+    let delete = store.write(|turn| {
+        Box::pin(async move {
+            let mut deleted = 0;
+            for statement in [STEPS, CLAIMS] {
+                let query = sqlx::query(statement).bind(turn.now_ms()).bind(CHUNK);
+                deleted = query.execute(&mut turn.connection).await?.rows_affected();
+            }
+            Ok(deleted)
+        })
+    });
+    delete.await
+}
+
+async fn forget_spent(store: &Store) -> Result<u64, NotWritten> {
+    let delete = store.write(|turn| {
+        Box::pin(async move {
+            let query = sqlx::query(SPENT).bind(turn.now_ms() - WINDOW_MS).bind(CHUNK);
+            Ok(query.execute(&mut turn.connection).await?.rows_affected())
+        })
+    });
+    delete.await
+}
+
+async fn free_pages(store: &Store) -> Result<u64, NotWritten> {
+    let count = store.write(|turn| {
+        Box::pin(async move {
+            let query = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count");
+            Ok(query.fetch_one(&mut turn.connection).await?.cast_unsigned())
+        })
+    });
+    count.await
+}
+
+async fn give_back_pages(store: &Store) -> Result<(), NotWritten> {
+    let vacuum = store.write(|turn| {
+        Box::pin(async move {
+            sqlx::raw_sql(VACUUM).execute(&mut turn.connection).await?;
+            Ok(())
+        })
+    });
+    vacuum.await
+}

@@ -1,0 +1,133 @@
+//! What the file keeps and what it forgets, past the ledger's calls.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect"
+)]
+
+use std::path::PathBuf;
+
+use shared::event::Identity;
+use shared::metrics::registry;
+use shared::testing::prefix;
+
+use super::*;
+use crate::ledger::Ledger;
+
+const LONG: Duration = Duration::from_secs(60);
+
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn open() -> (Directory, Arc<Store>) {
+    let directory = Directory(std::env::temp_dir().join(prefix()));
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    (directory, store)
+}
+
+fn ledger(store: &Arc<Store>, retention: Duration) -> Ledger {
+    let metrics = WorkerMetrics::register(&mut registry(), false);
+    Ledger::embedded(Arc::clone(store), LONG, retention, metrics)
+}
+
+async fn run(store: &Store, statement: &'static str) -> Result<(), NotWritten> {
+    let run = store.write(move |turn| {
+        Box::pin(async move {
+            sqlx::raw_sql(statement).execute(&mut turn.connection).await?;
+            Ok(())
+        })
+    });
+    run.await
+}
+
+async fn number(store: &Store, query: &'static str) -> i64 {
+    let read = store.write(move |turn| {
+        Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
+    });
+    read.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_has_expired_is_deleted_and_its_pages_given_back() {
+    let (_directory, store) = open().await;
+    let ledger = ledger(&store, LONG);
+    let identity = Identity::of_unreadable(b"an event");
+    let entry = EntryKey { identity: &identity, target: "target", generation: 0 };
+    let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
+    assert!(ledger.remember(&lease, "order", "42").await);
+    ledger.budget(1, 10).await;
+    run(
+        &store,
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2500)
+         INSERT INTO claim SELECT 'key' || n, 'C', 'token', 0, 1, 0, 0, n FROM number;
+         INSERT INTO step SELECT key, 'order', hex(zeroblob(1000)) FROM claim WHERE token = 'token';
+         INSERT INTO spent SELECT 'portal', key, expires_ms FROM claim WHERE token = 'token'",
+    )
+    .await
+    .unwrap();
+    let pages = number(&store, "PRAGMA page_count").await;
+    forget::forget_expired(&store).await.unwrap();
+    for count in
+        ["SELECT count(*) FROM claim", "SELECT count(*) FROM step", "SELECT count(*) FROM spent"]
+    {
+        assert_eq!(number(&store, count).await, 1, "{count}");
+    }
+    let (left, free) =
+        (number(&store, "PRAGMA page_count").await, number(&store, "PRAGMA freelist_count").await);
+    assert!(pages > 1250 && left < 50, "{left} pages of {pages} left");
+    assert_eq!(free, 0);
+    assert!(ledger.complete(&lease).await);
+}
+
+#[tokio::test]
+async fn every_entry_has_its_end() {
+    let (_directory, store) = open().await;
+    let (fleeting, ledger) = (ledger(&store, Duration::ZERO), ledger(&store, LONG));
+    let identity = Identity::of_unreadable(b"an event");
+    for generation in 0..4 {
+        let entry = EntryKey { identity: &identity, target: "target", generation };
+        let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
+        assert!(ledger.remember(&lease, "order", "42").await);
+        match generation {
+            0 => assert!(fleeting.extend(&lease).await),
+            1 => assert!(fleeting.release(&lease, Release::Same).await),
+            2 => assert!(fleeting.release(&lease, Release::Next(1)).await),
+            _ => assert!(ledger.complete(&lease).await),
+        }
+    }
+    forget::forget_expired(&store).await.unwrap();
+    assert_eq!(number(&store, "SELECT count(*) FROM claim").await, 1);
+    assert_eq!(number(&store, "SELECT count(*) FROM claim WHERE state = 'C'").await, 1);
+    assert_eq!(number(&store, "SELECT count(*) FROM step").await, 0);
+}
+
+#[tokio::test]
+async fn while_the_file_takes_no_writes_calls_wait() {
+    let (_directory, store) = open().await;
+    let ledger = ledger(&store, LONG);
+    let identity = Identity::of_unreadable(b"an event");
+    let entry = EntryKey { identity: &identity, target: "target", generation: 0 };
+    let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
+    // As if the disk were full.
+    run(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    let json = format!("{:?}", "x".repeat(100_000));
+    let step = ledger.remember(&lease, "order", &json);
+    let room = async {
+        // Not before another write has failed as well.
+        while run(&store, "INSERT INTO step VALUES ('k', hex(randomblob(9)), hex(zeroblob(50000)))")
+            .await
+            .is_ok()
+        {}
+        while run(&store, "PRAGMA max_page_count = 100000").await.is_err() {}
+    };
+    let (remembered, ()) =
+        tokio::time::timeout(LONG, async { tokio::join!(step, room) }).await.unwrap();
+    assert!(remembered && ledger.is_up());
+    assert_eq!(number(&store, "SELECT count(*) FROM step WHERE name = 'order'").await, 1);
+}

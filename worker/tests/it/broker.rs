@@ -1,0 +1,220 @@
+//! What every engine of the broker does, on each of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry as Metrics;
+use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Publication, Route};
+use shared::message::{Death, DeathReason, Message};
+use shared::metrics::BrokerMetrics;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::harness::{Engine, PATIENCE, Rig, deal, fresh, on_every_engine, within};
+
+/// Long enough to see that nothing comes.
+const SILENCE: Duration = Duration::from_millis(150);
+/// A delay of the test schedule.
+const DELAY: Duration = Duration::from_millis(200);
+
+impl Rig {
+    fn consume(&self, prefetch: u16) -> Hand {
+        let options = ConsumerOptions { name: "test".to_owned(), prefetch, bulk_prefetch: 5 };
+        let metrics = BrokerMetrics::register(&mut Metrics::default());
+        let (consumer, deliveries) = self.queues.broker().consumer(options, metrics).unwrap();
+        Hand { consumer, deliveries }
+    }
+
+    async fn publish_on(&self, route: Route, message: Message) {
+        let deadline = Instant::now() + PATIENCE;
+        self.publisher.publish(vec![Publication { route, message }], deadline).await.unwrap();
+    }
+}
+
+struct Hand {
+    consumer: Consumer,
+    deliveries: mpsc::UnboundedReceiver<Delivery>,
+}
+
+impl Hand {
+    async fn take(&mut self) -> Delivery {
+        within("a delivery", self.deliveries.recv()).await.unwrap()
+    }
+
+    async fn take_all(&mut self, count: usize) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            taken.push(self.take().await);
+        }
+        taken
+    }
+
+    async fn nothing_comes(&mut self) {
+        let came = timeout(SILENCE, self.deliveries.recv()).await;
+        assert!(came.is_err(), "{:?}", came.unwrap().unwrap().message);
+    }
+}
+
+fn identities(deliveries: &[Delivery]) -> BTreeSet<String> {
+    let identity = |delivery: &Delivery| delivery.message.as_ref().unwrap().identity.to_string();
+    deliveries.iter().map(identity).collect()
+}
+
+async fn a_message_comes_as_it_was_published(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(10);
+    let mut message = fresh(&deal(1));
+    message.attempt = 3;
+    message.target = Some("on_deal_created".to_owned());
+    message.generation = 2;
+    message.traceparent =
+        Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00".to_owned());
+    rig.publish_on(Route::Ready(Lane::Work), message.clone()).await;
+    rig.publish_on(Route::Ready(Lane::Bulk), fresh(&deal(2))).await;
+    let mut taken = hand.take_all(2).await;
+    taken.sort_by_key(|delivery| delivery.lane == Lane::Bulk);
+    assert_eq!(taken[0].message.as_ref().unwrap(), &message);
+    assert_eq!((taken[0].lane, taken[1].lane), (Lane::Work, Lane::Bulk));
+    for delivery in taken {
+        delivery.settlement.ack();
+    }
+    hand.nothing_comes().await;
+    hand.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn what_is_given_back_comes_again_and_what_is_acked_does_not(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(10);
+    rig.publish_all(1..=3).await;
+    let taken = hand.take_all(3).await;
+    let mut again = BTreeSet::new();
+    for (index, delivery) in taken.into_iter().enumerate() {
+        let identity = delivery.message.as_ref().unwrap().identity.to_string();
+        match index {
+            0 => delivery.settlement.ack(),
+            1 => {
+                again.insert(identity);
+                delivery.settlement.requeue();
+            }
+            _ => {
+                again.insert(identity);
+                drop(delivery);
+            }
+        }
+    }
+    let returned = hand.take_all(2).await;
+    assert_eq!(identities(&returned), again);
+    hand.nothing_comes().await;
+    for delivery in returned {
+        delivery.settlement.ack();
+    }
+    hand.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn what_a_consumer_leaves_unsettled_goes_to_the_next(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut first = rig.consume(10);
+    rig.publish_all(1..=2).await;
+    let taken = first.take_all(2).await;
+    let all = identities(&taken);
+    first.consumer.cancel();
+    rig.publish_all(3..=3).await;
+    first.nothing_comes().await;
+    first.consumer.close().await;
+    let mut second = rig.consume(10);
+    let again = second.take_all(3).await;
+    assert!(identities(&again).is_superset(&all));
+    // Said too late to mean anything: they belong to the other one now.
+    drop(taken);
+    second.nothing_comes().await;
+    for delivery in again {
+        delivery.settlement.ack();
+    }
+    second.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn no_more_is_in_hand_than_the_prefetch(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(4);
+    rig.publish_all(1..=10).await;
+    let mut taken = hand.take_all(4).await;
+    hand.nothing_comes().await;
+    for settled in [2, 4] {
+        for delivery in taken.drain(..settled) {
+            delivery.settlement.ack();
+        }
+        taken.extend(hand.take_all(settled).await);
+        hand.nothing_comes().await;
+    }
+    assert_eq!(taken.len(), 4);
+    drop(taken);
+    hand.consumer.close().await;
+    let left: u32 = rig.queues.end().await.iter().map(|(_, count)| count).sum();
+    assert_eq!(left, 4);
+}
+
+async fn a_delayed_message_waits_and_comes_back_to_its_lane(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(10);
+    for (lane, id) in [(Lane::Work, 1), (Lane::Bulk, 2)] {
+        let route = Route::Later { lane, delay: DELAY, expiration: DELAY };
+        let published = Instant::now();
+        rig.publish_on(route, fresh(&deal(id))).await;
+        let delivery = hand.take().await;
+        assert!(published.elapsed() >= DELAY, "{:?}", published.elapsed());
+        assert_eq!(delivery.lane, lane);
+        delivery.settlement.ack();
+    }
+    hand.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn a_dead_letter_is_kept_and_not_delivered(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(10);
+    let message = fresh(&deal(1));
+    let death = Death::new(DeathReason::Permanent, "NO", "never", 7);
+    rig.publish_on(Route::Dead, message.clone().dead(death.clone())).await;
+    hand.nothing_comes().await;
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    assert_eq!((letter.identity, letter.death), (message.identity, Some(death)));
+    hand.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn two_consumers_share_and_each_message_comes_once(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let (mut first, mut second) = (rig.consume(10), rig.consume(10));
+    rig.publish_all(1..=300).await;
+    let mut seen = BTreeSet::new();
+    for _ in 0..300 {
+        let delivery = within("a delivery", async {
+            tokio::select! {
+                delivery = first.deliveries.recv() => delivery,
+                delivery = second.deliveries.recv() => delivery,
+            }
+        })
+        .await
+        .unwrap();
+        assert!(seen.insert(delivery.message.as_ref().unwrap().identity.to_string()));
+        delivery.settlement.ack();
+    }
+    first.nothing_comes().await;
+    second.nothing_comes().await;
+    first.consumer.close().await;
+    second.consumer.close().await;
+    rig.finish().await;
+}
+
+on_every_engine! {
+    a_message_comes_as_it_was_published
+    what_is_given_back_comes_again_and_what_is_acked_does_not
+    what_a_consumer_leaves_unsettled_goes_to_the_next
+    no_more_is_in_hand_than_the_prefetch
+    a_delayed_message_waits_and_comes_back_to_its_lane
+    a_dead_letter_is_kept_and_not_delivered
+    two_consumers_share_and_each_message_comes_once
+}

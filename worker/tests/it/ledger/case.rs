@@ -1,0 +1,194 @@
+//! One entry, and ledgers of one engine that have it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::cmd;
+use shared::event::Identity;
+use shared::metrics::registry;
+use shared::store::Store;
+use shared::testing::{prefix, redis_url};
+use worker::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions};
+use worker::metrics::WorkerMetrics;
+
+use crate::harness::{Entries, TARGET, within};
+
+pub(super) const LONG: Duration = Duration::from_secs(60);
+
+pub(super) struct Case {
+    pub(super) identity: Identity,
+    engine: Engine,
+}
+
+enum Engine {
+    Redis { prefix: String, entries: Entries },
+    Sqlite { directory: PathBuf, store: Arc<Store> },
+}
+
+impl Case {
+    pub(super) async fn on_redis() -> Self {
+        let prefix = prefix();
+        let entries = Entries::open(&redis_url(), &prefix).await;
+        Self::on(Engine::Redis { prefix, entries })
+    }
+
+    pub(super) async fn on_sqlite() -> Self {
+        let directory = std::env::temp_dir().join(prefix());
+        let store = Arc::new(Store::open(&directory).await.unwrap());
+        Self::on(Engine::Sqlite { directory, store })
+    }
+
+    fn on(engine: Engine) -> Self {
+        Self { identity: Identity::of_unreadable(b"an event"), engine }
+    }
+
+    /// Another ledger that has the same entry.
+    pub(super) fn ledger(&self, lease: Duration) -> Ledger {
+        self.ledger_for(lease, LONG)
+    }
+
+    pub(super) fn ledger_for(&self, lease: Duration, retention: Duration) -> Ledger {
+        let metrics = WorkerMetrics::register(&mut registry(), false);
+        match &self.engine {
+            Engine::Redis { prefix, .. } => {
+                let (url, prefix) = (redis_url().into(), prefix.clone());
+                Ledger::start(LedgerOptions { url, prefix, lease, retention }, metrics).unwrap()
+            }
+            Engine::Sqlite { store, .. } => {
+                Ledger::embedded(Arc::clone(store), lease, retention, metrics)
+            }
+        }
+    }
+
+    /// A ledger that reaches Redis at another address.
+    pub(super) fn ledger_at(&self, url: &str) -> Ledger {
+        let Engine::Redis { prefix, .. } = &self.engine else { panic!("not on Redis") };
+        let (url, prefix) = (url.to_owned().into(), prefix.clone());
+        let options = LedgerOptions { url, prefix, lease: LONG, retention: LONG };
+        Ledger::start(options, WorkerMetrics::register(&mut registry(), false)).unwrap()
+    }
+
+    pub(super) fn entry(&self) -> EntryKey<'_> {
+        EntryKey { identity: &self.identity, target: TARGET, generation: 0 }
+    }
+
+    pub(super) async fn start(&self, ledger: &Ledger, attempt: u32) -> Lease {
+        started(ledger.claim(&self.entry(), attempt).await)
+    }
+
+    /// Claims until the lease that stands has run out.
+    pub(super) async fn take_over(&self, ledger: &Ledger, attempt: u32) -> Lease {
+        let taking_over = async {
+            loop {
+                match ledger.claim(&self.entry(), attempt).await {
+                    Claim::Held(_) => tokio::task::yield_now().await,
+                    claim => return started(claim),
+                }
+            }
+        };
+        within("a lease to run out", taking_over).await
+    }
+
+    /// The entry as it stands, named as [`Entries::of`] does; empty if there is none.
+    pub(super) async fn parts(&self) -> HashMap<String, String> {
+        match &self.engine {
+            Engine::Redis { entries, .. } => entries.of(&self.identity).await,
+            Engine::Sqlite { store, .. } => rows(store, &self.identity).await,
+        }
+    }
+
+    /// The entries on Redis, past the ledger.
+    pub(super) fn entries(&self) -> &Entries {
+        let Engine::Redis { entries, .. } = &self.engine else { panic!("not on Redis") };
+        entries
+    }
+
+    /// Makes the `count` oldest requests of a budget older by `age`.
+    pub(super) async fn age_spent(&self, portal_id: u64, count: i64, age: Duration) {
+        let age_ms = i64::try_from(age.as_millis()).unwrap();
+        match &self.engine {
+            Engine::Redis { prefix, entries } => {
+                let (mut redis, key) =
+                    (entries.redis.clone(), format!("{prefix}:budget:{{{portal_id}}}"));
+                let members: Vec<String> = cmd("ZRANGE")
+                    .arg(&key)
+                    .arg(0)
+                    .arg(count - 1)
+                    .query_async(&mut redis)
+                    .await
+                    .unwrap();
+                for member in members {
+                    let mut older = cmd("ZINCRBY");
+                    older.arg(&key).arg(-age_ms).arg(member);
+                    older.query_async::<()>(&mut redis).await.unwrap();
+                }
+            }
+            Engine::Sqlite { store, .. } => {
+                let older = store.write(move |turn| {
+                    Box::pin(async move {
+                        sqlx::query(
+                            "UPDATE spent SET at_ms = at_ms - ?1 WHERE token IN (SELECT token \
+                             FROM spent WHERE budget = ?2 ORDER BY at_ms, token LIMIT ?3)",
+                        )
+                        .bind(age_ms)
+                        .bind(portal_id.to_string())
+                        .bind(count)
+                        .execute(&mut turn.connection)
+                        .await
+                    })
+                });
+                older.await.unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if let Engine::Sqlite { directory, .. } = &self.engine {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
+pub(super) fn started(claim: Claim) -> Lease {
+    match claim {
+        Claim::Started(lease) => lease,
+        other => panic!("not started: {other:?}"),
+    }
+}
+
+async fn rows(store: &Store, identity: &Identity) -> HashMap<String, String> {
+    let key = format!("{identity}:{TARGET}:0");
+    let read = store.write(|turn| {
+        Box::pin(async move {
+            let now_ms = turn.now_ms();
+            let entry: Option<(String, String, i64, i64, i64, i64)> = sqlx::query_as(
+                "SELECT state, token, lowest, fence, abandoned, lease_until_ms FROM claim \
+                 WHERE key = ? AND expires_ms > ?",
+            )
+            .bind(&key)
+            .bind(now_ms)
+            .fetch_optional(&mut turn.connection)
+            .await?;
+            let steps: Vec<(String, String)> =
+                sqlx::query_as("SELECT 'step:' || name, json FROM step WHERE key = ?")
+                    .bind(&key)
+                    .fetch_all(&mut turn.connection)
+                    .await?;
+            Ok((entry, steps))
+        })
+    });
+    let (Some((state, token, lowest, fence, abandoned, lease_until_ms)), steps) =
+        read.await.unwrap()
+    else {
+        return HashMap::new();
+    };
+    let [lowest, fence, abandoned, end] =
+        [lowest, fence, abandoned, lease_until_ms].map(|number| number.to_string());
+    let parts =
+        [("s", state), ("o", token), ("l", lowest), ("f", fence), ("a", abandoned), ("x", end)];
+    parts.into_iter().map(|(name, part)| (name.to_owned(), part)).chain(steps).collect()
+}
