@@ -33,12 +33,12 @@ pub(crate) async fn run() {
         ("CONCURRENCY", concurrency.as_str()),
     ];
     let connection = raw::connect(&amqp).await;
-    let queue = format!("{prefix}.raw");
-    let aside = format!("{prefix}.bare");
     let mut report = Report::default();
     let receiver = Process::start("receiver", &environment).await;
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
+        let queue = format!("{prefix}.raw.{round}");
+        let aside = format!("{prefix}.bare.{round}");
         raw::declare(&connection, &queue).await;
         raw::declare(&connection, &aside).await;
 
@@ -62,8 +62,8 @@ pub(crate) async fn run() {
         report
             .add_raw("raw consume, multiple acks", total, raw::consume(&connection, &queue, total))
             .await;
-        raw::delete(&connection, &queue).await;
-        raw::delete(&connection, &aside).await;
+        raw::delete(&amqp, &queue).await;
+        raw::delete(&amqp, &aside).await;
 
         let worker = Process::start("worker", &environment).await;
         report.add("worker, handler does nothing", drained(&worker, total as u64).await);
