@@ -1,6 +1,8 @@
 //! Redis dies under load and comes back.
 
-use std::time::Duration;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::harness::{Admin, OwnRedis, Probe, Rig, probed, wait_for_verdicts};
 
@@ -9,14 +11,19 @@ const UNANSWERED: (&str, [&str; 1]) = ("hubline_ledger_calls_total", ["result=\"
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_nothing_is_started_and_with_it_everything_is_done() {
     let mut redis = OwnRedis::start().await;
-    let rig = Rig::with(&["--redis-url", &redis.url, "--concurrency", "10"]).await;
+    let patient = ["--handler-timeout", "30s", "--lease", "40s"];
+    let flags = [&patient[..], &["--redis-url", &redis.url, "--concurrency", "10"]].concat();
+    let rig = Rig::with(&flags).await;
     let probe = Probe::new();
-    let runs = probe.clone();
+    // Enough to be under load when Redis dies, too few to be done with everything by then.
+    let room = Arc::new(Semaphore::new(30));
+    let (runs, rooms) = (probe.clone(), Arc::clone(&room));
     let worker = rig.worker(|registry| {
         probed(registry, move |cx, event| {
             runs.note(&cx, &event);
-            async {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            let room = Arc::clone(&rooms);
+            async move {
+                room.acquire().await.unwrap().forget();
                 Ok(())
             }
         });
@@ -27,6 +34,7 @@ async fn without_redis_nothing_is_started_and_with_it_everything_is_done() {
     probe.wait(20).await;
     redis.kill();
     admin.wait_for_part("redis", "down").await;
+    room.add_permits(150);
     let (metric, labels) = UNANSWERED;
     let before = admin.sum(metric, &labels).await;
     // All who were given a claim have started by the time every slot has asked in vain.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::message::DeathReason;
 use worker::HandlerError;
 
-use crate::harness::{Engine, Probe, Rig, deal, fresh, on_every_engine, wait_for_verdicts, within};
+use crate::harness::{Engine, Probe, Rig, deal, on_every_engine, wait_for_verdicts};
 
 async fn an_event_delivered_three_times_is_done_once(engine: Engine) {
     let rig = Rig::on(engine, &[]).await;
@@ -276,47 +276,6 @@ async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
-    let rig = Rig::new().await;
-    let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        registry
-            .add(
-                "deals",
-                |event| event.subscription_type == "deal.creation",
-                move |cx: &_, event: &_| {
-                    runs.note(cx, event);
-                    async { Ok(()) }
-                },
-            )
-            .unwrap();
-    });
-    rig.publish(&deal(1).replace("deal.creation", "galaxy.formation")).await;
-    rig.queues.rabbitmq().put_foreign("work.0", b"what is this?").await;
-    // Without Hubline's properties, but an event: as when it was moved here by hand.
-    rig.queues.rabbitmq().put_foreign("work.0", deal(2).as_bytes()).await;
-    let letter = rig.queues.take("dead").await.message.unwrap();
-    assert_eq!(letter.body, "what is this?");
-    assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
-    assert_eq!(probe.wait(1).await[0].object_id, 2);
-    worker.stop().await;
-    rig.finish().await;
-}
-
-async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter(engine: Engine) {
-    let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
-    let worker = rig.worker(|_| {});
-    let message = fresh(&deal(1)).same_attempt(Some("on_the_moon"));
-    rig.publish_to(shared::broker::Lane::Bulk, message).await;
-    let letter = within("the letter", rig.queues.take("dead")).await.message.unwrap();
-    assert_eq!(letter.death.unwrap().code, "TARGET_UNKNOWN");
-    assert_eq!(letter.target.as_deref(), Some("on_the_moon"));
-    worker.stop().await;
-    rig.finish().await;
-}
-
 on_every_engine! {
     an_event_delivered_three_times_is_done_once
     transient_failures_are_retried_on_schedule_until_they_pass
@@ -326,5 +285,4 @@ on_every_engine! {
     a_panic_is_a_transient_failure_of_that_event_alone
     a_handler_that_hangs_is_ended_and_retried
     steps_that_succeeded_are_not_repeated
-    a_message_for_a_handler_that_stays_away_is_a_dead_letter
 }
