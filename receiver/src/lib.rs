@@ -6,12 +6,14 @@ pub mod settings;
 
 mod admin;
 mod app;
+mod endpoint;
 mod error;
 mod metrics;
 mod public_url;
+mod receiver;
 mod rejections;
-mod server;
 mod verified;
 mod webhook;
 
-pub use server::{Receiver, run};
+pub use endpoint::Endpoint;
+pub use receiver::{Receiver, run};

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser};
 use secrecy::SecretString;
 use shared::settings::{
     BrokerSettings, LogSettings, distinct_listeners, parse_bytes, parse_duration, secret,
@@ -42,6 +42,23 @@ pub struct ReceiverSettings {
     /// Where /livez, /readyz, /metrics and /rejections are served; keep it private
     #[arg(long, env, default_value = "127.0.0.1:9090")]
     pub admin_listen: SocketAddr,
+    /// What is taken in, and how.
+    #[command(flatten)]
+    pub endpoint: EndpointSettings,
+    /// How long requests in flight may take to finish on SIGTERM
+    #[arg(long, env, default_value = "10s", value_parser = parse_duration)]
+    pub shutdown_grace: Duration,
+    /// The broker.
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// What is taken in and how, wherever it is put: the same in every way to run Hubline.
+#[derive(Args, Clone, Debug)]
+pub struct EndpointSettings {
     /// Path of the app's webhook target URL
     #[arg(long, env, default_value = "/webhooks/hubspot", value_parser = parse_path)]
     pub webhook_path: String,
@@ -76,21 +93,21 @@ pub struct ReceiverSettings {
     /// Messages waiting in the work queues above which deliveries are answered 503; 0: no limit
     #[arg(long, env, default_value = "0")]
     pub queue_soft_limit: u64,
-    /// How long requests in flight may take to finish on SIGTERM
-    #[arg(long, env, default_value = "10s", value_parser = parse_duration)]
-    pub shutdown_grace: Duration,
     /// Threads that serve requests; 0: one per core
     #[arg(long, env, default_value = "0")]
     pub http_workers: usize,
-    /// The broker.
-    #[command(flatten)]
-    pub broker: BrokerSettings,
-    /// Logging.
-    #[command(flatten)]
-    pub log: LogSettings,
 }
 
 impl ReceiverSettings {
+    /// Checks what can be checked before anything is started.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.endpoint.check()?;
+        self.broker.url()?;
+        distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
+    }
+}
+
+impl EndpointSettings {
     /// The live client secrets.
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
         let current = secret(
@@ -124,14 +141,13 @@ impl ReceiverSettings {
     /// Checks what can be checked before anything is started.
     pub fn check(&self) -> anyhow::Result<()> {
         self.secrets()?;
-        self.broker.url()?;
         anyhow::ensure!(
             self.publish_timeout >= Duration::from_millis(1)
                 && self.publish_timeout <= Duration::from_millis(4500),
             "PUBLISH_TIMEOUT must be between 1ms and 4500ms: HubSpot takes no answer after 5s"
         );
         anyhow::ensure!(self.max_body_bytes >= 1024, "MAX_BODY_BYTES must be at least 1KiB");
-        distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
+        Ok(())
     }
 }
 

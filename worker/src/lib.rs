@@ -16,13 +16,17 @@ pub mod sender;
 pub mod settings;
 pub mod stand_ins;
 
+mod engines;
 mod executor;
 mod http_client;
 mod portals;
-mod runner;
+mod processor;
 mod verdict;
+mod worker;
 
 pub use context::Context;
+pub use engines::Engines;
 pub use error::HandlerError;
+pub use processor::Processor;
 pub use registry::{HandlerResult, Registry};
-pub use runner::{Engines, Worker, run};
+pub use worker::{Worker, run};

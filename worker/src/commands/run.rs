@@ -21,7 +21,7 @@ impl RunCommand {
         let settings = self.settings;
         settings.check()?;
         telemetry::init(&settings.log)?;
-        let registry = handlers::registry(&settings.integrations)?;
+        let registry = handlers::registry(&settings.processing.integrations)?;
         crate::run(&settings, registry, shutdown::on_signal()?).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -23,9 +23,9 @@ impl Shop {
     async fn with(flags: &[&str]) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
         let mut rig = Rig::with(flags).await;
-        rig.settings.integrations = stand_ins.settings();
+        rig.settings.processing.integrations = stand_ins.settings();
         let worker = rig.worker(|registry| {
-            *registry = worker::handlers::registry(&rig.settings.integrations).unwrap();
+            *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
         });
         Self { rig, stand_ins, worker }
     }

@@ -90,7 +90,7 @@ impl Rig {
     pub(crate) fn worker(&self, register: impl FnOnce(&mut Registry)) -> Worker {
         let mut registry = Registry::new();
         register(&mut registry);
-        Worker::on(&self.queues.engines(), &self.settings, registry).unwrap()
+        Worker::on(&self.queues.engines(&self.settings), &self.settings, registry).unwrap()
     }
 
     /// Publishes an event as the receiver would.

@@ -26,7 +26,7 @@ async fn what_has_to_wait_comes_back_to_its_own_lane() {
     });
     let held = fresh(&deal(3));
     let options = LedgerOptions {
-        url: rig.settings.redis_url().unwrap(),
+        url: rig.settings.redis.url().unwrap(),
         prefix: rig.prefix.clone(),
         lease: Duration::from_secs(60),
         retention: Duration::from_secs(60),

@@ -55,7 +55,7 @@ impl Place {
         let prefix = &settings.broker.prefix;
         match engine {
             Engine::Cluster => {
-                let schedule = settings.schedule().unwrap();
+                let schedule = settings.processing.retry.schedule().unwrap();
                 let topology = Topology::new(prefix, settings.broker.work_shards, Some(&schedule));
                 let queues = Queues::connect(&amqp_url(), prefix, topology.clone()).await;
                 let (queues, settings) = (Box::new(queues), Box::new(settings.clone()));
@@ -69,9 +69,10 @@ impl Place {
         }
     }
 
-    pub(crate) fn engines(&self) -> Engines {
+    /// What a worker with `settings` runs on.
+    pub(crate) fn engines(&self, settings: &WorkerSettings) -> Engines {
         match self {
-            Self::Cluster { .. } => Engines::Cluster,
+            Self::Cluster { .. } => Engines::cluster(settings).unwrap(),
             Self::Embedded { embedded, .. } => Engines::Embedded(Arc::clone(embedded)),
         }
     }

@@ -1,4 +1,5 @@
-//! The receiver's life: connect, listen, drain, stop.
+//! The webhook endpoint: listens, verifies, publishes, drains. On any broker, and beside
+//! whatever else its process does: it brings no admin listener of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,12 +7,13 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
-use shared::admin as shared_admin;
-use shared::broker::{Broker, PublisherOptions, Topology};
-use shared::metrics::{BrokerMetrics, registry};
+use prometheus_client::registry::Registry;
+use shared::admin::Readiness;
+use shared::broker::{Broker, PublisherOptions};
+use shared::metrics::BrokerMetrics;
 use shared::signature::Verifier;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ use crate::admin;
 use crate::app::{self, Intake};
 use crate::metrics::ReceiverMetrics;
 use crate::rejections::Rejections;
-use crate::settings::ReceiverSettings;
+use crate::settings::EndpointSettings;
 
 /// Longer than the 60 s after which common load balancers drop an idle connection: they, not
 /// we, should be the ones to close it.
@@ -30,43 +32,32 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections without a request in flight may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A running receiver.
-pub struct Receiver {
+/// An open endpoint.
+pub struct Endpoint {
     intake: Data<Intake>,
     server: ServerHandle,
-    admin: ServerHandle,
     address: SocketAddr,
-    admin_address: SocketAddr,
-    grace: Duration,
 }
 
-/// Runs a receiver until `shutdown`, then drains it.
-pub async fn run(settings: &ReceiverSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let receiver = Receiver::start(settings)?;
-    shutdown.cancelled().await;
-    receiver.stop().await;
-    Ok(())
-}
-
-impl Receiver {
-    /// Starts listening; a broker that is not there yet is waited for, and meanwhile every
-    /// delivery is answered 503. Must be called on a multi-thread runtime.
-    pub fn start(settings: &ReceiverSettings) -> anyhow::Result<Self> {
-        let topology = Topology::new(&settings.broker.prefix, settings.broker.work_shards, None);
-        Self::on(&Broker::RabbitMq { settings: settings.broker.clone(), topology }, settings)
-    }
-
-    /// The same on any broker; the settings' own is not looked at.
-    pub fn on(broker: &Broker, settings: &ReceiverSettings) -> anyhow::Result<Self> {
+impl Endpoint {
+    /// Listens on `listen`; a broker that is not there yet is waited for, and meanwhile every
+    /// delivery is answered 503. What is measured goes into `registry` and `broker_metrics`.
+    /// Must be called on a multi-thread runtime.
+    pub fn open(
+        settings: &EndpointSettings,
+        listen: SocketAddr,
+        broker: &Broker,
+        registry: &mut Registry,
+        broker_metrics: BrokerMetrics,
+    ) -> anyhow::Result<Self> {
         settings.check()?;
-        let mut registry = registry();
-        let metrics = ReceiverMetrics::register(&mut registry);
+        let metrics = ReceiverMetrics::register(registry);
         let publisher = broker.publisher(
             PublisherOptions {
                 name: "hubline receiver".to_owned(),
                 watch_depth: settings.queue_soft_limit > 0,
             },
-            BrokerMetrics::register(&mut registry),
+            broker_metrics,
         )?;
         let intake = Data::new(Intake {
             verifier: Verifier::new(settings.secrets()?, settings.accept_signatures),
@@ -82,29 +73,13 @@ impl Receiver {
             requests: TaskTracker::new(),
             shutting_down: CancellationToken::new(),
         });
-        let (server, address) = listen(settings, &intake)?;
-        let shown = shared_admin::Admin {
-            registry: Arc::new(registry),
-            readiness: admin::readiness(&intake),
-        };
-        let shared = intake.clone();
-        let (admin, admin_address) =
-            shared_admin::serve(settings.admin_listen, shown, move |config| {
-                admin::routes(config, &shared);
-            })?;
-        tracing::info!(
-            listen = %address,
-            path = settings.webhook_path,
-            admin = %admin_address,
-            signatures = %settings.accept_signatures,
-            "receiver started"
-        );
+        let (server, address) = serve(settings, listen, &intake)?;
         if settings.public_url.is_guessed() {
             tracing::warn!(
                 "PUBLIC_URL is not set: the URL that HubSpot signed is guessed from the Host header"
             );
         }
-        Ok(Self { intake, server, admin, address, admin_address, grace: settings.shutdown_grace })
+        Ok(Self { intake, server, address })
     }
 
     /// Where deliveries are taken.
@@ -112,22 +87,28 @@ impl Receiver {
         self.address
     }
 
-    /// Where the admin listener is bound.
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin_address
-    }
-
     /// Resolves when the broker can take messages.
     pub async fn ready(&self) {
         self.intake.publisher.ready().await;
     }
 
-    /// Accepts no more, finishes what is in flight within the grace, and ends.
-    pub async fn stop(self) {
+    /// Whether deliveries can be answered 200, for an admin listener.
+    pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+        admin::readiness(&self.intake)
+    }
+
+    /// The pages it adds to an admin listener: `/rejections`.
+    pub fn pages(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+        let intake = self.intake.clone();
+        move |config| admin::routes(config, &intake)
+    }
+
+    /// Accepts no more, finishes what is in flight within `grace`, and ends.
+    pub async fn close(self, grace: Duration) {
         self.intake.shutting_down.cancel();
         self.server.pause().await;
         self.intake.requests.close();
-        if tokio::time::timeout(self.grace, self.intake.requests.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.intake.requests.wait()).await.is_err() {
             tracing::warn!(
                 requests = self.intake.requests.len(),
                 "grace is over with requests in flight"
@@ -136,13 +117,12 @@ impl Receiver {
         // Gracefully, so that the last answers are written out and not only made; this ends
         // connections that are merely kept alive, and waits CLOSE_TIMEOUT at most.
         self.server.stop(true).await;
-        self.admin.stop(false).await;
-        tracing::info!("receiver stopped");
     }
 }
 
-fn listen(
-    settings: &ReceiverSettings,
+fn serve(
+    settings: &EndpointSettings,
+    listen: SocketAddr,
     intake: &Data<Intake>,
 ) -> anyhow::Result<(ServerHandle, SocketAddr)> {
     let (shared, path) = (intake.clone(), settings.webhook_path.clone());
@@ -161,10 +141,9 @@ fn listen(
     if settings.http_workers > 0 {
         server = server.workers(settings.http_workers);
     }
-    let server = server
-        .bind(settings.listen)
-        .with_context(|| format!("cannot listen on LISTEN {}", settings.listen))?;
-    let address = server.addrs().first().copied().unwrap_or(settings.listen);
+    let server =
+        server.bind(listen).with_context(|| format!("cannot listen on LISTEN {listen}"))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);

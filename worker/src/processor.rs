@@ -1,110 +1,51 @@
-//! A worker's life: connect, take deliveries, run them, drain, stop. Decides nothing about
-//! single events.
+//! What a worker does: take deliveries, run them, drain. Decides nothing about single events, and
+//! brings no admin listener of its own.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use shared::admin::{self, Admin, Readiness};
-use shared::broker::{
-    Broker, Consumer, ConsumerOptions, Delivery, Embedded, Link, PublisherOptions, Topology,
-};
-use shared::metrics::{BrokerMetrics, registry};
-use shared::retry::RetrySchedule;
+use prometheus_client::registry::Registry as Metrics;
+use shared::admin::Readiness;
+use shared::broker::{Consumer, ConsumerOptions, Delivery, Link, PublisherOptions};
+use shared::metrics::BrokerMetrics;
 use tokio::sync::{RwLock, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clients::Clients;
+use crate::engines::Engines;
 use crate::executor::{Executor, OwnWrites};
-use crate::ledger::{Ledger, LedgerOptions};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::registry::Registry;
-use crate::settings::WorkerSettings;
+use crate::settings::ProcessingSettings;
 
 /// How long interrupted runs have to give back what they hold.
 const GIVE_BACK: Duration = Duration::from_secs(3);
 
-/// What a worker runs on.
-#[derive(Clone, Debug)]
-pub enum Engines {
-    /// RabbitMQ and Redis, where the settings say they are.
-    Cluster,
-    /// One data file.
-    Embedded(Arc<Embedded>),
-}
-
-impl Engines {
-    fn broker(&self, settings: &WorkerSettings, schedule: &RetrySchedule) -> Broker {
-        match self {
-            Self::Cluster => {
-                let broker = &settings.broker;
-                let topology = Topology::new(&broker.prefix, broker.work_shards, Some(schedule));
-                Broker::RabbitMq { settings: broker.clone(), topology }
-            }
-            Self::Embedded(embedded) => Broker::Sqlite(Arc::clone(embedded)),
-        }
-    }
-
-    fn ledger(&self, settings: &WorkerSettings, metrics: WorkerMetrics) -> anyhow::Result<Ledger> {
-        let (lease, retention) = (settings.lease, settings.retention()?);
-        match self {
-            Self::Cluster => {
-                let (url, prefix) = (settings.redis_url()?, settings.broker.prefix.clone());
-                Ledger::start(LedgerOptions { url, prefix, lease, retention }, metrics)
-            }
-            Self::Embedded(embedded) => {
-                let store = Arc::clone(embedded.store());
-                Ok(Ledger::embedded(store, lease, retention, metrics))
-            }
-        }
-    }
-}
-
-/// A running worker.
-pub struct Worker {
+/// Takes deliveries and runs handlers until it is stopped.
+pub struct Processor {
     executor: Arc<Executor>,
     consumer: Arc<Consumer>,
-    admin: ServerHandle,
-    admin_address: SocketAddr,
-    grace: Duration,
     runs: TaskTracker,
     taking: tokio::task::JoinHandle<()>,
     stop_taking: CancellationToken,
 }
 
-/// Runs a worker with the handlers of `registry` until `shutdown`, then drains it.
-pub async fn run(
-    settings: &WorkerSettings,
-    registry: Registry,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let worker = Worker::start(settings, registry)?;
-    shutdown.cancelled().await;
-    worker.stop().await;
-    Ok(())
-}
-
-impl Worker {
-    /// Starts in the background; servers that are not there yet are waited for.
-    pub fn start(settings: &WorkerSettings, handlers: Registry) -> anyhow::Result<Self> {
-        Self::on(&Engines::Cluster, settings, handlers)
-    }
-
-    /// The same on chosen engines.
-    pub fn on(
+impl Processor {
+    /// Starts in the background; servers that are not there yet are waited for. What is measured
+    /// goes into `registry` and `broker_metrics`.
+    pub fn start(
         engines: &Engines,
-        settings: &WorkerSettings,
+        settings: &ProcessingSettings,
         handlers: Registry,
+        registry: &mut Metrics,
+        broker_metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
         settings.check()?;
-        let schedule = settings.schedule()?;
-        let broker = engines.broker(settings, &schedule);
-        let mut registry = registry();
-        let broker_metrics = BrokerMetrics::register(&mut registry);
-        let metrics = WorkerMetrics::register(&mut registry, settings.metrics_by_portal);
+        let schedule = settings.retry.schedule()?;
+        let broker = engines.broker(&schedule);
+        let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
         for line in clients.summary() {
@@ -144,9 +85,6 @@ impl Worker {
             alone: RwLock::new(()),
             interrupt: CancellationToken::new(),
         });
-        let admin =
-            Admin { registry: Arc::new(registry), readiness: readiness(&executor, &consumer) };
-        let (admin, admin_address) = admin::serve(settings.admin_listen, admin, |_| {})?;
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
         let taking = tokio::spawn(take(
             deliveries,
@@ -155,26 +93,22 @@ impl Worker {
             runs.clone(),
             stop_taking.clone(),
         ));
-        Ok(Self {
-            executor,
-            consumer,
-            admin,
-            admin_address,
-            grace: settings.shutdown_grace,
-            runs,
-            taking,
-            stop_taking,
-        })
+        Ok(Self { executor, consumer, runs, taking, stop_taking })
     }
 
-    /// Where the admin listener is bound.
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin_address
+    /// The integrations, one line each.
+    pub fn integrations(&self) -> Vec<String> {
+        self.executor.clients.summary()
     }
 
-    /// Takes no more deliveries, lets what runs finish within the grace, gives the rest back
+    /// Whether events can be processed, for an admin listener.
+    pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+        readiness(&self.executor, &self.consumer)
+    }
+
+    /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back
     /// without spending an attempt, and ends.
-    pub async fn stop(self) {
+    pub async fn stop(self, grace: Duration) {
         self.consumer.cancel();
         self.stop_taking.cancel();
         // Drops the deliveries not started, which sends them back.
@@ -182,20 +116,24 @@ impl Worker {
         self.runs.close();
         tracing::info!(
             in_flight = self.runs.len(),
-            grace_ms = u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             "draining"
         );
-        if tokio::time::timeout(self.grace, self.runs.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.runs.wait()).await.is_err() {
             tracing::warn!(interrupted = self.runs.len(), "grace is over: giving the rest back");
             self.executor.interrupt.cancel();
             let _ = tokio::time::timeout(GIVE_BACK, self.runs.wait()).await;
         }
-        self.admin.stop(false).await;
         drop(self.executor);
-        if let Some(consumer) = Arc::into_inner(self.consumer) {
-            consumer.close().await;
+        let mut consumer = self.consumer;
+        loop {
+            match Arc::try_unwrap(consumer) {
+                Ok(consumer) => break consumer.close().await,
+                // Someone looks at `/readyz` this very moment.
+                Err(shared) => consumer = shared,
+            }
+            tokio::task::yield_now().await;
         }
-        tracing::info!("worker stopped");
     }
 }
 

@@ -1,0 +1,86 @@
+//! How events are processed, wherever they are kept, and which of these settings must fit each
+//! other.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::time::Duration;
+
+use clap::Args;
+use shared::retry::delay_name;
+use shared::settings::parse_duration;
+
+use super::integrations::IntegrationSettings;
+use super::retry::RetrySettings;
+
+/// HubSpot comes again for a day, and an operator may replay the log of a week: what was
+/// completed must still be known then.
+const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// Under RabbitMQ's default consumer timeout of 30 minutes.
+const LONGEST_RUN: Duration = Duration::from_secs(25 * 60);
+
+/// How events are processed, wherever they are kept: the same in every way to run Hubline.
+#[derive(Args, Clone, Debug)]
+pub struct ProcessingSettings {
+    /// Deliveries worked on at once, and prefetched per work queue
+    #[arg(long, env, default_value = "400", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub concurrency: u16,
+    /// Runs that one portal may have at once, so that others go on when its runs hang; 0: three
+    /// quarters of CONCURRENCY
+    #[arg(long, env, default_value = "0")]
+    pub portal_concurrency: u16,
+    /// Longest run of a handler
+    #[arg(long, env, default_value = "30s", value_parser = parse_duration)]
+    pub handler_timeout: Duration,
+    /// How long a claim holds when its worker dies; must be longer than HANDLER_TIMEOUT
+    #[arg(long, env, default_value = "1min", value_parser = parse_duration)]
+    pub lease: Duration,
+    /// The retry schedule.
+    #[command(flatten)]
+    pub retry: RetrySettings,
+    /// Count runs by portal too: one time series for each portal
+    #[arg(long, env, default_value = "false", action = clap::ArgAction::Set)]
+    pub metrics_by_portal: bool,
+    /// HubSpot, Slack, ERP, onboarding.
+    #[command(flatten)]
+    pub integrations: IntegrationSettings,
+}
+
+impl ProcessingSettings {
+    /// How long the ledger remembers.
+    pub fn retention(&self) -> anyhow::Result<Duration> {
+        Ok(REMEMBERED + self.retry.schedule()?.span())
+    }
+
+    /// The share of runs that one portal may have at once.
+    pub fn portal_cap(&self) -> usize {
+        match self.portal_concurrency {
+            0 => (usize::from(self.concurrency) * 3).div_ceil(4),
+            cap => usize::from(cap),
+        }
+    }
+
+    /// Checks the settings against each other.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.retry.schedule()?;
+        anyhow::ensure!(
+            self.handler_timeout >= Duration::from_millis(1),
+            "HANDLER_TIMEOUT must be at least 1ms"
+        );
+        anyhow::ensure!(
+            self.handler_timeout <= LONGEST_RUN,
+            "HANDLER_TIMEOUT must be at most {}: RabbitMQ takes a delivery back that is not acked within 30 minutes",
+            delay_name(LONGEST_RUN),
+        );
+        anyhow::ensure!(
+            self.lease > self.handler_timeout,
+            "LEASE ({}) must be longer than HANDLER_TIMEOUT ({}), or a run that is still going could be started a second time",
+            delay_name(self.lease),
+            delay_name(self.handler_timeout),
+        );
+        self.integrations.check()
+    }
+}

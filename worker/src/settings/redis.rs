@@ -1,0 +1,31 @@
+//! How Redis is reached.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::SecretString;
+
+/// Redis, which has the ledger of a cluster.
+#[derive(Args, Clone, Debug)]
+pub struct RedisSettings {
+    /// Redis' address; `rediss://` is not offered, keep Redis on a private network
+    #[arg(long, env, hide_env_values = true, default_value = "redis://127.0.0.1:6379/0")]
+    pub redis_url: SecretString,
+    /// File that holds REDIS_URL
+    #[arg(long, env, value_name = "FILE")]
+    pub redis_url_file: Option<PathBuf>,
+}
+
+impl RedisSettings {
+    /// Redis' address, from the file if one is named.
+    pub fn url(&self) -> anyhow::Result<SecretString> {
+        let url = crate::ledger::redis_address(&self.redis_url, self.redis_url_file.as_deref())?;
+        crate::ledger::check_redis_url(&url)?;
+        Ok(url)
+    }
+}

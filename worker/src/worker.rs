@@ -1,0 +1,75 @@
+//! A worker's life: a processor and an admin listener, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use shared::admin::{self, Admin};
+use shared::metrics::{BrokerMetrics, registry};
+use tokio_util::sync::CancellationToken;
+
+use crate::engines::Engines;
+use crate::processor::Processor;
+use crate::registry::Registry;
+use crate::settings::WorkerSettings;
+
+/// A running worker.
+pub struct Worker {
+    processor: Processor,
+    admin: ServerHandle,
+    admin_address: SocketAddr,
+    grace: Duration,
+}
+
+/// Runs a worker with the handlers of `registry` until `shutdown`, then drains it.
+pub async fn run(
+    settings: &WorkerSettings,
+    registry: Registry,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let worker = Worker::start(settings, registry)?;
+    shutdown.cancelled().await;
+    worker.stop().await;
+    Ok(())
+}
+
+impl Worker {
+    /// Starts in the background; servers that are not there yet are waited for.
+    pub fn start(settings: &WorkerSettings, handlers: Registry) -> anyhow::Result<Self> {
+        Self::on(&Engines::cluster(settings)?, settings, handlers)
+    }
+
+    /// The same on chosen engines; the settings' own are not looked at.
+    pub fn on(
+        engines: &Engines,
+        settings: &WorkerSettings,
+        handlers: Registry,
+    ) -> anyhow::Result<Self> {
+        let mut registry = registry();
+        let broker_metrics = BrokerMetrics::register(&mut registry);
+        let processor = Processor::start(
+            engines,
+            &settings.processing,
+            handlers,
+            &mut registry,
+            broker_metrics,
+        )?;
+        let shown = Admin { registry: Arc::new(registry), readiness: processor.readiness() };
+        let (admin, admin_address) = admin::serve(settings.admin_listen, shown, |_| {})?;
+        Ok(Self { processor, admin, admin_address, grace: settings.shutdown_grace })
+    }
+
+    /// Where the admin listener is bound.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// Takes no more deliveries, lets what runs finish within the grace, gives the rest back
+    /// without spending an attempt, and ends.
+    pub async fn stop(self) {
+        self.processor.stop(self.grace).await;
+        self.admin.stop(false).await;
+        tracing::info!("worker stopped");
+    }
+}
