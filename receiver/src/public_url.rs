@@ -35,6 +35,11 @@ impl PublicUrl {
         }
     }
 
+    /// The origin, if it is not to be guessed.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
     /// Whether the origin is guessed from the request.
     pub(crate) fn is_guessed(&self) -> bool {
         self.origin.is_none()

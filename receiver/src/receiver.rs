@@ -39,6 +39,7 @@ impl Receiver {
 
     /// The same on any broker; the settings' own is not looked at.
     pub fn on(broker: &Broker, settings: &ReceiverSettings) -> anyhow::Result<Self> {
+        let listener = admin::bind(settings.admin_listen)?;
         let mut registry = registry();
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let endpoint = Endpoint::open(
@@ -49,7 +50,7 @@ impl Receiver {
             broker_metrics,
         )?;
         let shown = Admin { registry: Arc::new(registry), readiness: endpoint.readiness() };
-        let (admin, admin_address) = admin::serve(settings.admin_listen, shown, endpoint.pages())?;
+        let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
         tracing::info!(
             listen = %endpoint.address(),
             path = settings.endpoint.webhook_path,

@@ -1,7 +1,7 @@
 //! The admin listener: `/livez`, `/readyz` and `/metrics`, never on a public address.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
@@ -20,6 +20,15 @@ pub struct Readiness {
     pub checks: BTreeMap<&'static str, String>,
 }
 
+impl Readiness {
+    /// Of two parts that both matter.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.checks.extend(other.checks);
+        Self { ready: self.ready && other.ready, checks: self.checks }
+    }
+}
+
 /// What the admin listener shows.
 #[derive(Clone)]
 pub struct Admin {
@@ -29,16 +38,23 @@ pub struct Admin {
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
 }
 
-/// Listens on `listen` until the handle is stopped; `extra` adds a program's own pages. Returns
-/// the bound address, which tells the port when 0 was asked for.
+/// Takes the address for [`serve`]: first of all, so that a program finds out that it is in use
+/// before it has begun to work.
+pub fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).with_context(|| format!("cannot listen on ADMIN_LISTEN {listen}"))
+}
+
+/// Serves until the handle is stopped; `extra` adds a program's own pages. Returns the bound
+/// address, which tells the port when 0 was asked for.
 pub fn serve<F>(
-    listen: SocketAddr,
+    listener: TcpListener,
     admin: Admin,
     extra: F,
 ) -> anyhow::Result<(ServerHandle, SocketAddr)>
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
+    let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(admin.clone()))
@@ -50,9 +66,7 @@ where
     .workers(1)
     .disable_signals()
     .shutdown_timeout(1)
-    .bind(listen)
-    .with_context(|| format!("cannot listen on ADMIN_LISTEN {listen}"))?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
+    .listen(listener)?;
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);

@@ -23,6 +23,7 @@ pub(crate) use rabbitmq::properties::decode as decode_message;
 pub use rabbitmq::topology::Topology;
 pub use settlement::Settlement;
 pub use sqlite::Embedded;
+pub use sqlite::backlog::Backlog;
 
 /// Where messages are kept: one variant per engine, the same meaning in each.
 #[derive(Clone, Debug)]

@@ -4,22 +4,27 @@
 //!
 //! Knows nothing of events: the broker and the ledger say what is written.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures_util::future::BoxFuture;
+use prometheus_client::registry::Registry;
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::broker::Link;
 
 mod clock;
+mod metrics;
 mod schema;
 mod writer;
 
 pub use writer::Turn;
 
+use metrics::StoreMetrics;
 use writer::Job;
 
 /// The name of the database in its directory.
@@ -36,6 +41,8 @@ pub struct NotWritten;
 pub struct Store {
     jobs: mpsc::UnboundedSender<Job>,
     link: watch::Receiver<Link>,
+    reader: SqlitePool,
+    metrics: StoreMetrics,
     file: PathBuf,
     /// Holds the directory until the last job is done.
     _lock: Arc<File>,
@@ -43,23 +50,53 @@ pub struct Store {
 
 impl Store {
     /// Opens or makes the data file in `directory`. Fails if another process has it open, if it
-    /// was written by a newer version, or if it is damaged.
+    /// was written by a newer version, or if it is damaged. What an earlier process had in hand
+    /// is then ready again, and its claims are over.
     pub async fn open(directory: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(directory)
+        // Events hold customers' data: nobody else's to read.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
             .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
         let lock = Arc::new(lock(directory)?);
         let file = directory.join(FILE);
         let turn = schema::open(&file).await?;
+        let reader = schema::reader(&file);
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (link_tx, link) = watch::channel(Link::Up);
-        tokio::spawn(writer::serve(turn, waiting, link_tx, Arc::clone(&lock)));
-        Ok(Self { jobs, link, file, _lock: lock })
+        let metrics = StoreMetrics::default();
+        let writer = writer::Writer::new(turn, link_tx, metrics.clone(), reader.clone());
+        tokio::spawn(writer.serve(waiting, Arc::clone(&lock)));
+        Ok(Self { jobs, link, reader, metrics, file, _lock: lock })
     }
 
     /// Where the data is.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Connections that only read, beside the writer: they see what was last committed.
+    #[must_use]
+    pub fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Puts what is measured of the file into `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    /// Resolves when nobody has the store any more and its file is closed.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut link = self.link.clone();
+        async move { while link.changed().await.is_ok() {} }
+    }
+
+    /// The state of the file, as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Link> {
+        self.link.clone()
     }
 
     /// Whether the last commit succeeded.
@@ -83,9 +120,27 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     {
-        let (reply, written) = oneshot::channel();
-        self.jobs.send(Job::new(job, reply)).map_err(|_| NotWritten)?;
-        written.await.map_err(|_| NotWritten)
+        self.run(job, true).await
+    }
+
+    /// Runs `job`, which only reads, between what is written before and after it, and at the same
+    /// time as they. Alone it costs no sync of the disk.
+    pub async fn look<T, F>(&self, job: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    {
+        self.run(job, false).await
+    }
+
+    async fn run<T, F>(&self, job: F, writes: bool) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    {
+        let (reply, done) = oneshot::channel();
+        self.jobs.send(Job::new(job, writes, reply)).map_err(|_| NotWritten)?;
+        done.await.map_err(|_| NotWritten)
     }
 }
 
@@ -113,6 +168,8 @@ fn lock(directory: &Path) -> anyhow::Result<File> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use std::fs;
 
     use super::*;
 

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 pub mod demo;
 pub mod run;
 pub mod send;
+pub mod standalone;
 
 /// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
 ///
@@ -19,6 +20,7 @@ pub mod send;
     max_term_width = 100,
     after_help = "\
 Examples:
+  worker standalone --demo         see all of it work, without any server or setting
   worker run                       take events and run the built-in handlers
   worker send delivery.json        sign a delivery as HubSpot would and post it
   worker run --help                every setting with its default
@@ -34,6 +36,8 @@ pub struct Cli {
 enum Command {
     /// Take events from the broker and run the handlers, until SIGTERM
     Run(Box<run::RunCommand>),
+    /// Receive, process and keep everything in this one process and one file, until SIGTERM
+    Standalone(Box<standalone::StandaloneCommand>),
     /// Sign deliveries as HubSpot would and post them to a receiver
     Send(send::SendCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
@@ -46,6 +50,7 @@ impl Cli {
     pub async fn execute(self) -> ExitCode {
         let result = match self.command {
             Command::Run(command) => command.execute().await,
+            Command::Standalone(command) => command.execute().await,
             Command::Send(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };

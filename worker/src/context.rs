@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use shared::event::Identity;
 
 use crate::clients::Clients;
 use crate::clients::hubspot::HubSpot;
@@ -22,6 +23,8 @@ pub struct Context {
     pub(crate) clients: Arc<Clients>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) lease: Arc<Lease>,
+    pub(crate) identity: Identity,
+    pub(crate) handler: &'static str,
     pub(crate) portal_id: u64,
     pub(crate) attempt: u32,
     pub(crate) generation: u32,
@@ -92,7 +95,13 @@ impl Context {
         if !self.ledger.remember(&self.lease, name, &json).await {
             return Err(HandlerError::lease_lost());
         }
-        tracing::debug!(step = name, "step done");
+        tracing::debug!(
+            event.id = %self.identity,
+            handler = self.handler,
+            attempt = self.attempt,
+            step = name,
+            "step done"
+        );
         Ok(result)
     }
 }

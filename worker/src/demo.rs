@@ -1,5 +1,5 @@
-//! The demo: captured deliveries on their way through a real receiver and a real worker, with
-//! the third parties played by [`crate::stand_ins`].
+//! The demo: captured deliveries on their way through a real Hubline, with the third parties
+//! played by [`crate::stand_ins`].
 //!
 //! Slack fails at first, the ERP refuses orders for good: what is retried, what is remembered
 //! and what becomes a dead letter can be watched.
@@ -10,21 +10,25 @@ use std::time::Duration;
 use anyhow::Context as _;
 use secrecy::SecretString;
 use shared::signature::{ClientSecret, Version};
+use tokio::sync::mpsc;
 
 use crate::sender::Sender;
+use crate::settings::StandaloneSettings;
 use crate::stand_ins::{Fault, StandIns};
 
 mod deliveries;
+mod embedded;
 mod processes;
 mod story;
 
+use embedded::Embedded;
 use processes::Processes;
 use story::{Line, Story};
 
 /// The whole show takes a few seconds; longer means that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the demo runs on.
+/// What the demo runs on if not in one process.
 #[derive(Clone, Debug)]
 pub struct Servers {
     /// RabbitMQ.
@@ -40,61 +44,143 @@ pub struct Servers {
 /// Everything running, before the first delivery.
 pub struct Demo {
     stand_ins: StandIns,
-    processes: Processes,
+    running: Running,
+    lines: mpsc::UnboundedReceiver<String>,
     sender: Sender,
+    story: Story,
+    /// Calls of the stand-ins that were told of.
+    told: usize,
+}
+
+enum Running {
+    Cluster(Box<Processes>),
+    Embedded(Box<Embedded>),
 }
 
 impl Demo {
-    /// Starts the stand-ins, the receiver and the worker.
-    pub async fn start(servers: &Servers) -> anyhow::Result<Self> {
-        let stand_ins = StandIns::start().await?;
-        deliveries::furnish(&stand_ins);
-        stand_ins.fail(Fault::new("slack", 503).times(2));
-        stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders"));
-        let secret = format!("{:032x}", rand::random::<u128>());
-        let processes = Processes::start(servers, &stand_ins, &secret).await?;
-        let secret = ClientSecret::new(secret)?;
-        let sender = Sender::new(&processes.receiver_url(), None, secret, Version::V3)?;
-        Ok(Self { stand_ins, processes, sender })
+    /// The stand-ins, a receiver and a worker, on servers.
+    pub async fn on_servers(servers: &Servers) -> anyhow::Result<Self> {
+        let (stand_ins, secret) = (stage().await?, secret());
+        let (processes, lines) = Processes::start(servers, &stand_ins, &secret).await?;
+        let url = processes.receiver_url();
+        Self::new(stand_ins, Running::Cluster(Box::new(processes)), lines, &url, secret)
+    }
+
+    /// The stand-ins and all of Hubline, in this process.
+    pub async fn embedded(settings: StandaloneSettings) -> anyhow::Result<Self> {
+        let (stand_ins, secret) = (stage().await?, secret());
+        let (embedded, lines) = Embedded::start(settings, &stand_ins, &secret).await?;
+        let url = embedded.receiver_url();
+        Self::new(stand_ins, Running::Embedded(Box::new(embedded)), lines, &url, secret)
+    }
+
+    fn new(
+        stand_ins: StandIns,
+        running: Running,
+        lines: mpsc::UnboundedReceiver<String>,
+        url: &str,
+        secret: String,
+    ) -> anyhow::Result<Self> {
+        let sender = Sender::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
+        Ok(Self { stand_ins, running, lines, sender, story: Story::default(), told: 0 })
     }
 
     /// Posts the deliveries and tells what happens until every event has come to its end. True
     /// if all of them did, and as they should.
-    pub async fn show(mut self) -> anyhow::Result<bool> {
+    pub async fn show(&mut self) -> anyhow::Result<bool> {
         println!(
             "Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n"
         );
-        let mut story = Story::default();
         for delivery in deliveries::all()? {
             let answer = self.sender.send(delivery.body.clone().into_bytes()).await?;
-            println!("HubSpot   {} → {} {}", delivery.id, answer.status, answer.body);
-            story.posted(answer.status, delivery.events);
+            println!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
+            self.story.posted(answer.status, &delivery);
+            while let Ok(line) = self.lines.try_recv() {
+                self.tell(&line);
+            }
         }
-        println!();
         let watching = async {
-            let mut told = 0;
-            while !story.is_over() {
-                let line = tokio::select! {
-                    line = self.processes.next_line() => Some(line.context("the worker ended")?),
-                    _ = self.stand_ins.wait_for(told + 1, |_| true) => None,
-                };
-                for call in self.stand_ins.calls().iter().skip(told) {
-                    println!("  {:<8}  {} {} → {}", call.api, call.method, call.path, call.status);
-                    told += 1;
-                }
-                if let Some(line) = line.as_deref().and_then(Line::read) {
-                    story.tell(&line);
-                }
+            while !self.story.is_over() {
+                self.watch().await?;
             }
             anyhow::Ok(())
         };
-        let ended = tokio::time::timeout(PATIENCE, watching).await;
-        if ended.is_err() {
-            println!("Not over within {} s.", PATIENCE.as_secs());
-        } else {
-            ended??;
+        match tokio::time::timeout(PATIENCE, watching).await {
+            Ok(watched) => watched?,
+            Err(_) => println!("Not over within {} s.", PATIENCE.as_secs()),
         }
-        self.processes.stop().await?;
-        Ok(story.sum_up(&self.stand_ins.calls()))
+        self.tell_calls();
+        Ok(self.story.sum_up(&self.stand_ins.calls()))
     }
+
+    /// Goes on telling what happens to whatever is sent, without end. `program` is how this one
+    /// is called.
+    pub async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
+        let Running::Embedded(embedded) = &self.running else { return Ok(()) };
+        self.stand_ins.heal();
+        println!(
+            "\nSlack and the ERP are well again. Still listening; ^C ends it and removes its data. \
+             Send an event of your own:\n  \
+             echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
+             \"objectId\":267448862446,\"occurredAt\":1790000000000}}]' |\n    \
+             {program} send --url {} --secret-file {} -\n\
+             See also http://{admin}/metrics and http://{admin}/readyz.\n",
+            embedded.receiver_url(),
+            embedded.secret_file().display(),
+            admin = embedded.admin_address(),
+        );
+        loop {
+            self.watch().await?;
+        }
+    }
+
+    /// Waits for something to happen and tells it.
+    async fn watch(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            line = self.lines.recv() => {
+                let line = line.context("the worker ended")?;
+                self.tell(&line);
+            }
+            _ = self.stand_ins.wait_for(self.told + 1, |_| true) => self.tell_calls(),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, line: &str) {
+        self.tell_calls();
+        if let Some(line) = Line::read(line) {
+            self.story.tell(&line);
+        }
+    }
+
+    fn tell_calls(&mut self) {
+        for call in self.stand_ins.calls().iter().skip(self.told) {
+            println!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
+            self.told += 1;
+        }
+    }
+
+    /// Ends all that was started.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        match self.running {
+            Running::Cluster(processes) => processes.stop().await,
+            Running::Embedded(embedded) => {
+                embedded.stop().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The stand-ins with what the deliveries are about, and their faults.
+async fn stage() -> anyhow::Result<StandIns> {
+    let stand_ins = StandIns::start().await?;
+    deliveries::furnish(&stand_ins);
+    stand_ins.fail(Fault::new("slack", 503).times(2));
+    stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders"));
+    Ok(stand_ins)
+}
+
+fn secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }

@@ -15,6 +15,7 @@ pub mod registry;
 pub mod sender;
 pub mod settings;
 pub mod stand_ins;
+pub mod standalone;
 
 mod engines;
 mod executor;

@@ -16,10 +16,12 @@ pub mod integrations;
 pub mod processing;
 pub mod redis;
 pub mod retry;
+pub mod standalone;
 
 pub use processing::ProcessingSettings;
 pub use redis::RedisSettings;
 pub use retry::RetrySettings;
+pub use standalone::StandaloneSettings;
 
 /// Everything `worker run` can be told.
 #[derive(Args, Clone, Debug)]

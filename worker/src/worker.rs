@@ -46,6 +46,7 @@ impl Worker {
         settings: &WorkerSettings,
         handlers: Registry,
     ) -> anyhow::Result<Self> {
+        let listener = admin::bind(settings.admin_listen)?;
         let mut registry = registry();
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let processor = Processor::start(
@@ -56,7 +57,7 @@ impl Worker {
             broker_metrics,
         )?;
         let shown = Admin { registry: Arc::new(registry), readiness: processor.readiness() };
-        let (admin, admin_address) = admin::serve(settings.admin_listen, shown, |_| {})?;
+        let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
         Ok(Self { processor, admin, admin_address, grace: settings.shutdown_grace })
     }
 

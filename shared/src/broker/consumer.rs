@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::publisher::follow;
 use super::{Broker, Delivery, Embedded, Link, rabbitmq, sqlite};
 use crate::metrics::BrokerMetrics;
 
@@ -48,7 +49,7 @@ impl Broker {
                 Ok((Consumer(Engine::RabbitMq(consumer)), deliveries))
             }
             Self::Sqlite(embedded) => {
-                metrics.consumer_up.set(1);
+                follow(embedded, metrics.consumer_up.clone());
                 let (consumer, deliveries) = sqlite::consumer::Consumer::start(embedded, &options);
                 Ok((Consumer(Engine::Sqlite(consumer, Arc::clone(embedded))), deliveries))
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -56,6 +57,19 @@ impl Depth {
     }
 }
 
+/// Keeps `up` at whether the data file takes writes, until it is closed.
+pub(super) fn follow(embedded: &Embedded, up: Gauge) {
+    let mut link = embedded.store().watch();
+    tokio::spawn(async move {
+        loop {
+            up.set(i64::from(*link.borrow_and_update() == Link::Up));
+            if link.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
 impl Broker {
     /// A publisher. Connecting goes on in the background; until that succeeds every publish is
     /// [`PublishError::Unavailable`]. Must be called on a multi-thread runtime.
@@ -74,7 +88,7 @@ impl Broker {
                 )?)
             }
             Self::Sqlite(embedded) => {
-                metrics.publisher_up.set(1);
+                follow(embedded, metrics.publisher_up.clone());
                 let depth = options.watch_depth.then(|| Depth::watch(Arc::clone(embedded)));
                 Engine::Sqlite(Arc::clone(embedded), depth)
             }

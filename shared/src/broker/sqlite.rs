@@ -14,6 +14,7 @@ use super::{Lane, Link, MalformedMessage, Publication, PublishError, Route};
 use crate::message::Message;
 use crate::store::{NotWritten, Store};
 
+pub(super) mod backlog;
 pub(super) mod consumer;
 mod row;
 
@@ -71,7 +72,8 @@ impl Queue {
             returned.drain(..count).collect()
         };
         let (name, start, again) = (self.name, *after, returned.clone());
-        let select = store.write(move |turn| {
+        // Between writes: a message that is committed later must sort behind these.
+        let select = store.look(move |turn| {
             Box::pin(async move { row::take(turn, name, start, &again, wanted).await })
         });
         match select.await {
@@ -133,16 +135,9 @@ impl Embedded {
         Ok(())
     }
 
-    /// Messages ready or waiting in the work queue.
+    /// Messages ready in the work queue, those in hand too.
     pub(super) async fn depth(&self) -> Option<u64> {
-        let count = self.store.write(|turn| {
-            Box::pin(async move {
-                let count = "SELECT count(*) FROM message WHERE queue = 'work' AND due_ms <= ?";
-                let query = sqlx::query_scalar::<_, i64>(count).bind(turn.now_ms());
-                query.fetch_one(&mut turn.connection).await
-            })
-        });
-        count.await.ok().and_then(|count| u64::try_from(count).ok())
+        self.backlog().await.ok().map(|backlog| backlog.work)
     }
 }
 

@@ -4,11 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::clock::Clock;
 use super::writer::Turn;
+
+/// How long a checkpoint may keep a connection waiting.
+const BUSY: Duration = Duration::from_secs(5);
+/// Reading connections at once, and how long one is kept that nobody uses.
+const READERS: u32 = 4;
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Raised with every change of the tables.
 const VERSION: i64 = 1;
@@ -79,7 +87,7 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         .journal_mode(SqliteJournalMode::Wal)
         // What was committed survives a loss of power, at a sync of the disk for each commit.
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY)
         .disable_statement_logging();
     let mut connection = options
         .connect()
@@ -89,6 +97,16 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
     let high_ms =
         prepared.with_context(|| format!("cannot use the data file {}", file.display()))?;
     Ok(Turn::new(connection, Clock::after(high_ms)))
+}
+
+/// Connections that only read, opened when they are asked for.
+pub(super) fn reader(file: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    SqlitePoolOptions::new().max_connections(READERS).idle_timeout(IDLE).connect_lazy_with(options)
 }
 
 /// Makes the tables of an empty file; gives the latest time ever written.
@@ -106,5 +124,9 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await?;
         transaction.commit().await?;
     }
+    // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.
+    sqlx::raw_sql("UPDATE claim SET lease_until_ms = 0 WHERE state = 'S'")
+        .execute(&mut *connection)
+        .await?;
     Ok(sqlx::query_scalar("SELECT high_ms FROM clock").fetch_one(connection).await?)
 }

@@ -4,15 +4,16 @@
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::clock::Clock;
+use super::metrics::StoreMetrics;
 use crate::broker::Link;
 
 /// Jobs of one transaction.
@@ -57,16 +58,19 @@ type Reply = Box<dyn FnOnce() + Send>;
 type Done = (Reply, Result<(), sqlx::Error>);
 type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
 
-/// Something to write, and who waits for it.
-pub(super) struct Job(Work);
+/// Something to write or to look at, and who waits for it.
+pub(super) struct Job {
+    work: Work,
+    writes: bool,
+}
 
 impl Job {
-    pub(super) fn new<T, F>(job: F, reply: oneshot::Sender<T>) -> Self
+    pub(super) fn new<T, F>(job: F, writes: bool, reply: oneshot::Sender<T>) -> Self
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     {
-        Self(Box::new(move |turn| {
+        let work: Work = Box::new(move |turn| {
             Box::pin(async move {
                 let (result, done) = match job(turn).await {
                     Ok(result) => (Some(result), Ok(())),
@@ -79,7 +83,8 @@ impl Job {
                 });
                 (tell, done)
             })
-        }))
+        });
+        Self { work, writes }
     }
 }
 
@@ -93,66 +98,102 @@ impl Drop for Announced {
     }
 }
 
-/// Writes until nobody is left to ask.
-pub(super) async fn serve(
-    mut turn: Turn,
-    mut waiting: mpsc::UnboundedReceiver<Job>,
-    link: watch::Sender<Link>,
-    _lock: Arc<File>,
-) {
-    let link = Announced(link);
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let is_up = *link.0.borrow() == Link::Up;
-        if is_up {
-            if waiting.recv_many(&mut batch, BATCH).await == 0 {
+/// The task's own.
+pub(super) struct Writer {
+    turn: Turn,
+    link: Announced,
+    metrics: StoreMetrics,
+    /// Closed with the file: the last connection to close tidies up.
+    reader: SqlitePool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        turn: Turn,
+        link: watch::Sender<Link>,
+        metrics: StoreMetrics,
+        reader: SqlitePool,
+    ) -> Self {
+        Self { turn, link: Announced(link), metrics, reader }
+    }
+
+    /// Writes until nobody is left to ask.
+    pub(super) async fn serve(
+        mut self,
+        mut waiting: mpsc::UnboundedReceiver<Job>,
+        _lock: Arc<File>,
+    ) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let is_up = *self.link.0.borrow() == Link::Up;
+            if is_up {
+                if waiting.recv_many(&mut batch, BATCH).await == 0 {
+                    break;
+                }
+            } else if timeout(PROBE, waiting.recv_many(&mut batch, BATCH)).await == Ok(0) {
+                // Else an empty transaction finds out.
                 break;
             }
-        } else if timeout(PROBE, waiting.recv_many(&mut batch, BATCH)).await == Ok(0) {
-            // Else an empty transaction finds out.
-            break;
+            self.write(&mut batch, is_up).await;
         }
+        self.reader.close().await;
+        let _ = self.turn.connection.close().await;
+    }
+
+    /// Writes all of `batch` and tells those who wait, or nothing.
+    async fn write(&mut self, batch: &mut Vec<Job>, was_up: bool) {
+        let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
-        let mut jobs = batch.drain(..);
-        match commit(&mut turn, &mut jobs, &mut replies).await {
+        // Whether a file takes writes again is found out by writing.
+        match commit(&mut self.turn, batch, !was_up, &mut replies).await {
             Ok(()) => {
-                if !is_up {
+                self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                self.metrics.writes.inc_by(replies.len() as u64);
+                if !was_up {
                     tracing::info!("the data file takes writes again");
-                    link.0.send_replace(Link::Up);
+                    self.metrics.up.set(1);
+                    self.link.0.send_replace(Link::Up);
                 }
                 for tell in replies {
                     tell();
                 }
             }
             Err(error) => {
-                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut turn.connection).await;
-                if is_up {
+                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.turn.connection).await;
+                if was_up {
                     tracing::error!(%error, "the data file takes no writes: nothing is processed");
                 }
+                self.metrics.failures.inc();
+                self.metrics.up.set(0);
                 // Before those who asked hear of it: they look here for when to ask again.
-                link.0.send_replace(Link::Down(Arc::from(error.to_string())));
+                self.link.0.send_replace(Link::Down(Arc::from(error.to_string())));
+                batch.clear();
             }
         }
     }
-    let _ = turn.connection.close().await;
 }
 
 async fn commit(
     turn: &mut Turn,
-    jobs: &mut (impl Iterator<Item = Job> + Send),
+    jobs: &mut Vec<Job>,
+    must_write: bool,
     replies: &mut Vec<Reply>,
 ) -> Result<(), sqlx::Error> {
     turn.now_ms = turn.clock.now_ms();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut turn.connection).await?;
-    for Job(work) in jobs {
-        let (tell, done) = work(turn).await;
+    let mut writes = must_write;
+    for job in jobs.drain(..) {
+        let (tell, done) = (job.work)(turn).await;
+        writes |= job.writes;
         replies.push(tell);
         done?;
     }
-    sqlx::query("UPDATE clock SET high_ms = ?")
-        .bind(turn.now_ms)
-        .execute(&mut turn.connection)
-        .await?;
+    if writes {
+        sqlx::query("UPDATE clock SET high_ms = ?")
+            .bind(turn.now_ms)
+            .execute(&mut turn.connection)
+            .await?;
+    }
     sqlx::raw_sql("COMMIT").execute(&mut turn.connection).await?;
     Ok(())
 }

@@ -34,7 +34,9 @@ impl DemoCommand {
         );
         let servers =
             Servers { amqp_url: self.amqp_url, redis_url: self.redis_url, receiver, worker };
-        let all_well = Demo::start(&servers).await?.show().await?;
+        let mut demo = Demo::on_servers(&servers).await?;
+        let all_well = demo.show().await?;
+        demo.stop().await?;
         Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

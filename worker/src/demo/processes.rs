@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 use super::Servers;
 use super::deliveries::WON_STAGE;
@@ -21,16 +22,16 @@ pub(super) struct Processes {
     receiver: Child,
     worker: Child,
     address: SocketAddr,
-    log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Processes {
-    /// Starts both and waits until they are ready.
+    /// Starts both and waits until they are ready. The worker's log comes line by line, until its
+    /// end.
     pub(super) async fn start(
         servers: &Servers,
         stand_ins: &StandIns,
         secret: &str,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let (address, receiver_admin, worker_admin) = (free_port()?, free_port()?, free_port()?);
         let prefix = format!("demo-{:08x}", rand::random::<u32>());
         let common = |command: &mut Command, admin: SocketAddr| {
@@ -72,23 +73,26 @@ impl Processes {
             .spawn()
             .context("cannot start the worker")?;
         let log = worker.stderr.take().context("the worker has no log")?;
-        let processes = Self { receiver, worker, address, log: BufReader::new(log).lines() };
+        let (lines, told) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut log = BufReader::new(log).lines();
+            // To its end, whether anyone listens or not: a full pipe would hold the worker up.
+            while let Ok(Some(line)) = log.next_line().await {
+                let _ = lines.send(line);
+            }
+        });
+        let processes = Self { receiver, worker, address };
         for (name, admin) in [("receiver", receiver_admin), ("worker", worker_admin)] {
             tokio::time::timeout(READY, ready(admin)).await.with_context(|| {
                 format!("the {name} is not ready within {} s", READY.as_secs())
             })??;
             println!("{name} ready");
         }
-        Ok(processes)
+        Ok((processes, told))
     }
 
     pub(super) fn receiver_url(&self) -> String {
         format!("http://{}/webhooks/hubspot", self.address)
-    }
-
-    /// The worker's next log line; `None` at its end.
-    pub(super) async fn next_line(&mut self) -> Option<String> {
-        self.log.next_line().await.ok().flatten()
     }
 
     /// Ends both as an operator would, with SIGTERM, and expects them to exit well.
@@ -101,10 +105,8 @@ impl Processes {
                 .await
                 .context("cannot run `kill`")?;
         }
-        // A full pipe would keep the worker from ending.
-        let drain = async { while self.log.next_line().await.ok().flatten().is_some() {} };
-        let ended = async { tokio::join!(self.receiver.wait(), self.worker.wait(), drain) };
-        let (receiver, worker, ()) =
+        let ended = async { tokio::join!(self.receiver.wait(), self.worker.wait()) };
+        let (receiver, worker) =
             tokio::time::timeout(ENDED, ended).await.context("the processes do not end")?;
         let (receiver, worker) = (receiver?, worker?);
         anyhow::ensure!(

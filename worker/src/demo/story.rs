@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::Deserialize;
+use shared::event::{Event, split};
 
+use super::deliveries::Delivery;
 use crate::stand_ins::Call;
 
-/// A line of the worker's log that tells of one run.
+/// A line of the worker's log that tells of one event.
 #[derive(Debug, Deserialize)]
 pub(super) struct Line {
+    message: String,
     #[serde(rename = "event.id")]
     event_id: String,
     #[serde(rename = "event.type", default)]
@@ -17,6 +21,9 @@ pub(super) struct Line {
     handler: String,
     #[serde(default)]
     attempt: u32,
+    #[serde(default)]
+    step: String,
+    #[serde(default)]
     verdict: String,
     #[serde(rename = "error.code", default)]
     code: String,
@@ -30,8 +37,24 @@ impl Line {
         serde_json::from_str(line).ok()
     }
 
+    /// What happened, in one word.
+    fn word(&self) -> &str {
+        match self.verdict.as_str() {
+            "" if self.message == "event claimed" => "claimed",
+            "" if self.message == "step done" => "step",
+            "" => "",
+            "succeeded" => "done",
+            "permanent" | "exhausted" | "crashed" | "unreadable" => "dead",
+            verdict => verdict,
+        }
+    }
+
+    /// Whether the event is not coming again for this handler.
     fn is_end(&self) -> bool {
-        !matches!(self.verdict.as_str(), "retried" | "held" | "limited" | "interrupted" | "lost")
+        !matches!(
+            self.verdict.as_str(),
+            "" | "retried" | "held" | "limited" | "interrupted" | "lost"
+        )
     }
 }
 
@@ -47,12 +70,19 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// A delivery of `events` was answered with `status`.
-    pub(super) fn posted(&mut self, status: u16, events: usize) {
-        if status == 200 {
-            self.posted += events;
-        } else {
+    /// A delivery was answered with `status`.
+    pub(super) fn posted(&mut self, status: u16, delivery: &Delivery) {
+        if status != 200 {
             self.refused += 1;
+            return;
+        }
+        self.posted += delivery.events;
+        let body = Bytes::from(delivery.body.clone());
+        for element in split(&body).unwrap_or_default() {
+            if let Ok(event) = Event::parse(&element) {
+                let id = event.identity.to_string();
+                print("received", &id, &event.subscription_type, "");
+            }
         }
     }
 
@@ -62,26 +92,27 @@ impl Story {
     }
 
     pub(super) fn tell(&mut self, line: &Line) {
-        let id = line.event_id.get(..8).unwrap_or(&line.event_id);
-        let target = if line.handler.is_empty() { "-" } else { &line.handler };
-        let why = match line.verdict.as_str() {
-            "retried" | "permanent" | "exhausted" | "limited" => {
-                format!(": {} {}", line.code, line.error)
-            }
+        let word = line.word();
+        if word.is_empty() {
+            return;
+        }
+        let about = match word {
+            "claimed" => format!("{}, attempt {}", line.event_type, line.attempt + 1),
+            "step" => line.step.clone(),
+            "retried" | "dead" | "limited" => format!("{} {}", line.code, line.error),
             _ => String::new(),
         };
-        println!(
-            "worker    {id} {:<28} {target:<26} attempt {} → {}{why}",
-            line.event_type,
-            line.attempt + 1,
-            line.verdict
-        );
-        *self.verdicts.entry(line.verdict.clone()).or_default() += 1;
+        let handler = if line.handler.is_empty() { &line.event_type } else { &line.handler };
+        print(word, &line.event_id, handler, &about);
+        if line.verdict.is_empty() {
+            return;
+        }
+        *self.verdicts.entry(word.to_owned()).or_default() += 1;
         self.ended += usize::from(line.is_end());
-        let case = || format!("{id} {} {target}: {} {}", line.event_type, line.code, line.error);
-        match line.verdict.as_str() {
-            "permanent" | "exhausted" | "crashed" | "unreadable" => self.dead.push(case()),
-            "retried" => self.retried.push(case()),
+        let case = format!("{} {handler}: {about}", short(&line.event_id));
+        match word {
+            "dead" => self.dead.push(case),
+            "retried" => self.retried.push(case),
             _ => {}
         }
     }
@@ -119,4 +150,14 @@ impl Story {
         println!("\n{}", if as_expected { "All as it should be." } else { "Not as it should be." });
         as_expected
     }
+}
+
+/// One line: what happened, to which event, where, and what else there is to say.
+fn print(word: &str, event_id: &str, place: &str, about: &str) {
+    println!("{}", format!("  {word:<9} {} {place:<28} {about}", short(event_id)).trim_end());
+}
+
+/// Enough of an identity to tell the demo's events apart.
+fn short(event_id: &str) -> &str {
+    event_id.get(..8).unwrap_or(event_id)
 }

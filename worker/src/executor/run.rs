@@ -133,11 +133,21 @@ impl Executor {
         lease: &Arc<Lease>,
         place: &Place<'_>,
     ) -> Outcome {
+        tracing::debug!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            handler = handler.name(),
+            attempt = message.attempt,
+            "event claimed"
+        );
         let started = Instant::now();
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
             lease: Arc::clone(lease),
+            identity: message.identity.clone(),
+            handler: handler.name(),
             portal_id: message.portal_id,
             attempt: message.attempt,
             generation: message.generation,

@@ -23,4 +23,5 @@ mod portals;
 mod redis_restart;
 mod retries;
 mod shutdown;
+mod standalone;
 mod two_workers;

@@ -25,7 +25,8 @@ impl Admin {
         Self { address: address.to_string(), client: reqwest::Client::new() }
     }
 
-    async fn get(&self, page: &str) -> String {
+    /// The text of a page.
+    pub(crate) async fn get(&self, page: &str) -> String {
         let url = format!("http://{}/{page}", self.address);
         self.client.get(&url).send().await.unwrap().text().await.unwrap()
     }

@@ -1,0 +1,130 @@
+//! `worker standalone`: all of Hubline in one process, and what it says when it starts.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use shared::{shutdown, telemetry};
+
+use crate::demo::Demo;
+use crate::handlers;
+use crate::settings::StandaloneSettings;
+use crate::standalone::{Standalone, absolute};
+
+/// Takes deliveries and runs the handlers in this one process, with queues and ledger in one file:
+/// no servers. What was answered 200 survives a crash and a loss of power.
+///
+/// With --demo it needs no setting at all: it plays HubSpot, Slack and the ERP itself, posts captured
+/// deliveries, shows each event's way, and then takes what you send it until ^C.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  worker standalone --demo
+  HUBSPOT_CLIENT_SECRET_FILE=/run/secrets/hubspot PUBLIC_URL=https://hooks.example.com \\
+    worker standalone --data /var/lib/hubline
+
+Only HUBSPOT_CLIENT_SECRET must be set. The app's webhook target URL at HubSpot is then
+https://hooks.example.com/webhooks/hubspot. The data directory is the whole of the state: keep it
+on a local disk. To move on to RabbitMQ and Redis, see `worker migrate --help`.")]
+pub struct StandaloneCommand {
+    /// Show captured deliveries on their way, in a data file that is thrown away afterwards
+    #[arg(long)]
+    demo: bool,
+    /// End when the demo is over; exit 0 if all went as it should, else 1
+    #[arg(long, requires = "demo")]
+    once: bool,
+    /// Everything else.
+    #[command(flatten)]
+    pub settings: StandaloneSettings,
+}
+
+impl StandaloneCommand {
+    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+        if self.demo {
+            return show(self.settings, self.once).await;
+        }
+        let settings = self.settings;
+        if settings.endpoint.secrets().is_err() {
+            eprintln!("To look around without any settings: {} standalone --demo", program());
+        }
+        settings.check()?;
+        telemetry::init(&settings.log)?;
+        let registry = handlers::registry(&settings.processing.integrations)?;
+        let shutdown = shutdown::on_signal()?;
+        let standalone = Standalone::start(&settings, registry).await?;
+        introduce(&standalone, &settings).await?;
+        shutdown.cancelled().await;
+        standalone.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The demo, to its end or until ^C.
+async fn show(settings: StandaloneSettings, once: bool) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal()?;
+    let mut demo = Demo::embedded(settings).await?;
+    let telling = async {
+        let as_expected = demo.show().await?;
+        if !once {
+            demo.go_on(&program()).await?;
+        }
+        anyhow::Ok(as_expected)
+    };
+    let told = shutdown.run_until_cancelled(telling).await;
+    demo.stop().await?;
+    // ^C is a good end as well.
+    let as_expected = told.transpose()?.unwrap_or(true);
+    Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How this program was called.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "worker".to_owned())
+}
+
+/// Where everything is, and how to send a first event.
+async fn introduce(standalone: &Standalone, settings: &StandaloneSettings) -> anyhow::Result<()> {
+    let backlog = standalone.backlog().await?;
+    let path = &settings.endpoint.webhook_path;
+    let mut local = standalone.address();
+    if local.ip().is_unspecified() {
+        local.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let url = format!("http://{local}{path}");
+    let (public, signed) = match settings.endpoint.public_url.origin() {
+        Some(origin) => (format!("{origin}{path}"), format!(" --signed-url {origin}{path}")),
+        None => (
+            format!("https://<the host that HubSpot calls>{path}: PUBLIC_URL is not set"),
+            String::new(),
+        ),
+    };
+    let mut lines = vec![
+        format!("deliveries   http://{}{path}", standalone.address()),
+        format!("at HubSpot   {public}"),
+        format!("admin        http://{}/readyz, /metrics, /rejections", standalone.admin_address()),
+        format!(
+            "data         {}: {} to do, {} waiting, {} dead letters",
+            absolute(&settings.data).display(),
+            backlog.work + backlog.bulk,
+            backlog.waiting,
+            backlog.dead
+        ),
+    ];
+    lines.extend(standalone.integrations().iter().map(|line| {
+        let (name, state) = line.split_once(": ").unwrap_or((line, ""));
+        format!("{name:<12} {state}")
+    }));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Hubline {} is running.", env!("CARGO_PKG_VERSION"))?;
+    for line in lines {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(
+        out,
+        "A first event, with HUBSPOT_CLIENT_SECRET set as here:\n  \
+         echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
+         \"objectId\":7,\"occurredAt\":1790000000000}}]' |\n    {} send --url {url}{signed} -",
+        program()
+    )?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! All of Hubline in this process, on a data file that is thrown away, told by its own log.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+use shared::telemetry;
+use tokio::sync::mpsc;
+
+use super::deliveries::WON_STAGE;
+use crate::handlers;
+use crate::settings::integrations::IntegrationSettings;
+use crate::settings::{RetrySettings, StandaloneSettings};
+use crate::stand_ins::StandIns;
+use crate::standalone::Standalone;
+
+/// What the story is made of.
+const LOG: &str = "error,worker=debug";
+
+/// A running Hubline; its directory goes with it.
+pub(super) struct Embedded {
+    standalone: Standalone,
+    directory: Directory,
+}
+
+/// A directory of one's own, removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> anyhow::Result<Self> {
+        let name = format!("hubline-demo-{:016x}", rand::random::<u64>());
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Embedded {
+    /// Starts with `settings`, except for what a demo must have of its own: whatever the
+    /// environment says, no real system is talked to and no real data touched.
+    pub(super) async fn start(
+        settings: StandaloneSettings,
+        stand_ins: &StandIns,
+        secret: &str,
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+        let lines = telemetry::into_lines(LOG)?;
+        let directory = Directory::new()?;
+        write_secret(&directory.0.join("client-secret"), secret)?;
+        let mut settings = settings;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        settings.data.clone_from(&directory.0);
+        settings.listen = loopback;
+        settings.admin_listen = loopback;
+        let endpoint = &mut settings.endpoint;
+        endpoint.hubspot_client_secret = Some(SecretString::from(secret.to_owned()));
+        endpoint.hubspot_client_secret_file = None;
+        endpoint.hubspot_client_secret_previous = None;
+        endpoint.hubspot_client_secret_previous_file = None;
+        let processing = &mut settings.processing;
+        processing.retry = RetrySettings {
+            retry_initial: Duration::from_millis(500),
+            retry_multiplier: 2.0,
+            retry_max: Duration::from_secs(60),
+            retry_attempts: 5,
+        };
+        processing.integrations = IntegrationSettings {
+            won_stages: vec!["closedwon".to_owned(), WON_STAGE.to_owned()],
+            ..stand_ins.settings()
+        };
+        let registry = handlers::registry(&processing.integrations)?;
+        let standalone = Standalone::start(&settings, registry).await?;
+        Ok((Self { standalone, directory }, lines))
+    }
+
+    pub(super) fn receiver_url(&self) -> String {
+        format!("http://{}/webhooks/hubspot", self.standalone.address())
+    }
+
+    pub(super) fn admin_address(&self) -> SocketAddr {
+        self.standalone.admin_address()
+    }
+
+    pub(super) fn secret_file(&self) -> PathBuf {
+        self.directory.0.join("client-secret")
+    }
+
+    pub(super) async fn stop(self) {
+        self.standalone.stop().await;
+    }
+}
+
+fn write_secret(file: &Path, secret: &str) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut opened =
+        options.open(file).with_context(|| format!("cannot write {}", file.display()))?;
+    opened.write_all(secret.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The settings of `worker standalone`: those of both programs but for the servers, and where
+//! the data is.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use receiver::settings::EndpointSettings;
+use shared::settings::{LogSettings, distinct_listeners, parse_duration};
+
+use super::ProcessingSettings;
+
+/// Everything `worker standalone` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct StandaloneSettings {
+    /// Directory of the data file, made if it is missing; one process at a time
+    #[arg(
+        long,
+        visible_alias = "data-dir",
+        env = "DATA_DIR",
+        value_name = "DIR",
+        default_value = "hubline-data"
+    )]
+    pub data: PathBuf,
+    /// Where HubSpot's deliveries come in
+    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Where /livez, /readyz, /metrics and /rejections are served; keep it private
+    #[arg(long, env, default_value = "127.0.0.1:9090")]
+    pub admin_listen: SocketAddr,
+    /// What is taken in, and how.
+    #[command(flatten)]
+    pub endpoint: EndpointSettings,
+    /// How events are processed.
+    #[command(flatten)]
+    pub processing: ProcessingSettings,
+    /// How long requests in flight, and then running handlers, may take to finish on SIGTERM
+    #[arg(long, env, default_value = "35s", value_parser = parse_duration)]
+    pub shutdown_grace: Duration,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+impl StandaloneSettings {
+    /// Checks the settings against each other.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.endpoint.check()?;
+        self.processing.check()?;
+        distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
+    }
+}

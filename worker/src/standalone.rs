@@ -1,0 +1,134 @@
+//! The whole of Hubline in one process on one data file: endpoint and processor on the embedded
+//! engines, behind one admin listener.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use receiver::Endpoint;
+use shared::admin::{self, Admin};
+use shared::broker::{Backlog, Broker, Embedded};
+use shared::metrics::{BrokerMetrics, registry};
+use shared::store::Store;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::engines::Engines;
+use crate::processor::Processor;
+use crate::registry::Registry;
+use crate::settings::StandaloneSettings;
+
+/// How long the data file may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// A running Hubline.
+pub struct Standalone {
+    endpoint: Endpoint,
+    processor: Processor,
+    admin: ServerHandle,
+    admin_address: SocketAddr,
+    embedded: Arc<Embedded>,
+    grace: Duration,
+    _measuring: AbortOnDropHandle<()>,
+}
+
+impl Standalone {
+    /// Opens the data file and starts with the handlers of `handlers`. Must be called on a
+    /// multi-thread runtime.
+    pub async fn start(settings: &StandaloneSettings, handlers: Registry) -> anyhow::Result<Self> {
+        settings.check()?;
+        // Nothing is begun before it is clear that it can be.
+        let listener = admin::bind(settings.admin_listen)?;
+        let store = Arc::new(Store::open(&settings.data).await?);
+        let mut registry = registry();
+        store.register(&mut registry);
+        let embedded = Embedded::new(store);
+        let measuring = embedded.measure(&mut registry);
+        // One process, one link: what publishes and what consumes share its metrics.
+        let broker_metrics = BrokerMetrics::register(&mut registry);
+        let endpoint = Endpoint::open(
+            &settings.endpoint,
+            settings.listen,
+            &Broker::Sqlite(Arc::clone(&embedded)),
+            &mut registry,
+            broker_metrics.clone(),
+        )?;
+        let processor = Processor::start(
+            &Engines::Embedded(Arc::clone(&embedded)),
+            &settings.processing,
+            handlers,
+            &mut registry,
+            broker_metrics,
+        )?;
+        let (receiving, processing) = (endpoint.readiness(), processor.readiness());
+        let shown = Admin {
+            registry: Arc::new(registry),
+            readiness: Arc::new(move || receiving().and(processing())),
+        };
+        let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        tracing::info!(
+            listen = %endpoint.address(),
+            path = settings.endpoint.webhook_path,
+            admin = %admin_address,
+            data = %settings.data.display(),
+            "standalone started"
+        );
+        let grace = settings.shutdown_grace;
+        Ok(Self {
+            endpoint,
+            processor,
+            admin,
+            admin_address,
+            embedded,
+            grace,
+            _measuring: measuring,
+        })
+    }
+
+    /// Where deliveries are taken.
+    pub fn address(&self) -> SocketAddr {
+        self.endpoint.address()
+    }
+
+    /// Where the admin listener is bound.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The data file.
+    pub fn file(&self) -> &Path {
+        self.embedded.store().file()
+    }
+
+    /// What waits in the data file.
+    pub async fn backlog(&self) -> anyhow::Result<Backlog> {
+        Ok(self.embedded.backlog().await?)
+    }
+
+    /// The integrations, one line each: on and where, or off and why.
+    pub fn integrations(&self) -> Vec<String> {
+        self.processor.integrations()
+    }
+
+    /// Takes no more deliveries, lets requests and then running handlers finish within the
+    /// grace, and closes the file. What is not done is in it and goes on at the next start.
+    pub async fn stop(self) {
+        let Self { endpoint, processor, admin, embedded, grace, _measuring: measuring, .. } = self;
+        endpoint.close(grace).await;
+        processor.stop(grace).await;
+        admin.stop(false).await;
+        drop(measuring);
+        let closed = embedded.store().closed();
+        drop(embedded);
+        if tokio::time::timeout(CLOSE, closed).await.is_err() {
+            tracing::warn!("the data file is still in use: left as it is, nothing is lost");
+        }
+        tracing::info!("standalone stopped");
+    }
+}
+
+/// Where a data directory is, as it would be found from anywhere.
+pub(crate) fn absolute(directory: &Path) -> PathBuf {
+    std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned())
+}

@@ -1,0 +1,315 @@
+//! `worker standalone` as an operator runs it: started, killed, started again.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use shared::signature::{ClientSecret, Version};
+use tokio::sync::watch;
+use worker::sender::Sender;
+use worker::stand_ins::{Fault, StandIns};
+
+use crate::harness::within;
+
+mod data;
+mod process;
+
+use data::Data;
+use process::{Process, SECRET, refused};
+
+const HANDLER: &str = "on_contact_created";
+
+/// A contact's creation, different for each `id`: one call to the ERP.
+fn contact(id: u64) -> String {
+    format!(
+        r#"{{"eventId":{id},"subscriptionId":7,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":{id},"changeFlag":"CREATED","changeSource":"CRM_UI"}}"#
+    )
+}
+
+fn sender(process: &Process) -> Sender {
+    let url = format!("http://{}/webhooks/hubspot", process.address);
+    let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
+    Sender::new(&url, None, secret, Version::V3).unwrap()
+}
+
+async fn send(process: &Process, events: &[String]) {
+    let body = format!("[{}]", events.join(","));
+    let answer = sender(process).send(body.into_bytes()).await.unwrap();
+    assert_eq!((answer.status, answer.body), (200, format!("{{\"received\":{}}}", events.len())));
+}
+
+/// An ERP, and the environment that points at it.
+async fn erp() -> (StandIns, String) {
+    let stand_ins = StandIns::start().await.unwrap();
+    let url = stand_ins.url("erp");
+    (stand_ins, url)
+}
+
+fn with_erp(url: &str) -> [(&str, &str); 2] {
+    [("ERP_URL", url), ("ERP_API_KEY", "stand-in")]
+}
+
+/// Posts batches until the process is gone; every contact answered 200 is kept.
+struct Load {
+    confirmed: watch::Sender<BTreeSet<u64>>,
+    next: AtomicU64,
+}
+
+impl Load {
+    async fn run(self: Arc<Self>, sender: Sender, batch: u64) {
+        loop {
+            let first = self.next.fetch_add(batch, Ordering::Relaxed);
+            let events: Vec<String> = (first..first + batch).map(contact).collect();
+            match sender.send(format!("[{}]", events.join(",")).into_bytes()).await {
+                Ok(answer) if answer.status == 200 => {
+                    self.confirmed.send_modify(|confirmed| confirmed.extend(first..first + batch));
+                }
+                Ok(answer) => panic!("{answer:?}"),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_fifty_times_under_load_it_ends_every_event_that_was_answered_200() {
+    let (data, (stand_ins, url)) = (Data::new(), erp().await);
+    // Contacts whose id begins with 9 are refused for good, and now and then the ERP is down.
+    stand_ins.fail(Fault::new("erp", 422).on("PUT", "/customers/9"));
+    let load = Arc::new(Load {
+        confirmed: watch::channel(BTreeSet::new()).0,
+        next: AtomicU64::new(1_000_000),
+    });
+    for round in 0..50 {
+        stand_ins.fail(Fault::new("erp", 503).times(3));
+        let process = Process::start(&data.0, &with_erp(&url)).await;
+        if round % 10 == 9 {
+            load.next.store(9_000_000 + round * 10_000, Ordering::Relaxed);
+        } else {
+            load.next.store(1_000_000 + round * 10_000, Ordering::Relaxed);
+        }
+        let posting: Vec<_> = [1, 2, 7, 20]
+            .map(|batch| tokio::spawn(Arc::clone(&load).run(sender(&process), batch)))
+            .into();
+        // At no moment in particular: after some more answers, whatever else is going on.
+        let enough = load.confirmed.borrow().len() + 1 + rand::random::<u8>() as usize;
+        let mut confirmed = load.confirmed.subscribe();
+        let waited = confirmed.wait_for(|confirmed| confirmed.len() >= enough);
+        within("answers", waited).await.unwrap();
+        process.kill().await;
+        for posting in posting {
+            within("the posting's end", posting).await.unwrap();
+        }
+    }
+    let process = Process::start(&data.0, &with_erp(&url)).await;
+    data.worked_off().await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+
+    let confirmed: Vec<u64> = load.confirmed.borrow().iter().copied().collect();
+    let bodies: Vec<String> = confirmed.iter().copied().map(contact).collect();
+    let ends = data.ends(&bodies, HANDLER).await;
+    let customers = stand_ins.customers();
+    let mut dead = 0;
+    for (id, end) in confirmed.iter().zip(&ends) {
+        match end {
+            Some("done") => assert!(customers.contains(&id.to_string()), "{id} was never put"),
+            Some(_) => dead += 1,
+            None => panic!("{id} was answered 200 and is lost"),
+        }
+    }
+    let refused = confirmed.iter().filter(|id| **id >= 9_000_000).count();
+    assert!(confirmed.len() > 1000 && refused > 0, "{} {refused}", confirmed.len());
+    assert!(dead >= refused, "{dead} of {refused} refused are dead letters");
+    assert!(dead < confirmed.len() / 2, "{dead} of {} are dead letters", confirmed.len());
+    // Only what a kill cut off was done again: at most what is in hand at once, each time.
+    assert_eq!(data.number("SELECT count(*) FROM claim WHERE state = 'S'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_hand_goes_on_at_once_after_a_kill() {
+    let (data, (stand_ins, url)) = (Data::new(), erp().await);
+    stand_ins.fail(Fault::slow("erp", std::time::Duration::from_secs(3600)).times(1));
+    // The lease would hold for an hour: the next process knows that its owner is dead.
+    let mut environment = with_erp(&url).to_vec();
+    environment.extend([("LEASE", "1h"), ("HANDLER_TIMEOUT", "20min"), ("API_TIMEOUT", "10min")]);
+    let process = Process::start(&data.0, &environment).await;
+    send(&process, &[contact(1)]).await;
+    within("the call", stand_ins.wait_for(1, |_| true)).await;
+    process.kill().await;
+    let process = Process::start(&data.0, &environment).await;
+    data.worked_off().await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    assert_eq!(data.ends(&[contact(1)], HANDLER).await, [Some("done")]);
+    assert_eq!(stand_ins.calls().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_for_its_retry_does_so_over_a_restart_and_a_clock_set_back() {
+    let (data, (stand_ins, url)) = (Data::new(), erp().await);
+    stand_ins.fail(Fault::new("erp", 503).times(1));
+    let mut environment = with_erp(&url).to_vec();
+    environment.extend([("RETRY_INITIAL", "1s"), ("RETRY_MAX", "1s")]);
+    let process = Process::start(&data.0, &environment).await;
+    send(&process, &[contact(1)]).await;
+    within("the call", stand_ins.wait_for(1, |_| true)).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    assert_eq!(data.number("SELECT count(*) FROM message WHERE attempt = 1").await, 1);
+    // As if the first process had run with a clock that was an hour ahead, since set right.
+    data.change(
+        "UPDATE clock SET high_ms = high_ms + 3600000;
+         UPDATE message SET due_ms = due_ms + 3600000;
+         UPDATE claim SET lease_until_ms = lease_until_ms + 3600000,
+                          expires_ms = expires_ms + 3600000",
+    )
+    .await;
+    let process = Process::start(&data.0, &environment).await;
+    data.worked_off().await;
+    // A new event, by the same clock.
+    send(&process, &[contact(2)]).await;
+    data.worked_off().await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    let ends = data.ends(&[contact(1), contact(2)], HANDLER).await;
+    assert_eq!(ends, [Some("done"), Some("done")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_data_ends_and_says_why() {
+    let data = Data::new();
+    let process = Process::start(&data.0, &[]).await;
+    let (code, said) = refused(&data.0, &[]).await;
+    assert_eq!(code, Some(2));
+    assert!(said.contains("in use by another process"), "{said}");
+    send(&process, &[contact(1)]).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why_and_has_begun_nothing() {
+    let data = Data::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (setting, value) in [
+        ("ADMIN_LISTEN", address.as_str()),
+        ("LISTEN", &address),
+        ("HUBSPOT_CLIENT_SECRET", ""),
+        ("LEASE", "1s"),
+        ("ERP_URL", "http://127.0.0.1:1"),
+    ] {
+        let (code, said) = refused(&data.0, &[(setting, value)]).await;
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(setting), "{said}");
+        assert!(!said.contains("worker started"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_expired_leaves_the_file_and_its_room_is_used_again() {
+    let (data, (_stand_ins, url)) = (Data::new(), erp().await);
+    let process = Process::start(&data.0, &with_erp(&url)).await;
+    let events: Vec<String> = (0..2000).map(contact).collect();
+    send(&process, &events).await;
+    data.worked_off().await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    assert_eq!(data.number("SELECT count(*) FROM claim WHERE state = 'C'").await, 2000);
+    let pages = data.number("PRAGMA page_count").await;
+    // As if all of it had been long ago.
+    data.change("UPDATE claim SET expires_ms = 1").await;
+    let process = Process::start(&data.0, &with_erp(&url)).await;
+    let forgotten = async {
+        while data.number("SELECT count(*) FROM claim").await > 0
+            || data.number("PRAGMA freelist_count").await > 0
+        {
+            // A file has nothing to wait on; this is the poll of a test, not a delay.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    within("what has expired is forgotten", forgotten).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+    let left = data.number("PRAGMA page_count").await;
+    assert!(left < pages / 4, "{left} of {pages} pages are left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_admin_listener_tells_of_both_halves() {
+    let (data, (stand_ins, url)) = (Data::new(), erp().await);
+    let process = Process::start(&data.0, &with_erp(&url)).await;
+    send(&process, &[contact(1)]).await;
+    within("the call", stand_ins.wait_for(1, |_| true)).await;
+    data.worked_off().await;
+    let admin = crate::harness::Admin::at(process.admin);
+    admin.wait_until_ready().await;
+    let metrics = admin.get("metrics").await;
+    for line in [
+        "hubline_received_events_total 1",
+        "hubline_deliveries_total{handler=\"on_contact_created\",verdict=\"succeeded\"} 1",
+        "hubline_store_up 1",
+        "hubline_queue_messages{queue=\"dead\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    assert_eq!(admin.get("rejections").await, "[]");
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
+    let room = Data::new();
+    std::fs::create_dir(&room.0).unwrap();
+    let demo = demo(&room.0, &["--once"]);
+    let shown = within("the demo", demo.wait_with_output()).await.unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{text}");
+    for word in ["received", "claimed", "step", "retried", "dead", "done", "All as it should be"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    assert_eq!(std::fs::read_dir(&room.0).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_show_the_demo_takes_what_it_is_sent_until_it_is_stopped() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let room = Data::new();
+    std::fs::create_dir(&room.0).unwrap();
+    let mut demo = demo(&room.0, &[]);
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let mut until = async |word: &str| loop {
+        let line = within(word, lines.next_line()).await.unwrap();
+        let line = line.unwrap_or_else(|| panic!("it ended before `{word}`"));
+        if line.contains(word) {
+            return line;
+        }
+    };
+    let hint = until("send --url").await;
+    let words: Vec<&str> = hint.split_whitespace().collect();
+    let after = |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1];
+    let secret = std::fs::read_to_string(after("--secret-file")).unwrap();
+    let secret = ClientSecret::new(secret).unwrap();
+    let sender = Sender::new(after("--url"), None, secret, Version::V3).unwrap();
+    let answer = sender.send(format!("[{}]", contact(77)).into_bytes()).await.unwrap();
+    assert_eq!(answer.status, 200);
+    until("/customers/77").await;
+    until("done").await;
+    let pid = demo.id().unwrap().to_string();
+    assert!(tokio::process::Command::new("kill").arg(pid).status().await.unwrap().success());
+    assert_eq!(within("the end", demo.wait()).await.unwrap().code(), Some(0));
+    assert_eq!(std::fs::read_dir(&room.0).unwrap().count(), 0);
+}
+
+/// The demo, with nothing in its environment but where temporary files go.
+fn demo(room: &Path, flags: &[&str]) -> tokio::process::Child {
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_worker"))
+        .args(["standalone", "--demo"])
+        .args(flags)
+        .env_clear()
+        .env("TMPDIR", room)
+        // Real systems' settings change nothing.
+        .env("SLACK_API_URL", "http://127.0.0.1:1")
+        .env("DATA_DIR", "/nowhere")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
