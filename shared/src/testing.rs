@@ -1,5 +1,6 @@
-//! For integration tests on real servers: names of one's own, a look into queues, captured
-//! deliveries, a network that breaks on demand. Compiled only with the feature `testing`.
+//! For integration tests on real servers and data files: names of one's own, a look into queues,
+//! captured deliveries, networks and disks that fail on demand. Compiled only with the feature
+//! `testing`.
 //!
 //! Panics freely: a test that cannot reach its servers fails.
 
@@ -10,12 +11,18 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod data_file;
+mod engine;
 mod payloads;
+mod place;
 mod proxy;
 mod queues;
 mod settings_table;
 
+pub use data_file::DataFile;
+pub use engine::{Engine, on_every_engine};
 pub use payloads::{Payload, payloads};
+pub use place::Place;
 pub use proxy::Proxy;
 pub use queues::{Letter, Queues};
 pub use settings_table::{assert_settings_are_documented, settings_table};

@@ -1,7 +1,7 @@
 //! The admin listener: alive, ready, measured, and why requests were refused.
 
 use serde_json::{Value, json};
-use shared::testing::{Proxy, amqp_url};
+use shared::testing::{Engine, Proxy, amqp_url, on_every_engine};
 
 use crate::answer::eventually;
 use crate::delivery::{Delivery, ORIGIN, PATH, SECRET, client, read};
@@ -18,7 +18,7 @@ fn texts(value: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_requests_are_explained_without_bodies_signatures_or_secrets() {
-    let fixture = Fixture::start(&[]).await;
+    let fixture = Fixture::start(Engine::Cluster, &[]).await;
     let inner = delivery()
         .target("/webhooks/hubspot?tenant=7")
         .signed_uri("http://10.0.0.7:8080/webhooks/hubspot?tenant=7")
@@ -62,7 +62,7 @@ async fn refused_requests_are_explained_without_bodies_signatures_or_secrets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hint_suspects_the_missing_public_url_and_the_wrong_path() {
-    let fixture = Fixture::start(&["--public-url="]).await;
+    let fixture = Fixture::start(Engine::Cluster, &["--public-url="]).await;
     fixture.deliver(&delivery()).await.assert_refused(401, "signature_mismatch");
     fixture.deliver(&delivery().target("/hooks")).await.assert_refused(404, "not_found");
     // A scanner's request is refused as well, but explains nothing.
@@ -80,7 +80,7 @@ async fn the_hint_suspects_the_missing_public_url_and_the_wrong_path() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_last_hundred_refusals_are_kept_and_all_are_counted() {
-    let fixture = Fixture::start(&[]).await;
+    let fixture = Fixture::start(Engine::Cluster, &[]).await;
     for n in 0..105 {
         let refused = delivery().target(&format!("{PATH}?n={n}")).secret("another-s3cret");
         fixture.deliver(&refused).await.assert_refused(401, "signature_mismatch");
@@ -127,15 +127,19 @@ async fn readiness_follows_the_broker_and_liveness_does_not() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_happened_is_measured() {
-    let fixture = Fixture::start(&[]).await;
+async fn what_happened_is_measured(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let mixed = format!("[{},{},17]", events::fresh(), events::fresh());
     fixture.post(mixed).await.assert_received(3);
     fixture
         .deliver(&delivery().secret("another-s3cret"))
         .await
         .assert_refused(401, "signature_mismatch");
+    // The state of a data file is measured a moment after it is known.
+    eventually("measured as up", async || {
+        (fixture.metric("hubline_publisher_up").await > 0.5).then_some(())
+    })
+    .await;
     let page = fixture.admin("/metrics").await;
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").unwrap().starts_with("application/openmetrics-text"));
@@ -166,4 +170,8 @@ async fn what_happened_is_measured() {
     assert_eq!(fixture.work_bodies().await.len(), 2);
     assert_eq!(fixture.queues.drain("dead").await.len(), 1);
     fixture.finish().await;
+}
+
+on_every_engine! {
+    what_happened_is_measured
 }

@@ -2,7 +2,7 @@
 //! still keeps its word.
 
 use futures_util::future::join_all;
-use shared::testing::{Proxy, amqp_url};
+use shared::testing::{Engine, Proxy, amqp_url, on_every_engine};
 
 use crate::answer::{HUBSPOT_LIMIT, eventually};
 use crate::delivery::Delivery;
@@ -144,9 +144,8 @@ async fn a_receiver_started_before_its_broker_takes_up_work_when_it_comes() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn too_many_waiting_events_are_answered_503_until_they_are_worked_off() {
-    let fixture = Fixture::start(&["--queue-soft-limit=5"]).await;
+async fn too_many_waiting_events_are_answered_503_until_they_are_worked_off(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--queue-soft-limit=5"]).await;
     fixture.post(events::body(&events::batch(6))).await.assert_received(6);
     fixture.post_until(503).await.assert_refused(503, "queue_full");
     let unready = fixture.admin("/readyz").await;
@@ -157,4 +156,8 @@ async fn too_many_waiting_events_are_answered_503_until_they_are_worked_off() {
     fixture.post_until(200).await;
     assert_eq!(fixture.work_bodies().await.len(), 1);
     fixture.finish().await;
+}
+
+on_every_engine! {
+    too_many_waiting_events_are_answered_503_until_they_are_worked_off
 }

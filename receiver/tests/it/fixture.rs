@@ -1,4 +1,5 @@
-//! A receiver in this process, on queues that no other test has and that are gone afterwards.
+//! A receiver in this process, on an engine of choice and on queues that no other test has and
+//! that are gone afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -7,12 +8,12 @@ use clap::Parser as _;
 use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
 use reqwest::Client;
-use shared::broker::Topology;
 use shared::message::Message;
-use shared::testing::{Queues, amqp_url, prefix};
+use shared::testing::{Engine, Place, amqp_url, prefix};
 
 use crate::answer::{Answer, eventually};
 use crate::delivery::{Delivery, ORIGIN, SECRET, client, read};
+use crate::work;
 
 pub(crate) const SHARDS: u32 = 3;
 
@@ -21,18 +22,21 @@ pub(crate) struct Fixture {
     receiver: Receiver,
     client: Client,
     prefix: String,
-    pub(crate) queues: Queues,
+    pub(crate) queues: Place,
 }
 
 impl Fixture {
     /// A receiver with its defaults but for `options`, connected.
-    pub(crate) async fn start(options: &[&str]) -> Self {
-        let fixture = Self::start_at(&amqp_url(), &amqp_url(), options).await;
-        fixture.receiver.ready().await;
-        fixture
+    pub(crate) async fn start(engine: Engine, options: &[&str]) -> Self {
+        let prefix = prefix();
+        let settings = settings(&amqp_url(), &prefix, options);
+        let queues = Place::new(engine, &settings.broker, None).await;
+        let receiver = Receiver::on(&queues.broker(), &settings).unwrap();
+        receiver.ready().await;
+        Self { receiver, client: client(), prefix, queues }
     }
 
-    /// A receiver that reaches its broker at `url`, while the test reaches it at `direct`. Does
+    /// A receiver that reaches RabbitMQ at `url`, while the test reaches it at `direct`. Does
     /// not wait for the connection.
     pub(crate) async fn start_at(url: &str, direct: &str, options: &[&str]) -> Self {
         let prefix = prefix();
@@ -49,6 +53,10 @@ impl Fixture {
         self.receiver.address()
     }
 
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.receiver.admin_address()
+    }
+
     pub(crate) async fn deliver(&self, delivery: &Delivery) -> Answer {
         delivery.send(&self.client, self.address()).await
     }
@@ -60,7 +68,7 @@ impl Fixture {
 
     /// A page of the admin listener.
     pub(crate) async fn admin(&self, page: &str) -> Answer {
-        admin(&self.client, self.receiver.admin_address(), page).await
+        admin(&self.client, self.admin_address(), page).await
     }
 
     /// Delivers a new event again and again until the answer is `status`.
@@ -80,48 +88,40 @@ impl Fixture {
         self.queues = queues(url, &self.prefix).await;
     }
 
-    /// Everything in the work queues, by shard; takes it out.
-    pub(crate) async fn work(&self) -> BTreeMap<u32, Vec<Message>> {
-        work(&self.queues).await
+    /// Everything in the work queues, by queue; takes it out.
+    pub(crate) async fn work(&self) -> BTreeMap<String, Vec<Message>> {
+        work::by_queue(&self.queues).await
     }
 
-    /// Every one of these events waits in a work queue; takes all out.
-    pub(crate) async fn assert_work_holds(&self, confirmed: &BTreeSet<Vec<u8>>) {
-        assert_work_holds(&self.queues, confirmed).await;
-    }
-
-    /// The bodies of everything in the work queues, sorted.
+    /// The bodies of everything in the work queues, sorted; takes it out.
     pub(crate) async fn work_bodies(&self) -> Vec<Vec<u8>> {
-        let work = self.work().await;
-        let mut bodies: Vec<Vec<u8>> =
-            work.into_values().flatten().map(|message| message.body.to_vec()).collect();
-        bodies.sort_unstable();
-        bodies
+        work::bodies(&self.queues).await
     }
 
     /// Exactly these events wait in the work queues, byte for byte; takes them out.
     pub(crate) async fn assert_work_is<T: AsRef<[u8]>>(&self, events: &[T]) {
-        let mut expected: Vec<&[u8]> = events.iter().map(AsRef::as_ref).collect();
-        expected.sort_unstable();
-        let found = self.work_bodies().await;
-        let shown = |bodies: &[&[u8]]| -> Vec<String> {
-            bodies.iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect()
-        };
-        let found: Vec<&[u8]> = found.iter().map(Vec::as_slice).collect();
-        assert_eq!(shown(&found), shown(&expected));
-        assert_eq!(found, expected);
+        work::assert_is(&self.queues, events).await;
+    }
+
+    /// Every one of these events waits in a work queue; takes all out.
+    pub(crate) async fn assert_work_holds(&self, confirmed: &BTreeSet<Vec<u8>>) {
+        work::assert_holds(&self.queues, confirmed).await;
+    }
+
+    /// Stops the receiver; what it left is still there.
+    pub(crate) async fn stop(self) -> Place {
+        self.receiver.stop().await;
+        self.queues
     }
 
     /// Stops the receiver; nothing may be left in any queue.
     pub(crate) async fn finish(self) {
-        self.receiver.stop().await;
-        assert_eq!(self.queues.delete_all().await, []);
+        assert_eq!(self.stop().await.end().await, []);
     }
 
     /// Stops the receiver; whatever is left goes with the queues.
     pub(crate) async fn discard(self) {
-        self.receiver.stop().await;
-        self.queues.delete_all().await;
+        self.stop().await.end().await;
     }
 }
 
@@ -145,8 +145,9 @@ pub(crate) fn settings(url: &str, prefix: &str, options: &[&str]) -> ReceiverSet
     ReceiverSettings::try_parse_from(own.into_iter().chain(origin).chain(options)).unwrap()
 }
 
-pub(crate) async fn queues(url: &str, prefix: &str) -> Queues {
-    Queues::connect(url, prefix, Topology::new(prefix, SHARDS, None)).await
+/// The queues of a receiver on RabbitMQ.
+pub(crate) async fn queues(url: &str, prefix: &str) -> Place {
+    Place::new(Engine::Cluster, &settings(url, prefix, &[]).broker, None).await
 }
 
 pub(crate) async fn admin(client: &Client, address: SocketAddr, page: &str) -> Answer {
@@ -161,34 +162,4 @@ pub(crate) async fn post_until(client: &Client, address: SocketAddr, status: u16
         (answer.status == status).then_some(answer)
     })
     .await
-}
-
-async fn work(queues: &Queues) -> BTreeMap<u32, Vec<Message>> {
-    let mut work = BTreeMap::new();
-    for shard in 0..SHARDS {
-        let letters = queues.drain(&format!("work.{shard}")).await;
-        let messages = letters.into_iter().map(|letter| {
-            assert_eq!(letter.routing_key, shard.to_string());
-            letter.message.unwrap()
-        });
-        work.insert(shard, messages.collect());
-    }
-    work
-}
-
-/// Every one of these events waits in a work queue, however often; takes all out and tells how
-/// many others were there.
-pub(crate) async fn assert_work_holds(queues: &Queues, confirmed: &BTreeSet<Vec<u8>>) -> usize {
-    assert!(!confirmed.is_empty());
-    let found: BTreeSet<Vec<u8>> =
-        work(queues).await.into_values().flatten().map(|message| message.body.to_vec()).collect();
-    let lost = confirmed.difference(&found).count();
-    assert_eq!(
-        lost,
-        0,
-        "lost of {} that were answered 200; {} found",
-        confirmed.len(),
-        found.len()
-    );
-    found.len() - confirmed.len()
 }

@@ -1,5 +1,6 @@
-//! The receiver as a whole, on a real RabbitMQ: what it answers, and what then stands in the
-//! queues. One binary, so that it links once; run it through `scripts/test`.
+//! The receiver as a whole, on a real RabbitMQ and on a data file: what it answers, and what then
+//! stands in the queues. What touches no queue, or tells of RabbitMQ or of the process, runs once.
+//! One binary, so that it links once; run it through `scripts/test`.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,3 +26,4 @@ mod signature;
 mod socket;
 mod start;
 mod unreadable;
+mod work;

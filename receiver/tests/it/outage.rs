@@ -1,9 +1,13 @@
-//! The broker itself fails: it crashes, runs out of memory, is full. Each test has one of its own.
+//! The broker itself fails: it crashes, runs out of memory, is full; or the disk is, where events
+//! go into a data file. Each test has one of its own.
 
 use futures_util::future::join_all;
+use serde_json::json;
+use shared::testing::Engine;
 
 use crate::answer::{HUBSPOT_LIMIT, eventually};
 use crate::broker::PrivateBroker;
+use crate::delivery::Delivery;
 use crate::events;
 use crate::fixture::Fixture;
 use crate::load::Load;
@@ -72,7 +76,7 @@ async fn a_full_queue_is_answered_503_until_there_is_room() {
     let broker = PrivateBroker::start("full").await;
     let fixture = Fixture::start_at(&broker.url, &broker.url, &[]).await;
     fixture.ready().await;
-    let queues = format!("^{}", fixture.queues.name("work").replace('.', r"\."));
+    let queues = format!("^{}", fixture.queues.rabbitmq().name("work").replace('.', r"\."));
     let limit = [r#"{"max-length":5}"#, "--apply-to", "queues"];
     broker.rabbitmqctl(&[&["set_policy", "full", &queues], &limit[..]].concat()).await;
     let mut load = Load::start(fixture.address());
@@ -84,4 +88,38 @@ async fn a_full_queue_is_answered_503_until_there_is_room() {
     // A refusal is an answer, not a failure of the connection.
     assert!(fixture.metric("hubline_broker_connection_failures_total").await < 0.5);
     fixture.discard().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_answered_503_until_there_is_room() {
+    let fixture = Fixture::start(Engine::Embedded, &[]).await;
+    let assert_ready = async || {
+        let page = fixture.admin("/readyz").await;
+        let ready = json!({"ready": true, "checks": {"broker": "up"}});
+        assert_eq!((page.status, page.json()), (200, ready));
+    };
+    assert_ready().await;
+    // More than the file has room for as it is.
+    let events = events::batch(100);
+    let delivery = Delivery::new(events::body(&events));
+    fixture.queues.data_file().fill_disk().await;
+    let unready = eventually("not ready", async || {
+        // Each time anew: what is small still fits, so that the file soon seems well again.
+        fixture.deliver(&delivery).await.assert_refused(503, "broker_unavailable");
+        let (page, up) =
+            (fixture.admin("/readyz").await, fixture.metric("hubline_publisher_up").await);
+        (page.status == 503 && up < 0.5).then_some(page)
+    });
+    let unready = unready.await.json();
+    assert_eq!(unready["ready"], false);
+    let why = unready["checks"]["broker"].as_str().unwrap();
+    assert!(why.starts_with("down: ") && why.contains("disk is full"), "{why}");
+    assert_eq!(fixture.admin("/livez").await.status, 200);
+    let failed = r#"hubline_publishes_total{route="work",result="failed"}"#;
+    assert!(fixture.metric(failed).await > 99.5);
+    fixture.queues.data_file().make_room().await;
+    assert_ready().await;
+    fixture.deliver(&delivery).await.assert_received(100);
+    fixture.assert_work_is(&events).await;
+    fixture.finish().await;
 }

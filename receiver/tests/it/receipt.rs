@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
-use shared::testing::payloads;
+use shared::testing::{Engine, on_every_engine, payloads};
 
 use crate::events;
 use crate::fixture::Fixture;
@@ -24,9 +24,8 @@ fn assert_describes(message: &Message, event: &[u8], since_ms: i64) {
     assert!(traceparent.starts_with("00-") && traceparent.len() == 55, "{traceparent}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_captured_delivery_stands_in_the_queues_event_by_event() {
-    let fixture = Fixture::start(&[]).await;
+async fn every_captured_delivery_stands_in_the_queues_event_by_event(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let since_ms = now_ms();
     let mut expected = Vec::new();
     for payload in payloads() {
@@ -37,43 +36,41 @@ async fn every_captured_delivery_stands_in_the_queues_event_by_event() {
         expected.extend(elements.into_iter().map(String::into_bytes));
     }
     assert!(expected.len() > 20);
-    let mut shards: BTreeMap<u64, BTreeSet<u32>> = BTreeMap::new();
     let mut found = Vec::new();
-    for (shard, messages) in fixture.work().await {
-        for message in messages {
-            assert_describes(&message, &message.body, since_ms);
-            shards.entry(message.portal_id).or_default().insert(shard);
-            found.push(message.body.to_vec());
-        }
+    for message in fixture.work().await.into_values().flatten() {
+        assert_describes(&message, &message.body, since_ms);
+        found.push(message.body.to_vec());
     }
     found.sort_unstable();
     expected.sort_unstable();
     assert_eq!(found, expected);
-    assert!(shards.values().all(|shards| shards.len() == 1), "{shards:?}");
     fixture.finish().await;
 }
 
+/// On RabbitMQ alone: a data file has one work queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_portal_stays_in_its_shard_and_portals_use_all_of_them() {
-    let fixture = Fixture::start(&[]).await;
+    let fixture = Fixture::start(Engine::Cluster, &[]).await;
     let all: Vec<String> = (0..120).map(|n| events::of_portal(n % 30 + 1)).collect();
     for delivery in all.chunks(40) {
         fixture.post(events::body(delivery)).await.assert_received(40);
     }
-    let mut shard_of = BTreeMap::new();
-    for (shard, messages) in fixture.work().await {
-        assert!(!messages.is_empty(), "shard {shard} is never used");
+    for payload in payloads() {
+        fixture.post(payload.body).await.assert_received(payload.events);
+    }
+    let mut queue_of = BTreeMap::new();
+    for (queue, messages) in fixture.work().await {
+        assert!(!messages.is_empty(), "{queue} is never used");
         for message in messages {
-            assert_eq!(*shard_of.entry(message.portal_id).or_insert(shard), shard);
+            assert_eq!(queue_of.entry(message.portal_id).or_insert_with(|| queue.clone()), &queue);
         }
     }
-    assert_eq!(shard_of.len(), 30);
+    assert!((1..=30).all(|portal| queue_of.contains_key(&portal)), "{queue_of:?}");
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn numbers_written_as_strings_make_the_same_message() {
-    let fixture = Fixture::start(&[]).await;
+async fn numbers_written_as_strings_make_the_same_message(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     for payload in payloads() {
         let plain: Value = serde_json::from_str(&payload.body).unwrap();
         fixture.post(payload.body).await.assert_received(payload.events);
@@ -85,10 +82,11 @@ async fn numbers_written_as_strings_make_the_same_message() {
 }
 
 /// What identifies and routes the messages in the work queues; takes them out.
-async fn described(fixture: &Fixture) -> BTreeSet<(String, u32, u64, String)> {
-    let describe = |(shard, messages): (u32, Vec<Message>)| {
+async fn described(fixture: &Fixture) -> BTreeSet<(String, String, u64, String)> {
+    let describe = |(queue, messages): (String, Vec<Message>)| {
         messages.into_iter().map(move |message| {
-            (message.identity.to_string(), shard, message.portal_id, message.subscription_type)
+            let Message { identity, portal_id, subscription_type, .. } = message;
+            (identity.to_string(), queue.clone(), portal_id, subscription_type)
         })
     };
     fixture.work().await.into_iter().flat_map(describe).collect()
@@ -106,9 +104,8 @@ fn stringed(value: &Value) -> Value {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_delivery_of_the_largest_events_is_taken() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_full_delivery_of_the_largest_events_is_taken(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let text = "ä€😀 ".repeat(6_000);
     let large =
         |event: String| format!(r#"{},"propertyValue":"{text}"}}"#, event.trim_end_matches('}'));
@@ -121,9 +118,8 @@ async fn a_full_delivery_of_the_largest_events_is_taken() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_delivery_again_gives_the_same_identities() {
-    let fixture = Fixture::start(&[]).await;
+async fn the_same_delivery_again_gives_the_same_identities(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let event = events::fresh();
     let again = event.replace(r#""attemptNumber":0"#, r#""attemptNumber":3"#);
     fixture.post(events::body(&[&event])).await.assert_received(1);
@@ -136,12 +132,19 @@ async fn the_same_delivery_again_gives_the_same_identities() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_types_and_portals_are_taken_like_all_others() {
-    let fixture = Fixture::start(&[]).await;
+async fn unknown_types_and_portals_are_taken_like_all_others(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let event =
         events::of_portal(u64::from(u32::MAX) * 3).replace("deal.creation", "spaceship.launched");
     fixture.post(events::body(&[&event])).await.assert_received(1);
     fixture.assert_work_is(&[&event]).await;
     fixture.finish().await;
+}
+
+on_every_engine! {
+    every_captured_delivery_stands_in_the_queues_event_by_event
+    numbers_written_as_strings_make_the_same_message
+    a_full_delivery_of_the_largest_events_is_taken
+    the_same_delivery_again_gives_the_same_identities
+    unknown_types_and_portals_are_taken_like_all_others
 }

@@ -2,6 +2,7 @@
 //! time.
 
 use reqwest::Method;
+use shared::testing::{Engine, on_every_engine};
 
 use crate::answer::HUBSPOT_LIMIT;
 use crate::delivery::{Delivery, PATH, client, read};
@@ -21,7 +22,7 @@ fn assert_closing(answer: &RawAnswer, status: u16, code: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_post_is_taken() {
-    let fixture = Fixture::start(&[]).await;
+    let fixture = Fixture::start(Engine::Cluster, &[]).await;
     for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
         let url = format!("http://{}{PATH}", fixture.address());
         let answer = read(client().request(method, url)).await.unwrap();
@@ -33,7 +34,7 @@ async fn only_post_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_paths_are_not_found_and_the_admin_pages_are_not_public() {
-    let fixture = Fixture::start(&[]).await;
+    let fixture = Fixture::start(Engine::Cluster, &[]).await;
     for path in
         ["/", "/webhooks", "/webhooks/hubspot/", "/livez", "/readyz", "/metrics", "/rejections"]
     {
@@ -45,18 +46,16 @@ async fn other_paths_are_not_found_and_the_admin_pages_are_not_public() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_path_is_a_setting() {
-    let fixture = Fixture::start(&["--webhook-path=/hooks/eu-1"]).await;
+async fn the_path_is_a_setting(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--webhook-path=/hooks/eu-1"]).await;
     fixture.deliver(&delivery().target("/hooks/eu-1")).await.assert_received(1);
     fixture.deliver(&delivery()).await.assert_refused(404, "not_found");
     assert_eq!(fixture.work_bodies().await.len(), 1);
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_json_is_taken() {
-    let fixture = Fixture::start(&[]).await;
+async fn only_json_is_taken(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     for refused in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
         let sent = delivery().header("content-type", refused);
         fixture.deliver(&sent).await.assert_refused(415, "unsupported_media_type");
@@ -70,9 +69,8 @@ async fn only_json_is_taken() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_with_and_without_its_length() {
-    let fixture = Fixture::start(&["--max-body-bytes=2KiB"]).await;
+async fn a_body_over_the_limit_is_refused_with_and_without_its_length(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--max-body-bytes=2KiB"]).await;
     let padded = |length: usize| {
         let event = events::fresh();
         let padding = length - event.len() - 2;
@@ -96,7 +94,7 @@ async fn a_body_over_the_limit_is_refused_with_and_without_its_length() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_length_over_the_limit_is_refused_before_the_body_is_sent() {
-    let fixture = Fixture::start(&["--body-timeout=60s"]).await;
+    let fixture = Fixture::start(Engine::Cluster, &["--body-timeout=60s"]).await;
     let mut socket = Socket::connect(fixture.address()).await;
     socket.send_head(&delivery(), "content-length: 16777217").await;
     let answer = tokio::time::timeout(HUBSPOT_LIMIT, socket.answer()).await.unwrap();
@@ -106,7 +104,7 @@ async fn a_length_over_the_limit_is_refused_before_the_body_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stalls_is_refused_in_time() {
-    let fixture = Fixture::start(&["--body-timeout=150ms"]).await;
+    let fixture = Fixture::start(Engine::Cluster, &["--body-timeout=150ms"]).await;
     let sent = delivery();
     for started in [0, 10] {
         let mut socket = Socket::connect(fixture.address()).await;
@@ -119,9 +117,8 @@ async fn a_body_that_stalls_is_refused_in_time() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_serves_one_delivery_after_another_also_after_refusals() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_connection_serves_one_delivery_after_another_also_after_refusals(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let mut socket = Socket::connect(fixture.address()).await;
     for _ in 0..3 {
         socket.send_delivery(&delivery().secret("another-s3cret")).await;
@@ -131,4 +128,11 @@ async fn a_connection_serves_one_delivery_after_another_also_after_refusals() {
     }
     assert_eq!(fixture.work_bodies().await.len(), 3);
     fixture.finish().await;
+}
+
+on_every_engine! {
+    the_path_is_a_setting
+    only_json_is_taken
+    a_body_over_the_limit_is_refused_with_and_without_its_length
+    a_connection_serves_one_delivery_after_another_also_after_refusals
 }

@@ -1,6 +1,7 @@
 //! Who gets in: only a valid signature under a live secret publishes.
 
 use shared::signature::Version;
+use shared::testing::{Engine, on_every_engine};
 
 use crate::answer::Answer;
 use crate::delivery::{Delivery, ORIGIN, PATH, PREVIOUS_SECRET, SECRET};
@@ -21,9 +22,8 @@ fn over(version: Version) -> Delivery {
     delivery().version(version)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_without_a_valid_signature_is_refused_and_nothing_is_published() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_request_without_a_valid_signature_is_refused_and_nothing_is_published(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let forged = delivery().signature();
     let with_space = forged.replacen(|c: char| c.is_ascii_alphanumeric(), " ", 1);
     let cases = [
@@ -57,9 +57,8 @@ async fn a_request_without_a_valid_signature_is_refused_and_nothing_is_published
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn five_minutes_either_way_are_tolerated() {
-    let fixture = Fixture::start(&[]).await;
+async fn five_minutes_either_way_are_tolerated(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     for distance_ms in [-295_000, 295_000] {
         let sent = delivery().signed_at(distance_ms);
         fixture.deliver(&sent).await.assert_received(2);
@@ -68,9 +67,8 @@ async fn five_minutes_either_way_are_tolerated() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn old_signatures_count_only_where_the_operator_said_so() {
-    let fixture = Fixture::start(&["--accept-signatures=v3,v2,v1"]).await;
+async fn old_signatures_count_only_where_the_operator_said_so(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--accept-signatures=v3,v2,v1"]).await;
     for version in [Version::V1, Version::V2, Version::V3] {
         fixture.deliver(&over(version)).await.assert_received(2);
     }
@@ -86,9 +84,8 @@ async fn old_signatures_count_only_where_the_operator_said_so() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_carries_versions_1_and_3_is_judged_by_version_3() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_delivery_that_carries_versions_1_and_3_is_judged_by_version_3(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let v3 = delivery();
     let v1 = v3.clone().version(Version::V1).signature();
     let both = v3.header("x-hubspot-signature", &v1).header("x-hubspot-signature-version", "v1");
@@ -97,10 +94,9 @@ async fn a_delivery_that_carries_versions_1_and_3_is_judged_by_version_3() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_secrets_are_live_during_a_rotation() {
+async fn both_secrets_are_live_during_a_rotation(engine: Engine) {
     let previous = format!("--hubspot-client-secret-previous={PREVIOUS_SECRET}");
-    let fixture = Fixture::start(&[&previous]).await;
+    let fixture = Fixture::start(engine, &[&previous]).await;
     for secret in [SECRET, PREVIOUS_SECRET] {
         fixture.deliver(&delivery().secret(secret)).await.assert_received(2);
     }
@@ -112,9 +108,8 @@ async fn both_secrets_are_live_during_a_rotation() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_public_url_the_host_header_tells_the_origin() {
-    let fixture = Fixture::start(&["--public-url="]).await;
+async fn without_a_public_url_the_host_header_tells_the_origin(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--public-url="]).await;
     let at_socket = format!("https://{}{PATH}", fixture.address());
     fixture.deliver(&delivery().signed_uri(&at_socket)).await.assert_received(2);
     let behind_proxy = delivery()
@@ -126,9 +121,8 @@ async fn without_a_public_url_the_host_header_tells_the_origin() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_public_url_outweighs_the_host_header() {
-    let fixture = Fixture::start(&["--public-url=https://hooks.example.org:8443/"]).await;
+async fn the_public_url_outweighs_the_host_header(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--public-url=https://hooks.example.org:8443/"]).await;
     let sent = delivery()
         .header("host", "10.0.0.7")
         .signed_uri(&format!("https://hooks.example.org:8443{PATH}"));
@@ -137,9 +131,8 @@ async fn the_public_url_outweighs_the_host_header() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_twelve_escapes_may_be_signed_decoded_or_as_they_stand() {
-    let fixture = Fixture::start(&[]).await;
+async fn the_twelve_escapes_may_be_signed_decoded_or_as_they_stand(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let called = |signed: &str| delivery().target(ESCAPED).signed_uri(&format!("{ORIGIN}{signed}"));
     for signed in [ESCAPED, DECODED] {
         fixture.deliver(&called(signed)).await.assert_received(2);
@@ -150,4 +143,15 @@ async fn the_twelve_escapes_may_be_signed_decoded_or_as_they_stand() {
     }
     assert_eq!(fixture.work_bodies().await.len(), 4);
     fixture.finish().await;
+}
+
+on_every_engine! {
+    a_request_without_a_valid_signature_is_refused_and_nothing_is_published
+    five_minutes_either_way_are_tolerated
+    old_signatures_count_only_where_the_operator_said_so
+    a_delivery_that_carries_versions_1_and_3_is_judged_by_version_3
+    both_secrets_are_live_during_a_rotation
+    without_a_public_url_the_host_header_tells_the_origin
+    the_public_url_outweighs_the_host_header
+    the_twelve_escapes_may_be_signed_decoded_or_as_they_stand
 }

@@ -2,6 +2,7 @@
 
 use shared::clock::now_ms;
 use shared::message::{DeathReason, Message};
+use shared::testing::{Engine, on_every_engine};
 
 use crate::events;
 use crate::fixture::Fixture;
@@ -21,9 +22,8 @@ async fn dead_letters(fixture: &Fixture, since_ms: i64) -> Vec<Message> {
     letters.collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn odd_whitespace_escapes_and_emoji_keep_every_byte() {
-    let fixture = Fixture::start(&[]).await;
+async fn odd_whitespace_escapes_and_emoji_keep_every_byte(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let odd = [
         "{ \"eventId\" :\t1 ,\r\n \"portalId\":62515, \"subscriptionType\":\"deal.creation\",\"objectId\":3,\"occurredAt\":4 }",
         r#"{"eventId":2,"portalId":62515,"subscriptionType":"deal.propertyChange","objectId":3,"occurredAt":4,"propertyName":"name","propertyValue":"Zo\u00eb \ud83d\ude00 \/ 😀 — ä ]}\",[{"}"#,
@@ -37,9 +37,8 @@ async fn odd_whitespace_escapes_and_emoji_keep_every_byte() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_bad_element_goes_to_the_dead_letters_and_its_neighbours_to_work() {
-    let fixture = Fixture::start(&[]).await;
+async fn one_bad_element_goes_to_the_dead_letters_and_its_neighbours_to_work(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let bad: [&[u8]; 5] = [
         b"{\"no\": \"ids\"}",
         b"42",
@@ -64,9 +63,8 @@ async fn one_bad_element_goes_to_the_dead_letters_and_its_neighbours_to_work() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signed_body_that_is_no_batch_is_kept_whole() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_signed_body_that_is_no_batch_is_kept_whole(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let unclosed = format!("[{}", events::fresh());
     let bodies: [&[u8]; 6] =
         [b"not json at all", b"", b"\"text\"", b"\xff\xfe\x00", b"[1,2", unclosed.as_bytes()];
@@ -80,20 +78,26 @@ async fn a_signed_body_that_is_no_batch_is_kept_whole() {
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_empty_batch_is_received_and_publishes_nothing() {
-    let fixture = Fixture::start(&[]).await;
+async fn an_empty_batch_is_received_and_publishes_nothing(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     for body in ["[]", " [ \n] "] {
         fixture.post(body).await.assert_received(0);
     }
     fixture.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lone_object_is_a_batch_of_one() {
-    let fixture = Fixture::start(&[]).await;
+async fn a_lone_object_is_a_batch_of_one(engine: Engine) {
+    let fixture = Fixture::start(engine, &[]).await;
     let event = events::fresh();
     fixture.post(event.clone()).await.assert_received(1);
     fixture.assert_work_is(&[&event]).await;
     fixture.finish().await;
+}
+
+on_every_engine! {
+    odd_whitespace_escapes_and_emoji_keep_every_byte
+    one_bad_element_goes_to_the_dead_letters_and_its_neighbours_to_work
+    a_signed_body_that_is_no_batch_is_kept_whole
+    an_empty_batch_is_received_and_publishes_nothing
+    a_lone_object_is_a_batch_of_one
 }

@@ -1,4 +1,4 @@
-//! A look into the queues of one prefix, and their end.
+//! A look into the queues of one prefix on RabbitMQ, and their end.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::message::Message;
 pub struct Letter {
     /// Hubline's message, or what stands there instead.
     pub message: Result<Message, MalformedMessage>,
-    /// The routing key it was published with.
+    /// The routing key it was published with; in a data file the queue's name.
     pub routing_key: String,
 }
 
@@ -43,6 +43,12 @@ impl Queues {
     /// The name of `queue` under the test's prefix, e.g. `dead`.
     pub fn name(&self, queue: &str) -> String {
         format!("{}.{queue}", self.prefix)
+    }
+
+    /// The work queues by shard, without the prefix.
+    pub(super) fn work_queues(&self) -> Vec<String> {
+        let prefix = format!("{}.", self.prefix);
+        self.topology.work_queues().map(|name| name.replacen(&prefix, "", 1)).collect()
     }
 
     /// Ready messages of `queue` (without the prefix).

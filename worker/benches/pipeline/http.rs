@@ -47,6 +47,14 @@ pub(crate) struct Load {
     pub(crate) latencies: Vec<Duration>,
 }
 
+impl Load {
+    /// p50 and p99.
+    pub(crate) fn percentiles(&self) -> (Duration, Duration) {
+        let at = |share: f64| self.latencies[((self.latencies.len() - 1) as f64 * share) as usize];
+        (at(0.5), at(0.99))
+    }
+}
+
 /// Posts all requests over `connections`; every answer must be 200.
 pub(crate) async fn post(address: SocketAddr, requests: Vec<Vec<u8>>, connections: usize) -> Load {
     let mut shares: Vec<Vec<Vec<u8>>> = (0..connections).map(|_| Vec::new()).collect();

@@ -1,5 +1,6 @@
 //! Throughput as ratios: raw lapin beside the receiver and the worker, in one run, in
-//! interleaved rounds. Run it through `scripts/bench`.
+//! interleaved rounds; and with the argument `embedded` everything in one process beside the
+//! disk. Run it through `scripts/bench`.
 //!
 //! Every program under test is a process of its own (this binary, told its role by its first
 //! argument), so that its CPU time and memory are its own too.
@@ -14,6 +15,7 @@
 )]
 #![allow(missing_docs, reason = "not a library")]
 
+mod embedded;
 mod http;
 mod process;
 mod raw;
@@ -31,6 +33,8 @@ async fn main() -> ExitCode {
     match role.as_str() {
         "receiver" => roles::receiver().await,
         "worker" => roles::worker().await,
+        "standalone" => roles::standalone().await,
+        "embedded" => embedded::run().await,
         // `cargo bench` passes `--bench`.
         _ => rounds::run().await,
     }

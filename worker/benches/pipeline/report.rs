@@ -10,13 +10,16 @@ pub(crate) struct Sample {
     pub(crate) cpu: Option<Duration>,
     pub(crate) broker_cpu: Option<Duration>,
     pub(crate) redis_cpu: Option<Duration>,
+    /// Commits of the data file.
+    pub(crate) syncs: Option<usize>,
     /// p50 and p99.
     pub(crate) latency: Option<(Duration, Duration)>,
 }
 
 impl Sample {
     pub(crate) fn rate(events: usize, took: Duration) -> Self {
-        Self { events, took, cpu: None, broker_cpu: None, redis_cpu: None, latency: None }
+        let (cpu, broker_cpu, redis_cpu, syncs, latency) = (None, None, None, None, None);
+        Self { events, took, cpu, broker_cpu, redis_cpu, syncs, latency }
     }
 
     fn per_second(&self) -> f64 {
@@ -34,6 +37,8 @@ pub(crate) struct Report {
     rows: Vec<(&'static str, Vec<Sample>)>,
     pub(crate) receiver_peak_mib: f64,
     pub(crate) worker_peak_mib: f64,
+    pub(crate) idle_mib: f64,
+    pub(crate) standalone_peak_mib: f64,
 }
 
 impl Report {
@@ -64,8 +69,7 @@ impl Report {
         ratios[ratios.len() / 2]
     }
 
-    /// `bare` messages have no properties, `raw` ones have those of Hubline's own messages.
-    pub(crate) fn print(&self) {
+    fn table(&self) {
         println!(
             "| median of the rounds | events/s | own CPU µs/event | RabbitMQ µs/event | Redis µs/event | p50 / p99 ms |"
         );
@@ -86,6 +90,11 @@ impl Report {
             println!("| {name} | {rate:.0} | {cpu} | {broker} | {redis} | {latency} |");
         }
         println!();
+    }
+
+    /// `bare` messages have no properties, `raw` ones have those of Hubline's own messages.
+    pub(crate) fn print(&self) {
+        self.table();
         for (name, of, expected) in [
             ("receiver, 100-event deliveries", "bare publish, 800 in flight", 0.75),
             ("receiver, 100-event deliveries", "raw publish, 800 in flight", 0.75),
@@ -98,6 +107,30 @@ impl Report {
         println!(
             "peak memory: receiver {:.0} MiB (expected under 40), worker {:.0} MiB (expected under 80)",
             self.receiver_peak_mib, self.worker_peak_mib
+        );
+    }
+
+    pub(crate) fn print_embedded(&self) {
+        self.table();
+        let disk = "disk, 4 KiB written and synced";
+        for (name, _) in self.rows.iter().filter(|(name, _)| *name != disk) {
+            let each = self.median(name, |sample| {
+                sample.syncs.map(|syncs| sample.events as f64 / syncs as f64)
+            });
+            println!(
+                "{name}: {:.1} events per commit, {:.2} events per sync of the disk",
+                each.unwrap_or_default(),
+                self.ratio(name, disk)
+            );
+        }
+        let one = "embedded, 1-event deliveries, 1 connection";
+        for many in ["8", "32", "128"] {
+            let name = format!("embedded, 1-event deliveries, {many} connections");
+            println!("{many} connections / 1: {:.1}", self.ratio(&name, one));
+        }
+        println!(
+            "memory: idle {:.0} MiB (expected under 40), peak {:.0} MiB",
+            self.idle_mib, self.standalone_peak_mib
         );
     }
 }

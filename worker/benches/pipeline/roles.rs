@@ -3,7 +3,8 @@
 use clap::Parser;
 use receiver::settings::ReceiverSettings;
 use shared::{shutdown, telemetry};
-use worker::settings::WorkerSettings;
+use worker::settings::{StandaloneSettings, WorkerSettings};
+use worker::standalone::Standalone;
 use worker::{Context, HandlerResult, Registry};
 
 /// Settings come from the environment alone.
@@ -26,6 +27,24 @@ pub(crate) async fn worker() {
     let mut registry = Registry::new();
     registry.add("nothing", |_| true, nothing).unwrap();
     worker::run(&settings, registry, shutdown::on_signal().unwrap()).await.unwrap();
+}
+
+#[derive(Parser)]
+struct OneProcess {
+    #[command(flatten)]
+    settings: StandaloneSettings,
+}
+
+/// Everything in one process, whose one handler does nothing.
+pub(crate) async fn standalone() {
+    let settings = OneProcess::parse_from(["standalone"]).settings;
+    telemetry::init(&settings.log).unwrap();
+    let mut registry = Registry::new();
+    registry.add("nothing", |_| true, nothing).unwrap();
+    let shutdown = shutdown::on_signal().unwrap();
+    let standalone = Standalone::start(&settings, registry).await.unwrap();
+    shutdown.cancelled().await;
+    standalone.stop().await;
 }
 
 async fn nothing(_: &Context, _: &shared::event::Event) -> HandlerResult {

@@ -123,26 +123,28 @@ impl Report {
         let mut sample = Sample::rate(deliveries * batch, load.took);
         sample.cpu = Some(receiver.cpu().saturating_sub(cpu));
         sample.broker_cpu = Some(server_cpu(RABBITMQ).saturating_sub(broker));
-        let at = |share: f64| load.latencies[((load.latencies.len() - 1) as f64 * share) as usize];
-        sample.latency = Some((at(0.5), at(0.99)));
+        sample.latency = Some(load.percentiles());
         self.add(name, sample);
     }
 }
 
+/// The number on the first line of a process' metrics that has `part`; 0 if there is none.
+pub(crate) async fn metric(process: &Process, part: &str) -> u64 {
+    let url = format!("http://{}/metrics", process.admin);
+    let text = reqwest::get(&url).await.unwrap().text().await.unwrap();
+    text.lines()
+        .find(|line| line.contains(part))
+        .map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
 /// From the first event the worker has done to the last of `total`.
 async fn drained(worker: &Process, total: u64) -> Sample {
-    let url = format!("http://{}/metrics", worker.admin);
-    let client = reqwest::Client::new();
     let mut begun: Option<(u64, Instant, [Duration; 3])> = None;
     let spent = || [worker.cpu(), server_cpu(RABBITMQ), server_cpu(REDIS)];
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         assert!(Instant::now() < deadline, "the worker did not finish within two minutes");
-        let text = client.get(&url).send().await.unwrap().text().await.unwrap();
-        let done: u64 = text
-            .lines()
-            .find(|line| line.contains("verdict=\"succeeded\""))
-            .map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap());
+        let done = metric(worker, "verdict=\"succeeded\"").await;
         let now = Instant::now();
         match begun {
             None if done > 0 => {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Parser;
 use prometheus_client::registry::Registry as Metrics;
-use shared::broker::{Lane, Publication, Publisher, PublisherOptions, Route};
+use shared::broker::{Broker, Lane, Publication, Publisher, PublisherOptions, Route};
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
 use shared::metrics::BrokerMetrics;
-use shared::testing::{amqp_url, prefix, redis_url};
+use shared::testing::{Place, amqp_url, prefix, redis_url};
 use tokio::time::Instant;
 use worker::settings::WorkerSettings;
-use worker::{Registry, Worker};
+use worker::{Engines, Registry, Worker};
 
 mod admin;
 mod children;
@@ -24,7 +24,6 @@ mod entries;
 mod gate;
 mod handler;
 mod own_redis;
-mod place;
 mod probe;
 mod verdicts;
 
@@ -35,8 +34,8 @@ pub(crate) use entries::Entries;
 pub(crate) use gate::Gate;
 pub(crate) use handler::{TARGET, probed};
 pub(crate) use own_redis::OwnRedis;
-pub(crate) use place::{Engine, Place, on_every_engine};
 pub(crate) use probe::Probe;
+pub(crate) use shared::testing::{Engine, on_every_engine};
 pub(crate) use verdicts::{wait_for_ends, wait_for_verdicts};
 
 /// Longer than anything a test waits for when all is well.
@@ -78,7 +77,8 @@ impl Rig {
     pub(crate) async fn on(engine: Engine, flags: &[&str]) -> Self {
         let prefix = prefix();
         let settings = settings(&prefix, flags);
-        let queues = Place::new(engine, &settings).await;
+        let schedule = settings.processing.retry.schedule().unwrap();
+        let queues = Place::new(engine, &settings.broker, Some(&schedule)).await;
         let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
         let metrics = BrokerMetrics::register(&mut Metrics::default());
         let publisher = queues.broker().publisher(options, metrics).unwrap();
@@ -90,7 +90,15 @@ impl Rig {
     pub(crate) fn worker(&self, register: impl FnOnce(&mut Registry)) -> Worker {
         let mut registry = Registry::new();
         register(&mut registry);
-        Worker::on(&self.queues.engines(&self.settings), &self.settings, registry).unwrap()
+        Worker::on(&self.engines(), &self.settings, registry).unwrap()
+    }
+
+    fn engines(&self) -> Engines {
+        match self.queues.broker() {
+            // As the settings are now: the worker may have to go through a proxy.
+            Broker::RabbitMq { .. } => Engines::cluster(&self.settings).unwrap(),
+            Broker::Sqlite(embedded) => Engines::Embedded(embedded),
+        }
     }
 
     /// Publishes an event as the receiver would.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use shared::testing::{Proxy, redis_url};
 use worker::ledger::{Budget, Claim, EntryKey, Lease, Ledger, Release};
 
-use crate::harness::within;
+use crate::harness::{Engine, on_every_engine, within};
 
 mod case;
 
@@ -18,39 +18,12 @@ const SHORT: Duration = Duration::from_millis(30);
 const PORTAL: u64 = 62_515;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Each case as a test of each engine.
-macro_rules! on_every_engine {
-    ($($case:ident),+ $(,)?) => {
-        mod redis {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $case() {
-                    super::$case(super::Case::on_redis().await).await;
-                }
-            )+
-        }
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $case() {
-                    super::$case(super::Case::on_sqlite().await).await;
-                }
-            )+
-        }
-    };
-}
-
-on_every_engine! {
-    of_two_hundred_claimers_one_starts,
-    what_is_completed_stays_completed,
-    late_writes_of_who_was_taken_over_are_refused,
-    a_lease_that_ran_out_is_its_owners_until_somebody_takes_it,
-    only_runs_that_never_ended_count_as_abandoned,
-    an_attempt_is_stale_once_a_later_one_is_known,
-    steps_come_back_with_the_next_claim_of_the_same_generation,
-    what_has_expired_is_as_if_it_had_never_been,
-    of_two_hundred_requests_a_hundred_fit_into_a_hundred,
-    the_window_slides_and_never_lets_a_double_burst_through,
+/// A fresh entry on `engine`.
+async fn case_on(engine: Engine) -> Case {
+    match engine {
+        Engine::Cluster => Case::on_redis().await,
+        Engine::Embedded => Case::on_sqlite().await,
+    }
 }
 
 async fn refused(ledger: &Ledger, lease: &Lease) {
@@ -61,7 +34,8 @@ async fn refused(ledger: &Ledger, lease: &Lease) {
     assert!(!ledger.release(lease, Release::Next(9)).await, "release for the next");
 }
 
-async fn of_two_hundred_claimers_one_starts(case: Case) {
+async fn of_two_hundred_claimers_one_starts(engine: Engine) {
+    let case = case_on(engine).await;
     let ledgers: Vec<Ledger> = (0..4).map(|_| case.ledger(LONG)).collect();
     let entry = case.entry();
     let claims = join_all((0..200).map(|claimer| ledgers[claimer % 4].claim(&entry, 0))).await;
@@ -79,7 +53,8 @@ async fn of_two_hundred_claimers_one_starts(case: Case) {
     assert_eq!(started, 1);
 }
 
-async fn what_is_completed_stays_completed(case: Case) {
+async fn what_is_completed_stays_completed(engine: Engine) {
+    let case = case_on(engine).await;
     let ledger = case.ledger(LONG);
     let lease = case.start(&ledger, 0).await;
     assert!(ledger.remember(&lease, "order", "42").await);
@@ -97,7 +72,8 @@ async fn what_is_completed_stays_completed(case: Case) {
     assert!(!parts.contains_key("step:order"), "a step outlived the completion");
 }
 
-async fn late_writes_of_who_was_taken_over_are_refused(case: Case) {
+async fn late_writes_of_who_was_taken_over_are_refused(engine: Engine) {
+    let case = case_on(engine).await;
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let late = case.start(&hasty, 0).await;
     assert!(hasty.remember(&late, "order", "42").await);
@@ -120,7 +96,8 @@ async fn late_writes_of_who_was_taken_over_are_refused(case: Case) {
     refused(&ledger, &owner).await;
 }
 
-async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it(case: Case) {
+async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it(engine: Engine) {
+    let case = case_on(engine).await;
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let late = case.start(&hasty, 0).await;
     let ran_out = async {
@@ -133,7 +110,8 @@ async fn a_lease_that_ran_out_is_its_owners_until_somebody_takes_it(case: Case) 
     assert!(hasty.complete(&late).await);
 }
 
-async fn only_runs_that_never_ended_count_as_abandoned(case: Case) {
+async fn only_runs_that_never_ended_count_as_abandoned(engine: Engine) {
+    let case = case_on(engine).await;
     let (hasty, ledger) = (case.ledger(SHORT), case.ledger(LONG));
     let given_back = case.start(&hasty, 0).await;
     assert!(hasty.release(&given_back, Release::Same).await);
@@ -148,7 +126,8 @@ async fn only_runs_that_never_ended_count_as_abandoned(case: Case) {
     assert_eq!(case.start(&ledger, 1).await.abandoned, 0, "the run before it came to an end");
 }
 
-async fn an_attempt_is_stale_once_a_later_one_is_known(case: Case) {
+async fn an_attempt_is_stale_once_a_later_one_is_known(engine: Engine) {
+    let case = case_on(engine).await;
     let ledger = case.ledger(LONG);
     let stale = async |attempt| matches!(ledger.claim(&case.entry(), attempt).await, Claim::Stale);
     let first = case.start(&ledger, 0).await;
@@ -169,7 +148,8 @@ async fn an_attempt_is_stale_once_a_later_one_is_known(case: Case) {
     case.start(&ledger, 4).await;
 }
 
-async fn steps_come_back_with_the_next_claim_of_the_same_generation(case: Case) {
+async fn steps_come_back_with_the_next_claim_of_the_same_generation(engine: Engine) {
+    let case = case_on(engine).await;
     let ledger = case.ledger(LONG);
     let first = case.start(&ledger, 0).await;
     assert_eq!(first.step("order"), None);
@@ -190,7 +170,8 @@ async fn steps_come_back_with_the_next_claim_of_the_same_generation(case: Case) 
     started(ledger.claim(&other, 0).await);
 }
 
-async fn what_has_expired_is_as_if_it_had_never_been(case: Case) {
+async fn what_has_expired_is_as_if_it_had_never_been(engine: Engine) {
+    let case = case_on(engine).await;
     let (fleeting, ledger) = (case.ledger_for(LONG, SHORT), case.ledger(LONG));
     let expired = async || {
         within("the entry to expire", async { while !case.parts().await.is_empty() {} }).await;
@@ -208,7 +189,8 @@ async fn what_has_expired_is_as_if_it_had_never_been(case: Case) {
     case.start(&ledger, 0).await;
 }
 
-async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(case: Case) {
+async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
+    let case = case_on(engine).await;
     let ledgers = [case.ledger(LONG), case.ledger(LONG)];
     let answers = join_all((0..200).map(|call| ledgers[call % 2].budget(PORTAL, 100))).await;
     let granted = answers.iter().filter(|answer| **answer == Budget::Granted).count();
@@ -225,7 +207,8 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(case: Case) {
     assert_eq!(wait, WINDOW);
 }
 
-async fn the_window_slides_and_never_lets_a_double_burst_through(case: Case) {
+async fn the_window_slides_and_never_lets_a_double_burst_through(engine: Engine) {
+    let case = case_on(engine).await;
     let ledger = case.ledger(LONG);
     for _ in 0..4 {
         assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
@@ -294,4 +277,17 @@ async fn every_key_has_its_end() {
         let most = if key.contains(":budget:") { 10_000 } else { 60_000 };
         assert!(left.is_some_and(|left| left <= most), "{key}: {left:?}");
     }
+}
+
+on_every_engine! {
+    of_two_hundred_claimers_one_starts
+    what_is_completed_stays_completed
+    late_writes_of_who_was_taken_over_are_refused
+    a_lease_that_ran_out_is_its_owners_until_somebody_takes_it
+    only_runs_that_never_ended_count_as_abandoned
+    an_attempt_is_stale_once_a_later_one_is_known
+    steps_come_back_with_the_next_claim_of_the_same_generation
+    what_has_expired_is_as_if_it_had_never_been
+    of_two_hundred_requests_a_hundred_fit_into_a_hundred
+    the_window_slides_and_never_lets_a_double_burst_through
 }
