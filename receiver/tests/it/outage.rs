@@ -103,21 +103,22 @@ async fn a_full_disk_is_answered_503_until_there_is_room() {
     let events = events::batch(100);
     let delivery = Delivery::new(events::body(&events));
     fixture.queues.data_file().fill_disk().await;
-    let unready = eventually("not ready", async || {
-        // Each time anew: what is small still fits, so that the file soon seems well again.
-        fixture.deliver(&delivery).await.assert_refused(503, "broker_unavailable");
-        let (page, up) =
-            (fixture.admin("/readyz").await, fixture.metric("hubline_publisher_up").await);
-        (page.status == 503 && up < 0.5).then_some(page)
-    });
-    let unready = unready.await.json();
+    fixture.deliver(&delivery).await.assert_refused(503, "broker_unavailable");
+    let page = fixture.admin("/readyz").await;
+    assert_eq!(page.status, 503);
+    let unready = page.json();
     assert_eq!(unready["ready"], false);
     let why = unready["checks"]["broker"].as_str().unwrap();
     assert!(why.starts_with("down: ") && why.contains("disk is full"), "{why}");
     assert_eq!(fixture.admin("/livez").await.status, 200);
     let failed = r#"hubline_publishes_total{route="work",result="failed"}"#;
     assert!(fixture.metric(failed).await > 99.5);
+    eventually("the gauge follows", async || {
+        (fixture.metric("hubline_publisher_up").await < 0.5).then_some(())
+    })
+    .await;
     fixture.queues.data_file().make_room().await;
+    fixture.ready().await;
     assert_ready().await;
     fixture.deliver(&delivery).await.assert_received(100);
     fixture.assert_work_is(&events).await;

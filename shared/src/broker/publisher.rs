@@ -157,8 +157,9 @@ impl Publisher {
 
     /// Waits until messages can be published.
     pub async fn ready(&self) {
-        if let Engine::RabbitMq(publisher) = &self.engine {
-            publisher.ready().await;
+        match &self.engine {
+            Engine::RabbitMq(publisher) => publisher.ready().await,
+            Engine::Sqlite(embedded, _) => embedded.store().back().await,
         }
     }
 

@@ -118,14 +118,9 @@ impl Embedded {
     pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
         let lanes: Vec<Lane> =
             batch.iter().filter_map(|publication| lane(publication.route)).collect();
-        let insert = self.store.write(|turn| {
-            Box::pin(async move {
-                for publication in &batch {
-                    row::insert(turn, publication).await?;
-                }
-                Ok(())
-            })
-        });
+        let insert = self
+            .store
+            .write(|turn| Box::pin(async move { row::insert(turn, &batch).await }));
         insert.await.map_err(|_| PublishError::Unavailable)?;
         for lane in [Lane::Work, Lane::Bulk] {
             if lanes.contains(&lane) {

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::clock::Clock;
 use super::metrics::StoreMetrics;
@@ -20,6 +20,11 @@ use crate::broker::Link;
 const BATCH: usize = 1024;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
+/// With a quarter of a MiB: a row with a key that no entry has, and its end.
+const PROBES: [&str; 2] = [
+    "INSERT OR REPLACE INTO step VALUES ('', 'probe', hex(zeroblob(131072)))",
+    "DELETE FROM step WHERE key = ''",
+];
 
 /// What a job works with.
 pub struct Turn {
@@ -124,43 +129,50 @@ impl Writer {
         _lock: Arc<File>,
     ) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut next_probe = Instant::now();
         loop {
-            let is_up = *self.link.0.borrow() == Link::Up;
-            if is_up {
-                if waiting.recv_many(&mut batch, BATCH).await == 0 {
-                    break;
-                }
-            } else if timeout(PROBE, waiting.recv_many(&mut batch, BATCH)).await == Ok(0) {
-                // Else an empty transaction finds out.
+            let got = if self.is_up() {
+                next_probe = Instant::now() + PROBE;
+                waiting.recv_many(&mut batch, BATCH).await
+            } else {
+                let waited = timeout_at(next_probe, waiting.recv_many(&mut batch, BATCH));
+                let Ok(got) = waited.await else {
+                    self.probe().await;
+                    next_probe = Instant::now() + PROBE;
+                    continue;
+                };
+                got
+            };
+            if got == 0 {
                 break;
             }
-            self.write(&mut batch, is_up).await;
+            self.write(&mut batch).await;
         }
         self.reader.close().await;
         let _ = self.turn.connection.close().await;
     }
 
+    fn is_up(&self) -> bool {
+        *self.link.0.borrow() == Link::Up
+    }
+
     /// Writes all of `batch` and tells those who wait, or nothing.
-    async fn write(&mut self, batch: &mut Vec<Job>, was_up: bool) {
+    async fn write(&mut self, batch: &mut Vec<Job>) {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
-        // Whether a file takes writes again is found out by writing.
-        match commit(&mut self.turn, batch, !was_up, &mut replies).await {
-            Ok(()) => {
-                self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-                self.metrics.writes.inc_by(replies.len() as u64);
-                if !was_up {
-                    tracing::info!("the data file takes writes again");
-                    self.metrics.up.set(1);
-                    self.link.0.send_replace(Link::Up);
+        match commit(&mut self.turn, batch, &mut replies).await {
+            Ok(synced) => {
+                if synced {
+                    self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
                 }
+                self.metrics.writes.inc_by(replies.len() as u64);
                 for tell in replies {
                     tell();
                 }
             }
             Err(error) => {
                 let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.turn.connection).await;
-                if was_up {
+                if self.is_up() {
                     tracing::error!(%error, "the data file takes no writes: nothing is processed");
                 }
                 self.metrics.failures.inc();
@@ -171,17 +183,30 @@ impl Writer {
             }
         }
     }
+
+    /// Finds out whether there is room again, for more than would fit into the file as it is: else
+    /// it would seem well until the next message.
+    async fn probe(&mut self) {
+        for statement in PROBES {
+            if sqlx::raw_sql(statement).execute(&mut self.turn.connection).await.is_err() {
+                return;
+            }
+        }
+        tracing::info!("the data file takes writes again");
+        self.metrics.up.set(1);
+        self.link.0.send_replace(Link::Up);
+    }
 }
 
+/// True if there was anything to sync.
 async fn commit(
     turn: &mut Turn,
     jobs: &mut Vec<Job>,
-    must_write: bool,
     replies: &mut Vec<Reply>,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     turn.now_ms = turn.clock.now_ms();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut turn.connection).await?;
-    let mut writes = must_write;
+    let mut writes = false;
     for job in jobs.drain(..) {
         let (tell, done) = (job.work)(turn).await;
         writes |= job.writes;
@@ -195,5 +220,5 @@ async fn commit(
             .await?;
     }
     sqlx::raw_sql("COMMIT").execute(&mut turn.connection).await?;
-    Ok(())
+    Ok(writes)
 }

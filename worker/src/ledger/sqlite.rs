@@ -12,16 +12,21 @@ use super::{Budget, Claim, EntryKey, Lease, Release};
 use crate::metrics::WorkerMetrics;
 
 mod forget;
+mod gather;
 #[cfg(test)]
 mod tests;
 mod transition;
 
-use transition::{Claimant, Owner};
+use gather::Gather;
+use transition::{Claimant, Completion, Owner};
 
 /// The ledger in the data file. While the file takes no writes its calls wait.
 #[derive(Debug)]
 pub struct Ledger {
     store: Arc<Store>,
+    /// Each event is claimed and completed once: these are nearly all calls.
+    claims: Gather<Arc<Claimant>, Claim>,
+    completions: Gather<Completion, bool>,
     lease: Duration,
     retention: Duration,
     metrics: WorkerMetrics,
@@ -38,7 +43,13 @@ impl Ledger {
     ) -> Self {
         let forgetting = tokio::spawn(forget::every_minute(Arc::clone(&store)));
         let forgetting = AbortOnDropHandle::new(forgetting);
-        Self { store, lease, retention, metrics, _forgetting: forgetting }
+        let claims = Gather::start(Arc::clone(&store), |turn, claimants| {
+            Box::pin(transition::claim(turn, claimants))
+        });
+        let completions = Gather::start(Arc::clone(&store), |turn, completions| {
+            Box::pin(transition::complete(turn, completions))
+        });
+        Self { store, claims, completions, lease, retention, metrics, _forgetting: forgetting }
     }
 
     pub(super) fn lease(&self) -> Duration {
@@ -59,12 +70,7 @@ impl Ledger {
             lease_ms: millis(self.lease),
             retention_ms: millis(self.retention),
         });
-        let claim = || {
-            let claimant = Arc::clone(&claimant);
-            self.store
-                .write(|turn| Box::pin(async move { transition::claim(turn, &claimant).await }))
-        };
-        self.call("claim", claim).await
+        self.call("claim", || self.claims.call(Arc::clone(&claimant))).await
     }
 
     pub(super) async fn extend(&self, lease: &Lease) -> bool {
@@ -91,14 +97,8 @@ impl Ledger {
     }
 
     pub(super) async fn complete(&self, lease: &Lease) -> bool {
-        let (owner, has_steps) = (self.owner(lease), lease.has_steps());
-        let complete = || {
-            let owner = Arc::clone(&owner);
-            self.store.write(move |turn| {
-                Box::pin(async move { transition::complete(turn, &owner, has_steps).await })
-            })
-        };
-        self.call("complete", complete).await
+        let completion = Completion { owner: self.owner(lease), has_steps: lease.has_steps() };
+        self.call("complete", || self.completions.call(completion.clone())).await
     }
 
     pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sqlx::Row as _;
+use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::Taken;
 use crate::broker::{Lane, MalformedMessage, Publication, Route};
@@ -12,11 +13,27 @@ use crate::message::{Death, Message};
 use crate::store::Turn;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
-    received_ms, generation, traceparent, reason, code, error, dead_ms, body) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    received_ms, generation, traceparent, reason, code, error, dead_ms, body) ";
 
-/// Writes one message into its queue.
-pub(super) async fn insert(turn: &mut Turn, publication: &Publication) -> Result<(), sqlx::Error> {
+/// Rows of one statement: a few sizes only, so that each is prepared once.
+const ROWS: [usize; 3] = [64, 8, 1];
+
+/// Writes messages into their queues.
+pub(super) async fn insert(turn: &mut Turn, batch: &[Publication]) -> Result<(), sqlx::Error> {
+    let mut left = batch;
+    for size in ROWS {
+        while left.len() >= size {
+            let (rows, rest) = left.split_at(size);
+            let mut insert = QueryBuilder::new(INSERT);
+            insert.push_values(rows, |values, row| bind(values, row, turn.now_ms()));
+            insert.build().execute(&mut turn.connection).await?;
+            left = rest;
+        }
+    }
+    Ok(())
+}
+
+fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms: i64) {
     let Publication { route, message } = publication;
     let (queue, wait_ms) = match *route {
         Route::Ready(lane) => (name(lane), 0),
@@ -26,25 +43,21 @@ pub(super) async fn insert(turn: &mut Turn, publication: &Publication) -> Result
         Route::Dead => ("dead", 0),
     };
     let death = message.death.as_ref();
-    sqlx::query(INSERT)
-        .bind(queue)
-        .bind(turn.now_ms().saturating_add(wait_ms))
-        .bind(message.identity.as_ref())
-        .bind(message.subscription_type.as_str())
-        .bind(i64::try_from(message.portal_id).unwrap_or(i64::MAX))
-        .bind(i64::from(message.attempt))
-        .bind(message.target.as_deref())
-        .bind(message.received_ms)
-        .bind(i64::from(message.generation))
-        .bind(message.traceparent.as_deref())
-        .bind(death.map(|death| death.reason.as_str()))
-        .bind(death.map(|death| death.code.as_str()))
-        .bind(death.map(|death| death.error.as_str()))
-        .bind(death.map(|death| death.dead_ms))
-        .bind(&message.body[..])
-        .execute(&mut turn.connection)
-        .await?;
-    Ok(())
+    row.push_bind(queue)
+        .push_bind(now_ms.saturating_add(wait_ms))
+        .push_bind(message.identity.to_string())
+        .push_bind(message.subscription_type.clone())
+        .push_bind(i64::try_from(message.portal_id).unwrap_or(i64::MAX))
+        .push_bind(i64::from(message.attempt))
+        .push_bind(message.target.clone())
+        .push_bind(message.received_ms)
+        .push_bind(i64::from(message.generation))
+        .push_bind(message.traceparent.clone())
+        .push_bind(death.map(|death| death.reason.as_str()))
+        .push_bind(death.map(|death| death.code.clone()))
+        .push_bind(death.map(|death| death.error.clone()))
+        .push_bind(death.map(|death| death.dead_ms))
+        .push_bind(message.body.to_vec());
 }
 
 /// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and

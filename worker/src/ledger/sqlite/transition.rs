@@ -5,18 +5,27 @@
 //! expired counts as absent, whether it was deleted yet or not. Steps live as long as their
 //! entry.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use shared::store::Turn;
+use sqlx::Sqlite;
+use sqlx::query::QueryScalar;
+use sqlx::sqlite::SqliteArguments;
 
 use crate::ledger::{Budget, Claim, Lease, Release};
 
 /// Requests are counted for so long.
 pub(super) const WINDOW_MS: i64 = 10_000;
 
+/// For all of `[key, token, attempt, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
+/// be taken for a join's.
 const BEGIN: &str = "INSERT INTO claim \
     (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
-    VALUES (?1, 'S', ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO NOTHING";
+    SELECT value ->> 0, 'S', value ->> 1, value ->> 2, 1, 0, value ->> 3, value ->> 4 \
+    FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING RETURNING token";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
     abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE key = ?1";
 const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
@@ -26,8 +35,11 @@ const EXTEND: &str = "UPDATE claim SET lease_until_ms = ?1, expires_ms = ?2 \
 const REMEMBER: &str = "INSERT INTO step (key, name, json) \
     SELECT key, ?1, ?2 FROM claim WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
     ON CONFLICT (key, name) DO UPDATE SET json = excluded.json";
+/// For all of `[key, token]`: no two entries ever have the same token.
 const COMPLETE: &str = "UPDATE claim SET state = 'C' \
-    WHERE key = ? AND token = ? AND state IN ('S', 'C') AND expires_ms > ?";
+    WHERE key IN (SELECT value ->> 0 FROM json_each(?1)) \
+    AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
+    AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
 const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
     abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
     WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
@@ -50,21 +62,50 @@ pub(super) struct Owner {
     pub(super) retention_ms: i64,
 }
 
+/// Who is done.
+#[derive(Clone)]
+pub(super) struct Completion {
+    pub(super) owner: Arc<Owner>,
+    pub(super) has_steps: bool,
+}
+
+/// Nearly every event is claimed once: one statement for all of these.
+pub(super) async fn claim(
+    turn: &mut Turn,
+    claimants: Vec<Arc<Claimant>>,
+) -> Result<Vec<Claim>, sqlx::Error> {
+    let now_ms = turn.now_ms();
+    let rows: Vec<_> = claimants
+        .iter()
+        .map(|claimant| {
+            let lease_until_ms = now_ms.saturating_add(claimant.lease_ms);
+            let expires_ms = now_ms.saturating_add(claimant.retention_ms);
+            (&claimant.key, &claimant.token, claimant.attempt, lease_until_ms, expires_ms)
+        })
+        .collect();
+    let begun = tokens(sqlx::query_scalar(BEGIN).bind(json(&rows)?), turn).await?;
+    let mut claims = Vec::with_capacity(claimants.len());
+    for claimant in claimants {
+        claims.push(if begun.contains(&claimant.token) {
+            started(turn, &claimant, (1, 0), false).await?
+        } else {
+            claim_again(turn, &claimant).await?
+        });
+    }
+    Ok(claims)
+}
+
 /// Claiming again with the token one holds already answers the same as the first time; with one
 /// that was given back it claims nothing: that is an old call come late, which nobody waits for.
-pub(super) async fn claim(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
-    // Nearly every event is claimed once.
-    if put(turn, BEGIN, claimant, (1, 0)).await? {
-        return started(turn, claimant, (1, 0), false).await;
-    }
+async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
     let (state, owner, lowest, fence, abandoned, lease_until_ms, expires_ms) =
         sqlx::query_as::<_, (String, String, i64, i64, i64, i64, i64)>(FIND)
             .bind(&claimant.key)
             .fetch_one(&mut turn.connection)
             .await?;
     if expires_ms <= turn.now_ms() {
-        forget_steps(turn, &claimant.key).await?;
-        put(turn, TAKE, claimant, (1, 0)).await?;
+        forget_steps(turn, &[&claimant.key]).await?;
+        take(turn, claimant, (1, 0)).await?;
         return started(turn, claimant, (1, 0), false).await;
     }
     let left_ms = lease_until_ms.saturating_sub(turn.now_ms());
@@ -78,19 +119,18 @@ pub(super) async fn claim(turn: &mut Turn, claimant: &Claimant) -> Result<Claim,
         "S" => (fence + 1, abandoned + 1),
         _ => (fence + 1, abandoned),
     };
-    put(turn, TAKE, claimant, run).await?;
+    take(turn, claimant, run).await?;
     started(turn, claimant, run, true).await
 }
 
-/// Writes an entry with this fence and count of abandoned runs.
-async fn put(
+/// Puts the claimant into the entry, with this fence and count of abandoned runs.
+async fn take(
     turn: &mut Turn,
-    statement: &'static str,
     claimant: &Claimant,
     (fence, abandoned): (i64, i64),
-) -> Result<bool, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let now_ms = turn.now_ms();
-    let done = sqlx::query(statement)
+    sqlx::query(TAKE)
         .bind(&claimant.key)
         .bind(&claimant.token)
         .bind(claimant.attempt)
@@ -100,7 +140,7 @@ async fn put(
         .bind(now_ms.saturating_add(claimant.retention_ms))
         .execute(&mut turn.connection)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 async fn started(
@@ -166,20 +206,22 @@ pub(super) async fn remember(
 /// for days.
 pub(super) async fn complete(
     turn: &mut Turn,
-    owner: &Owner,
-    has_steps: bool,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(COMPLETE)
-        .bind(&owner.key)
-        .bind(&owner.token)
-        .bind(turn.now_ms())
-        .execute(&mut turn.connection)
-        .await?;
-    let is_owner = done.rows_affected() == 1;
-    if is_owner && has_steps {
-        forget_steps(turn, &owner.key).await?;
+    completions: Vec<Completion>,
+) -> Result<Vec<bool>, sqlx::Error> {
+    let owners: Vec<_> =
+        completions.iter().map(|Completion { owner, .. }| (&owner.key, &owner.token)).collect();
+    let query = sqlx::query_scalar(COMPLETE).bind(json(&owners)?).bind(turn.now_ms());
+    let completed = tokens(query, turn).await?;
+    let is_owner = |completion: &Completion| completed.contains(&completion.owner.token);
+    let with_steps: Vec<&str> = completions
+        .iter()
+        .filter(|completion| completion.has_steps && is_owner(completion))
+        .map(|completion| completion.owner.key.as_str())
+        .collect();
+    if !with_steps.is_empty() {
+        forget_steps(turn, &with_steps).await?;
     }
-    Ok(is_owner)
+    Ok(completions.iter().map(is_owner).collect())
 }
 
 /// True if the owner, also when asked again. A run that came to its end clears the count of
@@ -249,9 +291,24 @@ pub(super) async fn spend(
     Ok(Budget::Spent(duration((oldest_ms.unwrap_or(now_ms) + WINDOW_MS - now_ms).max(1))))
 }
 
-async fn forget_steps(turn: &mut Turn, key: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM step WHERE key = ?").bind(key).execute(&mut turn.connection).await?;
+async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM step WHERE key IN (SELECT value FROM json_each(?))")
+        .bind(json(keys)?)
+        .execute(&mut turn.connection)
+        .await?;
     Ok(())
+}
+
+/// The tokens of the entries that a statement wrote.
+async fn tokens(
+    query: QueryScalar<'_, Sqlite, String, SqliteArguments>,
+    turn: &mut Turn,
+) -> Result<HashSet<String>, sqlx::Error> {
+    Ok(query.fetch_all(&mut turn.connection).await?.into_iter().collect())
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 fn duration(ms: i64) -> Duration {
