@@ -24,6 +24,7 @@ pub use rabbitmq::topology::Topology;
 pub use settlement::Settlement;
 pub use sqlite::Embedded;
 pub use sqlite::backlog::Backlog;
+pub use sqlite::export::{Exported, Standing};
 
 /// Where messages are kept: one variant per engine, the same meaning in each.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod demo;
+pub mod migrate;
 pub mod run;
 pub mod send;
 pub mod standalone;
@@ -38,6 +39,8 @@ enum Command {
     Run(Box<run::RunCommand>),
     /// Receive, process and keep everything in this one process and one file, until SIGTERM
     Standalone(Box<standalone::StandaloneCommand>),
+    /// Move what a stopped standalone has into a cluster of RabbitMQ and Redis
+    Migrate(Box<migrate::MigrateCommand>),
     /// Sign deliveries as HubSpot would and post them to a receiver
     Send(send::SendCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
@@ -51,6 +54,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(command) => command.execute().await,
             Command::Standalone(command) => command.execute().await,
+            Command::Migrate(command) => command.execute().await,
             Command::Send(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };

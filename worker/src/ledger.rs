@@ -15,11 +15,17 @@ use shared::store::Store;
 
 use crate::metrics::WorkerMetrics;
 
+mod entry;
 mod redis;
 mod sqlite;
 
+pub(crate) use entry::Entry;
 pub use redis::LedgerOptions;
-pub(crate) use redis::{address as redis_address, check_url as check_redis_url};
+pub(crate) use redis::import::Importer;
+pub(crate) use redis::{
+    address as redis_address, check_url as check_redis_url, server as redis_server,
+};
+pub(crate) use sqlite::export::{count as count_entries, entries};
 
 /// Where entries are kept: one variant per engine, the same meaning in each.
 #[derive(Debug)]

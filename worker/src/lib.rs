@@ -20,6 +20,7 @@ pub mod standalone;
 mod engines;
 mod executor;
 mod http_client;
+mod migrate;
 mod portals;
 mod processor;
 mod verdict;

@@ -2,6 +2,7 @@
 //! under its token, and calls travel in pipelines.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use shared::settings;
 use super::{Budget, Claim, EntryKey, Lease, Release};
 use crate::metrics::WorkerMetrics;
 
+pub(super) mod import;
 mod link;
 mod script;
 
@@ -189,8 +191,13 @@ impl Ledger {
 
     fn key(&self, entry: &EntryKey<'_>) -> String {
         let EntryKey { identity, target, generation } = entry;
-        format!("{}:run:{{{identity}}}:{target}:{generation}", self.prefix)
+        key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
     }
+}
+
+/// The key of an entry. All that belongs to an event has one slot.
+fn key(prefix: &str, identity: &str, rest: impl Display) -> String {
+    format!("{prefix}:run:{{{identity}}}:{rest}")
 }
 
 fn read_claim(reply: Value, key: &str, token: &str) -> Option<Claim> {
@@ -219,6 +226,11 @@ fn millis(duration: Duration) -> u64 {
 /// Refuses an address that no client can be made from, without quoting it.
 pub(crate) fn check_url(url: &SecretString) -> anyhow::Result<()> {
     link::pool(url).map(|_| ())
+}
+
+/// Host and port of an address, without what is secret in it.
+pub(crate) fn server(url: &SecretString) -> anyhow::Result<String> {
+    link::server(url)
 }
 
 /// Redis' address from its setting or file.

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Budget, Claim, EntryKey, Lease, Release};
 use crate::metrics::WorkerMetrics;
 
+pub(super) mod export;
 mod forget;
 mod gather;
 #[cfg(test)]

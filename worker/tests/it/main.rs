@@ -19,6 +19,7 @@ mod foreign;
 mod frozen;
 mod lanes;
 mod ledger;
+mod migrate;
 mod portals;
 mod redis_restart;
 mod retries;

@@ -22,11 +22,19 @@ pub(super) enum Script {
     Complete,
     Release,
     Budget,
+    Import,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Claim, Self::Extend, Self::Step, Self::Complete, Self::Release, Self::Budget];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Claim,
+        Self::Extend,
+        Self::Step,
+        Self::Complete,
+        Self::Release,
+        Self::Budget,
+        Self::Import,
+    ];
 
     pub(super) fn code(self) -> &'static str {
         match self {
@@ -36,21 +44,24 @@ impl Script {
             Self::Complete => COMPLETE,
             Self::Release => RELEASE,
             Self::Budget => BUDGET,
+            Self::Import => IMPORT,
         }
     }
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 6]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 7]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
     }
 }
 
-/// One question to Redis about one entry.
+/// One question to Redis, nearly always about one entry.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
+    /// Whether it is there.
+    Ping,
     /// Writes an entry that is not there yet, to expire after `retention_ms`; answers what
     /// stands there instead, or nothing.
     Begin { key: String, value: String, retention_ms: u64 },
@@ -61,6 +72,9 @@ pub(super) enum Call {
 impl Call {
     pub(super) fn append_to(&self, pipeline: &mut Pipeline) {
         match self {
+            Self::Ping => {
+                pipeline.cmd("PING");
+            }
             Self::Begin { key, value, retention_ms } => {
                 let command = pipeline.cmd("SET").arg(key).arg(value);
                 command.arg("PX").arg(*retention_ms).arg("NX").arg("GET");
@@ -169,4 +183,15 @@ if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[1]) then
 end
 local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return math.max(1, (oldest[2] or now) + window - now)
+";
+
+/// value, expiry, step, JSON, step, JSON, … → 1 if it was written, 0 if something stands there,
+/// which is then left as it is with its steps. Steps without an entry are those of one that
+/// expired.
+const IMPORT: &str = r"
+if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 0 end
+redis.call('DEL', KEYS[2])
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+return 1
 ";

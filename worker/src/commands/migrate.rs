@@ -1,0 +1,172 @@
+//! `worker migrate`: from one process to a cluster, and what it says on the way.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::fmt::{Arguments, Display};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::SecretString;
+use shared::settings::{BrokerSettings, LogSettings, parse_duration};
+use shared::{shutdown, telemetry};
+use tokio_util::sync::CancellationToken;
+
+use crate::migrate::{Cluster, Destination, Inventory, Moved, Patience, Source, run};
+use crate::settings::{RedisSettings, RetrySettings};
+use crate::standalone::absolute;
+
+/// Moves what a stopped `worker standalone` has into a cluster: its ledger to Redis, then its
+/// messages to RabbitMQ, dead letters too. Loses none and has none done twice.
+///
+/// May be ended and run again at any point: it goes on where it was.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  worker migrate --from /var/lib/hubline --dry-run
+  AMQP_URL_FILE=/run/secrets/amqp REDIS_URL_FILE=/run/secrets/redis \\
+    worker migrate --from /var/lib/hubline
+
+AMQP_URL, REDIS_URL, PREFIX, WORK_SHARDS and RETRY_… must be those of the cluster's receivers and
+workers. Stop standalone before, and start them after it: docs/embedded.md has all steps. It may be
+ended and run again at any point, and goes on where it was.")]
+pub struct MigrateCommand {
+    /// Data directory of the standalone that is stopped
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// RabbitMQ's address, instead of AMQP_URL and AMQP_URL_FILE; flags show in process lists
+    #[arg(long, value_name = "AMQP_URL")]
+    to: Option<SecretString>,
+    /// Only count what there is: no server is asked and nothing is changed
+    #[arg(long)]
+    dry_run: bool,
+    /// How long a server that does not answer is waited for
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    wait: Duration,
+    /// RabbitMQ.
+    #[command(flatten)]
+    broker: BrokerSettings,
+    /// Redis.
+    #[command(flatten)]
+    redis: RedisSettings,
+    /// The retry schedule.
+    #[command(flatten)]
+    retry: RetrySettings,
+    /// Logging.
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+impl MigrateCommand {
+    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+        let destination = self.destination()?;
+        Source::check(&self.from)?;
+        telemetry::init(&self.log)?;
+        let interrupt = shutdown::on_signal()?;
+        let source = match Source::open(&self.from).await {
+            Ok(source) => source,
+            Err(error) => return Ok(failed(&error)),
+        };
+        let migrated = self.migrate(&source, destination, interrupt).await;
+        source.close().await;
+        Ok(migrated.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS))
+    }
+
+    /// Checks the settings.
+    fn destination(&self) -> anyhow::Result<Destination> {
+        let mut broker = self.broker.clone();
+        if let Some(to) = &self.to {
+            broker.amqp_url = to.clone();
+            broker.amqp_url_file = None;
+        }
+        broker.url()?;
+        Ok(Destination { broker, redis_url: self.redis.url()?, schedule: self.retry.schedule()? })
+    }
+
+    async fn migrate(
+        &self,
+        source: &Source,
+        destination: Destination,
+        interrupt: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let directory = absolute(&self.from);
+        let directory = directory.display();
+        let inventory = source.inventory().await?;
+        say(format_args!("{directory} has {}.", contents(&inventory)));
+        if self.dry_run {
+            say(format_args!("Nothing was changed: this was a dry run."));
+            return Ok(());
+        }
+        if inventory.messages() == 0 && inventory.entries == 0 {
+            say(format_args!("There is nothing to do."));
+            return Ok(());
+        }
+        let names = format!(
+            "PREFIX={} and WORK_SHARDS={}",
+            destination.broker.prefix, destination.broker.work_shards
+        );
+        say(format_args!(
+            "It goes to {} and {}, with {names}.",
+            destination.rabbitmq()?,
+            destination.redis()?
+        ));
+        let patience = Patience { limit: self.wait, interrupt };
+        let cluster = Cluster::connect(destination, patience)
+            .await
+            .map_err(|error| ended(&error, "nothing was changed"))?;
+        let state = format!("what is not moved is still in {directory}: run it again to go on");
+        let moved =
+            run(source, &inventory, &cluster).await.map_err(|error| ended(&error, &state))?;
+        summarise(&moved);
+        say(format_args!(
+            "Next: start receivers and workers with {names}, and point HubSpot's target URL at the \
+             receivers. {directory} can be removed."
+        ));
+        Ok(())
+    }
+}
+
+fn ended(error: &impl Display, state: &str) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}; {state}")
+}
+
+fn contents(inventory: &Inventory) -> String {
+    let backlog = inventory.backlog;
+    format!(
+        "{} events to be worked on, {} of the bulk lane, {} waiting for a retry, {} dead letters, \
+         {} ledger entries",
+        backlog.work, backlog.bulk, backlog.waiting, backlog.dead, inventory.entries
+    )
+}
+
+fn summarise(moved: &Moved) {
+    let Moved { entries_written, entries_there, messages, unreadable } = *moved;
+    if entries_written == 0 && messages == 0 {
+        say(format_args!(
+            "There was nothing left to do: all {entries_there} ledger entries are there."
+        ));
+        return;
+    }
+    say(format_args!(
+        "{entries_written} ledger entries written, {entries_there} were there already."
+    ));
+    say(format_args!("{messages} messages published, confirmed and deleted."));
+    if unreadable > 0 {
+        say(format_args!("{unreadable} of them could not be read: they are dead letters now."));
+    }
+}
+
+/// A line on standard output. If that is closed the work goes on all the same.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "worker: {error:#}");
+    ExitCode::FAILURE
+}

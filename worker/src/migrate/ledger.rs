@@ -1,0 +1,27 @@
+//! The ledger's entries, from the file to Redis: all of them, in the order of their names.
+
+use super::{Cluster, MigrateError, Moved, Progress, Source};
+
+/// Entries read, and asked for at Redis, at once.
+const PAGE: u32 = 1024;
+
+/// Copies every entry that has not expired.
+pub(super) async fn copy(
+    source: &Source,
+    cluster: &Cluster,
+    mut progress: Progress,
+    moved: &mut Moved,
+) -> Result<(), MigrateError> {
+    let mut after = String::new();
+    loop {
+        cluster.patience.check()?;
+        let entries = source.entries(&after, PAGE).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        after.clone_from(&last.name);
+        let written = cluster.import(&entries).await?;
+        let count = entries.len() as u64;
+        moved.entries_written += written;
+        moved.entries_there += count.saturating_sub(written);
+        progress.advance(count);
+    }
+}

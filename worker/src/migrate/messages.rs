@@ -1,0 +1,117 @@
+//! The messages, from the file to RabbitMQ, batch by batch: published, confirmed, deleted.
+
+use bytes::Bytes;
+use shared::broker::{Exported, Publication, Route, Standing};
+use shared::clock::now_ms;
+use shared::event::Identity;
+use shared::message::{Death, DeathReason, Message};
+use shared::retry::RetrySchedule;
+
+use super::{Cluster, MigrateError, Moved, Progress, Source};
+
+/// Messages published before any is deleted, and published again if that is cut off. More of them
+/// are no faster: this many are in flight at most.
+const BATCH: u32 = 512;
+
+/// Moves every message, until the file has none.
+pub(super) async fn drain(
+    source: &Source,
+    cluster: &Cluster,
+    mut progress: Progress,
+    moved: &mut Moved,
+) -> Result<(), MigrateError> {
+    loop {
+        cluster.patience.check()?;
+        let exported = source.messages(BATCH).await?;
+        if exported.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = exported.iter().map(|exported| exported.id).collect();
+        let count = ids.len() as u64;
+        let unreadable = exported.iter().filter(|exported| exported.message.is_err()).count();
+        let batch: Vec<Publication> =
+            exported.into_iter().map(|exported| publication(exported, &cluster.schedule)).collect();
+        cluster.publish(&batch).await?;
+        source.forget(ids).await?;
+        moved.messages += count;
+        moved.unreadable += unreadable as u64;
+        progress.advance(count);
+    }
+}
+
+/// The message for RabbitMQ. One that waits goes into the queue that covers what is left of its
+/// wait, or into the longest there is: under a shorter schedule it waits no longer than that.
+fn publication(exported: Exported, schedule: &RetrySchedule) -> Publication {
+    let message = match exported.message {
+        Ok(message) => message,
+        Err(malformed) => {
+            tracing::warn!(error = malformed.what, "message unreadable");
+            return unreadable(malformed.body, malformed.what);
+        }
+    };
+    let route = match exported.standing {
+        Standing::Due(lane) => Route::Ready(lane),
+        Standing::Waiting(lane, left) => {
+            let delay = schedule.covering(left);
+            Route::Later { lane, delay, expiration: left.min(delay) }
+        }
+        Standing::Dead => Route::Dead,
+    };
+    Publication { route, message }
+}
+
+/// As a worker gives up a delivery that it cannot read.
+fn unreadable(body: Bytes, what: &str) -> Publication {
+    let message = Message {
+        identity: Identity::of_unreadable(&body),
+        body,
+        subscription_type: String::new(),
+        portal_id: 0,
+        attempt: 1,
+        target: None,
+        received_ms: now_ms(),
+        generation: 0,
+        traceparent: None,
+        death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms())),
+    };
+    Publication { route: Route::Dead, message }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use std::time::Duration;
+
+    use shared::broker::Lane;
+
+    use super::*;
+
+    fn route(standing: Standing) -> Route {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let schedule = RetrySchedule::new(second, 60.0, hour, 10).unwrap();
+        let Publication { message, .. } = unreadable(Bytes::from_static(b"{}"), "");
+        publication(Exported { id: 1, standing, message: Ok(message) }, &schedule).route
+    }
+
+    #[test]
+    fn what_waits_takes_the_smallest_queue_that_covers_what_is_left() {
+        let (lane, left) = (Lane::Bulk, Duration::from_millis(59_999));
+        let delay = Duration::from_secs(60);
+        let expected = Route::Later { lane, delay, expiration: left };
+        assert_eq!(route(Standing::Waiting(lane, left)), expected);
+    }
+
+    #[test]
+    fn what_waits_longer_than_any_queue_waits_as_long_as_the_longest() {
+        let (lane, delay) = (Lane::Work, Duration::from_secs(3600));
+        let expected = Route::Later { lane, delay, expiration: delay };
+        assert_eq!(route(Standing::Waiting(lane, delay * 2)), expected);
+    }
+
+    #[test]
+    fn what_is_due_goes_to_its_lane_and_what_is_dead_to_the_dead_letters() {
+        assert_eq!(route(Standing::Due(Lane::Bulk)), Route::Ready(Lane::Bulk));
+        assert_eq!(route(Standing::Dead), Route::Dead);
+    }
+}

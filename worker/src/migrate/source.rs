@@ -1,0 +1,88 @@
+//! The data directory that is moved: held for this process alone while it is open.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::broker::{Backlog, Embedded, Exported, Link};
+use shared::store::{self, Store};
+
+use super::MigrateError;
+use crate::ledger::{self, Entry};
+
+/// How long the data file may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// An open data directory.
+#[derive(Debug)]
+pub(crate) struct Source(Arc<Embedded>);
+
+/// What there is to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inventory {
+    pub(crate) backlog: Backlog,
+    pub(crate) entries: u64,
+}
+
+impl Inventory {
+    /// All messages.
+    pub(crate) fn messages(&self) -> u64 {
+        let Backlog { work, bulk, waiting, dead } = self.backlog;
+        work + bulk + waiting + dead
+    }
+}
+
+impl Source {
+    /// Refuses a directory without a data file, in which [`Source::open`] would make one.
+    pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
+        let file = directory.join(store::FILE);
+        anyhow::ensure!(
+            file.is_file(),
+            "there is no data file {}: --from takes the data directory of `worker standalone`",
+            file.display()
+        );
+        Ok(())
+    }
+
+    /// Opens `directory`. Fails if another process has it open.
+    pub(crate) async fn open(directory: &Path) -> anyhow::Result<Self> {
+        let store = Store::open(directory).await?;
+        Ok(Self(Embedded::new(Arc::new(store))))
+    }
+
+    pub(crate) async fn inventory(&self) -> Result<Inventory, MigrateError> {
+        let entries = ledger::count_entries(self.0.store()).await?;
+        Ok(Inventory { backlog: self.0.backlog().await?, entries })
+    }
+
+    /// The next entries of the ledger behind the one named `after`.
+    pub(super) async fn entries(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Entry>, MigrateError> {
+        Ok(ledger::entries(self.0.store(), after, limit).await?)
+    }
+
+    /// The next messages.
+    pub(super) async fn messages(&self, limit: u32) -> Result<Vec<Exported>, MigrateError> {
+        Ok(self.0.export(limit).await?)
+    }
+
+    /// Deletes messages, for good.
+    pub(super) async fn forget(&self, ids: Vec<i64>) -> Result<(), MigrateError> {
+        self.0.forget(ids).await.map_err(|error| {
+            MigrateError::Write(match self.0.store().link() {
+                Link::Down(reason) => reason.to_string(),
+                Link::Connecting | Link::Up => error.to_string(),
+            })
+        })
+    }
+
+    /// Closes the file, which leaves all of it in one.
+    pub(crate) async fn close(self) {
+        let closed = self.0.store().closed();
+        drop(self);
+        let _ = tokio::time::timeout(CLOSE, closed).await;
+    }
+}

@@ -1,0 +1,163 @@
+//! `worker migrate`: from a data directory to RabbitMQ and Redis, through the program itself.
+
+mod directory;
+mod interrupted;
+mod known;
+mod program;
+mod refused;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lapin::options::BasicGetOptions;
+use lapin::{Connection, ConnectionProperties};
+use shared::broker::{Backlog, Lane, Route};
+use shared::message::{Death, DeathReason, Message};
+use shared::testing::amqp_url;
+
+use crate::harness::{Rig, TARGET, deal, deal_of, fresh};
+use directory::Directory;
+use program::Program;
+
+/// Queues for 10 s, 10 min and 1 h.
+const LONG_RETRIES: [&str; 6] =
+    ["--retry-initial", "10s", "--retry-multiplier", "60", "--retry-max", "1h"];
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A message that has been on its way for a while.
+fn travelled(id: u64, attempt: u32) -> Message {
+    Message {
+        // Not as anybody would write it anew.
+        body: Bytes::from(deal(id).replace(',', " ,\n\t").replace("CRM_UI", "CRM_\u{fc}\\u00fc")),
+        attempt,
+        target: Some(TARGET.to_owned()),
+        received_ms: 1_769_081_994_066,
+        generation: 2,
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        ..fresh(&deal(id))
+    }
+}
+
+fn dead(id: u64, reason: DeathReason) -> Message {
+    let death = Death::new(reason, "ERP_422", "the ERP says \u{ab}no\u{bb}", 1_769_081_999_000);
+    Message { death: Some(death), ..travelled(id, 10) }
+}
+
+fn later(lane: Lane, expiration: Duration) -> Route {
+    // Which queue a data file is told of makes no difference to it.
+    Route::Later { lane, delay: expiration, expiration }
+}
+
+/// The expiration of the first of `count` messages in `queue`, which stays there.
+async fn expiration(rig: &Rig, queue: &str, count: u32) -> u64 {
+    let connection =
+        Connection::connect(&amqp_url(), ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let name = rig.queues.rabbitmq().name(queue);
+    let got = channel.basic_get(name.as_str().into(), BasicGetOptions::default()).await.unwrap();
+    let expiration = got.unwrap().delivery.properties.expiration().clone().unwrap();
+    connection.close(200, "done".into()).await.unwrap();
+    rig.wait_for_messages(queue, count).await;
+    expiration.as_str().parse().unwrap()
+}
+
+async fn messages(rig: &Rig, queue: &str) -> Vec<Message> {
+    let letters = rig.queues.drain(queue).await;
+    letters.into_iter().map(|letter| letter.message.unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ready_arrives_in_its_lane_as_it_was_and_in_its_order() {
+    let (rig, directory) = (Rig::new().await, Directory::new());
+    let open = directory.open().await;
+    // 62515 has the first of two shards, 1 the second.
+    let mine: Vec<Message> = (1..=700).map(|id| fresh(&deal(id))).collect();
+    let others = [fresh(&deal_of(1, 9)), Message { target: None, ..travelled(8, 0) }];
+    let others = others.map(|message| Message { portal_id: 1, ..message });
+    let bulk = [fresh(&deal(801)), travelled(802, 3)];
+    // Its wait was over while nobody looked.
+    let overdue = travelled(701, 4);
+    open.publish(Route::Ready(Lane::Bulk), &bulk).await;
+    open.publish(Route::Ready(Lane::Work), &mine).await;
+    open.publish(Route::Ready(Lane::Work), &others).await;
+    open.publish(later(Lane::Work, Duration::ZERO), std::slice::from_ref(&overdue)).await;
+    open.close().await;
+
+    let ended = Program::run(&rig, &directory, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("705 messages published"), "{ended:?}");
+    assert_eq!(messages(&rig, "work.0").await, [&mine[..], &[overdue]].concat());
+    assert_eq!(messages(&rig, "work.1").await, others);
+    assert_eq!(messages(&rig, "bulk").await, bulk);
+    assert_eq!(directory.backlog().await, Backlog::default());
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_on_waiting_for_what_is_left_and_comes_back_to_its_lane() {
+    let (rig, directory) = (Rig::with(&LONG_RETRIES).await, Directory::new());
+    let open = directory.open().await;
+    let (long, short, bulk, longest) =
+        (travelled(1, 3), travelled(2, 2), travelled(3, 1), travelled(4, 5));
+    open.publish(later(Lane::Work, MINUTE * 50), std::slice::from_ref(&long)).await;
+    open.publish(later(Lane::Work, MINUTE * 9), std::slice::from_ref(&short)).await;
+    open.publish(later(Lane::Bulk, MINUTE * 9), std::slice::from_ref(&bulk)).await;
+    // Of a schedule that had longer delays.
+    open.publish(later(Lane::Work, MINUTE * 600), std::slice::from_ref(&longest)).await;
+    open.close().await;
+
+    let ended = Program::run(&rig, &directory, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(directory.backlog().await, Backlog::default());
+    // Those due sooner are in front, where they hold nothing up.
+    let expires_ms = expiration(&rig, "retry.1h", 2).await;
+    assert!((600_000..=3_000_000).contains(&expires_ms), "{expires_ms}");
+    let letter = rig.queues.take("retry.1h").await;
+    assert_eq!((letter.message.unwrap(), letter.routing_key.as_str()), (long, "0"));
+    assert_eq!(expiration(&rig, "retry.1h", 1).await, 3_600_000);
+    assert_eq!(messages(&rig, "retry.1h").await, [longest]);
+    let expires_ms = expiration(&rig, "retry.10m", 2).await;
+    assert!((10_000..=540_000).contains(&expires_ms), "{expires_ms}");
+    let letters = rig.queues.drain("retry.10m").await;
+    let letters: Vec<_> =
+        letters.into_iter().map(|letter| (letter.message.unwrap(), letter.routing_key)).collect();
+    assert_eq!(letters, [(short, "0".to_owned()), (bulk, "bulk".to_owned())]);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_keep_their_death_and_what_cannot_be_read_becomes_one() {
+    let (rig, directory) = (Rig::new().await, Directory::new());
+    let open = directory.open().await;
+    let letters = [
+        dead(1, DeathReason::Permanent),
+        dead(2, DeathReason::Exhausted),
+        dead(3, DeathReason::Crashed),
+    ];
+    open.publish(Route::Dead, &letters).await;
+    open.execute(
+        "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, received_ms, \
+         generation, body) VALUES ('work', 0, 'whose?', '', 1, 0, 0, 0, x'00ff7b'), \
+         ('elsewhere', 0, 'whose?', '', 1, 0, 0, 0, x'7b')",
+    )
+    .await;
+    open.close().await;
+
+    let ended = Program::run(&rig, &directory, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("2 of them could not be read"), "{ended:?}");
+    assert_eq!(directory.backlog().await, Backlog::default());
+    let mut found = messages(&rig, "dead").await;
+    found.sort_by_key(|letter| letter.body.len());
+    let (unreadable, kept) = found.split_at(2);
+    let bodies: Vec<&[u8]> = unreadable.iter().map(|letter| &letter.body[..]).collect();
+    assert_eq!(bodies, [&b"{"[..], b"\x00\xff{"]);
+    for letter in unreadable {
+        let death = letter.death.as_ref().unwrap();
+        assert_eq!((death.reason, death.code.as_str()), (DeathReason::Unreadable, "UNREADABLE"));
+        assert_eq!((letter.attempt, letter.target.as_deref()), (1, None));
+    }
+    assert_eq!(kept, letters);
+    rig.finish().await;
+}
