@@ -25,6 +25,7 @@ use crate::broker::{Publication, PublishError};
 const WINDOW: usize = 512;
 /// Opening a channel is two round trips.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A batch to publish, by when, and who waits for it.
 #[derive(Debug)]
@@ -35,7 +36,10 @@ pub(super) struct Job {
 }
 
 /// A channel in confirm mode.
-async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
+async fn open(
+    connection: &Connection,
+    jobs: &mpsc::Receiver<Job>,
+) -> Result<Channel, lapin::Error> {
     let opening = async {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -47,7 +51,7 @@ async fn open(connection: &Connection) -> Result<Channel, lapin::Error> {
             Ok(opened) => return opened,
             // An alarm on the broker: nothing is written until it is over, and another
             // connection would fare no better.
-            Err(_) if connection.status().blocked() => {}
+            Err(_) if connection.status().blocked() && !jobs.is_closed() => {}
             Err(_) => return Err(timed_out()),
         }
     }
@@ -112,7 +116,7 @@ async fn serve(
     topology: &Arc<Topology>,
     jobs: &mut mpsc::Receiver<Job>,
 ) -> Result<(), lapin::Error> {
-    let mut channel = open(&session.connection).await?;
+    let mut channel = open(&session.connection, jobs).await?;
     let mut in_flight = InFlight::new();
     let mut messages = 0;
     loop {
@@ -125,13 +129,16 @@ async fn serve(
                         // At once, so that confirms are passed on while the new channel opens.
                         tokio::spawn(retire(channel, std::mem::take(&mut in_flight)));
                         messages = 0;
-                        channel = open(&session.connection).await?;
+                        channel = open(&session.connection, jobs).await?;
                     }
                     Err(_) => return Err(std::io::Error::other("a publish failed").into()),
                 }
             }
             job = jobs.recv(), if messages < WINDOW => match job {
-                None => return Ok(()),
+                None => {
+                    retire(channel, in_flight).await;
+                    return Ok(());
+                }
                 // Nobody waits any more: what was not sent need not be.
                 Some(job) if job.reply.is_closed() || job.deadline <= Instant::now() => {
                     let _ = job.reply.send(Err(PublishError::TimedOut));
@@ -148,7 +155,12 @@ async fn serve(
 /// Waits for what is in flight on a channel that gets no more work, then closes it.
 async fn retire(channel: Channel, mut in_flight: InFlight) {
     while in_flight.next().await.is_some() {}
-    let _ = timeout(OPEN_TIMEOUT, channel.close(200, "retired".into())).await;
+    close(&channel, "retired").await;
+}
+
+/// Closes a channel by name, but does not wait for a broker that hangs.
+pub(super) async fn close(channel: &Channel, why: &str) {
+    let _ = timeout(CLOSE_TIMEOUT, channel.close(200, why.into())).await;
 }
 
 /// Sends all of a batch before it awaits any confirm: six times faster than one by one.

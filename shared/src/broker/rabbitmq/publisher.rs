@@ -27,7 +27,7 @@ const WAITING_BATCHES: usize = 64;
 pub(super) const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Publishes batches over a supervised connection, on a channel of its own. The connection
-/// ends with the last publisher on it.
+/// ends after the last publisher on it.
 #[derive(Debug)]
 pub(in crate::broker) struct Publisher {
     lane: mpsc::Sender<Job>,
@@ -112,7 +112,13 @@ impl Publisher {
     fn on(connection: Arc<Supervised>) -> Self {
         let (lane, jobs) = mpsc::channel(WAITING_BATCHES);
         let (session, topology) = (connection.session.clone(), Arc::clone(&connection.topology));
-        tokio::spawn(lane::run(session, topology, jobs));
+        let held = Arc::clone(&connection);
+        tokio::spawn(async move {
+            lane::run(session, topology, jobs).await;
+            // The connection may end now, and not before the channel was closed by name: else
+            // lapin takes it for a failure.
+            drop(held);
+        });
         Self { lane, connection }
     }
 
@@ -187,14 +193,18 @@ impl Serving<'_> {
         self.session.send_replace(Some(Arc::new(session)));
         self.metrics.publisher_up.set(1);
         link.send_replace(Link::Up);
-        tokio::select! {
+        let error = tokio::select! {
             error = connection::watch(connection, |blocked| {
                 self.metrics.publisher_up.set(i64::from(!blocked));
-            }) => Err(error),
-            Some(error) = failed.recv() => Err(error),
-            error = depth::watch(connection, &declaring, self.topology, self.depth) => Err(error),
-            () = self.stop.cancelled() => Ok(()),
-        }
+            }) => error,
+            Some(error) = failed.recv() => error,
+            error = depth::watch(connection, &declaring, self.topology, self.depth) => error,
+            () = self.stop.cancelled() => {
+                lane::close(&declaring, "done").await;
+                return Ok(());
+            }
+        };
+        Err(error)
     }
 
     /// Declares everything; gives back the channel this took.
