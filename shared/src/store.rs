@@ -22,6 +22,7 @@ mod metrics;
 mod schema;
 mod writer;
 
+pub use schema::private;
 pub use writer::Turn;
 
 use metrics::StoreMetrics;
@@ -297,6 +298,76 @@ mod tests {
         store.back().await;
         execute(&store, filling).await.unwrap();
         assert_eq!(number(&store, SPENT).await, 17);
+    }
+
+    #[tokio::test]
+    async fn room_is_found_while_others_never_stop_asking() {
+        let directory = Directory::new();
+        let store = Arc::new(Store::open(&directory.0).await.unwrap());
+        let asking = Arc::clone(&store);
+        // One always waits while another is run: the inbox is never empty.
+        let asking = tokio::spawn(async move {
+            loop {
+                let look = || asking.look(|_| Box::pin(async { Ok(()) }));
+                let _ = tokio::join!(look(), look(), look());
+            }
+        });
+        execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+        let filling = "INSERT INTO step VALUES ('k', 'n', hex(zeroblob(100000)))";
+        assert_eq!(execute(&store, filling).await, Err(NotWritten));
+        execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(30), store.back()).await.unwrap();
+        asking.abort();
+        execute(&store, filling).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_takes_no_more_writes_and_says_so() {
+        let directory = Directory::new();
+        let store = Store::open(&directory.0).await.unwrap();
+        for _ in 0..200 {
+            execute(
+                &store,
+                "INSERT INTO step VALUES (hex(randomblob(9)), 'n', hex(randomblob(500)))",
+            )
+            .await
+            .unwrap();
+        }
+        let page: i64 =
+            number(&store, "SELECT rootpage FROM sqlite_schema WHERE name = 'step'").await;
+        let closed = store.closed();
+        drop(store);
+        closed.await;
+        let file = directory.0.join(FILE);
+        let mut bytes = fs::read(&file).unwrap();
+        let start = usize::try_from(page - 1).unwrap() * 4096;
+        bytes[start..start + 4096].fill(0x5a);
+        fs::write(&file, bytes).unwrap();
+
+        let store = Store::open(&directory.0).await.unwrap();
+        let harmless = "INSERT INTO spent VALUES ('b', hex(randomblob(16)), 1)";
+        assert_eq!(execute(&store, "DELETE FROM step").await, Err(NotWritten));
+        let Link::Down(reason) = store.link() else { panic!("still up") };
+        assert!(reason.contains("malformed"), "{reason}");
+        for _ in 0..3 {
+            assert_eq!(execute(&store, harmless).await, Err(NotWritten));
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_read_what_is_in_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = Directory::new();
+        // As someone made it who did not think of that.
+        fs::create_dir(&directory.0).unwrap();
+        let store = Store::open(&directory.0).await.unwrap();
+        execute(&store, SPEND).await.unwrap();
+        for entry in fs::read_dir(&directory.0).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            let is_lock = entry.file_name() == "lock";
+            assert!(is_lock || mode % 0o100 == 0, "{:?} has mode {mode:o}", entry.file_name());
+        }
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ mod proxy;
 mod queues;
 mod settings_table;
 
-pub use data_file::DataFile;
+pub use data_file::{DataFile, Loan, Write};
 pub use engine::{Engine, on_every_engine};
 pub use payloads::{Payload, payloads};
 pub use place::Place;

@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod demo;
+pub mod events;
 pub mod migrate;
 pub mod run;
 pub mod send;
 pub mod standalone;
+
+mod when;
 
 /// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
 ///
@@ -43,6 +46,8 @@ enum Command {
     Migrate(Box<migrate::MigrateCommand>),
     /// Sign deliveries as HubSpot would and post them to a receiver
     Send(send::SendCommand),
+    /// Show what happened to an event, a record or a portal, from the event log
+    Events(Box<events::EventsCommand>),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
     #[command(hide = true)]
     Demo(demo::DemoCommand),
@@ -56,6 +61,7 @@ impl Cli {
             Command::Standalone(command) => command.execute().await,
             Command::Migrate(command) => command.execute().await,
             Command::Send(command) => command.execute().await,
+            Command::Events(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };
         result.unwrap_or_else(|error| {

@@ -13,8 +13,15 @@ use shared::signature::{ClientSecret, Version};
 use tokio::sync::mpsc;
 
 use crate::sender::Sender;
-use crate::settings::StandaloneSettings;
 use crate::stand_ins::{Fault, StandIns};
+
+/// A line on standard output. Whoever watches may have left: that ends nothing.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
 
 mod deliveries;
 mod embedded;
@@ -67,9 +74,9 @@ impl Demo {
     }
 
     /// The stand-ins and all of Hubline, in this process.
-    pub async fn embedded(settings: StandaloneSettings) -> anyhow::Result<Self> {
+    pub async fn embedded() -> anyhow::Result<Self> {
         let (stand_ins, secret) = (stage().await?, secret());
-        let (embedded, lines) = Embedded::start(settings, &stand_ins, &secret).await?;
+        let (embedded, lines) = Embedded::start(&stand_ins, &secret).await?;
         let url = embedded.receiver_url();
         Self::new(stand_ins, Running::Embedded(Box::new(embedded)), lines, &url, secret)
     }
@@ -88,12 +95,10 @@ impl Demo {
     /// Posts the deliveries and tells what happens until every event has come to its end. True
     /// if all of them did, and as they should.
     pub async fn show(&mut self) -> anyhow::Result<bool> {
-        println!(
-            "Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n"
-        );
+        say!("Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n");
         for delivery in deliveries::all()? {
             let answer = self.sender.send(delivery.body.clone().into_bytes()).await?;
-            println!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
+            say!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
             self.story.posted(answer.status, &delivery);
             while let Ok(line) = self.lines.try_recv() {
                 self.tell(&line);
@@ -105,9 +110,10 @@ impl Demo {
             }
             anyhow::Ok(())
         };
-        match tokio::time::timeout(PATIENCE, watching).await {
-            Ok(watched) => watched?,
-            Err(_) => println!("Not over within {} s.", PATIENCE.as_secs()),
+        if let Ok(watched) = tokio::time::timeout(PATIENCE, watching).await {
+            watched?;
+        } else {
+            say!("Not over within {} s.", PATIENCE.as_secs());
         }
         self.tell_calls();
         Ok(self.story.sum_up(&self.stand_ins.calls()))
@@ -118,12 +124,12 @@ impl Demo {
     pub async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
         let Running::Embedded(embedded) = &self.running else { return Ok(()) };
         self.stand_ins.heal();
-        println!(
+        say!(
             "\nSlack and the ERP are well again. Still listening; ^C ends it and removes its data. \
              Send an event of your own:\n  \
              echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
              \"objectId\":267448862446,\"occurredAt\":1790000000000}}]' |\n    \
-             {program} send --url {} --secret-file {} -\n\
+             HUBSPOT_CLIENT_SECRET= {program} send --url {} --secret-file {} -\n\
              See also http://{admin}/metrics and http://{admin}/readyz.\n",
             embedded.receiver_url(),
             embedded.secret_file().display(),
@@ -155,7 +161,7 @@ impl Demo {
 
     fn tell_calls(&mut self) {
         for call in self.stand_ins.calls().iter().skip(self.told) {
-            println!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
+            say!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
             self.told += 1;
         }
     }

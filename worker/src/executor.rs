@@ -22,6 +22,7 @@ use crate::error::HandlerError;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
+use crate::records::{Course, Entry, Log};
 use crate::registry::{Handler, Registry};
 use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
 
@@ -39,6 +40,8 @@ pub(crate) struct Executor {
     pub(crate) registry: Registry,
     pub(crate) clients: Arc<Clients>,
     pub(crate) ledger: Arc<Ledger>,
+    /// Where it is kept what became of each delivery, if anywhere.
+    pub(crate) log: Option<Log>,
     pub(crate) publisher: Publisher,
     pub(crate) schedule: RetrySchedule,
     pub(crate) metrics: WorkerMetrics,
@@ -90,7 +93,7 @@ impl Executor {
     /// Runs every target of the event; a message that names its target runs that one alone.
     async fn dispatch(&self, message: &Message, event: &Event, lane: Lane) -> Disposition {
         if self.own_writes.skips(event) {
-            return self.skip(message, "own_write");
+            return self.skip(message, event, "own_write");
         }
         if let Some(target) = &message.target {
             let handler = self.registry.get(target);
@@ -105,7 +108,7 @@ impl Executor {
             return self.run_target(message, event, lane, only.name(), Some(only)).await;
         }
         if targets.is_empty() {
-            return self.skip(message, "unwanted");
+            return self.skip(message, event, "unwanted");
         }
         let runs = targets
             .into_iter()
@@ -118,8 +121,16 @@ impl Executor {
         }
     }
 
-    fn skip(&self, message: &Message, verdict: &'static str) -> Disposition {
+    /// Keeps what became of a delivery.
+    fn note(&self, message: &Message, event: Option<&Event>, course: &Course<'_>) {
+        if let Some(log) = &self.log {
+            log.write(Entry::new(message, event, course));
+        }
+    }
+
+    fn skip(&self, message: &Message, event: &Event, verdict: &'static str) -> Disposition {
         self.metrics.delivery(NO_HANDLER, verdict);
+        self.note(message, Some(event), &Course::now(verdict));
         tracing::debug!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,
@@ -138,7 +149,10 @@ impl Executor {
         let verdict = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
         self.metrics.delivery(NO_HANDLER, verdict.label);
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
-        self.settle(&unit, verdict).await.disposition
+        let settled = self.settle(&unit, verdict).await;
+        let error = Some(("PANIC", panic));
+        self.note(message, None, &Course { error, ..Course::now(settled.label) });
+        settled.disposition
     }
 
     async fn unreadable(&self, message: &Message, error: &str, lane: Lane) -> Disposition {
@@ -154,7 +168,10 @@ impl Executor {
                 error: error.to_string(),
             },
         };
-        self.settle(&unit, verdict).await.disposition
+        let settled = self.settle(&unit, verdict).await;
+        let error = Some(("UNREADABLE", error));
+        self.note(message, None, &Course { error, ..Course::now(settled.label) });
+        settled.disposition
     }
 }
 

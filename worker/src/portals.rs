@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A run that is older than this is slow.
 const SLOW: Duration = Duration::from_secs(1);
+/// Nobody is kept away longer, however many there are.
+const LONGEST_AWAY: Duration = Duration::from_secs(60);
 
 /// The portals that have runs now.
 #[derive(Debug)]
@@ -24,6 +26,27 @@ pub(crate) struct Portals {
 struct Portal {
     places: Arc<Semaphore>,
     slow: watch::Sender<usize>,
+    turned_away: Mutex<TurnedAway>,
+}
+
+/// Runs that found no place, less those that may have come back since: one share a second.
+#[derive(Debug)]
+struct TurnedAway {
+    count: f64,
+    at: Instant,
+}
+
+impl TurnedAway {
+    /// How long one more is to stay away, so that a share a second comes back and no more: all of
+    /// a backlog that came back every second would be work without end, and none of it done.
+    fn next(&mut self, share: f64) -> Duration {
+        let now = Instant::now();
+        let passed = now.duration_since(self.at).as_secs_f64();
+        self.at = now;
+        self.count = (self.count - passed * share).max(0.0) + 1.0;
+        let wait = Duration::from_secs_f64((self.count / share).floor());
+        wait.min(LONGEST_AWAY)
+    }
 }
 
 impl Portals {
@@ -32,22 +55,24 @@ impl Portals {
         Self { share: share.max(1), portals: Mutex::default() }
     }
 
-    /// A place for a run; `None` once the share is full of slow runs. Waits no longer than a
-    /// run takes to turn slow or end.
-    pub(crate) async fn admit(&self, portal_id: u64) -> Option<Place<'_>> {
+    /// A place for a run, or how long to stay away: the share is full of slow runs. Waits no
+    /// longer than a run takes to turn slow or end.
+    pub(crate) async fn admit(&self, portal_id: u64) -> Result<Place<'_>, Duration> {
         let entry = self.entry(portal_id);
         if *entry.portal.slow.borrow() < self.share
             && let Ok(permit) = Arc::clone(&entry.portal.places).try_acquire_owned()
         {
-            return Some(Place { _permit: permit, entry });
+            return Ok(Place { _permit: permit, entry });
         }
         let mut slow = entry.portal.slow.subscribe();
-        tokio::select! {
+        let permit = tokio::select! {
             biased;
             _ = slow.wait_for(|slow| *slow >= self.share) => None,
-            permit = Arc::clone(&entry.portal.places).acquire_owned() => {
-                permit.ok().map(|permit| Place { _permit: permit, entry })
-            }
+            permit = Arc::clone(&entry.portal.places).acquire_owned() => permit.ok(),
+        };
+        match permit {
+            Some(permit) => Ok(Place { _permit: permit, entry }),
+            None => Err(entry.portal.turn_away(self.share)),
         }
     }
 
@@ -56,6 +81,7 @@ impl Portals {
             Arc::new(Portal {
                 places: Arc::new(Semaphore::new(self.share)),
                 slow: watch::Sender::new(0),
+                turned_away: Mutex::new(TurnedAway { count: 0.0, at: Instant::now() }),
             })
         };
         let portal = Arc::clone(self.lock().entry(portal_id).or_insert_with(fresh));
@@ -64,6 +90,13 @@ impl Portals {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Portal>>> {
         self.portals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Portal {
+    fn turn_away(&self, share: usize) -> Duration {
+        let share = f64::from(u32::try_from(share).unwrap_or(u32::MAX));
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner).next(share)
     }
 }
 
@@ -130,15 +163,26 @@ mod tests {
         let places = [portals.admit(7).await.unwrap(), portals.admit(7).await.unwrap()];
         let mut third = Box::pin(portals.admit(7));
         assert!(third.as_mut().now_or_never().is_none(), "there was room over the share");
-        assert!(portals.admit(8).await.is_some(), "another portal has a share of its own");
+        assert!(portals.admit(8).await.is_ok(), "another portal has a share of its own");
 
         let slow = places.each_ref().map(|place| Slow::new(&place.entry.portal.slow));
-        assert!(third.await.is_none(), "waited on for slow runs");
-        assert!(portals.admit(7).await.is_none());
+        assert!(third.await.is_err(), "waited on for slow runs");
+        assert!(portals.admit(7).await.is_err());
         drop(slow);
         drop(places);
-        assert!(portals.admit(7).await.is_some());
+        assert!(portals.admit(7).await.is_ok());
         assert!(portals.lock().is_empty());
+    }
+
+    #[test]
+    fn those_turned_away_come_back_a_share_a_second() {
+        let mut turned_away = TurnedAway { count: 0.0, at: Instant::now() };
+        let waits: Vec<u64> = (0..100_000).map(|_| turned_away.next(300.0).as_secs()).collect();
+        assert_eq!((waits[0], waits[200]), (0, 0));
+        assert!((2..=4).contains(&waits[1000]), "{}", waits[1000]);
+        assert_eq!(waits.last(), Some(&60));
+        turned_away.at -= Duration::from_secs(3600);
+        assert_eq!(turned_away.next(300.0), Duration::ZERO);
     }
 
     #[tokio::test]
@@ -148,7 +192,7 @@ mod tests {
         let mut second = Box::pin(portals.admit(7));
         assert!(second.as_mut().now_or_never().is_none());
         drop(first);
-        assert!(second.await.is_some());
+        assert!(second.await.is_ok());
         assert!(portals.lock().is_empty());
     }
 }

@@ -17,6 +17,7 @@ use crate::engines::Engines;
 use crate::executor::{Executor, OwnWrites};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
+use crate::records::Log;
 use crate::registry::Registry;
 use crate::settings::ProcessingSettings;
 
@@ -24,7 +25,7 @@ use crate::settings::ProcessingSettings;
 const GIVE_BACK: Duration = Duration::from_secs(3);
 
 /// Takes deliveries and runs handlers until it is stopped.
-pub struct Processor {
+pub(crate) struct Processor {
     executor: Arc<Executor>,
     consumer: Arc<Consumer>,
     runs: TaskTracker,
@@ -33,12 +34,13 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Starts in the background; servers that are not there yet are waited for. What is measured
-    /// goes into `registry` and `broker_metrics`.
-    pub fn start(
+    /// Starts in the background; servers that are not there yet are waited for. What becomes of
+    /// each delivery goes into `log`, what is measured into `registry` and `broker_metrics`.
+    pub(crate) fn start(
         engines: &Engines,
         settings: &ProcessingSettings,
         handlers: Registry,
+        log: Option<Log>,
         registry: &mut Metrics,
         broker_metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
@@ -73,6 +75,7 @@ impl Processor {
             registry: handlers,
             clients,
             ledger,
+            log,
             publisher,
             schedule,
             metrics,
@@ -97,18 +100,18 @@ impl Processor {
     }
 
     /// The integrations, one line each.
-    pub fn integrations(&self) -> Vec<String> {
+    pub(crate) fn integrations(&self) -> Vec<String> {
         self.executor.clients.summary()
     }
 
     /// Whether events can be processed, for an admin listener.
-    pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         readiness(&self.executor, &self.consumer)
     }
 
     /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back
     /// without spending an attempt, and ends.
-    pub async fn stop(self, grace: Duration) {
+    pub(crate) async fn stop(self, grace: Duration) {
         self.consumer.cancel();
         self.stop_taking.cancel();
         // Drops the deliveries not started, which sends them back.

@@ -14,11 +14,13 @@ use shared::settings::{BrokerSettings, LogSettings, parse_duration};
 
 pub mod integrations;
 pub mod processing;
+pub mod records;
 pub mod redis;
 pub mod retry;
 pub mod standalone;
 
 pub use processing::ProcessingSettings;
+pub use records::RecordsSettings;
 pub use redis::RedisSettings;
 pub use retry::RetrySettings;
 pub use standalone::StandaloneSettings;
@@ -32,6 +34,9 @@ pub struct WorkerSettings {
     /// Redis.
     #[command(flatten)]
     pub redis: RedisSettings,
+    /// Records.
+    #[command(flatten)]
+    pub records: RecordsSettings,
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, env, default_value = "127.0.0.1:9091")]
     pub admin_listen: SocketAddr,
@@ -51,6 +56,7 @@ impl WorkerSettings {
     pub fn check(&self) -> anyhow::Result<()> {
         self.broker.url()?;
         self.redis.url()?;
+        self.records.check()?;
         self.processing.check()
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
+use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
 
@@ -26,6 +27,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 pub struct Standalone {
     endpoint: Endpoint,
     processor: Processor,
+    keeping: Keeping,
     admin: ServerHandle,
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
@@ -54,17 +56,24 @@ impl Standalone {
             &mut registry,
             broker_metrics.clone(),
         )?;
+        let records = match settings.records.url()? {
+            Some(url) => Records::new(&url)?,
+            None => Records::in_directory(&settings.data),
+        };
+        let keeping = Keeping::start(records, settings.records.log_retention, &mut registry);
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
             &settings.processing,
             handlers,
+            Some(keeping.log()),
             &mut registry,
             broker_metrics,
         )?;
-        let (receiving, processing) = (endpoint.readiness(), processor.readiness());
+        let (receiving, processing, recording) =
+            (endpoint.readiness(), processor.readiness(), keeping.readiness());
         let shown = Admin {
             registry: Arc::new(registry),
-            readiness: Arc::new(move || receiving().and(processing())),
+            readiness: Arc::new(move || receiving().and(processing()).and(recording())),
         };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
         tracing::info!(
@@ -78,6 +87,7 @@ impl Standalone {
         Ok(Self {
             endpoint,
             processor,
+            keeping,
             admin,
             admin_address,
             embedded,
@@ -114,10 +124,20 @@ impl Standalone {
     /// Takes no more deliveries, lets requests and then running handlers finish within the
     /// grace, and closes the file. What is not done is in it and goes on at the next start.
     pub async fn stop(self) {
-        let Self { endpoint, processor, admin, embedded, grace, _measuring: measuring, .. } = self;
+        let Self {
+            endpoint,
+            processor,
+            keeping,
+            admin,
+            embedded,
+            grace,
+            _measuring: measuring,
+            ..
+        } = self;
         endpoint.close(grace).await;
         processor.stop(grace).await;
         admin.stop(false).await;
+        keeping.close().await;
         drop(measuring);
         let closed = embedded.store().closed();
         drop(embedded);

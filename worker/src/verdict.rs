@@ -14,6 +14,11 @@ use crate::ledger::Release;
 /// Abandoned runs after which an event is held to be what kills its workers.
 pub(crate) const MAX_ABANDONED: u32 = 3;
 
+/// Abandoned runs after which an event runs alone. Not after the first: a worker that is killed
+/// takes all its runs along, and to go on one by one would hold up everything for hours. What
+/// kills its workers is alone in the run that decides.
+pub(crate) const ALONE_FROM: u32 = 2;
+
 /// How a run of one target ended, or why there was none.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -25,8 +30,8 @@ pub(crate) enum Outcome {
     Stale,
     /// Another run holds the claim.
     Held,
-    /// The portal takes up too many runs already.
-    Limited,
+    /// The portal takes up too many runs already: again after the wait.
+    Limited(Duration),
     /// Shutdown came first.
     Interrupted,
     /// The handler failed, panicked or took too long.
@@ -82,7 +87,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         Outcome::Duplicate => verdict("duplicate", LedgerMove::None, MessageMove::Ack),
         Outcome::Stale => verdict("stale", LedgerMove::None, MessageMove::Ack),
         Outcome::Held => verdict("held", LedgerMove::None, shortly()),
-        Outcome::Limited => verdict("limited", LedgerMove::None, shortly()),
+        Outcome::Limited(wait) => verdict("limited", LedgerMove::None, again(schedule, *wait)),
         Outcome::Interrupted => verdict("interrupted", same, MessageMove::Requeue),
         Outcome::Crashed => verdict(
             "crashed",
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn waiting_for_room_spends_no_attempt() {
-        for outcome in [Outcome::Held, Outcome::Limited] {
+        for outcome in [Outcome::Held, Outcome::Limited(Duration::ZERO)] {
             let verdict = decided(&outcome, 3);
             assert_eq!(verdict.ledger, LedgerMove::None);
             assert_eq!(

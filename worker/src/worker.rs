@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
+use crate::records::Keeping;
 use crate::registry::Registry;
 use crate::settings::WorkerSettings;
 
 /// A running worker.
 pub struct Worker {
     processor: Processor,
+    keeping: Option<Keeping>,
     admin: ServerHandle,
     admin_address: SocketAddr,
     grace: Duration,
@@ -49,16 +51,27 @@ impl Worker {
         let listener = admin::bind(settings.admin_listen)?;
         let mut registry = registry();
         let broker_metrics = BrokerMetrics::register(&mut registry);
+        let keeping = settings
+            .records
+            .open()?
+            .map(|records| Keeping::start(records, settings.records.log_retention, &mut registry));
         let processor = Processor::start(
             engines,
             &settings.processing,
             handlers,
+            keeping.as_ref().map(Keeping::log),
             &mut registry,
             broker_metrics,
         )?;
-        let shown = Admin { registry: Arc::new(registry), readiness: processor.readiness() };
+        let (processing, recording) =
+            (processor.readiness(), keeping.as_ref().map(Keeping::readiness));
+        let readiness = move || match &recording {
+            None => processing(),
+            Some(recording) => processing().and(recording()),
+        };
+        let shown = Admin { registry: Arc::new(registry), readiness: Arc::new(readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
-        Ok(Self { processor, admin, admin_address, grace: settings.shutdown_grace })
+        Ok(Self { processor, keeping, admin, admin_address, grace: settings.shutdown_grace })
     }
 
     /// Where the admin listener is bound.
@@ -71,6 +84,9 @@ impl Worker {
     pub async fn stop(self) {
         self.processor.stop(self.grace).await;
         self.admin.stop(false).await;
+        if let Some(keeping) = self.keeping {
+            keeping.close().await;
+        }
         tracing::info!("worker stopped");
     }
 }

@@ -64,6 +64,20 @@ impl Process {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
+    /// Sends SIGTERM again and again until the process has ended.
+    pub(crate) async fn ended_by_more_signals(mut self) -> ExitStatus {
+        let signalling = async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                self.terminate();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), signalling).await.expect("it goes on")
+    }
+
     /// Waits for the end of the process, at most 30 s.
     pub(crate) async fn ended(mut self) -> ExitStatus {
         let ending = async { while self.log.recv().await.is_some() {} };

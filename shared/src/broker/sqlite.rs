@@ -119,9 +119,8 @@ impl Embedded {
     pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
         let lanes: Vec<Lane> =
             batch.iter().filter_map(|publication| lane(publication.route)).collect();
-        let insert = self
-            .store
-            .write(|turn| Box::pin(async move { row::insert(turn, &batch).await }));
+        let insert =
+            self.store.write(|turn| Box::pin(async move { row::insert(turn, &batch).await }));
         insert.await.map_err(|_| PublishError::Unavailable)?;
         for lane in [Lane::Work, Lane::Bulk] {
             if lanes.contains(&lane) {

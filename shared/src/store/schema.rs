@@ -1,5 +1,7 @@
 //! What is in the file, and how it is opened.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -89,14 +91,22 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .disable_statement_logging();
-    let mut connection = options
-        .connect()
-        .await
-        .with_context(|| format!("cannot open the data file {}", file.display()))?;
+    private(file)?;
+    // As text: sqlx's errors name their sources themselves.
+    let mut connection = options.connect().await.map_err(|error| {
+        anyhow::anyhow!("cannot open the data file {}: {error}", file.display())
+    })?;
     let prepared = prepare(&mut connection).await;
-    let high_ms =
-        prepared.with_context(|| format!("cannot use the data file {}", file.display()))?;
+    let high_ms = prepared
+        .map_err(|error| anyhow::anyhow!("cannot use the data file {}: {error}", file.display()))?;
     Ok(Turn::new(connection, Clock::after(high_ms)))
+}
+
+/// Makes the file, if it is not there, so that only its owner can read it; what SQLite puts
+/// beside it gets the same mode.
+pub fn private(file: &Path) -> anyhow::Result<()> {
+    let made = File::options().append(true).create(true).mode(0o600).open(file);
+    made.map(|_| ()).with_context(|| format!("cannot open the data file {}", file.display()))
 }
 
 /// Connections that only read, opened when they are asked for.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use prometheus_client::metrics::gauge::Gauge;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -95,10 +96,11 @@ impl Job {
 
 /// Says that nothing is written any more when the writer ends, whatever ended it: whoever waits
 /// for better times must not find them come.
-struct Announced(watch::Sender<Link>);
+struct Announced(watch::Sender<Link>, Gauge);
 
 impl Drop for Announced {
     fn drop(&mut self) {
+        self.1.set(0);
         self.0.send_replace(Link::Down(Arc::from("closed")));
     }
 }
@@ -110,6 +112,23 @@ pub(super) struct Writer {
     metrics: StoreMetrics,
     /// Closed with the file: the last connection to close tidies up.
     reader: SqlitePool,
+    /// For good: no write may make it worse.
+    is_damaged: bool,
+}
+
+/// How the file fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Writing,
+    Failing,
+    Damaged,
+}
+
+/// SQLite's codes for a file that is corrupt, or no database at all.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The upper bits tell which page; the lower ones what it means.
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
 }
 
 impl Writer {
@@ -119,7 +138,7 @@ impl Writer {
         metrics: StoreMetrics,
         reader: SqlitePool,
     ) -> Self {
-        Self { turn, link: Announced(link), metrics, reader }
+        Self { turn, link: Announced(link, metrics.up.clone()), metrics, reader, is_damaged: false }
     }
 
     /// Writes until nobody is left to ask.
@@ -131,20 +150,28 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         let mut next_probe = Instant::now();
         loop {
-            let got = if self.is_up() {
+            if self.state() == State::Failing && Instant::now() >= next_probe {
+                // Also while there is always something to write, which alone proves too little.
+                self.probe().await;
+                next_probe = Instant::now() + PROBE;
+                continue;
+            }
+            let got = if self.state() == State::Failing {
+                match timeout_at(next_probe, waiting.recv_many(&mut batch, BATCH)).await {
+                    Ok(got) => got,
+                    Err(_) => continue,
+                }
+            } else {
                 next_probe = Instant::now() + PROBE;
                 waiting.recv_many(&mut batch, BATCH).await
-            } else {
-                let waited = timeout_at(next_probe, waiting.recv_many(&mut batch, BATCH));
-                let Ok(got) = waited.await else {
-                    self.probe().await;
-                    next_probe = Instant::now() + PROBE;
-                    continue;
-                };
-                got
             };
             if got == 0 {
                 break;
+            }
+            if self.is_damaged {
+                // Dropped: whoever asked is told that nothing was written.
+                batch.clear();
+                continue;
             }
             self.write(&mut batch).await;
         }
@@ -152,8 +179,12 @@ impl Writer {
         let _ = self.turn.connection.close().await;
     }
 
-    fn is_up(&self) -> bool {
-        *self.link.0.borrow() == Link::Up
+    fn state(&self) -> State {
+        match *self.link.0.borrow() {
+            Link::Up => State::Writing,
+            _ if self.is_damaged => State::Damaged,
+            _ => State::Failing,
+        }
     }
 
     /// Writes all of `batch` and tells those who wait, or nothing.
@@ -161,18 +192,24 @@ impl Writer {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
         match commit(&mut self.turn, batch, &mut replies).await {
-            Ok(synced) => {
-                if synced {
+            Ok(writes) => {
+                if writes > 0 {
                     self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                    self.metrics.writes.inc_by(writes);
                 }
-                self.metrics.writes.inc_by(replies.len() as u64);
                 for tell in replies {
                     tell();
                 }
             }
             Err(error) => {
                 let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.turn.connection).await;
-                if self.is_up() {
+                if is_damage(&error) {
+                    self.is_damaged = true;
+                    tracing::error!(
+                        %error,
+                        "the data file is damaged: stop, keep a copy, and restore a backup or use sqlite3's .recover"
+                    );
+                } else if self.state() == State::Writing {
                     tracing::error!(%error, "the data file takes no writes: nothing is processed");
                 }
                 self.metrics.failures.inc();
@@ -198,22 +235,22 @@ impl Writer {
     }
 }
 
-/// True if there was anything to sync.
+/// Gives how many of the jobs were writes.
 async fn commit(
     turn: &mut Turn,
     jobs: &mut Vec<Job>,
     replies: &mut Vec<Reply>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     turn.now_ms = turn.clock.now_ms();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut turn.connection).await?;
-    let mut writes = false;
+    let mut writes = 0;
     for job in jobs.drain(..) {
         let (tell, done) = (job.work)(turn).await;
-        writes |= job.writes;
+        writes += u64::from(job.writes);
         replies.push(tell);
         done?;
     }
-    if writes {
+    if writes > 0 {
         sqlx::query("UPDATE clock SET high_ms = ?")
             .bind(turn.now_ms)
             .execute(&mut turn.connection)

@@ -1,39 +1,85 @@
-//! A data file of one test's own: a look into its queues, a disk that is full on demand, and
-//! its end.
+//! A data file of one test's own: a look into it, writes that it refuses on demand, its loan to
+//! another process, and its end.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::queues::Letter;
 use crate::broker::Embedded;
-use crate::store::Store;
+use crate::store::{FILE, Store};
 
 /// All there are in a data file.
 const QUEUES: [&str; 3] = ["work", "bulk", "dead"];
 
-/// An open data file; its directory goes when this is dropped.
+/// How long those who have the file open may take to let go of it.
+const CLOSE: Duration = Duration::from_secs(30);
+
+/// A data file, open except while it is lent; its directory goes when this is dropped.
 #[derive(Debug)]
 pub struct DataFile {
     directory: PathBuf,
-    embedded: Arc<Embedded>,
+    /// None while it is lent: one process has it open at a time.
+    embedded: Mutex<Option<Arc<Embedded>>>,
 }
+
+/// A write that a file can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// The ack of a message.
+    Ack,
+    /// A claim that is given back.
+    Release,
+}
+
+/// A data file that another process may open.
+#[derive(Debug)]
+pub struct Loan(Arc<DataFile>);
 
 impl DataFile {
     /// A new one, with the test's prefix in its name.
-    pub(super) async fn open(prefix: &str) -> Self {
+    pub(super) async fn open(prefix: &str) -> Arc<Self> {
         let directory = std::env::temp_dir().join(format!("hubline-{prefix}"));
-        let store = Store::open(&directory).await.expect("a data file can be made");
-        Self { directory, embedded: Embedded::new(Arc::new(store)) }
+        let embedded = Mutex::new(Some(embedded(&directory).await));
+        Arc::new(Self { directory, embedded })
     }
 
-    pub(super) fn embedded(&self) -> &Arc<Embedded> {
-        &self.embedded
+    /// The broker in this file. Not to be kept while it is lent.
+    pub fn embedded(&self) -> Arc<Embedded> {
+        let embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(embedded.as_ref().expect("the data file is lent to another process"))
+    }
+
+    /// Closes it for another process to open. Nothing here may use its broker any more.
+    pub(super) async fn lend(self: &Arc<Self>) -> Loan {
+        let closed = self.embedded().store().closed();
+        *self.embedded.lock().unwrap() = None;
+        tokio::time::timeout(CLOSE, closed).await.expect("something here still uses the file");
+        Loan(Arc::clone(self))
+    }
+
+    /// A connection that reads what was last committed, whoever has the file open.
+    pub async fn look(&self) -> SqliteConnection {
+        self.options().read_only(true).connect().await.unwrap()
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new().filename(self.directory.join(FILE))
     }
 
     /// Messages in `queue`, in hand and waiting ones too.
     pub(super) async fn count(&self, queue: &str) -> u32 {
-        self.embedded.count(queue).await.unwrap()
+        let query = sqlx::query_scalar("SELECT count(*) FROM message WHERE queue = ?");
+        query.bind(queue).fetch_one(&mut self.look().await).await.unwrap()
+    }
+
+    /// Messages that are to be worked on once more, due or not.
+    pub(super) async fn retries(&self) -> u32 {
+        let query = "SELECT count(*) FROM message WHERE queue <> 'dead' AND attempt > 0";
+        sqlx::query_scalar(query).fetch_one(&mut self.look().await).await.unwrap()
     }
 
     /// Takes one message out of `queue`, waiting for it up to 30 s.
@@ -62,8 +108,26 @@ impl DataFile {
     }
 
     async fn pop(&self, queue: &str) -> Option<Letter> {
-        let message = self.embedded.pop(queue).await.unwrap()?;
+        let message = self.embedded().pop(queue).await.unwrap()?;
         Some(Letter { message, routing_key: queue.to_owned() })
+    }
+
+    /// Puts a row into the work queue that has nothing of a message but its body.
+    pub(super) async fn put_foreign(&self, body: &[u8]) {
+        let (embedded, body) = (self.embedded(), body.to_vec());
+        let putting = embedded.store().write(|turn| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, \
+                     received_ms, generation, body) VALUES ('work', ?, '', '', 0, 0, 0, 0, ?)",
+                )
+                .bind(turn.now_ms())
+                .bind(body)
+                .execute(&mut turn.connection)
+                .await
+            })
+        });
+        putting.await.unwrap();
     }
 
     /// Waits until no queue has a message, 10 s at most: acks may be on their way to the disk.
@@ -100,13 +164,43 @@ impl DataFile {
         self.set("PRAGMA max_page_count = 1000000").await;
     }
 
+    /// Of the connection that writes, which is why the file must be here.
     async fn set(&self, pragma: &'static str) {
-        let setting = self.embedded.store().write(move |turn| {
+        let embedded = self.embedded();
+        let setting = embedded.store().write(move |turn| {
             Box::pin(async move {
                 sqlx::raw_sql(pragma).execute(&mut turn.connection).await.map(|_| ())
             })
         });
         setting.await.unwrap();
+    }
+
+    /// From here on the file takes no such write, nor what is written together with it. Whoever
+    /// has it open then waits as for a full disk.
+    pub async fn refuse(&self, write: Write) {
+        self.change(match write {
+            Write::Ack => {
+                "CREATE TRIGGER refused BEFORE DELETE ON message \
+                 BEGIN SELECT raise(ABORT, 'refused'); END"
+            }
+            Write::Release => {
+                "CREATE TRIGGER refused BEFORE UPDATE OF state ON claim WHEN new.state = 'R' \
+                 BEGIN SELECT raise(ABORT, 'refused'); END"
+            }
+        })
+        .await;
+    }
+
+    /// The file takes every write again.
+    pub async fn refuse_nothing(&self) {
+        self.change("DROP TRIGGER refused").await;
+    }
+
+    /// Changes the file, whoever has it open.
+    async fn change(&self, statement: &'static str) {
+        let mut connection = self.options().connect().await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 }
 
@@ -115,4 +209,22 @@ impl Drop for DataFile {
         // Whoever still has it open keeps it; what cannot be removed must not fail a test.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+impl Loan {
+    /// Where the file is.
+    pub fn directory(&self) -> &Path {
+        &self.0.directory
+    }
+
+    /// Opens the file here again. The other process must have ended.
+    pub async fn end(self) {
+        let embedded = embedded(&self.0.directory).await;
+        *self.0.embedded.lock().unwrap() = Some(embedded);
+    }
+}
+
+async fn embedded(directory: &Path) -> Arc<Embedded> {
+    let store = Store::open(directory).await.expect("the data file can be opened");
+    Embedded::new(Arc::new(store))
 }

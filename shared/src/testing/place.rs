@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
-use super::data_file::DataFile;
+use super::data_file::{DataFile, Loan};
 use super::engine::Engine;
 use super::queues::{Letter, Queues};
 use crate::broker::{Broker, Topology};
@@ -19,9 +19,11 @@ pub enum Place {
         broker: Broker,
         /// The test's own view of them.
         queues: Box<Queues>,
+        /// Where retries wait, without the prefix.
+        retry_queues: Vec<String>,
     },
     /// In a data file.
-    Embedded(DataFile),
+    Embedded(Arc<DataFile>),
 }
 
 impl Place {
@@ -38,9 +40,13 @@ impl Place {
                 let topology = Topology::new(prefix, settings.work_shards, schedule);
                 let url = settings.amqp_url.expose_secret();
                 let queues = Box::new(Queues::connect(url, prefix, topology.clone()).await);
+                let retry_queues = topology.retry_queues();
+                let retry_queues =
+                    retry_queues.map(|name| name.replacen(&queues.name(""), "", 1)).collect();
                 Self::Cluster {
                     broker: Broker::RabbitMq { settings: settings.clone(), topology },
                     queues,
+                    retry_queues,
                 }
             }
             Engine::Embedded => Self::Embedded(DataFile::open(prefix).await),
@@ -51,7 +57,7 @@ impl Place {
     pub fn broker(&self) -> Broker {
         match self {
             Self::Cluster { broker, .. } => broker.clone(),
-            Self::Embedded(file) => Broker::Sqlite(Arc::clone(file.embedded())),
+            Self::Embedded(file) => Broker::Sqlite(file.embedded()),
         }
     }
 
@@ -68,6 +74,37 @@ impl Place {
         match self {
             Self::Cluster { queues, .. } => queues.ready(queue).await,
             Self::Embedded(file) => file.count(queue).await,
+        }
+    }
+
+    /// Retries on their way; on RabbitMQ only those that still wait.
+    pub async fn retries(&self) -> u32 {
+        match self {
+            Self::Cluster { queues, retry_queues, .. } => {
+                let mut retries = 0;
+                for queue in retry_queues {
+                    retries += queues.ready(queue).await;
+                }
+                retries
+            }
+            Self::Embedded(file) => file.retries().await,
+        }
+    }
+
+    /// Puts bytes into the first work queue that did not come from a publisher.
+    pub async fn put_foreign(&self, body: &[u8]) {
+        match self {
+            Self::Cluster { queues, .. } => queues.put_foreign("work.0", body).await,
+            Self::Embedded(file) => file.put_foreign(body).await,
+        }
+    }
+
+    /// Lets another process have these queues until the loan is ended: a data file is open in
+    /// one at a time. On RabbitMQ there is nothing to lend.
+    pub async fn lend(&self) -> Option<Loan> {
+        match self {
+            Self::Cluster { .. } => None,
+            Self::Embedded(file) => Some(file.lend().await),
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
+use shared::broker::Backlog;
 use shared::{shutdown, telemetry};
 
 use crate::demo::Demo;
@@ -14,7 +15,7 @@ use crate::standalone::{Standalone, absolute};
 /// Takes deliveries and runs the handlers in this one process, with queues and ledger in one file:
 /// no servers. What was answered 200 survives a crash and a loss of power.
 ///
-/// With --demo it needs no setting at all: it plays HubSpot, Slack and the ERP itself, posts captured
+/// With --demo it takes no setting at all: it plays HubSpot, Slack and the ERP itself, posts captured
 /// deliveries, shows each event's way, and then takes what you send it until ^C.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -41,7 +42,7 @@ pub struct StandaloneCommand {
 impl StandaloneCommand {
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
         if self.demo {
-            return show(self.settings, self.once).await;
+            return show(self.once).await;
         }
         let settings = self.settings;
         if settings.endpoint.secrets().is_err() {
@@ -52,7 +53,8 @@ impl StandaloneCommand {
         let registry = handlers::registry(&settings.processing.integrations)?;
         let shutdown = shutdown::on_signal()?;
         let standalone = Standalone::start(&settings, registry).await?;
-        introduce(&standalone, &settings).await?;
+        // Whoever started it may not listen, and it must go on all the same.
+        let _ = std::io::stdout().write_all(introduction(&standalone, &settings).await.as_bytes());
         shutdown.cancelled().await;
         standalone.stop().await;
         Ok(ExitCode::SUCCESS)
@@ -60,9 +62,9 @@ impl StandaloneCommand {
 }
 
 /// The demo, to its end or until ^C.
-async fn show(settings: StandaloneSettings, once: bool) -> anyhow::Result<ExitCode> {
+async fn show(once: bool) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal()?;
-    let mut demo = Demo::embedded(settings).await?;
+    let mut demo = Demo::embedded().await?;
     let telling = async {
         let as_expected = demo.show().await?;
         if !once {
@@ -83,8 +85,13 @@ fn program() -> String {
 }
 
 /// Where everything is, and how to send a first event.
-async fn introduce(standalone: &Standalone, settings: &StandaloneSettings) -> anyhow::Result<()> {
-    let backlog = standalone.backlog().await?;
+async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) -> String {
+    let backlog = match standalone.backlog().await {
+        Ok(Backlog { work, bulk, waiting, dead }) => {
+            format!("{} to do, {waiting} waiting, {dead} dead letters", work + bulk)
+        }
+        Err(error) => format!("cannot be counted: {error}"),
+    };
     let path = &settings.endpoint.webhook_path;
     let mut local = standalone.address();
     if local.ip().is_unspecified() {
@@ -102,29 +109,18 @@ async fn introduce(standalone: &Standalone, settings: &StandaloneSettings) -> an
         format!("deliveries   http://{}{path}", standalone.address()),
         format!("at HubSpot   {public}"),
         format!("admin        http://{}/readyz, /metrics, /rejections", standalone.admin_address()),
-        format!(
-            "data         {}: {} to do, {} waiting, {} dead letters",
-            absolute(&settings.data).display(),
-            backlog.work + backlog.bulk,
-            backlog.waiting,
-            backlog.dead
-        ),
+        format!("data         {}: {backlog}", absolute(&settings.data).display()),
     ];
     lines.extend(standalone.integrations().iter().map(|line| {
         let (name, state) = line.split_once(": ").unwrap_or((line, ""));
         format!("{name:<12} {state}")
     }));
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "Hubline {} is running.", env!("CARGO_PKG_VERSION"))?;
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    writeln!(
-        out,
-        "A first event, with HUBSPOT_CLIENT_SECRET set as here:\n  \
+    format!(
+        "Hubline {} is running.\n  {}\nA first event, with HUBSPOT_CLIENT_SECRET set as here:\n  \
          echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
-         \"objectId\":7,\"occurredAt\":1790000000000}}]' |\n    {} send --url {url}{signed} -",
+         \"objectId\":7,\"occurredAt\":1790000000000}}]' |\n    {} send --url {url}{signed} -\n",
+        env!("CARGO_PKG_VERSION"),
+        lines.join("\n  "),
         program()
-    )?;
-    Ok(())
+    )
 }

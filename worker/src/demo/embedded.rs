@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::{Args as _, Command, FromArgMatches as _};
 use secrecy::SecretString;
 use shared::telemetry;
 use tokio::sync::mpsc;
@@ -50,26 +51,21 @@ impl Drop for Directory {
 }
 
 impl Embedded {
-    /// Starts with `settings`, except for what a demo must have of its own: whatever the
-    /// environment says, no real system is talked to and no real data touched.
+    /// Starts with the defaults and what a demo must have of its own: whatever the environment
+    /// says, no real system is talked to and no real data touched.
     pub(super) async fn start(
-        settings: StandaloneSettings,
         stand_ins: &StandIns,
         secret: &str,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let lines = telemetry::into_lines(LOG)?;
         let directory = Directory::new()?;
         write_secret(&directory.0.join("client-secret"), secret)?;
-        let mut settings = settings;
+        let mut settings = defaults()?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         settings.data.clone_from(&directory.0);
         settings.listen = loopback;
         settings.admin_listen = loopback;
-        let endpoint = &mut settings.endpoint;
-        endpoint.hubspot_client_secret = Some(SecretString::from(secret.to_owned()));
-        endpoint.hubspot_client_secret_file = None;
-        endpoint.hubspot_client_secret_previous = None;
-        endpoint.hubspot_client_secret_previous_file = None;
+        settings.endpoint.hubspot_client_secret = Some(SecretString::from(secret.to_owned()));
         let processing = &mut settings.processing;
         processing.retry = RetrySettings {
             retry_initial: Duration::from_millis(500),
@@ -101,6 +97,14 @@ impl Embedded {
     pub(super) async fn stop(self) {
         self.standalone.stop().await;
     }
+}
+
+/// Every default, as if the environment were empty.
+fn defaults() -> anyhow::Result<StandaloneSettings> {
+    let command = StandaloneSettings::augment_args(Command::new("demo").no_binary_name(true));
+    let command = command.mut_args(|argument| argument.env(None::<&str>));
+    let matches = command.try_get_matches_from(std::iter::empty::<&str>())?;
+    Ok(StandaloneSettings::from_arg_matches(&matches)?)
 }
 
 fn write_secret(file: &Path, secret: &str) -> anyhow::Result<()> {

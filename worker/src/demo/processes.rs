@@ -86,7 +86,7 @@ impl Processes {
             tokio::time::timeout(READY, ready(admin)).await.with_context(|| {
                 format!("the {name} is not ready within {} s", READY.as_secs())
             })??;
-            println!("{name} ready");
+            say!("{name} ready");
         }
         Ok((processes, told))
     }

@@ -119,25 +119,25 @@ impl Story {
 
     /// Prints the summary; true if all went as it should.
     pub(super) fn sum_up(&self, calls: &[Call]) -> bool {
-        println!("\nEvents taken in: {}, deliveries refused: {}", self.posted, self.refused);
+        say!("\nEvents taken in: {}, deliveries refused: {}", self.posted, self.refused);
         for (verdict, count) in &self.verdicts {
-            println!("  {verdict:<12} {count}");
+            say!("  {verdict:<12} {count}");
         }
-        println!("Called:");
+        say!("Called:");
         let mut called: BTreeMap<(&str, &str, u16), usize> = BTreeMap::new();
         for call in calls {
             *called.entry((&call.api, &call.method, call.status)).or_default() += 1;
         }
         for ((api, method, status), count) in called {
-            println!("  {api:<12} {method} → {status}: {count}");
+            say!("  {api:<12} {method} → {status}: {count}");
         }
-        println!("Retried: {}", self.retried.len());
+        say!("Retried: {}", self.retried.len());
         for case in &self.retried {
-            println!("  {case}");
+            say!("  {case}");
         }
-        println!("Dead letters: {}", self.dead.len());
+        say!("Dead letters: {}", self.dead.len());
         for case in &self.dead {
-            println!("  {case}");
+            say!("  {case}");
         }
         let count = |verdict: &str| self.verdicts.get(verdict).copied().unwrap_or_default();
         // The refused order, and nothing else, is given up; Slack's failures passed.
@@ -147,14 +147,14 @@ impl Story {
             && self.dead[0].contains("ERP_422")
             && !self.retried.is_empty()
             && count("duplicate") + count("stale") == 1;
-        println!("\n{}", if as_expected { "All as it should be." } else { "Not as it should be." });
+        say!("\n{}", if as_expected { "All as it should be." } else { "Not as it should be." });
         as_expected
     }
 }
 
 /// One line: what happened, to which event, where, and what else there is to say.
 fn print(word: &str, event_id: &str, place: &str, about: &str) {
-    println!("{}", format!("  {word:<9} {} {place:<28} {about}", short(event_id)).trim_end());
+    say!("{}", format!("  {word:<9} {} {place:<28} {about}", short(event_id)).trim_end());
 }
 
 /// Enough of an identity to tell the demo's events apart.

@@ -18,8 +18,9 @@ use crate::context::Context;
 use crate::error::HandlerError;
 use crate::ledger::{Claim, EntryKey, Lease, Release};
 use crate::portals::Place;
+use crate::records::Course;
 use crate::registry::Handler;
-use crate::verdict::{MAX_ABANDONED, Outcome, decide};
+use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, decide};
 
 /// How long shutdown waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
@@ -34,21 +35,23 @@ impl Executor {
         target: &str,
         handler: Option<&Handler>,
     ) -> Disposition {
-        let started = Instant::now();
-        let age_ms = now_ms().saturating_sub(message.received_ms);
+        let (started, started_ms) = (Instant::now(), now_ms());
+        let age_ms = started_ms.saturating_sub(message.received_ms);
         let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
         self.metrics.started(message.portal_id, age);
         let entry =
             EntryKey { identity: &message.identity, target, generation: message.generation };
-        let place = match handler {
-            None => None,
-            Some(_) => self.portals.admit(message.portal_id).await,
-        };
-        let (outcome, lease, _gate) = match (handler, &place) {
-            (None, _) => (Outcome::TargetUnknown, None, None),
-            (Some(_), None) => (Outcome::Limited, None, None),
-            (Some(handler), Some(place)) => {
-                self.claim_and_perform(&entry, message, event, handler, age, place).await
+        let admitted;
+        let (outcome, lease, _gate) = match handler {
+            None => (Outcome::TargetUnknown, None, None),
+            Some(handler) => {
+                admitted = self.portals.admit(message.portal_id).await;
+                match &admitted {
+                    Err(wait) => (Outcome::Limited(*wait), None, None),
+                    Ok(place) => {
+                        self.claim_and_perform(&entry, message, event, handler, age, place).await
+                    }
+                }
             }
         };
         let took = started.elapsed();
@@ -56,12 +59,22 @@ impl Executor {
         let unit = Unit { message, lane, target, lease: lease.as_deref() };
         let settled = self.settle(&unit, verdict).await;
         report(message, target, &outcome, settled.label, took);
+        let error = match &outcome {
+            Outcome::Failed(error) => Some((error.code.as_ref(), error.message.as_str())),
+            _ => None,
+        };
+        let (settled_ms, verdict) = (now_ms(), settled.label);
+        let course = Course { target: Some(target), started_ms, settled_ms, verdict, error };
+        // What only waited for room has not ended in anything yet, and may come by often.
+        if !matches!(outcome, Outcome::Limited(_) | Outcome::Held) {
+            self.note(message, Some(event), &course);
+        }
         self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.label);
         settled.disposition
     }
 
-    /// Claims the entry and runs the handler under the claim. A run that follows an abandoned
-    /// one runs alone in this worker, and nobody else claims meanwhile: should it take the
+    /// Claims the entry and runs the handler under the claim. A run that follows two abandoned
+    /// ones runs alone in this worker, and nobody else claims meanwhile: should it take the
     /// process down again, it alone is to blame. The gate is given back held, so that this
     /// stays so until the run is settled.
     async fn claim_and_perform<'a>(
@@ -87,7 +100,7 @@ impl Executor {
             if lease.abandoned >= MAX_ABANDONED {
                 return (Outcome::Crashed, Some(lease), Some(gate));
             }
-            if lease.abandoned > 0 && matches!(gate, Gate::Shared(_)) {
+            if lease.abandoned >= ALONE_FROM && matches!(gate, Gate::Shared(_)) {
                 // Not waited for under the claim: another run's crash would be blamed on this
                 // one.
                 self.ledger.release(&lease, Release::Same).await;
@@ -169,7 +182,7 @@ impl Executor {
                 )),
             },
             () = self.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
-            () = place.turn_slow() => Outcome::Limited,
+            () = place.turn_slow() => Outcome::Limited(Duration::ZERO),
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
         self.metrics.handled(handler.name(), started.elapsed());
@@ -225,6 +238,18 @@ fn report(
             duration_ms,
             trace.id = trace,
             "event failed"
+        );
+    } else if matches!(outcome, Outcome::Limited(_) | Outcome::Held) {
+        tracing::debug!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            handler = target,
+            attempt = message.attempt,
+            verdict,
+            duration_ms,
+            trace.id = trace,
+            "event put off"
         );
     } else {
         tracing::info!(

@@ -14,7 +14,7 @@ use clap::Args;
 use receiver::settings::EndpointSettings;
 use shared::settings::{LogSettings, distinct_listeners, parse_duration};
 
-use super::ProcessingSettings;
+use super::{ProcessingSettings, RecordsSettings};
 
 /// Everything `worker standalone` can be told.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +34,9 @@ pub struct StandaloneSettings {
     /// Where /livez, /readyz, /metrics and /rejections are served; keep it private
     #[arg(long, env, default_value = "127.0.0.1:9090")]
     pub admin_listen: SocketAddr,
+    /// Records: beside the data file unless told otherwise.
+    #[command(flatten)]
+    pub records: RecordsSettings,
     /// What is taken in, and how.
     #[command(flatten)]
     pub endpoint: EndpointSettings,
@@ -52,6 +55,7 @@ impl StandaloneSettings {
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
         self.endpoint.check()?;
+        self.records.check()?;
         self.processing.check()?;
         distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
     }

@@ -1,47 +1,63 @@
-//! A worker in a process of its own. The test here is two things: run by itself it starts
+//! A worker in a process of its own. The case here is two things: run by itself it starts
 //! itself again as a child and sees that it works and ends; run as a child it is a worker with
 //! the handler of one scenario, until SIGTERM. It dies with its parent.
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
+use shared::broker::Embedded;
 use shared::event::Event;
+use shared::store::Store;
 use tokio::sync::watch;
-use worker::{Context, HandlerError, HandlerResult, Registry, Worker};
+use worker::{Context, Engines, HandlerError, HandlerResult, Registry, Worker};
 
-use crate::harness::{Child, Probe, Rig, deal, probed, settings};
+use crate::harness::{Child, Engine, Probe, Rig, deal, on_every_engine, probed, settings};
 
-/// The test that is also the child.
-pub(crate) const TEST: &str = "child::a_worker_process_takes_events_and_ends_well_on_sigterm";
+/// The test that is also the child, whatever that runs on.
+pub(crate) const TEST: &str =
+    "child::cluster::a_worker_process_takes_events_and_ends_well_on_sigterm";
 /// Names the scenario; there only in a child.
 pub(crate) const SCENARIO: &str = "HUBLINE_TEST_CHILD";
+/// The directory of the data file, if it runs on one.
+pub(crate) const DATA: &str = "HUBLINE_TEST_CHILD_DATA";
 /// The prefix on the servers.
 pub(crate) const PREFIX: &str = "HUBLINE_TEST_CHILD_PREFIX";
 /// Further settings as flags, one a line.
 pub(crate) const FLAGS: &str = "HUBLINE_TEST_CHILD_FLAGS";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_process_takes_events_and_ends_well_on_sigterm() {
+async fn a_worker_process_takes_events_and_ends_well_on_sigterm(engine: Engine) {
     if let Ok(scenario) = std::env::var(SCENARIO) {
         return be_a_worker(&scenario).await;
     }
-    let rig = Rig::new().await;
-    let child = Child::ready(&rig, "succeeds", &[]).await;
+    let rig = Rig::on(engine, &[]).await;
     rig.publish(&deal(7)).await;
+    let child = Child::ready(&rig, "succeeds", &[]).await;
     let done = &child.wait("done", 1).await[0];
     assert_eq!((done.about.as_str(), done.attempt), ("7", Some(0)));
     child.stop().await;
     rig.finish().await;
 }
 
+on_every_engine! {
+    a_worker_process_takes_events_and_ends_well_on_sigterm
+}
+
 async fn be_a_worker(scenario: &str) {
     let (prefix, flags) = (std::env::var(PREFIX).unwrap(), std::env::var(FLAGS).unwrap());
     let flags: Vec<&str> = flags.lines().collect();
+    let settings = settings(&prefix, &flags);
+    let engines = match std::env::var_os(DATA) {
+        None => Engines::cluster(&settings).unwrap(),
+        Some(directory) => {
+            let store = Store::open(directory.as_ref()).await.unwrap();
+            Engines::Embedded(Embedded::new(Arc::new(store)))
+        }
+    };
     let shutdown = shared::shutdown::on_signal().unwrap();
     let mut registry = Registry::new();
     let play = Play { scenario: Arc::from(scenario), told: listen(), runs: Probe::new() };
     probed(&mut registry, move |cx, event| play.clone().run(cx, event));
-    let worker = Worker::start(&settings(&prefix, &flags), registry).unwrap();
+    let worker = Worker::on(&engines, &settings, registry).unwrap();
     report(format_args!("listening {}", worker.admin_address()));
     shutdown.cancelled().await;
     report(format_args!("stopping"));

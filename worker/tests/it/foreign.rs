@@ -1,13 +1,16 @@
 //! What did not come from a receiver, or what no handler here runs.
 
-use shared::message::DeathReason;
+use std::collections::BTreeSet;
 
-use crate::harness::{Engine, Probe, Rig, deal, fresh, on_every_engine, within};
+use shared::broker::Lane;
+use shared::message::{DeathReason, Message};
 
-/// On RabbitMQ alone: nobody else can put anything into a data file.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
-    let rig = Rig::new().await;
+use crate::harness::{
+    Engine, Probe, Rig, deal, fresh, on_every_engine, probed, wait_for_verdicts, within,
+};
+
+async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
@@ -23,13 +26,36 @@ async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept() {
             .unwrap();
     });
     rig.publish(&deal(1).replace("deal.creation", "galaxy.formation")).await;
-    rig.queues.rabbitmq().put_foreign("work.0", b"what is this?").await;
-    // Without Hubline's properties, but an event: as when it was moved here by hand.
-    rig.queues.rabbitmq().put_foreign("work.0", deal(2).as_bytes()).await;
-    let letter = rig.queues.take("dead").await.message.unwrap();
-    assert_eq!(letter.body, "what is this?");
-    assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
-    assert_eq!(probe.wait(1).await[0].object_id, 2);
+    rig.queues.put_foreign(b"what is this?").await;
+    let broken = Message { body: "{\"eventId\":".into(), ..fresh(&deal(2)) };
+    rig.publish_to(Lane::Work, broken).await;
+    rig.publish(&deal(3)).await;
+    let mut kept = BTreeSet::new();
+    for _ in 0..2 {
+        let letter = rig.queues.take("dead").await.message.unwrap();
+        assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
+        kept.insert(letter.body);
+    }
+    assert_eq!(kept, ["what is this?", "{\"eventId\":"].map(Into::into).into());
+    wait_for_verdicts(&worker, "unwanted", 1).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    let ids: Vec<u64> = probe.runs().iter().map(|run| run.object_id).collect();
+    assert_eq!(ids, [3]);
+    rig.finish().await;
+}
+
+/// On RabbitMQ alone: nobody moves events into a data file by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_moved_here_by_hand_is_run() {
+    let rig = Rig::new().await;
+    let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
+    // Without Hubline's properties.
+    rig.queues.put_foreign(deal(1).as_bytes()).await;
+    // Which has its identity all the same.
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "duplicate", 1).await;
     worker.stop().await;
     rig.finish().await;
 }
@@ -38,7 +64,7 @@ async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter(engine: Engine
     let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|_| {});
     let message = fresh(&deal(1)).same_attempt(Some("on_the_moon"));
-    rig.publish_to(shared::broker::Lane::Bulk, message).await;
+    rig.publish_to(Lane::Bulk, message).await;
     let letter = within("the letter", rig.queues.take("dead")).await.message.unwrap();
     assert_eq!(letter.death.unwrap().code, "TARGET_UNKNOWN");
     assert_eq!(letter.target.as_deref(), Some("on_the_moon"));
@@ -47,5 +73,6 @@ async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter(engine: Engine
 }
 
 on_every_engine! {
+    what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept
     a_message_for_a_handler_that_stays_away_is_a_dead_letter
 }

@@ -5,7 +5,7 @@ use shared::message::DeathReason;
 use worker::Worker;
 use worker::stand_ins::{Call, Fault, StandIns};
 
-use crate::harness::{Rig, wait_for_verdicts, within};
+use crate::harness::{Engine, Rig, on_every_engine, wait_for_verdicts, within};
 
 const UPDATE: &str = "/crm/v3/objects/contacts/batch/update";
 
@@ -16,13 +16,13 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open() -> Self {
-        Self::with(&[]).await
+    async fn open(engine: Engine) -> Self {
+        Self::with(engine, &[]).await
     }
 
-    async fn with(flags: &[&str]) -> Self {
+    async fn with(engine: Engine, flags: &[&str]) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
-        let mut rig = Rig::with(flags).await;
+        let mut rig = Rig::on(engine, flags).await;
         rig.settings.processing.integrations = stand_ins.settings();
         let worker = rig.worker(|registry| {
             *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
@@ -93,9 +93,8 @@ fn ids(update: &Call) -> Vec<&str> {
     inputs.iter().map(|input| input["id"].as_str().unwrap()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_events_of_one_closing_make_one_order_and_one_message() {
-    let shop = Shop::open().await;
+async fn two_events_of_one_closing_make_one_order_and_one_message(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.won_deal(7, &[30, 20]);
     shop.publish_twice(&closed(7)).await;
     shop.publish_twice(&changed("deal.propertyChange", 7, "hs_is_closed_won", "true")).await;
@@ -120,9 +119,8 @@ async fn two_events_of_one_closing_make_one_order_and_one_message() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn slack_being_down_repeats_and_holds_back_nothing_else() {
-    let shop = Shop::open().await;
+async fn slack_being_down_repeats_and_holds_back_nothing_else(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.won_deal(7, &[20]);
     shop.stand_ins.fail(Fault::new("slack", 503).times(2));
     shop.publish(&closed(7)).await;
@@ -135,9 +133,8 @@ async fn slack_being_down_repeats_and_holds_back_nothing_else() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_the_contacts_that_failed_are_updated_again() {
-    let shop = Shop::with(&["--retry-attempts", "8"]).await;
+async fn only_the_contacts_that_failed_are_updated_again(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "8"]).await;
     let contacts: Vec<u64> = (1..=150).collect();
     shop.won_deal(7, &contacts);
     shop.stand_ins.set_page_size(60);
@@ -157,9 +154,8 @@ async fn only_the_contacts_that_failed_are_updated_again() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_order_is_a_dead_letter_and_the_rest_is_done() {
-    let shop = Shop::open().await;
+async fn a_refused_order_is_a_dead_letter_and_the_rest_is_done(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.won_deal(7, &[20]);
     let refusal = json!({ "message": "amount is too large" });
     shop.stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders").body(refusal));
@@ -172,9 +168,8 @@ async fn a_refused_order_is_a_dead_letter_and_the_rest_is_done() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_that_hubspot_refuses_for_good_does_not_loop() {
-    let shop = Shop::open().await;
+async fn a_contact_that_hubspot_refuses_for_good_does_not_loop(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.won_deal(7, &[20, 21, 22]);
     shop.stand_ins.refuse_contact(21, Some("VALIDATION_ERROR"));
     shop.stand_ins.delete_contact(22);
@@ -186,9 +181,8 @@ async fn a_contact_that_hubspot_refuses_for_good_does_not_loop() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deal_that_is_no_longer_won_is_left_alone() {
-    let shop = Shop::open().await;
+async fn a_deal_that_is_no_longer_won_is_left_alone(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.stand_ins.put_deal(7, &[("dealstage", "qualifiedtobuy")], &[20]);
     shop.publish_twice(&closed(7)).await;
     shop.done(1, 1).await;
@@ -197,9 +191,8 @@ async fn a_deal_that_is_no_longer_won_is_left_alone() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_hubspot_does_not_know_yet_is_waited_for() {
-    let shop = Shop::with(&["--retry-attempts", "8"]).await;
+async fn a_record_that_hubspot_does_not_know_yet_is_waited_for(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "8"]).await;
     shop.publish(&event("deal.creation", 7, "")).await;
     shop.wait_for_call("hubspot", "/crm/v3/objects/deals/7").await;
     shop.won_deal(7, &[]);
@@ -209,9 +202,8 @@ async fn a_record_that_hubspot_does_not_know_yet_is_waited_for() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn hubspots_limit_spends_no_attempt() {
-    let shop = Shop::with(&["--retry-attempts", "1"]).await;
+async fn hubspots_limit_spends_no_attempt(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "1"]).await;
     shop.won_deal(7, &[]);
     let limit = json!({ "policyName": "SECONDLY" });
     shop.stand_ins.fail(Fault::new("hubspot", 429).times(1).body(limit));
@@ -221,9 +213,8 @@ async fn hubspots_limit_spends_no_attempt() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_channel_hears_of_new_and_of_moved_deals() {
-    let shop = Shop::open().await;
+async fn the_channel_hears_of_new_and_of_moved_deals(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.won_deal(7, &[]);
     shop.stand_ins.put_stage("contractsent", "Contract sent");
     shop.publish_twice(&event("object.creation", 7, r#","objectTypeId":"0-3""#)).await;
@@ -246,9 +237,8 @@ async fn the_channel_hears_of_new_and_of_moved_deals() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_comes_becomes_a_customer_and_goes() {
-    let shop = Shop::open().await;
+async fn a_contact_comes_becomes_a_customer_and_goes(engine: Engine) {
+    let shop = Shop::open(engine).await;
     shop.publish_twice(&event("contact.creation", 42, "")).await;
     shop.done(1, 1).await;
     assert!(shop.stand_ins.customers().contains("42"));
@@ -264,4 +254,17 @@ async fn a_contact_comes_becomes_a_customer_and_goes() {
         shop.calls("erp", "/customers/42").into_iter().map(|call| call.method).collect();
     assert_eq!(calls, ["PUT", "DELETE", "DELETE"]);
     shop.close().await;
+}
+
+on_every_engine! {
+    two_events_of_one_closing_make_one_order_and_one_message
+    slack_being_down_repeats_and_holds_back_nothing_else
+    only_the_contacts_that_failed_are_updated_again
+    a_refused_order_is_a_dead_letter_and_the_rest_is_done
+    a_contact_that_hubspot_refuses_for_good_does_not_loop
+    a_deal_that_is_no_longer_won_is_left_alone
+    a_record_that_hubspot_does_not_know_yet_is_waited_for
+    hubspots_limit_spends_no_attempt
+    the_channel_hears_of_new_and_of_moved_deals
+    a_contact_comes_becomes_a_customer_and_goes
 }

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Parser;
-use prometheus_client::registry::Registry as Metrics;
-use shared::broker::{Broker, Lane, Publication, Publisher, PublisherOptions, Route};
+use shared::broker::{Broker, Lane, Publication, Route};
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
-use shared::metrics::BrokerMetrics;
 use shared::testing::{Place, amqp_url, prefix, redis_url};
 use tokio::time::Instant;
 use worker::settings::WorkerSettings;
@@ -21,10 +19,13 @@ mod admin;
 mod children;
 mod crowd;
 mod entries;
+mod entry;
 mod gate;
 mod handler;
 mod own_redis;
 mod probe;
+mod publishing;
+mod standstill;
 mod verdicts;
 
 pub(crate) use admin::Admin;
@@ -35,7 +36,9 @@ pub(crate) use gate::Gate;
 pub(crate) use handler::{TARGET, probed};
 pub(crate) use own_redis::OwnRedis;
 pub(crate) use probe::Probe;
+pub(crate) use publishing::Publishing;
 pub(crate) use shared::testing::{Engine, on_every_engine};
+pub(crate) use standstill::Standstill;
 pub(crate) use verdicts::{wait_for_ends, wait_for_verdicts};
 
 /// Longer than anything a test waits for when all is well.
@@ -59,7 +62,7 @@ pub(crate) struct Rig {
     pub(crate) prefix: String,
     pub(crate) settings: WorkerSettings,
     pub(crate) queues: Place,
-    pub(crate) publisher: Publisher,
+    pub(crate) publisher: Publishing,
 }
 
 impl Rig {
@@ -79,10 +82,7 @@ impl Rig {
         let settings = settings(&prefix, flags);
         let schedule = settings.processing.retry.schedule().unwrap();
         let queues = Place::new(engine, &settings.broker, Some(&schedule)).await;
-        let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
-        let metrics = BrokerMetrics::register(&mut Metrics::default());
-        let publisher = queues.broker().publisher(options, metrics).unwrap();
-        within("the broker", publisher.ready()).await;
+        let publisher = Publishing::into(&queues).await;
         Self { prefix, settings, queues, publisher }
     }
 

@@ -15,6 +15,7 @@ mod broker_restart;
 mod child;
 mod crashes;
 mod documentation;
+mod event_log;
 mod foreign;
 mod frozen;
 mod lanes;

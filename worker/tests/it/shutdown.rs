@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use shared::testing::redis_url;
+use crate::harness::{
+    Admin, Child, Engine, Gate, Probe, Rig, deal, on_every_engine, probed, wait_for_verdicts,
+};
 
-use crate::harness::{Admin, Child, Entries, Gate, Probe, Rig, deal, probed, wait_for_verdicts};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_under_load_loses_nothing_and_repeats_nothing() {
+async fn sigterm_under_load_loses_nothing_and_repeats_nothing(engine: Engine) {
     let flags = ["--concurrency", "8", "--handler-timeout", "30s", "--lease", "40s"];
-    let rig = Rig::with(&flags).await;
-    let mut child = Child::ready(&rig, "works", &flags).await;
+    let rig = Rig::on(engine, &flags).await;
     rig.publish_all(1..=200).await;
+    let mut child = Child::start(&rig, "works", &flags).await;
     // Its share of a portal is three quarters of its concurrency: six that wait to be told.
     child.wait("done", 20).await;
     child.wait("started", 24).await;
@@ -46,17 +45,15 @@ async fn sigterm_under_load_loses_nothing_and_repeats_nothing() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_outlasts_the_grace_is_given_back_with_its_steps() {
+async fn a_run_that_outlasts_the_grace_is_given_back_with_its_steps(engine: Engine) {
     let patient = ["--handler-timeout", "30s", "--lease", "40s"];
-    let rig = Rig::with(&patient).await;
+    let rig = Rig::on(engine, &patient).await;
     let flags = [&patient[..], &["--shutdown-grace", "50ms"]].concat();
-    let child = Child::ready(&rig, "hangs after a step", &flags).await;
     let message = rig.publish(&deal(1)).await;
+    let child = Child::start(&rig, "hangs after a step", &flags).await;
     child.wait("stepped", 1).await;
     child.stop().await;
-    let entries = Entries::open(&redis_url(), &rig.prefix).await;
-    let entry = entries.of(&message.identity).await;
+    let entry = rig.entry(&message.identity).await;
     assert_eq!((entry["s"].as_str(), entry["a"].as_str()), ("R", "0"), "{entry:?}");
 
     let (probe, again) = (Probe::new(), Probe::new());
@@ -86,12 +83,11 @@ async fn a_run_that_outlasts_the_grace_is_given_back_with_its_steps() {
     rig.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn runs_that_wait_behind_another_are_given_back_unclaimed() {
+async fn runs_that_wait_behind_another_are_given_back_unclaimed(engine: Engine) {
     // One portal with a share of one: the second event waits for the first, which hangs.
     let patient = ["--handler-timeout", "30s", "--lease", "40s"];
     let flags = [&patient[..], &["--portal-concurrency", "1", "--shutdown-grace", "50ms"]].concat();
-    let rig = Rig::with(&flags).await;
+    let rig = Rig::on(engine, &flags).await;
     let (probe, gate) = (Probe::new(), Gate::new());
     let (runs, hold) = (probe.clone(), gate.clone());
     let worker = rig.worker(|registry| {
@@ -108,9 +104,8 @@ async fn runs_that_wait_behind_another_are_given_back_unclaimed() {
     probe.wait(1).await;
     Admin::of(&worker).wait_for("hubline_in_flight", &[], 2).await;
     worker.stop().await;
-    let entries = Entries::open(&redis_url(), &rig.prefix).await;
     for message in messages {
-        let entry = entries.of(&message.identity).await;
+        let entry = rig.entry(&message.identity).await;
         assert!(entry.is_empty() || entry["s"] == "R", "a claim was left standing: {entry:?}");
     }
     gate.open();
@@ -118,4 +113,10 @@ async fn runs_that_wait_behind_another_are_given_back_unclaimed() {
     wait_for_verdicts(&worker, "succeeded", 2).await;
     worker.stop().await;
     rig.finish().await;
+}
+
+on_every_engine! {
+    sigterm_under_load_loses_nothing_and_repeats_nothing
+    a_run_that_outlasts_the_grace_is_given_back_with_its_steps
+    runs_that_wait_behind_another_are_given_back_unclaimed
 }

@@ -307,6 +307,9 @@ fn demo(room: &Path, flags: &[&str]) -> tokio::process::Child {
         // Real systems' settings change nothing.
         .env("SLACK_API_URL", "http://127.0.0.1:1")
         .env("DATA_DIR", "/nowhere")
+        .env("PUBLIC_URL", "https://elsewhere.example.com")
+        .env("WEBHOOK_PATH", "/elsewhere")
+        .env("HANDLER_TIMEOUT", "1ms")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)

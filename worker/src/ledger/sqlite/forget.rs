@@ -1,7 +1,7 @@
 //! Deletes what has expired, a little at a time: nobody else writes meanwhile.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::store::{NotWritten, Store};
 use tokio::time::MissedTickBehavior;
@@ -35,13 +35,26 @@ pub(super) async fn every_minute(store: Arc<Store>) {
 /// Deletes expired entries with their steps and requests that no budget counts any more, and
 /// gives the pages back.
 pub(super) async fn forget_expired(store: &Store) -> Result<(), NotWritten> {
-    while forget_entries(store).await? == CHUNK.cast_unsigned() {}
-    while forget_spent(store).await? == CHUNK.cast_unsigned() {}
+    while let (CHUNK, took) = timed(forget_entries(store)).await? {
+        tokio::time::sleep(took).await;
+    }
+    while let (CHUNK, took) = timed(forget_spent(store)).await? {
+        tokio::time::sleep(took).await;
+    }
     // As many as are free now: others become free and are used again all the time.
     for _ in 0..free_pages(store).await?.div_ceil(CHUNK.cast_unsigned()) {
         give_back_pages(store).await?;
     }
     Ok(())
+}
+
+/// With the time it took: as long again is left to others.
+async fn timed(
+    forgetting: impl Future<Output = Result<u64, NotWritten>>,
+) -> Result<(i64, Duration), NotWritten> {
+    let started = Instant::now();
+    let count = forgetting.await?;
+    Ok((count.cast_signed(), started.elapsed()))
 }
 
 async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {

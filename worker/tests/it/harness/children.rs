@@ -1,13 +1,15 @@
 //! Worker processes that a test may kill: this test binary again, told by its environment to
 //! be a worker ([`crate::child`]). What it reports on standard output are the test's signals.
+//! A data file is lent to it, so that its events must be there before it starts.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
 
+use shared::testing::Loan;
 use tokio::sync::watch;
 
 use super::{Admin, Rig, within};
-use crate::child::{FLAGS, PREFIX, SCENARIO, TEST};
+use crate::child::{DATA, FLAGS, PREFIX, SCENARIO, TEST};
 
 /// What a child reported of a run: `probe <word> <object id> <attempt>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +25,16 @@ pub(crate) struct Child {
     process: Process,
     stdin: ChildStdin,
     reports: watch::Receiver<Vec<Report>>,
+    loan: Option<Loan>,
 }
 
 impl Child {
-    /// Starts one with the handler of `scenario` on the rig's prefix; later flags win.
-    pub(crate) fn start(rig: &Rig, scenario: &str, flags: &[&str]) -> Self {
+    /// Starts one with the handler of `scenario` on the rig's queues; later flags win.
+    pub(crate) async fn start(rig: &Rig, scenario: &str, flags: &[&str]) -> Self {
+        let loan = rig.queues.lend().await;
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([TEST, "--exact", "--nocapture"])
+            .envs(loan.iter().map(|loan| (DATA, loan.directory())))
             .env(SCENARIO, scenario)
             .env(PREFIX, &rig.prefix)
             .env(FLAGS, flags.join("\n"))
@@ -53,12 +58,12 @@ impl Child {
                 });
             }
         });
-        Self { process, stdin, reports }
+        Self { process, stdin, reports, loan }
     }
 
     /// Starts one and waits until it takes events.
     pub(crate) async fn ready(rig: &Rig, scenario: &str, flags: &[&str]) -> Self {
-        let child = Self::start(rig, scenario, flags);
+        let child = Self::start(rig, scenario, flags).await;
         child.admin().await.wait_until_ready().await;
         child
     }
@@ -95,12 +100,16 @@ impl Child {
         assert!(sent.success(), "{signal} could not be sent");
     }
 
-    /// Waits for its end.
+    /// Waits for its end; a data file is the rig's again.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let mut reports = self.reports.clone();
         within("the end of a child", async { while reports.changed().await.is_ok() {} }).await;
         // Its output is closed: it is as good as gone.
-        tokio::task::block_in_place(|| self.process.wait()).unwrap()
+        let status = tokio::task::block_in_place(|| self.process.wait()).unwrap();
+        if let Some(loan) = self.loan.take() {
+            loan.end().await;
+        }
+        status
     }
 
     /// SIGKILL, and waits for its end.

@@ -42,6 +42,16 @@ impl Rig {
         within(&format!("{count} messages in {queue}"), waiting).await;
     }
 
+    /// Waits until a retry is on its way.
+    pub(crate) async fn wait_for_retry(&self) {
+        let waiting = async {
+            while self.queues.retries().await == 0 {
+                pause().await;
+            }
+        };
+        within("a retry", waiting).await;
+    }
+
     /// Ends a test in which connections broke: copies of events that are done may be on their
     /// way yet, dead letters may not be there.
     pub(crate) async fn finish_with_copies(self) {

@@ -1,0 +1,74 @@
+//! Records: what became of every delivery, and the dead letters people work with. In PostgreSQL,
+//! or in a SQLite file. Processing never waits for them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use shared::clock::now_ms;
+use tokio::sync::OnceCell;
+use tokio_util::task::AbortOnDropHandle;
+
+mod clock;
+mod database;
+mod entry;
+mod history;
+mod keeping;
+mod log;
+mod partitions;
+mod schema;
+
+pub(crate) use entry::{Course, Entry};
+pub(crate) use history::{Line, Question};
+pub(crate) use keeping::Keeping;
+pub(crate) use log::Log;
+
+use database::Database;
+
+/// The file of the records in a data directory.
+pub(crate) const FILE: &str = "records.db";
+
+/// The records' database, which is brought up to date when it is first used.
+#[derive(Clone, Debug)]
+pub struct Records {
+    database: Database,
+    migrated: Arc<OnceCell<()>>,
+}
+
+impl Records {
+    /// The database at `url`. Connects to nothing yet.
+    pub fn new(url: &SecretString) -> anyhow::Result<Self> {
+        Ok(Self::on(Database::new(url)?))
+    }
+
+    /// A SQLite file in a data directory.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self::on(Database::file(directory.join(FILE)))
+    }
+
+    fn on(database: Database) -> Self {
+        Self { database, migrated: Arc::default() }
+    }
+
+    /// The database, connected and up to date; an error if that cannot be had now.
+    pub(crate) async fn ready(&self) -> anyhow::Result<&Database> {
+        let prepare = async || {
+            schema::migrate(&self.database).await?;
+            partitions::make(&self.database, clock::day_of(now_ms())).await?;
+            anyhow::Ok(())
+        };
+        self.migrated.get_or_try_init(prepare).await?;
+        Ok(&self.database)
+    }
+
+    /// Keeps the event log's days until the handle is dropped.
+    pub(crate) fn look_after_days(&self, retention: Duration) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(tokio::spawn(partitions::keep(self.clone(), retention)))
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn close(&self) {
+        self.database.close().await;
+    }
+}

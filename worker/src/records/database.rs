@@ -1,0 +1,90 @@
+//! The database of the records: PostgreSQL, or a SQLite file. The same statements run on both;
+//! where they cannot, [`Database::dialect`] says what differs.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+
+/// Connections of one process.
+const CONNECTIONS: u32 = 8;
+const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a writer waits for another process to end its transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// One variant per engine, the same meaning in each.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// What is written differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// Runs the same code with the pool of whichever engine it is: `on_pool!(database, pool => …)`.
+macro_rules! on_pool {
+    ($database:expr, $pool:ident => $work:expr) => {
+        match $database {
+            $crate::records::database::Database::Postgres($pool) => $work,
+            $crate::records::database::Database::Sqlite($pool) => $work,
+        }
+    };
+}
+pub(crate) use on_pool;
+
+impl Database {
+    /// Sets the pool up; connects to nothing yet. Its errors do not quote the address, which holds
+    /// a password.
+    pub(crate) fn new(url: &SecretString) -> anyhow::Result<Self> {
+        let text = url.expose_secret();
+        if let Some(file) = text.strip_prefix("sqlite:") {
+            return Ok(Self::file(PathBuf::from(file.trim_start_matches("//"))));
+        }
+        let options = PgConnectOptions::from_str(text)
+            .map_err(|_| {
+                anyhow::anyhow!(
+                    "DATABASE_URL is not an address: write it as postgres://user:password@host/database"
+                )
+            })?
+            .application_name("hubline")
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        Ok(Self::Postgres(pool.connect_lazy_with(options)))
+    }
+
+    /// A SQLite file, made when it is first used.
+    pub(crate) fn file(file: PathBuf) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .auto_vacuum(sqlx::sqlite::SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A dead letter leaves its queue once it is in here.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        Self::Sqlite(pool.connect_lazy_with(options))
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        on_pool!(self, pool => pool.close().await);
+    }
+}

@@ -1,0 +1,82 @@
+//! One line of the event log: what became of one delivery, for one target.
+
+use shared::clock::now_ms;
+use shared::event::Event;
+use shared::message::Message;
+
+/// The longest error that is kept, in bytes.
+const MAX_ERROR_BYTES: usize = 2000;
+
+/// A delivery's facts and its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) identity: String,
+    pub(crate) portal_id: i64,
+    pub(crate) subscription_type: String,
+    pub(crate) object_id: Option<i64>,
+    pub(crate) property: Option<String>,
+    pub(crate) received_ms: i64,
+    pub(crate) started_ms: i64,
+    pub(crate) settled_ms: i64,
+    pub(crate) attempt: i32,
+    pub(crate) generation: i32,
+    pub(crate) target: Option<String>,
+    pub(crate) verdict: &'static str,
+    pub(crate) code: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) trace_id: Option<String>,
+    /// Only of a message fresh from the receiver: later attempts carry the same bytes.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course<'a> {
+    pub(crate) target: Option<&'a str>,
+    pub(crate) started_ms: i64,
+    pub(crate) settled_ms: i64,
+    pub(crate) verdict: &'static str,
+    /// Code and message, if it failed.
+    pub(crate) error: Option<(&'a str, &'a str)>,
+}
+
+impl Course<'_> {
+    /// Of what was settled at once, without a handler.
+    pub(crate) fn now(verdict: &'static str) -> Self {
+        let now_ms = now_ms();
+        Self { target: None, started_ms: now_ms, settled_ms: now_ms, verdict, error: None }
+    }
+}
+
+impl Entry {
+    /// `event` is what the message's body could be read as, if it could.
+    pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
+        let trace_id = message.traceparent.as_deref().and_then(|parent| parent.get(3..35));
+        let is_fresh = message.attempt == 0 && message.target.is_none();
+        Self {
+            identity: message.identity.to_string(),
+            portal_id: message.portal_id.cast_signed(),
+            subscription_type: message.subscription_type.clone(),
+            object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
+            property: event.and_then(|event| event.property_name.clone()),
+            received_ms: message.received_ms,
+            started_ms: course.started_ms,
+            settled_ms: course.settled_ms,
+            attempt: i32::try_from(message.attempt).unwrap_or(i32::MAX),
+            generation: i32::try_from(message.generation).unwrap_or(i32::MAX),
+            target: course.target.map(str::to_owned),
+            verdict: course.verdict,
+            code: course.error.map(|(code, _)| code.to_owned()),
+            error: course
+                .error
+                .map(|(_, error)| error[..error.floor_char_boundary(MAX_ERROR_BYTES)].to_owned()),
+            trace_id: trace_id.map(str::to_owned),
+            body: is_fresh.then(|| message.body.to_vec()),
+        }
+    }
+
+    /// What it takes up in memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        500 + self.body.as_ref().map_or(0, Vec::len) + self.error.as_ref().map_or(0, String::len)
+    }
+}

@@ -1,0 +1,216 @@
+//! The event log: what became of every delivery, written in batches beside the work, which never
+//! waits for it. A database that is away makes it late; one that is away for so long that memory
+//! must not hold more makes gaps, which are counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use shared::retry::Reconnect;
+use sqlx::QueryBuilder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::Records;
+use super::clock::day_of;
+use super::database::{Database, on_pool};
+use super::entry::Entry;
+
+/// Entries of one statement: SQLite takes 32,766 values, and each has 18.
+const BATCH: usize = 500;
+/// What may wait for the database, in bytes of memory.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// How long the last entries may take at the end.
+const FLUSH: Duration = Duration::from_secs(3);
+
+const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
+    property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, code, \
+    error, trace_id, body) ";
+/// A batch whose commit was not heard of is written again.
+const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING";
+
+/// Takes entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    entries: mpsc::UnboundedSender<Entry>,
+    waiting: Arc<AtomicUsize>,
+    metrics: LogMetrics,
+}
+
+/// Why the log is late, `None` while it is not.
+pub(crate) type Lateness = watch::Receiver<Option<Arc<str>>>;
+
+#[derive(Clone, Debug, Default)]
+struct LogMetrics {
+    written: Counter,
+    dropped: Counter,
+    failures: Counter,
+    waiting: Gauge,
+}
+
+impl LogMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "log_entries",
+            "Entries written to the event log",
+            metrics.written.clone(),
+        );
+        registry.register(
+            "log_dropped",
+            "Entries of the event log given up: its database was away for too long",
+            metrics.dropped.clone(),
+        );
+        registry.register(
+            "log_failures",
+            "Batches of the event log that the database did not take",
+            metrics.failures.clone(),
+        );
+        registry.register(
+            "log_waiting_bytes",
+            "What waits in memory for the event log's database",
+            metrics.waiting.clone(),
+        );
+        metrics
+    }
+}
+
+impl Log {
+    /// Keeps an entry. Never waits.
+    pub(crate) fn write(&self, entry: Entry) {
+        let bytes = entry.bytes();
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if waiting > MAX_WAITING_BYTES || self.entries.send(entry).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            self.metrics.dropped.inc();
+            return;
+        }
+        self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+}
+
+/// The task that writes, and how it fares.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+    pub(crate) lateness: Lateness,
+}
+
+impl Writer {
+    /// Starts writing to `records` in the background. What is measured goes into `registry`.
+    pub(crate) fn start(records: Records, registry: &mut Registry) -> (Log, Self) {
+        let (entries, waiting_entries) = mpsc::unbounded_channel();
+        let (late, lateness) = watch::channel(None);
+        let (metrics, stop) = (LogMetrics::register(registry), CancellationToken::new());
+        let log = Log { entries, waiting: Arc::default(), metrics: metrics.clone() };
+        let writing = Writing {
+            records,
+            entries: waiting_entries,
+            waiting: Arc::clone(&log.waiting),
+            metrics,
+            late,
+            stop: stop.clone(),
+        };
+        (log, Self { task: tokio::spawn(writing.run()), stop, lateness })
+    }
+
+    /// Writes what waits, but does not wait long for a database that is away. Every [`Log`] must
+    /// be gone by then.
+    pub(crate) async fn close(self) {
+        let abort = self.task.abort_handle();
+        if timeout(FLUSH, self.task).await.is_err() {
+            self.stop.cancel();
+            abort.abort();
+        }
+    }
+}
+
+struct Writing {
+    records: Records,
+    entries: mpsc::UnboundedReceiver<Entry>,
+    waiting: Arc<AtomicUsize>,
+    metrics: LogMetrics,
+    late: watch::Sender<Option<Arc<str>>>,
+    stop: CancellationToken,
+}
+
+impl Writing {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.entries.recv_many(&mut batch, BATCH).await > 0 {
+            let ids: Vec<(i32, i64)> = batch.iter().map(|entry| id(entry.settled_ms)).collect();
+            let mut reconnect = Reconnect::default();
+            while let Err(error) = self.write(&batch, &ids).await {
+                self.metrics.failures.inc();
+                if self.late.borrow().is_none() {
+                    tracing::error!(%error, "event log is late: its database takes nothing");
+                }
+                self.late.send_replace(Some(Arc::from(error.to_string())));
+                let pause = tokio::time::sleep(reconnect.next_delay());
+                if self.stop.run_until_cancelled(pause).await.is_none() {
+                    return;
+                }
+            }
+            if self.late.borrow().is_some() {
+                tracing::info!("event log is written again");
+                self.late.send_replace(None);
+            }
+            let bytes: usize = batch.drain(..).map(|entry| entry.bytes()).sum();
+            let waiting = self.waiting.fetch_sub(bytes, Ordering::Relaxed) - bytes;
+            self.metrics.written.inc_by(ids.len() as u64);
+            self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
+    }
+
+    async fn write(&self, batch: &[Entry], ids: &[(i32, i64)]) -> anyhow::Result<()> {
+        let database = self.records.ready().await?;
+        insert(database, batch, ids).await?;
+        Ok(())
+    }
+}
+
+/// Day and id of an entry of this moment.
+fn id(settled_ms: i64) -> (i32, i64) {
+    (day_of(settled_ms), (settled_ms << 20) | i64::from(rand::random::<u32>() >> 12))
+}
+
+async fn insert(
+    database: &Database,
+    batch: &[Entry],
+    ids: &[(i32, i64)],
+) -> Result<(), sqlx::Error> {
+    let rows = batch.iter().zip(ids);
+    on_pool!(database, pool => {
+        let mut insert = QueryBuilder::new(INSERT);
+        insert.push_values(rows, |mut row, (entry, (day, id))| {
+            row.push_bind(*day)
+                .push_bind(*id)
+                .push_bind(&entry.identity)
+                .push_bind(entry.portal_id)
+                .push_bind(&entry.subscription_type)
+                .push_bind(entry.object_id)
+                .push_bind(&entry.property)
+                .push_bind(entry.received_ms)
+                .push_bind(entry.started_ms)
+                .push_bind(entry.settled_ms)
+                .push_bind(entry.attempt)
+                .push_bind(entry.generation)
+                .push_bind(&entry.target)
+                .push_bind(entry.verdict)
+                .push_bind(&entry.code)
+                .push_bind(&entry.error)
+                .push_bind(&entry.trace_id)
+                .push_bind(&entry.body);
+        });
+        insert.push(ONCE);
+        // Sizes vary: not worth remembering.
+        insert.build().persistent(false).execute(pool).await?;
+    });
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The days of the event log: made ahead where they are partitions, and dropped when they are
+//! old.
+
+use std::time::Duration;
+
+use shared::clock::now_ms;
+use sqlx::AssertSqlSafe;
+
+use super::Records;
+use super::clock::day_of;
+use super::database::Database;
+
+/// A worker that comes up at night must find tomorrow's.
+const AHEAD: i32 = 3;
+/// So often it is looked whether a day has begun.
+const EVERY: Duration = Duration::from_secs(600);
+/// Rows that one statement deletes where a day is no table of its own.
+const CHUNK: i64 = 5000;
+
+/// Keeps partitions ahead and old days gone, without end.
+pub(super) async fn keep(records: Records, retention: Duration) {
+    loop {
+        let kept = async {
+            let database = records.ready().await?;
+            let today = day_of(now_ms());
+            make(database, today).await?;
+            let days = i32::try_from(retention.as_secs() / (24 * 3600)).unwrap_or(i32::MAX);
+            drop_before(database, today.saturating_sub(days)).await?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "days of the event log were not looked after"
+            );
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Makes the partitions of today and of the days to come. Rows of a day without one are in the
+/// default partition, and keep that day from getting its own: they stay there until they are old.
+pub(super) async fn make(database: &Database, today: i32) -> Result<(), sqlx::Error> {
+    let Database::Postgres(pool) = database else { return Ok(()) };
+    for day in today..=today + AHEAD {
+        let create = format!(
+            "CREATE TABLE IF NOT EXISTS event_log_{day} PARTITION OF event_log \
+             FOR VALUES FROM ({day}) TO ({})",
+            day + 1
+        );
+        match sqlx::query(AssertSqlSafe(create)).execute(pool).await {
+            Ok(_) => {}
+            // Made by another process at this moment, or held by rows in the default partition.
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("42P07" | "23514" | "23505")) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Drops every day before `day`.
+pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sqlx::Error> {
+    match database {
+        Database::Postgres(pool) => {
+            let partitions: Vec<String> = sqlx::query_scalar(
+                "SELECT child.relname::text FROM pg_inherits \
+                 JOIN pg_class child ON child.oid = inhrelid \
+                 WHERE inhparent = 'event_log'::regclass",
+            )
+            .fetch_all(pool)
+            .await?;
+            for partition in partitions {
+                let number = partition.strip_prefix("event_log_").and_then(|day| day.parse().ok());
+                if number.is_some_and(|number: i32| number < day) {
+                    let drop = format!("DROP TABLE IF EXISTS {partition}");
+                    sqlx::query(AssertSqlSafe(drop)).execute(pool).await?;
+                    tracing::info!(partition, "old day of the event log dropped");
+                }
+            }
+            sqlx::query("DELETE FROM event_log_other WHERE day < $1")
+                .bind(day)
+                .execute(pool)
+                .await?;
+        }
+        Database::Sqlite(pool) => {
+            let delete = "DELETE FROM event_log WHERE (day, id) IN \
+                (SELECT day, id FROM event_log WHERE day < $1 LIMIT $2)";
+            loop {
+                let query = sqlx::query(delete).bind(day).bind(CHUNK);
+                if query.execute(pool).await?.rows_affected() == 0 {
+                    break;
+                }
+            }
+            sqlx::query("PRAGMA incremental_vacuum(20000)").execute(pool).await?;
+        }
+    }
+    Ok(())
+}
