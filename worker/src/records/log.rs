@@ -14,7 +14,6 @@ use sqlx::QueryBuilder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::Records;
 use super::clock::day_of;
@@ -25,8 +24,9 @@ use super::entry::Entry;
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// How long the last entries may take at the end.
-const FLUSH: Duration = Duration::from_secs(3);
+/// How long the last entries may take at the end, and how long if the database is away.
+const FLUSH: Duration = Duration::from_secs(15);
+const LATE_FLUSH: Duration = Duration::from_secs(3);
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
     property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, code, \
@@ -98,7 +98,7 @@ impl Log {
 #[derive(Debug)]
 pub(crate) struct Writer {
     task: JoinHandle<()>,
-    stop: CancellationToken,
+    waiting: Arc<AtomicUsize>,
     pub(crate) lateness: Lateness,
 }
 
@@ -107,7 +107,7 @@ impl Writer {
     pub(crate) fn start(records: Records, registry: &mut Registry) -> (Log, Self) {
         let (entries, waiting_entries) = mpsc::unbounded_channel();
         let (late, lateness) = watch::channel(None);
-        let (metrics, stop) = (LogMetrics::register(registry), CancellationToken::new());
+        let metrics = LogMetrics::register(registry);
         let log = Log { entries, waiting: Arc::default(), metrics: metrics.clone() };
         let writing = Writing {
             records,
@@ -115,20 +115,40 @@ impl Writer {
             waiting: Arc::clone(&log.waiting),
             metrics,
             late,
-            stop: stop.clone(),
         };
-        (log, Self { task: tokio::spawn(writing.run()), stop, lateness })
+        let task = tokio::spawn(writing.run());
+        let writer = Self { task, waiting: Arc::clone(&log.waiting), lateness };
+        (log, writer)
     }
 
     /// Writes what waits, but does not wait long for a database that is away. Every [`Log`] must
     /// be gone by then.
     pub(crate) async fn close(self) {
-        let abort = self.task.abort_handle();
-        if timeout(FLUSH, self.task).await.is_err() {
-            self.stop.cancel();
-            abort.abort();
+        let Self { mut task, waiting, lateness } = self;
+        let is_written = tokio::select! {
+            written = timeout(FLUSH, &mut task) => written.is_ok(),
+            () = stays_late(lateness) => false,
+        };
+        if !is_written {
+            task.abort();
+            let bytes = waiting.load(Ordering::Relaxed);
+            tracing::warn!(
+                bytes,
+                "event log's last entries are given up: its database takes nothing"
+            );
         }
     }
+}
+
+/// Resolves if the database is away and does not come back soon.
+async fn stays_late(mut lateness: Lateness) {
+    while lateness.wait_for(Option::is_some).await.is_ok() {
+        tokio::time::sleep(LATE_FLUSH).await;
+        if lateness.borrow().is_some() {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 struct Writing {
@@ -137,7 +157,6 @@ struct Writing {
     waiting: Arc<AtomicUsize>,
     metrics: LogMetrics,
     late: watch::Sender<Option<Arc<str>>>,
-    stop: CancellationToken,
 }
 
 impl Writing {
@@ -152,10 +171,7 @@ impl Writing {
                     tracing::error!(%error, "event log is late: its database takes nothing");
                 }
                 self.late.send_replace(Some(Arc::from(error.to_string())));
-                let pause = tokio::time::sleep(reconnect.next_delay());
-                if self.stop.run_until_cancelled(pause).await.is_none() {
-                    return;
-                }
+                tokio::time::sleep(reconnect.next_delay()).await;
             }
             if self.late.borrow().is_some() {
                 tracing::info!("event log is written again");
