@@ -42,13 +42,13 @@ pub struct NotWritten;
 /// An open data file. Dropped, it closes once what waits is written.
 #[derive(Debug)]
 pub struct Store {
+    /// Holds the directory until the last job is done: that of the writer is the last.
+    _lock: Arc<File>,
     jobs: mpsc::UnboundedSender<Job>,
     link: watch::Receiver<Link>,
     reader: SqlitePool,
     metrics: StoreMetrics,
     file: PathBuf,
-    /// Holds the directory until the last job is done.
-    _lock: Arc<File>,
 }
 
 impl Store {
@@ -71,7 +71,7 @@ impl Store {
         let metrics = StoreMetrics::default();
         let writer = writer::Writer::new(turn, link_tx, metrics.clone(), reader.clone());
         tokio::spawn(writer.serve(waiting, Arc::clone(&lock)));
-        Ok(Self { jobs, link, reader, metrics, file, _lock: lock })
+        Ok(Self { _lock: lock, jobs, link, reader, metrics, file })
     }
 
     /// Where the data is.

@@ -76,9 +76,9 @@ impl DataFile {
         query.bind(queue).fetch_one(&mut self.look().await).await.unwrap()
     }
 
-    /// Messages that are to be worked on once more, due or not.
-    pub(super) async fn retries(&self) -> u32 {
-        let query = "SELECT count(*) FROM message WHERE queue <> 'dead' AND attempt > 0";
+    /// Messages that are not due yet.
+    pub(super) async fn waiting(&self) -> u32 {
+        let query = "SELECT count(*) FROM message WHERE due_ms > (SELECT high_ms FROM clock)";
         sqlx::query_scalar(query).fetch_one(&mut self.look().await).await.unwrap()
     }
 

@@ -77,17 +77,17 @@ impl Place {
         }
     }
 
-    /// Retries on their way; on RabbitMQ only those that still wait.
-    pub async fn retries(&self) -> u32 {
+    /// Messages that wait for their next attempt.
+    pub async fn waiting(&self) -> u32 {
         match self {
             Self::Cluster { queues, retry_queues, .. } => {
-                let mut retries = 0;
+                let mut waiting = 0;
                 for queue in retry_queues {
-                    retries += queues.ready(queue).await;
+                    waiting += queues.ready(queue).await;
                 }
-                retries
+                waiting
             }
-            Self::Embedded(file) => file.retries().await,
+            Self::Embedded(file) => file.waiting().await,
         }
     }
 

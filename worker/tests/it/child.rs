@@ -108,8 +108,10 @@ impl Play {
                 say("stepped");
                 std::future::pending::<()>().await;
             }
-            "fails when told" => {
-                self.told("go").await;
+            "fails, and again when told" => {
+                if attempt > 0 {
+                    self.told("go").await;
+                }
                 return Err(HandlerError::transient("TEST_5XX", "as told"));
             }
             // The first of many are done at once, the others wait.

@@ -117,14 +117,16 @@ async fn a_step_that_succeeded_before_the_crash_is_not_done_again(engine: Engine
 }
 
 async fn a_crash_after_the_retry_was_published_does_not_fork_the_event(engine: Engine) {
-    // Long enough to be seen waiting.
-    let flags = [&CLAIMS[..], &["--retry-initial", "1500ms", "--retry-max", "2s"]].concat();
+    // The second retry waits for long enough to be seen.
+    let retries = ["--retry-initial", "50ms", "--retry-multiplier", "40", "--retry-max", "2s"];
+    let flags = [&CLAIMS[..], &retries].concat();
     let rig = Rig::on(engine, &flags).await;
     let standstill = Standstill::after_retry(&rig).await;
     rig.publish(&deal(1)).await;
-    // Ready to publish as well.
-    let mut child = Child::ready(&rig, "fails when told", &standstill.flags(&flags)).await;
-    child.wait("started", 1).await;
+    let flags = standstill.flags(&flags);
+    let mut child = Child::start(&rig, "fails, and again when told", &flags).await;
+    // Its first retry shows that it is able to publish.
+    child.wait("started", 2).await;
     standstill.begin().await;
     child.tell("go");
     rig.wait_for_retry().await;
@@ -137,14 +139,14 @@ async fn a_crash_after_the_retry_was_published_does_not_fork_the_event(engine: E
         probed(registry, move |cx, event| {
             runs.note(&cx, &event);
             async move {
-                if cx.attempt() == 0 {
+                if cx.attempt() == 1 {
                     return Err(HandlerError::transient("TEST_5XX", "again"));
                 }
                 Ok(())
             }
         });
     });
-    // The first message and its retry.
+    // The message that was not acked, and its retry.
     wait_for_ends(&[&worker], 2).await;
     wait_for_verdicts(&worker, "succeeded", 1).await;
     worker.stop().await;
@@ -152,9 +154,9 @@ async fn a_crash_after_the_retry_was_published_does_not_fork_the_event(engine: E
     for run in probe.runs() {
         *attempts.entry(run.attempt).or_default() += 1;
     }
-    assert_eq!(attempts.get(&1), Some(&1), "{attempts:?}");
-    assert!(attempts.get(&0).is_none_or(|runs| *runs == 1), "{attempts:?}");
-    assert!(attempts.keys().all(|attempt| *attempt < 2), "{attempts:?}");
+    assert_eq!(attempts.get(&2), Some(&1), "{attempts:?}");
+    assert!(attempts.get(&1).is_none_or(|runs| *runs == 1), "{attempts:?}");
+    assert!(attempts.keys().all(|attempt| [1, 2].contains(attempt)), "{attempts:?}");
     rig.finish().await;
 }
 

@@ -42,10 +42,10 @@ impl Rig {
         within(&format!("{count} messages in {queue}"), waiting).await;
     }
 
-    /// Waits until a retry is on its way.
+    /// Waits until a message waits for its next attempt.
     pub(crate) async fn wait_for_retry(&self) {
         let waiting = async {
-            while self.queues.retries().await == 0 {
+            while self.queues.waiting().await == 0 {
                 pause().await;
             }
         };
