@@ -10,12 +10,14 @@ use crate::message::Message;
 use crate::settings::BrokerSettings;
 
 mod consumer;
+mod dead_letters;
 mod publisher;
 mod rabbitmq;
 mod settlement;
 mod sqlite;
 
 pub use consumer::{Consumer, ConsumerOptions};
+pub use dead_letters::{DeadLetterOptions, DeadLetters, DeadQueue};
 pub use publisher::{Publisher, PublisherOptions};
 pub use rabbitmq::properties::MalformedMessage;
 #[cfg(feature = "testing")]
@@ -125,13 +127,14 @@ impl PublishError {
     }
 }
 
-/// A message taken from a queue, not settled yet. Dropped without a word, it goes back.
+/// A message taken from a queue, not settled yet. Dropped without a word, it goes back. Handlers
+/// meet those of a [`Lane`]; dead letters come out of a [`DeadQueue`].
 #[derive(Debug)]
-pub struct Delivery {
+pub struct Delivery<Source = Lane> {
     /// The message, or why it cannot be read as one of Hubline's.
     pub message: Result<Message, MalformedMessage>,
     /// Where it came from.
-    pub lane: Lane,
+    pub lane: Source,
     /// Settles it.
     pub settlement: Settlement,
 }

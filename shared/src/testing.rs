@@ -12,6 +12,7 @@
 )]
 
 mod data_file;
+mod database;
 mod engine;
 mod payloads;
 mod place;
@@ -20,6 +21,7 @@ mod queues;
 mod settings_table;
 
 pub use data_file::{DataFile, Loan, Write};
+pub use database::{DatabaseEngine, TestDatabase, on_every_database};
 pub use engine::{Engine, on_every_engine};
 pub use payloads::{Payload, payloads};
 pub use place::Place;
@@ -40,6 +42,11 @@ pub fn redis_url() -> String {
 /// A prefix that no other test has.
 pub fn prefix() -> String {
     format!("t{:016x}", rand::random::<u64>())
+}
+
+/// PostgreSQL for tests, as `scripts/services env` names it.
+pub fn database_url() -> String {
+    required("HUBLINE_TEST_DATABASE_URL")
 }
 
 fn required(name: &str) -> String {

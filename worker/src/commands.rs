@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod dead_letters;
 pub mod demo;
 pub mod events;
 pub mod migrate;
@@ -27,6 +28,7 @@ Examples:
   worker standalone --demo         see all of it work, without any server or setting
   worker run                       take events and run the built-in handlers
   worker send delivery.json        sign a delivery as HubSpot would and post it
+  worker dead-letters groups       what was given up, by problem
   worker run --help                every setting with its default
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings."
@@ -48,6 +50,9 @@ enum Command {
     Send(send::SendCommand),
     /// Show what happened to an event, a record or a portal, from the event log
     Events(Box<events::EventsCommand>),
+    /// Find out what was given up and why; discard it, restore it, export it
+    #[command(alias = "dlq")]
+    DeadLetters(Box<dead_letters::DeadLettersCommand>),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
     #[command(hide = true)]
     Demo(demo::DemoCommand),
@@ -62,6 +67,7 @@ impl Cli {
             Command::Migrate(command) => command.execute().await,
             Command::Send(command) => command.execute().await,
             Command::Events(command) => command.execute().await,
+            Command::DeadLetters(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };
         result.unwrap_or_else(|error| {

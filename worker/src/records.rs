@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 mod clock;
 mod database;
+pub mod dead_letters;
 mod entry;
 mod history;
 mod keeping;
@@ -54,9 +55,15 @@ impl Records {
     /// The database, connected and up to date; an error if that cannot be had now.
     pub(crate) async fn ready(&self) -> anyhow::Result<&Database> {
         let prepare = async || {
-            schema::migrate(&self.database).await?;
-            partitions::make(&self.database, clock::day_of(now_ms())).await?;
-            anyhow::Ok(())
+            let database = self.database.clone();
+            // In a task of its own: whoever waits may be cut off, and a migration that is keeps its
+            // lock on the server for as long as its connection lives.
+            let preparing = tokio::spawn(async move {
+                schema::migrate(&database).await?;
+                partitions::make(&database, clock::day_of(now_ms())).await?;
+                anyhow::Ok(())
+            });
+            preparing.await?
         };
         self.migrated.get_or_try_init(prepare).await?;
         Ok(&self.database)

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
+use crate::records::dead_letters::{DeadLetters, Indexer};
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -28,11 +29,12 @@ pub struct Standalone {
     endpoint: Endpoint,
     processor: Processor,
     keeping: Keeping,
+    indexer: Indexer,
     admin: ServerHandle,
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
     grace: Duration,
-    _measuring: AbortOnDropHandle<()>,
+    measuring: AbortOnDropHandle<()>,
 }
 
 impl Standalone {
@@ -60,6 +62,13 @@ impl Standalone {
             Some(url) => Records::new(&url)?,
             None => Records::in_directory(&settings.data),
         };
+        let indexer = Indexer::start(
+            DeadLetters::new(records.clone()),
+            Broker::Sqlite(Arc::clone(&embedded)),
+            settings.records.discarded_retention,
+            &mut registry,
+            broker_metrics.clone(),
+        );
         let keeping = Keeping::start(records, settings.records.log_retention, &mut registry);
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
@@ -88,11 +97,12 @@ impl Standalone {
             endpoint,
             processor,
             keeping,
+            indexer,
             admin,
             admin_address,
             embedded,
             grace,
-            _measuring: measuring,
+            measuring,
         })
     }
 
@@ -125,18 +135,12 @@ impl Standalone {
     /// grace, and closes the file. What is not done is in it and goes on at the next start.
     pub async fn stop(self) {
         let Self {
-            endpoint,
-            processor,
-            keeping,
-            admin,
-            embedded,
-            grace,
-            _measuring: measuring,
-            ..
+            endpoint, processor, keeping, indexer, admin, embedded, grace, measuring, ..
         } = self;
         endpoint.close(grace).await;
         processor.stop(grace).await;
         admin.stop(false).await;
+        indexer.close().await;
         keeping.close().await;
         drop(measuring);
         let closed = embedded.store().closed();

@@ -40,12 +40,9 @@ impl Broker {
     ) -> anyhow::Result<(Consumer, mpsc::UnboundedReceiver<Delivery>)> {
         match self {
             Self::RabbitMq { settings, topology } => {
-                let (consumer, deliveries) = rabbitmq::consumer::Consumer::start(
-                    settings,
-                    topology.clone(),
-                    options,
-                    metrics,
-                )?;
+                let taken = rabbitmq::consumer::Taken::events(topology.clone(), &options);
+                let (consumer, deliveries) =
+                    rabbitmq::consumer::Consumer::start(settings, options.name, taken, metrics)?;
                 Ok((Consumer(Engine::RabbitMq(consumer)), deliveries))
             }
             Self::Sqlite(embedded) => {

@@ -23,8 +23,9 @@ mod row;
 #[derive(Debug)]
 pub struct Embedded {
     store: Arc<Store>,
-    work: Queue,
-    bulk: Queue,
+    work: Arc<Queue>,
+    bulk: Arc<Queue>,
+    dead: Arc<Queue>,
 }
 
 /// What this process knows of one queue.
@@ -48,9 +49,9 @@ struct Taken {
 }
 
 impl Queue {
-    fn new(name: &'static str) -> Self {
+    fn new(name: &'static str) -> Arc<Self> {
         let (after, returned) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { name, after, returned, changed: Notify::new() }
+        Arc::new(Self { name, after, returned, changed: Notify::new() })
     }
 
     fn returned(&self) -> MutexGuard<'_, VecDeque<i64>> {
@@ -95,7 +96,8 @@ impl Embedded {
     /// hand.
     #[must_use]
     pub fn new(store: Arc<Store>) -> Arc<Self> {
-        Arc::new(Self { store, work: Queue::new("work"), bulk: Queue::new("bulk") })
+        let [work, bulk, dead] = ["work", "bulk", "dead"].map(Queue::new);
+        Arc::new(Self { store, work, bulk, dead })
     }
 
     pub(super) fn link(&self) -> Link {
@@ -108,23 +110,23 @@ impl Embedded {
         &self.store
     }
 
-    fn queue(&self, lane: Lane) -> &Queue {
-        match lane {
-            Lane::Work => &self.work,
-            Lane::Bulk => &self.bulk,
+    fn queue(&self, route: Route) -> &Queue {
+        match route {
+            Route::Ready(Lane::Work) | Route::Later { lane: Lane::Work, .. } => &self.work,
+            Route::Ready(Lane::Bulk) | Route::Later { lane: Lane::Bulk, .. } => &self.bulk,
+            Route::Dead => &self.dead,
         }
     }
 
     /// Publishes all of `batch` or nothing.
     pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
-        let lanes: Vec<Lane> =
-            batch.iter().filter_map(|publication| lane(publication.route)).collect();
+        let routes: Vec<Route> = batch.iter().map(|publication| publication.route).collect();
         let insert =
             self.store.write(|turn| Box::pin(async move { row::insert(turn, &batch).await }));
         insert.await.map_err(|_| PublishError::Unavailable)?;
-        for lane in [Lane::Work, Lane::Bulk] {
-            if lanes.contains(&lane) {
-                self.queue(lane).changed.notify_waiters();
+        for queue in [&self.work, &self.bulk, &self.dead] {
+            if routes.iter().any(|route| std::ptr::eq(self.queue(*route), Arc::as_ptr(queue))) {
+                queue.changed.notify_waiters();
             }
         }
         Ok(())
@@ -133,13 +135,6 @@ impl Embedded {
     /// Messages ready in the work queue, those in hand too.
     pub(super) async fn depth(&self) -> Option<u64> {
         self.backlog().await.ok().map(|backlog| backlog.work)
-    }
-}
-
-fn lane(route: Route) -> Option<Lane> {
-    match route {
-        Route::Ready(lane) | Route::Later { lane, .. } => Some(lane),
-        Route::Dead => None,
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 8;
@@ -40,6 +41,49 @@ macro_rules! on_pool {
     };
 }
 pub(crate) use on_pool;
+
+/// Statements that are committed together or not at all.
+#[derive(Debug)]
+pub(crate) enum Transaction {
+    Postgres(sqlx::Transaction<'static, Postgres>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+/// Runs the same code on the connection of a transaction:
+/// `on_transaction!(transaction, connection => …)`.
+macro_rules! on_transaction {
+    ($transaction:expr, $connection:ident => $work:expr) => {
+        match $transaction {
+            $crate::records::database::Transaction::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $work
+            }
+            $crate::records::database::Transaction::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $work
+            }
+        }
+    };
+}
+pub(crate) use on_transaction;
+
+impl Transaction {
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+
+    /// What a SELECT ends in that keeps its rows from others until the commit. On SQLite nobody
+    /// else writes meanwhile.
+    pub(crate) fn locking(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR UPDATE",
+            Self::Sqlite(_) => "",
+        }
+    }
+}
 
 impl Database {
     /// Sets the pool up; connects to nothing yet. Its errors do not quote the address, which holds
@@ -82,6 +126,29 @@ impl Database {
             Self::Postgres(_) => Dialect::Postgres,
             Self::Sqlite(_) => Dialect::Sqlite,
         }
+    }
+
+    /// What begins a transaction that will write: on SQLite the lock is taken at once, since one
+    /// that began by reading cannot wait for it.
+    pub(crate) fn begin(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "BEGIN",
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+        }
+    }
+
+    /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
+    pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
+        Ok(match self {
+            Self::Postgres(pool) => Transaction::Postgres(pool.begin_with(self.begin()).await?),
+            Self::Sqlite(pool) => Transaction::Sqlite(pool.begin_with(self.begin()).await?),
+        })
+    }
+
+    /// Whether it answers.
+    pub(crate) async fn ping(&self) -> anyhow::Result<()> {
+        on_pool!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))
+            .context("the records' database does not answer")
     }
 
     pub(crate) async fn close(&self) {

@@ -27,6 +27,9 @@ pub struct RecordsSettings {
     /// How long the event log is kept, in whole days
     #[arg(long, env, default_value = "7d", value_parser = parse_duration)]
     pub log_retention: Duration,
+    /// How long discarded dead letters can be restored; then they are deleted
+    #[arg(long, env, default_value = "7d", value_parser = parse_duration)]
+    pub discarded_retention: Duration,
 }
 
 impl RecordsSettings {

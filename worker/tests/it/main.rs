@@ -14,6 +14,7 @@ mod broker;
 mod broker_restart;
 mod child;
 mod crashes;
+mod dead_letters;
 mod documentation;
 mod event_log;
 mod foreign;

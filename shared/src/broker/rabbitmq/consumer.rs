@@ -1,6 +1,9 @@
 //! Consuming: one channel per queue, prefetch as the only bound, deliveries handed on as they
 //! come. Decides nothing about them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::StreamExt as _;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -15,36 +18,80 @@ use super::connection::{self, Address};
 use super::publisher::{DECLARE_TIMEOUT, timed_out};
 use super::topology::Topology;
 use super::{properties, settlement};
-use crate::broker::{ConsumerOptions, Delivery, Lane, Link, Settlement};
+use crate::broker::{ConsumerOptions, DeadQueue, Delivery, Lane, Link, Settlement};
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
+
+/// What a consumer takes from, each queue with its prefetch.
+pub(in crate::broker) struct Taken<Source> {
+    topology: Topology,
+    queues: Vec<(String, Source, u16)>,
+    /// Whoever takes dead letters need not know how many work queues there are.
+    only_dead_letters: bool,
+}
+
+impl Taken<Lane> {
+    /// Every work queue and the bulk queue.
+    pub(in crate::broker) fn events(topology: Topology, options: &ConsumerOptions) -> Self {
+        let work = topology.work_queues().map(|queue| (queue, Lane::Work, options.prefetch));
+        let bulk = (topology.bulk_queue(), Lane::Bulk, options.bulk_prefetch);
+        let queues = work.chain([bulk]).collect();
+        Self { topology, queues, only_dead_letters: false }
+    }
+}
+
+impl Taken<DeadQueue> {
+    /// The dead letters, and what could not be routed.
+    pub(in crate::broker) fn dead_letters(topology: Topology, prefetch: u16) -> Self {
+        let queues = vec![
+            (topology.dead_queue(), DeadQueue::Dead, prefetch),
+            (topology.unrouted_queue(), DeadQueue::Unrouted, prefetch),
+        ];
+        Self { topology, queues, only_dead_letters: true }
+    }
+}
+
+impl<Source> Taken<Source> {
+    /// Declares what is needed; gives how many dead letters are ready.
+    async fn declare(&self, channel: &Channel) -> Result<u64, lapin::Error> {
+        if !self.only_dead_letters {
+            self.topology.declare(channel).await?;
+            return Ok(0);
+        }
+        self.topology.declare_dead_letters(channel).await
+    }
+}
 
 /// Takes deliveries over a supervised connection of its own: a blocked publishing connection
 /// would write no acks.
 #[derive(Debug)]
 pub(in crate::broker) struct Consumer {
     link: watch::Receiver<Link>,
+    /// Dead letters that were ready when the queues were last opened.
+    waiting: Arc<AtomicU64>,
     cancel: CancellationToken,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Consumer {
-    /// Starts consuming every work queue and the bulk queue in the background. Deliveries of a
-    /// lost connection may still be in the receiver: settling them does nothing, and they come
-    /// again. Must be called on a multi-thread runtime.
-    pub(in crate::broker) fn start(
+    /// Starts consuming in the background. Deliveries of a lost connection may still be in the
+    /// receiver: settling them does nothing, and they come again. Must be called on a
+    /// multi-thread runtime.
+    pub(in crate::broker) fn start<Source: Copy + Send + Sync + 'static>(
         settings: &BrokerSettings,
-        topology: Topology,
-        options: ConsumerOptions,
+        name: String,
+        taken: Taken<Source>,
         metrics: BrokerMetrics,
-    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Delivery>)> {
-        let address = Address { uri: settings.url()?, name: options.name.clone() };
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Delivery<Source>>)> {
+        let address = Address { uri: settings.url()?, name };
         // Unbounded here, bounded by the prefetch: the broker sends no more than that.
         let (deliveries, receiver) = mpsc::unbounded_channel();
         let (link_tx, link) = watch::channel(Link::default());
         let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
         let (cancelled, stopped, measured) = (cancel.clone(), stop.clone(), metrics.clone());
+        let waiting = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&waiting);
         let task = tokio::spawn(connection::supervise(
             address,
             metrics,
@@ -52,9 +99,9 @@ impl Consumer {
             stop.clone(),
             async move |connection, link| {
                 let session = Session {
-                    topology: &topology,
-                    options: &options,
+                    taken: &taken,
                     deliveries: &deliveries,
+                    waiting: &counted,
                     cancel: &cancelled,
                     stop: &stopped,
                 };
@@ -63,7 +110,16 @@ impl Consumer {
                 ended
             },
         ));
-        Ok((Self { link, cancel, stop, task }, receiver))
+        Ok((Self { link, waiting, cancel, stop, task }, receiver))
+    }
+
+    /// Waits until deliveries can come in; tells how many dead letters were ready then.
+    pub(in crate::broker) async fn ready(&self) -> u64 {
+        let mut link = self.link.clone();
+        if link.wait_for(|link| *link == Link::Up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// Whether deliveries can come in now.
@@ -95,15 +151,15 @@ impl Drop for Consumer {
     }
 }
 
-struct Session<'a> {
-    topology: &'a Topology,
-    options: &'a ConsumerOptions,
-    deliveries: &'a mpsc::UnboundedSender<Delivery>,
+struct Session<'a, Source> {
+    taken: &'a Taken<Source>,
+    deliveries: &'a mpsc::UnboundedSender<Delivery<Source>>,
+    waiting: &'a AtomicU64,
     cancel: &'a CancellationToken,
     stop: &'a CancellationToken,
 }
 
-impl Session<'_> {
+impl<Source: Copy + Send + Sync + 'static> Session<'_, Source> {
     async fn run(
         &self,
         connection: &Connection,
@@ -144,23 +200,20 @@ impl Session<'_> {
     async fn open(
         &self,
         connection: &Connection,
-    ) -> Result<Vec<(Queue, lapin::Consumer)>, lapin::Error> {
+    ) -> Result<Vec<(Queue<Source>, lapin::Consumer)>, lapin::Error> {
         let declaring = connection.create_channel().await?;
-        self.topology.declare(&declaring).await?;
+        self.waiting.store(self.taken.declare(&declaring).await?, Ordering::Release);
         declaring.close(200, "declared".into()).await?;
-        let work =
-            self.topology.work_queues().map(|queue| (queue, Lane::Work, self.options.prefetch));
-        let bulk = (self.topology.bulk_queue(), Lane::Bulk, self.options.bulk_prefetch);
         let mut opened = Vec::new();
-        for (queue, lane, prefetch) in work.chain([bulk]) {
+        for (queue, lane, prefetch) in &self.taken.queues {
             let consuming = Queue {
                 channel: connection.create_channel().await?,
-                lane,
+                lane: *lane,
                 deliveries: self.deliveries.clone(),
                 cancel: self.cancel.clone(),
                 stop: self.stop.clone(),
             };
-            consuming.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            consuming.channel.basic_qos(*prefetch, BasicQosOptions::default()).await?;
             let consumer = consuming
                 .channel
                 .basic_consume(
@@ -177,15 +230,15 @@ impl Session<'_> {
 }
 
 /// One queue being consumed.
-struct Queue {
+struct Queue<Source> {
     channel: Channel,
-    lane: Lane,
-    deliveries: mpsc::UnboundedSender<Delivery>,
+    lane: Source,
+    deliveries: mpsc::UnboundedSender<Delivery<Source>>,
     cancel: CancellationToken,
     stop: CancellationToken,
 }
 
-impl Queue {
+impl<Source: Copy + Send + Sync + 'static> Queue<Source> {
     /// Ends well only after `stop`.
     async fn run(self, consumer: lapin::Consumer) -> Result<(), lapin::Error> {
         let (verbs, settled) = mpsc::unbounded_channel();

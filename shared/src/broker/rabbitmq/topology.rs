@@ -21,6 +21,10 @@ pub(super) const DELAY_HEADER: &str = "hubline-delay";
 /// net under the net.
 const DELIVERY_LIMIT: i64 = 100;
 
+/// Dead letters are given back whenever the records' database is away. RabbitMQ 4 would drop them
+/// after 20 times if nothing was said.
+const ENDLESS: i64 = i32::MAX as i64;
+
 /// The names on the broker, and how they are declared.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -105,6 +109,7 @@ impl Topology {
 
     /// Declares everything; what stands already is left as it is.
     pub(super) async fn declare(&self, channel: &Channel) -> Result<(), lapin::Error> {
+        self.declare_dead_letters(channel).await?;
         self.declare_exchanges(channel).await?;
         for (shard, queue) in self.work_queues().enumerate() {
             self.declare_queue(channel, &queue, self.work_arguments()).await?;
@@ -112,11 +117,6 @@ impl Topology {
         }
         self.declare_queue(channel, &self.bulk_queue(), self.work_arguments()).await?;
         self.bind(channel, &self.bulk_queue(), "events", "bulk", FieldTable::default()).await?;
-        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
-        {
-            self.declare_queue(channel, &queue, quorum()).await?;
-            self.bind(channel, &queue, exchange, "", FieldTable::default()).await?;
-        }
         for delay in &self.retry_delays {
             let queue = self.retry_queue(*delay);
             self.declare_queue(channel, &queue, self.retry_arguments(*delay)).await?;
@@ -128,32 +128,53 @@ impl Topology {
         Ok(())
     }
 
+    /// Declares the queues of what no handler will take; gives how many messages are ready there.
+    pub(super) async fn declare_dead_letters(
+        &self,
+        channel: &Channel,
+    ) -> Result<u64, lapin::Error> {
+        let mut ready = 0;
+        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
+        {
+            self.declare_exchange(channel, exchange, ExchangeKind::Fanout, FieldTable::default())
+                .await?;
+            let mut arguments = quorum();
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(ENDLESS));
+            ready += u64::from(self.declare_queue(channel, &queue, arguments).await?);
+            self.bind(channel, &queue, exchange, "", FieldTable::default()).await?;
+        }
+        Ok(ready)
+    }
+
     async fn declare_exchanges(&self, channel: &Channel) -> Result<(), lapin::Error> {
         // Unroutable is made impossible instead of being watched for: with many messages in
         // flight, a `mandatory` return can be matched to the wrong publish.
         let mut alternate = FieldTable::default();
         alternate.insert("alternate-exchange".into(), text(self.exchange("unrouted").as_str()));
-        for (name, kind, arguments) in [
-            ("unrouted", ExchangeKind::Fanout, FieldTable::default()),
-            ("dead", ExchangeKind::Fanout, FieldTable::default()),
-            ("events", ExchangeKind::Direct, alternate.clone()),
-            ("retry", ExchangeKind::Headers, alternate),
-        ] {
-            let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            channel.exchange_declare(self.exchange(name), kind, options, arguments).await?;
-        }
-        Ok(())
+        self.declare_exchange(channel, "events", ExchangeKind::Direct, alternate.clone()).await?;
+        self.declare_exchange(channel, "retry", ExchangeKind::Headers, alternate).await
     }
 
+    async fn declare_exchange(
+        &self,
+        channel: &Channel,
+        name: &str,
+        kind: ExchangeKind,
+        arguments: FieldTable,
+    ) -> Result<(), lapin::Error> {
+        let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        channel.exchange_declare(self.exchange(name), kind, options, arguments).await
+    }
+
+    /// Gives how many messages are ready in it.
     async fn declare_queue(
         &self,
         channel: &Channel,
         queue: &str,
         arguments: FieldTable,
-    ) -> Result<(), lapin::Error> {
+    ) -> Result<u32, lapin::Error> {
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        channel.queue_declare(queue.into(), options, arguments).await?;
-        Ok(())
+        Ok(channel.queue_declare(queue.into(), options, arguments).await?.message_count())
     }
 
     async fn bind(

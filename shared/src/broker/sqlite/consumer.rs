@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{Embedded, Queue};
 use crate::broker::settlement::Verb;
-use crate::broker::{ConsumerOptions, Delivery, Lane, Settlement};
+use crate::broker::{ConsumerOptions, DeadQueue, Delivery, Lane, Settlement};
+use crate::store::Store;
 
 /// Settlements carried out in one job.
 const BATCH: usize = 1024;
@@ -39,14 +40,33 @@ impl Consumer {
         broker: &Arc<Embedded>,
         options: &ConsumerOptions,
     ) -> (Self, mpsc::UnboundedReceiver<Delivery>) {
+        Self::of(
+            broker,
+            [
+                (&broker.work, Lane::Work, options.prefetch),
+                (&broker.bulk, Lane::Bulk, options.bulk_prefetch),
+            ],
+        )
+    }
+
+    pub(in crate::broker) fn of_dead_letters(
+        broker: &Arc<Embedded>,
+        prefetch: u16,
+    ) -> (Self, mpsc::UnboundedReceiver<Delivery<DeadQueue>>) {
+        Self::of(broker, [(&broker.dead, DeadQueue::Dead, prefetch)])
+    }
+
+    fn of<Source: Copy + Send + Sync + 'static, const N: usize>(
+        broker: &Embedded,
+        queues: [(&Arc<Queue>, Source, u16); N],
+    ) -> (Self, mpsc::UnboundedReceiver<Delivery<Source>>) {
         let (deliveries, receiver) = mpsc::unbounded_channel();
         let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
-        for (lane, prefetch) in
-            [(Lane::Work, options.prefetch), (Lane::Bulk, options.bulk_prefetch)]
-        {
+        for (queue, lane, prefetch) in queues {
             let lane = ConsumedLane {
-                broker: Arc::clone(broker),
+                store: Arc::clone(broker.store()),
+                queue: Arc::clone(queue),
                 lane,
                 prefetch: usize::from(prefetch.max(1)),
                 in_hand: Mutex::default(),
@@ -78,27 +98,24 @@ impl Drop for Consumer {
 }
 
 /// One lane as one consumer sees it.
-struct ConsumedLane {
-    broker: Arc<Embedded>,
-    lane: Lane,
+struct ConsumedLane<Source> {
+    store: Arc<Store>,
+    queue: Arc<Queue>,
+    lane: Source,
     prefetch: usize,
     /// Delivered and not settled.
     in_hand: Mutex<HashSet<i64>>,
     room: Notify,
 }
 
-impl ConsumedLane {
-    fn queue(&self) -> &Queue {
-        self.broker.queue(self.lane)
-    }
-
+impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
     fn in_hand(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn run(
         self: Arc<Self>,
-        deliveries: mpsc::UnboundedSender<Delivery>,
+        deliveries: mpsc::UnboundedSender<Delivery<Source>>,
         cancel: CancellationToken,
         stop: CancellationToken,
     ) {
@@ -115,19 +132,19 @@ impl ConsumedLane {
         }
         settling.shutdown().await;
         let left: Vec<i64> = self.in_hand().drain().collect();
-        self.queue().give_back(left);
+        self.queue.give_back(left);
     }
 
     /// Hands on what is due, until `cancel`.
     async fn deliver(
         &self,
-        deliveries: &mpsc::UnboundedSender<Delivery>,
+        deliveries: &mpsc::UnboundedSender<Delivery<Source>>,
         verbs: &mpsc::UnboundedSender<Verb>,
         cancel: &CancellationToken,
     ) {
-        let store = self.broker.store();
+        let store = &self.store;
         while !cancel.is_cancelled() {
-            let (room, changed) = (self.room.notified(), self.queue().changed.notified());
+            let (room, changed) = (self.room.notified(), self.queue.changed.notified());
             tokio::pin!(room, changed);
             // From here on no news is missed.
             room.as_mut().enable();
@@ -136,7 +153,7 @@ impl ConsumedLane {
             let news = if wanted == 0 {
                 cancel.run_until_cancelled(room).await
             } else {
-                match self.queue().take(store, wanted).await {
+                match self.queue.take(store, wanted).await {
                     Err(_) => cancel.run_until_cancelled(store.back()).await,
                     Ok(taken) => {
                         let all = taken.messages.len() < wanted;
@@ -183,14 +200,14 @@ impl ConsumedLane {
                     in_hand.remove(id);
                 }
             }
-            self.queue().give_back(returned);
+            self.queue.give_back(returned);
             self.room.notify_waiters();
         }
     }
 
     /// Deletes messages; a file that takes no writes is waited for.
     async fn forget(&self, ids: &[i64]) {
-        let store = self.broker.store();
+        let store = &self.store;
         // One statement whatever their number.
         let ids = serde_json::Value::from(ids).to_string();
         loop {

@@ -40,12 +40,19 @@ impl Data {
     /// How the event `body` ended for `handler`: `done`, `dead`, or not at all.
     pub(super) async fn ends(&self, bodies: &[String], handler: &str) -> Vec<Option<&'static str>> {
         let mut connection = self.open().await;
+        // Dead letters move there.
+        sqlx::query("ATTACH ? AS records")
+            .bind(self.0.join("records.db").to_str().unwrap())
+            .execute(&mut connection)
+            .await
+            .unwrap();
         let mut ends = Vec::new();
         for body in bodies {
             let identity = Event::parse(body.as_bytes()).unwrap().identity.to_string();
             let (done, dead): (bool, bool) = sqlx::query_as(
                 "SELECT EXISTS (SELECT * FROM claim WHERE key = ?1 AND state = 'C'), \
-                 EXISTS (SELECT * FROM message WHERE queue = 'dead' AND identity = ?2)",
+                 EXISTS (SELECT * FROM message WHERE queue = 'dead' AND identity = ?2) \
+                 OR EXISTS (SELECT * FROM records.dead_letter WHERE identity = ?2)",
             )
             .bind(format!("{identity}:{handler}:0"))
             .bind(&identity)

@@ -1,0 +1,127 @@
+//! What actions on many letters have in common: plan, question, deed.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use clap::Args;
+use serde_json::json;
+use shared::clock::now_ms;
+
+use super::super::when;
+use super::filter::FilterFlags;
+use super::output::{complain, say, say_json};
+use super::place::Place;
+use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
+
+/// Which letters, and how it is done.
+#[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each its own")]
+pub(super) struct Change {
+    /// Letters by number; without any, all that match
+    #[arg(value_name = "ID")]
+    ids: Vec<i64>,
+    #[command(flatten)]
+    filter: FilterFlags,
+    /// Every letter there is: without numbers or a filter nothing is done otherwise
+    #[arg(long)]
+    all: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Who does it, for the audit
+    #[arg(long, env = "USER", default_value = "unknown", hide_env_values = true)]
+    by: String,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// What is to be done, and to what.
+pub(super) struct Order<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) cutoff_ms: i64,
+    pub(super) by: &'a str,
+}
+
+impl Change {
+    /// Refuses what was hardly meant.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let filter = self.filter.filter(&self.ids, None);
+        anyhow::ensure!(
+            self.all || !filter.is_empty(),
+            "say which letters: by number, by a filter such as --code, or --all"
+        );
+        anyhow::ensure!(
+            !self.all || filter.is_empty(),
+            "--all means every letter: leave it out to go by numbers or a filter"
+        );
+        anyhow::ensure!(
+            self.yes || self.dry_run || std::io::stdin().is_terminal(),
+            "nobody can be asked here: give --yes, or --dry-run to see what would be done"
+        );
+        Ok(())
+    }
+
+    /// Does `deed` to the letters in state `from` that are there now, if it is wanted.
+    pub(super) async fn carry_out(
+        &self,
+        letters: &DeadLetters,
+        verb: &str,
+        from: State,
+        deed: impl AsyncFnOnce(Order<'_>) -> anyhow::Result<u64>,
+    ) -> anyhow::Result<bool> {
+        let filter = self.filter.filter(&self.ids, None);
+        // What dies from here on was in no plan.
+        let cutoff_ms = now_ms();
+        let plan = letters.plan(&filter, from, cutoff_ms).await?;
+        if !self.json {
+            say(describe(verb, &filter, &plan))?;
+        }
+        let wanted = plan.count > 0 && !self.dry_run && (self.yes || ask(verb)?);
+        let moved = if wanted {
+            deed(Order { filter: &filter, cutoff_ms, by: &self.by }).await?
+        } else {
+            0
+        };
+        if self.json {
+            say_json(&json!({
+                "action": verb, "filter": filter, "plan": plan, "done": wanted, "moved": moved,
+            }))?;
+        } else if wanted {
+            say(format_args!("Done: {moved} letters."))?;
+        } else if plan.count > 0 {
+            say("Nothing was done.")?;
+        }
+        Ok(true)
+    }
+}
+
+fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
+    match (plan.oldest_ms, plan.newest_ms) {
+        (Some(oldest_ms), Some(newest_ms)) => format!(
+            "To {verb}: {} letters of {} portals, died from {} to {} UTC ({}).",
+            plan.count,
+            plan.portals,
+            when::show(oldest_ms),
+            when::show(newest_ms),
+            super::output::cut(&filter.to_string(), 200)
+        ),
+        _ => format!("There is nothing to {verb}."),
+    }
+}
+
+/// Asks on the terminal.
+fn ask(verb: &str) -> anyhow::Result<bool> {
+    let mut error = std::io::stderr();
+    write!(error, "{verb} them? [y/N] ")?;
+    error.flush()?;
+    let mut answer = String::new();
+    if std::io::stdin().lock().read_line(&mut answer)? == 0 {
+        complain("no answer");
+    }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,72 @@
+//! Which letters are meant, as flags.
+
+use clap::Args;
+
+use super::super::when;
+use crate::records::dead_letters::{Filter, State};
+
+/// Which letters are meant; all that is given must hold.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Which letters")]
+pub(super) struct FilterFlags {
+    /// Letters of this problem: its fingerprint, as `groups` shows it
+    #[arg(long, visible_alias = "fingerprint", value_name = "FINGERPRINT")]
+    problem: Option<String>,
+    /// With this error code, e.g. `ERP_422`
+    #[arg(long)]
+    code: Option<String>,
+    /// Given up as permanent, exhausted, unreadable, crashed or unrouted
+    #[arg(long)]
+    reason: Option<String>,
+    /// Of this portal
+    #[arg(long)]
+    portal: Option<u64>,
+    /// Of this subscription type, e.g. deal.creation
+    #[arg(long = "type", value_name = "TYPE")]
+    subscription_type: Option<String>,
+    /// About this object: the deal's id, the contact's
+    #[arg(long)]
+    object: Option<u64>,
+    /// Given up for this target (handler)
+    #[arg(long)]
+    target: Option<String>,
+    /// Died since: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    since: Option<i64>,
+    /// Died before
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    until: Option<i64>,
+}
+
+impl FilterFlags {
+    pub(super) fn filter(&self, ids: &[i64], state: Option<State>) -> Filter {
+        Filter {
+            ids: ids.to_vec(),
+            fingerprint: self.problem.clone(),
+            code: self.code.clone(),
+            reason: self.reason.clone(),
+            portal_id: self.portal.map(u64::cast_signed),
+            subscription_type: self.subscription_type.clone(),
+            object_id: self.object.map(u64::cast_signed),
+            target: self.target.clone(),
+            state,
+            since_ms: self.since,
+            until_ms: self.until,
+        }
+    }
+}
+
+/// A state as a flag, or any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StateFlag(pub(super) Option<State>);
+
+impl std::str::FromStr for StateFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "any" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|state| Self(Some(state))).map_err(|error| format!("{error}, or any"))
+    }
+}

@@ -1,0 +1,135 @@
+//! Where the letters are: the records, and the queues that new ones wait in.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use shared::broker::{Broker, Embedded, Topology};
+use shared::settings::BrokerSettings;
+use shared::store::{self, Store};
+
+use super::output::complain;
+use crate::records::Records;
+use crate::records::dead_letters::{DeadLetters, drain};
+use crate::settings::RecordsSettings;
+
+/// How long new letters are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the letters are.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Where the letters are")]
+pub(super) struct Place {
+    /// Directory of a standalone
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Do not look into the queues for new letters first
+    #[arg(long)]
+    no_index: bool,
+    /// Records.
+    #[command(flatten)]
+    pub(super) records: RecordsSettings,
+    /// RabbitMQ.
+    #[command(flatten)]
+    broker: BrokerSettings,
+}
+
+/// What is done with the letters.
+pub(super) trait Act {
+    /// Does it; false if it could not be done.
+    async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool>;
+}
+
+impl Place {
+    /// Opens the records, takes new letters in, and acts. Wrong settings are an error.
+    pub(super) async fn with(&self, action: &impl Act) -> anyhow::Result<ExitCode> {
+        self.records.check()?;
+        let records = self.open()?;
+        let letters = DeadLetters::new(records.clone());
+        if !self.no_index {
+            self.take_new(&letters).await;
+        }
+        let done = action.act(&letters).await;
+        records.close().await;
+        Ok(match done {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(format_args!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        })
+    }
+
+    fn open(&self) -> anyhow::Result<Records> {
+        let has_queues = |directory: &Path| directory.join(store::FILE).is_file();
+        match &self.data {
+            // One that has not been run since there are records.
+            Some(data) if self.records.url()?.is_none() && has_queues(data) => {
+                Ok(Records::in_directory(data))
+            }
+            data => self.records.open_for_reading(data.as_deref()),
+        }
+    }
+
+    /// Takes new letters into the records. What prevents it is said, and is no reason not to go on
+    /// with what is there.
+    async fn take_new(&self, letters: &DeadLetters) {
+        let taking = match &self.data {
+            Some(directory) => take_from_file(letters, directory).await,
+            None => self.take_from_broker(letters).await,
+        };
+        match taking {
+            Ok(true) => {}
+            Ok(false) => complain(
+                "not all new letters are in the records yet: RabbitMQ cannot be reached or they are \
+                 many; --no-index goes without",
+            ),
+            Err(error) => complain(format_args!("new letters are not shown: {error:#}")),
+        }
+    }
+
+    async fn take_from_broker(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
+        let settings = self.broker.clone();
+        settings.url()?;
+        let topology = Topology::new(&settings.prefix, settings.work_shards, None);
+        let broker = Broker::RabbitMq { settings, topology };
+        Ok(drain(letters, &broker, PATIENCE).await?.complete)
+    }
+}
+
+/// If the directory is in use its process takes the letters.
+async fn take_from_file(letters: &DeadLetters, directory: &Path) -> anyhow::Result<bool> {
+    if !directory.join(store::FILE).is_file() || is_in_use(directory)? {
+        return Ok(true);
+    }
+    let store = Arc::new(Store::open(directory).await?);
+    let closed = store.closed();
+    let broker = Broker::Sqlite(Embedded::new(store));
+    let drained = drain(letters, &broker, PATIENCE).await;
+    drop(broker);
+    closed.await;
+    Ok(drained?.complete)
+}
+
+fn is_in_use(directory: &Path) -> anyhow::Result<bool> {
+    match File::open(directory.join("lock")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        },
+    }
+}
+
+/// Whoever reads the output has had enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,137 @@
+//! `worker dead-letters show`: one letter with its history.
+
+use clap::{Args, ValueEnum};
+
+use super::super::when;
+use super::list::lines;
+use super::output::{complain, harmless, harmless_bytes, indented, payload, say, say_json};
+use super::place::{Act, Place};
+use crate::records::dead_letters::{DeadLetters, Shown};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Spelling {
+    Pretty,
+    Raw,
+}
+
+/// One letter: what it is, the letters of the same event and target before and after it, what the
+/// event log still has of it, and the event itself.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Show {
+    /// The letter's number
+    id: i64,
+    /// The event too, what could steer a terminal written out; `--payload=raw` without line breaks of
+    /// ours
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "pretty", value_name = "SPELLING")]
+    payload: Option<Spelling>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+impl Act for Show {
+    async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
+        let Some(shown) = letters.show(self.id).await? else {
+            complain(format_args!("there is no letter {}", self.id));
+            return Ok(false);
+        };
+        let body = match self.payload {
+            Some(_) => letters.body(self.id).await?,
+            None => None,
+        };
+        if self.json {
+            let mut document = serde_json::to_value(&shown)?;
+            if let Some(body) = &body {
+                let (name, text) = payload(body);
+                document[name] = text.into();
+            }
+            say_json(&document)?;
+            return Ok(true);
+        }
+        facts(&shown)?;
+        history(&shown)?;
+        if let Some(spelling) = self.payload {
+            event(body.as_deref(), spelling)?;
+        }
+        Ok(true)
+    }
+}
+
+fn facts(shown: &Shown) -> std::io::Result<()> {
+    let letter = &shown.letter;
+    let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let size =
+        letter.body_bytes.map_or_else(|| "erased".to_owned(), |size| format!("{size} bytes"));
+    let facts = [
+        ("letter", letter.id.to_string()),
+        ("state", format!("{} since {}", letter.state, when::show(letter.state_ms))),
+        (
+            "died",
+            format!("{} ({}, queue {})", when::show(letter.died_ms), letter.reason, letter.queue),
+        ),
+        ("error", format!("{} {}", letter.code, letter.error)),
+        ("problem", letter.fingerprint.clone()),
+        ("target", letter.target.clone()),
+        ("portal", letter.portal_id.cast_unsigned().to_string()),
+        ("type", letter.subscription_type.clone()),
+        ("object", number(letter.object_id)),
+        ("event", letter.identity.clone()),
+        ("received", when::show(letter.received_ms)),
+        ("attempts", format!("{} (generation {})", letter.attempt, letter.generation)),
+        ("trace", letter.traceparent.clone().unwrap_or_default()),
+        ("size", size),
+        ("job", number(letter.job_id)),
+        ("retry of", number(letter.previous_id)),
+    ];
+    for (name, fact) in facts {
+        if !fact.is_empty() {
+            say(format_args!("{name:<9} {}", harmless(&fact)))?;
+        }
+    }
+    Ok(())
+}
+
+fn history(shown: &Shown) -> std::io::Result<()> {
+    for (title, letters) in [("Earlier letters", &shown.earlier), ("Later letters", &shown.later)] {
+        if !letters.is_empty() {
+            say(format_args!("\n{title} of the same event and target:"))?;
+        }
+        for line in letters.iter().flat_map(lines) {
+            say(line)?;
+        }
+    }
+    if !shown.log.is_empty() {
+        say("\nThe event log, the latest first:")?;
+    }
+    for line in &shown.log {
+        let why = match (&line.code, &line.error) {
+            (Some(code), Some(error)) => format!("  {code} {error}"),
+            _ => String::new(),
+        };
+        say(harmless(&format!(
+            "{}  attempt {:>2}  {:<11}  {} ms  {}{why}",
+            when::show(line.settled_ms),
+            line.attempt + 1,
+            line.verdict,
+            line.settled_ms - line.started_ms,
+            line.target.as_deref().unwrap_or("-")
+        )))?;
+    }
+    Ok(())
+}
+
+fn event(body: Option<&[u8]>, spelling: Spelling) -> std::io::Result<()> {
+    let Some(body) = body else { return say("\nThe event was erased.") };
+    say("\nThe event:")?;
+    let json = std::str::from_utf8(body)
+        .ok()
+        .filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    match json {
+        Some(json) if spelling == Spelling::Pretty => {
+            say(harmless_bytes(indented(json).as_bytes()))
+        }
+        _ => say(harmless_bytes(body)),
+    }
+}

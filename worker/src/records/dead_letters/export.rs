@@ -1,0 +1,97 @@
+//! All letters that match, with their bytes, some at a time: however many and however large they
+//! are, memory holds a few.
+
+use std::collections::VecDeque;
+
+use sqlx::{FromRow, QueryBuilder};
+
+use super::DeadLetters;
+use super::filter::{Filter, push_in};
+use super::letter::{COLUMNS, Letter};
+use crate::records::database::{Database, on_pool};
+
+/// Letters looked up at once, without their bytes.
+const PAGE: i64 = 500;
+/// Bytes read at once; one letter can have more.
+const BYTES: i64 = 4 * 1024 * 1024;
+
+/// A letter and its event's bytes.
+#[derive(Clone, Debug, FromRow)]
+pub struct Exported {
+    /// The letter.
+    #[sqlx(flatten)]
+    pub letter: Letter,
+    /// The event as HubSpot sent it; none once it was erased.
+    pub body: Option<Vec<u8>>,
+}
+
+/// An export on its way. What comes into the records meanwhile is not in it.
+#[derive(Debug)]
+pub struct Export {
+    letters: DeadLetters,
+    filter: Filter,
+    after: i64,
+    last: i64,
+    page: VecDeque<Letter>,
+}
+
+impl DeadLetters {
+    /// Begins an export of the letters that match, in the order of their ids.
+    pub async fn export(&self, filter: &Filter) -> anyhow::Result<Export> {
+        let database = self.records.ready().await?;
+        let last: Option<i64> = on_pool!(database, pool => {
+            sqlx::query_scalar("SELECT max(id) FROM dead_letter").fetch_one(pool).await?
+        });
+        let (letters, filter) = (self.clone(), filter.clone());
+        let last = last.unwrap_or(i64::MIN);
+        Ok(Export { letters, filter, after: i64::MIN, last, page: VecDeque::new() })
+    }
+}
+
+impl Export {
+    /// The next ones; none at the end.
+    pub async fn next(&mut self) -> anyhow::Result<Vec<Exported>> {
+        let database = self.letters.records.ready().await?;
+        if self.page.is_empty() {
+            self.page = page(database, &self.filter, self.after, self.last).await?.into();
+        }
+        let (mut ids, mut bytes) = (Vec::new(), 0);
+        while bytes < BYTES {
+            let Some(letter) = self.page.pop_front() else { break };
+            bytes += letter.body_bytes.unwrap_or_default();
+            self.after = letter.id;
+            ids.push(letter.id);
+        }
+        Ok(fetch(database, &ids).await?)
+    }
+}
+
+async fn page(
+    database: &Database,
+    filter: &Filter,
+    after: i64,
+    last: i64,
+) -> Result<Vec<Letter>, sqlx::Error> {
+    on_pool!(database, pool => {
+        let mut select = QueryBuilder::new(format!("SELECT {COLUMNS} FROM dead_letter WHERE true"));
+        filter.restrict(&mut select);
+        select.push(" AND id > ").push_bind(after);
+        select.push(" AND id <= ").push_bind(last);
+        select.push(" ORDER BY id LIMIT ").push_bind(PAGE);
+        select.build_query_as().persistent(false).fetch_all(pool).await
+    })
+}
+
+/// The letters with these ids that still are there.
+pub(super) async fn fetch(database: &Database, ids: &[i64]) -> Result<Vec<Exported>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_pool!(database, pool => {
+        let mut select =
+            QueryBuilder::new(format!("SELECT {COLUMNS}, body FROM dead_letter WHERE true"));
+        push_in(&mut select, "id", ids);
+        select.push(" ORDER BY id");
+        select.build_query_as().persistent(false).fetch_all(pool).await
+    })
+}

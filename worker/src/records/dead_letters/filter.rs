@@ -1,0 +1,161 @@
+//! Which dead letters are meant.
+
+use std::fmt;
+
+use serde::Serialize;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use super::state::State;
+
+/// What is not set does not matter; what is set must all hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// These and no others; empty for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<i64>,
+    /// The problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The error's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The class of the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The HubSpot account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal_id: Option<i64>,
+    /// HubSpot's subscription type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub subscription_type: Option<String>,
+    /// The record that the event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<i64>,
+    /// The target it was given up for; empty for those without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What is the case with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Died at or after this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
+    /// Died before this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+}
+
+impl Filter {
+    /// These letters and no others. None is not the same as any: an empty list is refused.
+    #[must_use]
+    pub fn of(ids: &[i64]) -> Self {
+        Self { ids: ids.to_vec(), ..Self::default() }
+    }
+
+    /// Whether every letter is meant. A state alone leaves out nothing that an action would meet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self { state: self.state, ..Self::default() }
+    }
+
+    /// Adds what must hold, each with ` AND ` before it.
+    pub(super) fn restrict<DB>(&self, query: &mut QueryBuilder<DB>)
+    where
+        DB: Database,
+        i64: for<'t> Encode<'t, DB> + Type<DB>,
+        String: for<'t> Encode<'t, DB> + Type<DB>,
+    {
+        push_in(query, "id", &self.ids);
+        let texts = [
+            ("fingerprint", self.fingerprint.clone()),
+            ("code", self.code.clone()),
+            ("reason", self.reason.clone()),
+            ("type", self.subscription_type.clone()),
+            ("target", self.target.clone()),
+            ("state", self.state.map(|state| state.as_str().to_owned())),
+        ];
+        for (column, text) in texts {
+            if let Some(text) = text {
+                query.push(format_args!(" AND {column} = ")).push_bind(text);
+            }
+        }
+        let numbers = [
+            ("portal_id =", self.portal_id),
+            ("object_id =", self.object_id),
+            ("died_ms >=", self.since_ms),
+            ("died_ms <", self.until_ms),
+        ];
+        for (condition, number) in numbers {
+            if let Some(number) = number {
+                query.push(format_args!(" AND {condition} ")).push_bind(number);
+            }
+        }
+    }
+}
+
+/// ` AND column IN (…)`, unless there is nothing to be in.
+pub(super) fn push_in<DB>(query: &mut QueryBuilder<DB>, column: &str, ids: &[i64])
+where
+    DB: Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    if ids.is_empty() {
+        return;
+    }
+    query.push(format_args!(" AND {column} IN ("));
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(*id);
+    }
+    query.push(")");
+}
+
+/// As the audit keeps it: `code=ERP_422 portal=62515`.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<i64>| number.map(|number| number.to_string());
+        let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
+        let parts = [
+            ("id", Some(ids.join(",")).filter(|ids| !ids.is_empty())),
+            ("fingerprint", self.fingerprint.clone()),
+            ("code", self.code.clone()),
+            ("reason", self.reason.clone()),
+            ("portal", number(self.portal_id)),
+            ("type", self.subscription_type.clone()),
+            ("object", number(self.object_id)),
+            ("target", self.target.clone()),
+            ("state", self.state.map(|state| state.to_string())),
+            ("since_ms", number(self.since_ms)),
+            ("until_ms", number(self.until_ms)),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
+            .collect();
+        f.write_str(if parts.is_empty() { "all".to_owned() } else { parts.join(" ") }.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_told_as_it_was_given() {
+        let filter = Filter {
+            ids: vec![1, 2],
+            code: Some("ERP_422".to_owned()),
+            portal_id: Some(7),
+            ..Filter::default()
+        };
+        assert_eq!(filter.to_string(), "id=1,2 code=ERP_422 portal=7");
+        assert_eq!(Filter::default().to_string(), "all");
+    }
+
+    #[test]
+    fn a_state_alone_leaves_the_filter_empty() {
+        let state = Some(State::Dead);
+        assert!(Filter { state, ..Filter::default() }.is_empty());
+        assert!(!Filter { state, until_ms: Some(1), ..Filter::default() }.is_empty());
+    }
+}

@@ -1,0 +1,258 @@
+//! Writes letters into the records, each once, however often it comes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use shared::clock::now_ms;
+use sqlx::{FromRow, QueryBuilder};
+
+use super::arrival::Arrival;
+use super::fingerprint::RULE;
+use super::state::State;
+use super::tally::Tally;
+use crate::records::database::{Database, Transaction, on_transaction};
+
+const HOUR_MS: i64 = 3600 * 1000;
+/// The trend goes back so far.
+pub(super) const TREND_HOURS: i64 = 24;
+
+const INSERT: &str = "INSERT INTO dead_letter (identity, target, generation, attempt, queue, \
+    portal_id, type, object_id, reason, code, error, fingerprint, received_ms, died_ms, \
+    indexed_ms, traceparent, body, state, state_ms) ";
+const ONCE: &str = " ON CONFLICT (identity, target, generation, attempt) DO NOTHING \
+    RETURNING id, identity, target, generation, attempt";
+
+/// What became of letters that were to be indexed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Indexed {
+    /// Not there before.
+    pub new: u64,
+    /// There already: nothing was changed.
+    pub known: u64,
+    /// Earlier letters whose retry ended in one of the new ones.
+    pub died_again: u64,
+}
+
+/// The hour of a time, counted from the Unix epoch.
+pub(super) fn hour_of(ms: i64) -> i64 {
+    ms.div_euclid(HOUR_MS)
+}
+
+#[derive(FromRow)]
+struct Inserted {
+    id: i64,
+    identity: String,
+    target: String,
+    generation: i64,
+    attempt: i64,
+}
+
+/// A letter that is out for a retry.
+#[derive(FromRow)]
+struct Earlier {
+    id: i64,
+    identity: String,
+    target: String,
+    generation: i64,
+    attempt: i64,
+    fingerprint: String,
+    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    state: State,
+}
+
+/// Writes `arrivals` in one transaction.
+pub(super) async fn index(
+    database: &Database,
+    arrivals: &[Arrival],
+) -> Result<Indexed, sqlx::Error> {
+    // In order, so that two indexers with the same letters wait for one another and not in a ring;
+    // and so that ids grow with the time of death.
+    let mut sorted: Vec<&Arrival> = arrivals.iter().collect();
+    sorted.sort_by(|a, b| (a.died_ms, a.key()).cmp(&(b.died_ms, b.key())));
+    let mut transaction = database.transaction().await?;
+    let inserted = insert(&mut transaction, &sorted).await?;
+    let mut died_again = 0;
+    if !inserted.is_empty() {
+        let by_key: HashMap<_, _> =
+            sorted.iter().map(|arrival| (arrival.key(), *arrival)).collect();
+        let new: Vec<&Arrival> = inserted
+            .iter()
+            .filter_map(|row| {
+                by_key.get(&(&*row.identity, &*row.target, row.generation, row.attempt)).copied()
+            })
+            .collect();
+        let mut tally = Tally::default();
+        died_again = end_retries(&mut transaction, &inserted, &mut tally).await?;
+        for arrival in &new {
+            tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
+        }
+        write_problems(&mut transaction, &new).await?;
+        tally.write(&mut transaction).await?;
+        write_hours(&mut transaction, &new).await?;
+    }
+    transaction.commit().await?;
+    let new = inserted.len() as u64;
+    Ok(Indexed { new, known: arrivals.len() as u64 - new, died_again })
+}
+
+/// Gives those that were not there.
+async fn insert(
+    transaction: &mut Transaction,
+    arrivals: &[&Arrival],
+) -> Result<Vec<Inserted>, sqlx::Error> {
+    if arrivals.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now_ms = now_ms();
+    on_transaction!(transaction, connection => {
+        let mut insert = QueryBuilder::new(INSERT);
+        insert.push_values(arrivals, |mut row, arrival| {
+            row.push_bind(&arrival.identity)
+                .push_bind(&arrival.target)
+                .push_bind(arrival.generation)
+                .push_bind(arrival.attempt)
+                .push_bind(arrival.queue)
+                .push_bind(arrival.portal_id)
+                .push_bind(&arrival.subscription_type)
+                .push_bind(arrival.object_id)
+                .push_bind(arrival.reason)
+                .push_bind(&arrival.code)
+                .push_bind(&arrival.error)
+                .push_bind(&arrival.fingerprint)
+                .push_bind(arrival.received_ms)
+                .push_bind(arrival.died_ms)
+                .push_bind(now_ms)
+                .push_bind(&arrival.traceparent)
+                .push_bind(&arrival.body[..])
+                .push_bind(State::Dead.as_str())
+                .push_bind(now_ms);
+        });
+        insert.push(ONCE);
+        insert.build_query_as().persistent(false).fetch_all(connection).await
+    })
+}
+
+/// Earlier letters of the same event and target that are out for a retry have died again: the new
+/// one takes their place and names the last of them.
+async fn end_retries(
+    transaction: &mut Transaction,
+    inserted: &[Inserted],
+    tally: &mut Tally,
+) -> Result<u64, sqlx::Error> {
+    let locking = transaction.locking();
+    let mut earlier: Vec<Earlier> = on_transaction!(transaction, connection => {
+        let mut select = QueryBuilder::new(
+            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, state \
+             FROM dead_letter WHERE state IN ('requested', 'retried') AND identity IN (",
+        );
+        let mut identities = select.separated(", ");
+        for row in inserted {
+            identities.push_bind(&row.identity);
+        }
+        select.push(") ORDER BY id").push(locking);
+        select.build_query_as().persistent(false).fetch_all(connection).await?
+    });
+    let mut died_again = 0;
+    for row in inserted {
+        let ended: Vec<Earlier> = earlier
+            .extract_if(.., |earlier| {
+                // A copy that was on its way before the retry says nothing of it.
+                (&earlier.identity, &earlier.target) == (&row.identity, &row.target)
+                    && (earlier.generation, earlier.attempt) < (row.generation, row.attempt)
+            })
+            .collect();
+        let Some(last) = ended.last() else { continue };
+        let now_ms = now_ms();
+        for letter in &ended {
+            on_transaction!(transaction, connection => {
+                sqlx::query("UPDATE dead_letter SET state = $1, state_ms = $2 WHERE id = $3")
+                    .bind(State::DiedAgain.as_str())
+                    .bind(now_ms)
+                    .bind(letter.id)
+                    .execute(connection)
+                    .await?;
+            });
+            let (from, to) = (Some(letter.state), Some(State::DiedAgain));
+            tally.moved(&letter.fingerprint, letter.portal_id, from, to);
+            died_again += 1;
+        }
+        on_transaction!(transaction, connection => {
+            sqlx::query("UPDATE dead_letter SET previous_id = $1 WHERE id = $2")
+                .bind(last.id)
+                .bind(row.id)
+                .execute(connection)
+                .await?;
+        });
+    }
+    Ok(died_again)
+}
+
+/// Makes a row for each problem that has none, and notes when it was met.
+async fn write_problems(
+    transaction: &mut Transaction,
+    arrivals: &[&Arrival],
+) -> Result<(), sqlx::Error> {
+    let mut problems: BTreeMap<&str, (&Arrival, i64, i64)> = BTreeMap::new();
+    for arrival in arrivals {
+        let died_ms = arrival.died_ms;
+        let problem = problems.entry(&arrival.fingerprint).or_insert((arrival, died_ms, died_ms));
+        problem.1 = problem.1.min(died_ms);
+        problem.2 = problem.2.max(died_ms);
+    }
+    on_transaction!(transaction, connection => {
+        let mut upsert = QueryBuilder::new(
+            "INSERT INTO problem (fingerprint, rule, code, target, sample, dead, requested, \
+             retried, resolved, died_again, discarded, first_ms, last_ms) ",
+        );
+        upsert.push_values(problems, |mut row, (fingerprint, (sample, first_ms, last_ms))| {
+            row.push_bind(fingerprint)
+                .push_bind(RULE)
+                .push_bind(&sample.code)
+                .push_bind(&sample.target)
+                .push_bind(&sample.error)
+                .push("0, 0, 0, 0, 0, 0")
+                .push_bind(first_ms)
+                .push_bind(last_ms);
+        });
+        upsert.push(
+            " ON CONFLICT (fingerprint) DO UPDATE SET sample = excluded.sample, \
+             first_ms = CASE WHEN excluded.first_ms < problem.first_ms \
+             THEN excluded.first_ms ELSE problem.first_ms END, \
+             last_ms = CASE WHEN excluded.last_ms > problem.last_ms \
+             THEN excluded.last_ms ELSE problem.last_ms END",
+        );
+        upsert.build().persistent(false).execute(connection).await?;
+    });
+    Ok(())
+}
+
+/// Counts deaths by the hour, as far as the trend goes back.
+async fn write_hours(
+    transaction: &mut Transaction,
+    arrivals: &[&Arrival],
+) -> Result<(), sqlx::Error> {
+    let oldest = hour_of(now_ms()) - TREND_HOURS;
+    let mut hours: BTreeMap<(&str, i64), i64> = BTreeMap::new();
+    for arrival in arrivals {
+        let hour = hour_of(arrival.died_ms);
+        if hour > oldest {
+            *hours.entry((&arrival.fingerprint, hour)).or_default() += 1;
+        }
+    }
+    if hours.is_empty() {
+        return Ok(());
+    }
+    on_transaction!(transaction, connection => {
+        let mut upsert =
+            QueryBuilder::new("INSERT INTO problem_hour (fingerprint, hour, deaths) ");
+        upsert.push_values(hours, |mut row, ((fingerprint, hour), deaths)| {
+            row.push_bind(fingerprint).push_bind(hour).push_bind(deaths);
+        });
+        upsert.push(
+            " ON CONFLICT (fingerprint, hour) DO UPDATE SET \
+             deaths = problem_hour.deaths + excluded.deaths",
+        );
+        upsert.build().persistent(false).execute(connection).await?;
+    });
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Moves letters from state to state by compare-and-set: what is not in the state it should be in
+//! is left alone, so that of two who do the same each moves every letter once at most. Every
+//! function tells how many really moved.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use shared::clock::now_ms;
+use sqlx::{FromRow, QueryBuilder};
+
+use super::export::{Exported, fetch};
+use super::filter::{Filter, push_in};
+use super::state::State;
+use super::tally::Tally;
+use super::{DeadLetters, audit};
+use crate::records::database::{Database, Transaction, on_pool, on_transaction};
+
+/// Letters moved in one transaction: few enough that nobody waits long for it.
+const CHUNK: u32 = 2000;
+/// How often a transaction is tried that met another in a ring.
+const TRIES: u32 = 10;
+
+/// One move of many letters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) from: &'a [State],
+    pub(super) to: Option<State>,
+    /// Only what has been in its state since then or before.
+    pub(super) cutoff_ms: i64,
+    /// Only what has been in its state since then or later.
+    pub(super) since_ms: i64,
+    /// Only what this job has claimed.
+    pub(super) of_job: Option<i64>,
+    /// The job that claims it.
+    pub(super) job_id: Option<i64>,
+    /// Who does it, and what they call it.
+    pub(super) by: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Move<'a> {
+    pub(super) fn new(filter: &'a Filter, from: &'a [State], to: Option<State>) -> Self {
+        let (of_job, job_id, by) = (None, None, None);
+        Self { filter, from, to, cutoff_ms: i64::MAX, since_ms: i64::MIN, of_job, job_id, by }
+    }
+}
+
+/// A run that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The event's identity.
+    pub identity: String,
+    /// The target.
+    pub target: String,
+    /// The generation of the run.
+    pub generation: i64,
+}
+
+#[derive(Debug, FromRow)]
+struct Selected {
+    id: i64,
+    fingerprint: String,
+    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    state: State,
+}
+
+#[derive(Debug, FromRow)]
+struct Out {
+    id: i64,
+    identity: String,
+    target: String,
+    generation: i64,
+}
+
+impl DeadLetters {
+    /// Discards dead letters that match and have been dead at `cutoff_ms`.
+    pub async fn discard(&self, filter: &Filter, cutoff_ms: i64, who: &str) -> anyhow::Result<u64> {
+        let step = Move::new(filter, &[State::Dead], Some(State::Discarded));
+        self.run(Move { cutoff_ms, by: Some((who, "discard")), ..step }).await
+    }
+
+    /// Makes discarded letters that match dead ones again, unless they were discarded longer than
+    /// `retention` ago: those are about to be deleted.
+    pub async fn restore(
+        &self,
+        filter: &Filter,
+        cutoff_ms: i64,
+        retention: Duration,
+        who: &str,
+    ) -> anyhow::Result<u64> {
+        let since_ms = super::retention::limit(retention);
+        let step = Move::new(filter, &[State::Discarded], Some(State::Dead));
+        self.run(Move { cutoff_ms, since_ms, by: Some((who, "restore")), ..step }).await
+    }
+
+    /// Claims up to `limit` letters for a job, the oldest first: those that match and have been
+    /// dead at `cutoff_ms`. They are `requested` then, and nobody else gets them.
+    pub async fn claim_for_job(
+        &self,
+        job_id: i64,
+        filter: &Filter,
+        cutoff_ms: i64,
+        limit: u32,
+    ) -> anyhow::Result<Vec<Exported>> {
+        let database = self.records.ready().await?;
+        let step = Move::new(filter, &[State::Dead], Some(State::Requested));
+        let step = Move { cutoff_ms, job_id: Some(job_id), ..step };
+        let ids = chunk(database, step, i64::MIN, limit).await?;
+        // Nobody changes what a claimed letter is; read apart, since bodies can be large.
+        Ok(fetch(database, &ids).await?)
+    }
+
+    /// Letters that `job_id` has claimed and published.
+    pub async fn mark_retried(&self, job_id: i64, ids: &[i64]) -> anyhow::Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let filter = Filter::of(ids);
+        let step = Move::new(&filter, &[State::Requested], Some(State::Retried));
+        self.run(Move { of_job: Some(job_id), ..step }).await
+    }
+
+    /// Makes what `job_id` has claimed and not published dead again.
+    pub async fn give_back(&self, job_id: i64) -> anyhow::Result<u64> {
+        let filter = Filter::default();
+        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
+        self.run(Move { of_job: Some(job_id), ..step }).await
+    }
+
+    /// Retries of these have succeeded. A run of a later generation counts for earlier letters
+    /// too: the event was started over.
+    pub async fn mark_resolved(&self, done: &[Done]) -> anyhow::Result<u64> {
+        let database = self.records.ready().await?;
+        let mut moved = 0;
+        for done in done.chunks(CHUNK as usize) {
+            let runs: HashMap<(&str, &str), i64> = done
+                .iter()
+                .map(|done| ((&*done.identity, &*done.target), done.generation))
+                .collect();
+            // Most have never been dead letters: what follows is worth it for those alone.
+            let out: Vec<Out> = out_for_retry(database, done).await?;
+            let ids: Vec<i64> = out
+                .iter()
+                .filter(|out| {
+                    let run = runs.get(&(&*out.identity, &*out.target));
+                    run.is_some_and(|generation| out.generation <= *generation)
+                })
+                .map(|out| out.id)
+                .collect();
+            if !ids.is_empty() {
+                let filter = Filter::of(&ids);
+                let from = [State::Requested, State::Retried];
+                moved += self.run(Move::new(&filter, &from, Some(State::Resolved))).await?;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Moves all there are, some at a time.
+    pub(super) async fn run(&self, step: Move<'_>) -> anyhow::Result<u64> {
+        let database = self.records.ready().await?;
+        let (mut after, mut moved) = (i64::MIN, 0);
+        loop {
+            let ids = chunk(database, step, after, CHUNK).await?;
+            let Some(last) = ids.last() else { return Ok(moved) };
+            after = *last;
+            moved += ids.len() as u64;
+        }
+    }
+}
+
+/// Moves up to `limit` letters behind `after` in one transaction; gives them in order.
+async fn chunk(
+    database: &Database,
+    step: Move<'_>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        match try_chunk(database, step, after, limit).await {
+            // Two that wait for one another: the database has ended this one.
+            Err(sqlx::Error::Database(error))
+                if tries < TRIES && matches!(error.code().as_deref(), Some("40P01" | "40001")) =>
+            {
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn try_chunk(
+    database: &Database,
+    step: Move<'_>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let mut transaction = database.transaction().await?;
+    let selected = select(&mut transaction, step, after, limit).await?;
+    if selected.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = selected.iter().map(|row| row.id).collect();
+    write(&mut transaction, step, &ids).await?;
+    let mut tally = Tally::default();
+    for row in &selected {
+        tally.moved(&row.fingerprint, row.portal_id, Some(row.state), step.to);
+    }
+    tally.write(&mut transaction).await?;
+    if let Some((who, action)) = step.by {
+        let (filter, count) = (step.filter.to_string(), ids.len() as u64);
+        audit::note(&mut transaction, who, action, &filter, count).await?;
+    }
+    transaction.commit().await?;
+    Ok(ids)
+}
+
+/// What is to be moved, kept from others until the end of the transaction. Where it waited for
+/// another, PostgreSQL looks at each row again: one that has moved is not among them.
+async fn select(
+    transaction: &mut Transaction,
+    step: Move<'_>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Selected>, sqlx::Error> {
+    let locking = transaction.locking();
+    on_transaction!(transaction, connection => {
+        let mut select = QueryBuilder::new(
+            "SELECT id, fingerprint, portal_id, state FROM dead_letter WHERE state IN (",
+        );
+        let mut states = select.separated(", ");
+        for state in step.from {
+            states.push_bind(state.as_str());
+        }
+        select.push(") AND id > ").push_bind(after);
+        select.push(" AND state_ms <= ").push_bind(step.cutoff_ms);
+        select.push(" AND state_ms >= ").push_bind(step.since_ms);
+        if let Some(job_id) = step.of_job {
+            select.push(" AND job_id = ").push_bind(job_id);
+        }
+        step.filter.restrict(&mut select);
+        select.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit)).push(locking);
+        select.build_query_as().persistent(false).fetch_all(connection).await
+    })
+}
+
+async fn write(
+    transaction: &mut Transaction,
+    step: Move<'_>,
+    ids: &[i64],
+) -> Result<(), sqlx::Error> {
+    on_transaction!(transaction, connection => {
+        let mut query = match step.to {
+            None => QueryBuilder::new("DELETE FROM dead_letter WHERE true"),
+            Some(to) => {
+                let mut update = QueryBuilder::new("UPDATE dead_letter SET state = ");
+                update.push_bind(to.as_str()).push(", state_ms = ").push_bind(now_ms());
+                if let Some(job_id) = step.job_id {
+                    update.push(", job_id = ").push_bind(job_id);
+                }
+                update.push(" WHERE true");
+                update
+            }
+        };
+        push_in(&mut query, "id", ids);
+        query.build().persistent(false).execute(connection).await?;
+    });
+    Ok(())
+}
+
+async fn out_for_retry(database: &Database, done: &[Done]) -> Result<Vec<Out>, sqlx::Error> {
+    on_pool!(database, pool => {
+        let mut select = QueryBuilder::new(
+            "SELECT id, identity, target, generation FROM dead_letter \
+             WHERE state IN ('requested', 'retried') AND identity IN (",
+        );
+        let mut identities = select.separated(", ");
+        for done in done {
+            identities.push_bind(&done.identity);
+        }
+        select.push(")");
+        select.build_query_as().persistent(false).fetch_all(pool).await
+    })
+}

@@ -1,0 +1,81 @@
+//! One letter with its history.
+
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::DeadLetters;
+use super::letter::{COLUMNS, Letter};
+use crate::records::database::{Database, on_pool};
+use crate::records::{Line, Question};
+
+/// Lines of the event log that are shown.
+const LINES: u32 = 200;
+
+/// A letter and what else is known of the same event and target.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// The letter.
+    pub letter: Letter,
+    /// Those of the same event and target that came before it.
+    pub earlier: Vec<Letter>,
+    /// Those that came after it.
+    pub later: Vec<Letter>,
+    /// What the event log still has of it, the latest line first.
+    pub(crate) log: Vec<Line>,
+}
+
+#[derive(FromRow)]
+struct Body {
+    body: Option<Vec<u8>>,
+}
+
+impl DeadLetters {
+    /// The letter with this number, if there is one.
+    pub async fn show(&self, id: i64) -> anyhow::Result<Option<Shown>> {
+        let database = self.records.ready().await?;
+        let Some(letter) = one(database, id).await? else { return Ok(None) };
+        let mut earlier = related(database, &letter).await?;
+        let later = earlier.split_off(earlier.partition_point(|other| other.id <= id));
+        earlier.retain(|other| other.id != id);
+        let question = Question { event: Some(letter.identity.clone()), ..Question::default() };
+        let mut log = self.records.history(&question, LINES).await?;
+        log.retain(|line| {
+            let target = line.target.as_deref();
+            letter.target.is_empty() || target.is_none_or(|target| target == letter.target)
+        });
+        Ok(Some(Shown { letter, earlier, later, log }))
+    }
+
+    /// The event's bytes, unless they were erased or there is no such letter.
+    pub async fn body(&self, id: i64) -> anyhow::Result<Option<Vec<u8>>> {
+        let database = self.records.ready().await?;
+        let body: Option<Body> = on_pool!(database, pool => {
+            sqlx::query_as("SELECT body FROM dead_letter WHERE id = $1")
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(body.and_then(|body| body.body))
+    }
+}
+
+async fn one(database: &Database, id: i64) -> Result<Option<Letter>, sqlx::Error> {
+    let select = format!("SELECT {COLUMNS} FROM dead_letter WHERE id = $1");
+    on_pool!(database, pool => {
+        sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(pool).await
+    })
+}
+
+/// Letters of the same event and target, it too, in order.
+async fn related(database: &Database, letter: &Letter) -> Result<Vec<Letter>, sqlx::Error> {
+    let select = format!(
+        "SELECT {COLUMNS} FROM dead_letter WHERE identity = $1 AND target = $2 ORDER BY id"
+    );
+    on_pool!(database, pool => {
+        sqlx::query_as(AssertSqlSafe(select))
+            .bind(&letter.identity)
+            .bind(&letter.target)
+            .fetch_all(pool)
+            .await
+    })
+}

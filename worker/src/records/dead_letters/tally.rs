@@ -1,0 +1,94 @@
+//! What a transaction does to the counters, gathered and written at its end.
+
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+
+use super::state::{Counters, State};
+use crate::records::database::{Transaction, on_transaction};
+
+/// Changes of counters. In order, so that two transactions take their locks alike.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    problems: BTreeMap<String, Counters>,
+    /// Dead letters of a problem in one portal, and when the last one died, if one did now.
+    portals: BTreeMap<(String, i64), (i64, i64)>,
+}
+
+impl Tally {
+    /// A letter of a problem, gone from one state to another; `None` is not to be there.
+    pub(super) fn moved(
+        &mut self,
+        fingerprint: &str,
+        portal_id: i64,
+        from: Option<State>,
+        to: Option<State>,
+    ) {
+        let counters = self.problems.entry(fingerprint.to_owned()).or_default();
+        if let Some(from) = from {
+            *counters.of(from) -= 1;
+        }
+        if let Some(to) = to {
+            *counters.of(to) += 1;
+        }
+        let difference = i64::from(to == Some(State::Dead)) - i64::from(from == Some(State::Dead));
+        if difference != 0 {
+            self.portals.entry((fingerprint.to_owned(), portal_id)).or_default().0 += difference;
+        }
+    }
+
+    /// A letter that is new.
+    pub(super) fn died(&mut self, fingerprint: &str, portal_id: i64, died_ms: i64) {
+        self.moved(fingerprint, portal_id, None, Some(State::Dead));
+        let portal = self.portals.entry((fingerprint.to_owned(), portal_id)).or_default();
+        portal.1 = portal.1.max(died_ms);
+    }
+
+    /// Writes all of it. Every problem must have its row.
+    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+        for (fingerprint, counters) in &self.problems {
+            if *counters == Counters::default() {
+                continue;
+            }
+            on_transaction!(transaction, connection => {
+                sqlx::query(
+                    "UPDATE problem SET dead = dead + $1, requested = requested + $2, \
+                     retried = retried + $3, resolved = resolved + $4, \
+                     died_again = died_again + $5, discarded = discarded + $6 \
+                     WHERE fingerprint = $7",
+                )
+                .bind(counters.dead)
+                .bind(counters.requested)
+                .bind(counters.retried)
+                .bind(counters.resolved)
+                .bind(counters.died_again)
+                .bind(counters.discarded)
+                .bind(fingerprint)
+                .execute(connection)
+                .await?;
+            });
+        }
+        let portals: Vec<_> = self.portals.into_iter().collect();
+        for rows in portals.chunks(1000) {
+            on_transaction!(transaction, connection => {
+                let mut upsert = QueryBuilder::new(
+                    "INSERT INTO problem_portal (fingerprint, portal_id, dead, last_ms) ",
+                );
+                upsert.push_values(rows, |mut row, ((fingerprint, portal_id), (dead, last_ms))| {
+                    row.push_bind(fingerprint)
+                        .push_bind(*portal_id)
+                        .push_bind(*dead)
+                        .push_bind(*last_ms);
+                });
+                upsert.push(
+                    " ON CONFLICT (fingerprint, portal_id) DO UPDATE SET \
+                     dead = problem_portal.dead + excluded.dead, \
+                     last_ms = CASE WHEN excluded.last_ms > problem_portal.last_ms \
+                     THEN excluded.last_ms ELSE problem_portal.last_ms END",
+                );
+                upsert.build().persistent(false).execute(connection).await?;
+            });
+        }
+        Ok(())
+    }
+}

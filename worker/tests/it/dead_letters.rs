@@ -1,0 +1,9 @@
+//! Dead letters in the records: out of their queues, each once, and from state to state. With
+//! PostgreSQL on RabbitMQ's queues, with SQLite on a data file's.
+
+mod export;
+mod indexing;
+mod interrupted;
+mod program;
+mod rig;
+mod states;

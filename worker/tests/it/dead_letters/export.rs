@@ -1,0 +1,43 @@
+//! An export has every letter that matches, with its bytes, some at a time.
+
+use bytes::Bytes;
+use shared::message::Message;
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::Filter;
+
+use super::rig::{Letters, letter, with_body};
+
+async fn an_export_is_whole_and_never_holds_much(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    let mut messages: Vec<Message> = (1..=1200).map(|id| letter(id, "A", "x")).collect();
+    for large in 0..6_u8 {
+        let body = Bytes::from(vec![large; 3 * 1024 * 1024]);
+        messages.push(with_body(letter(5000 + u64::from(large), "A", "x"), body));
+    }
+    rig.index(&messages).await;
+    rig.index(&[letter(9000, "B", "x")]).await;
+    let filter = Filter { code: Some("A".to_owned()), ..Filter::default() };
+    let mut export = rig.records.export(&filter).await.unwrap();
+    rig.index(&[letter(9001, "A", "x")]).await;
+    let (mut bodies, mut ids) = (Vec::new(), Vec::new());
+    loop {
+        let batch = export.next().await.unwrap();
+        if batch.is_empty() {
+            break;
+        }
+        let bytes: usize = batch.iter().map(|it| it.body.as_ref().unwrap().len()).sum();
+        assert!(bytes < 8 * 1024 * 1024, "{bytes}");
+        ids.extend(batch.iter().map(|it| it.letter.id));
+        bodies.extend(batch.into_iter().map(|it| Bytes::from(it.body.unwrap())));
+    }
+    assert!(ids.is_sorted_by(|one, next| one < next));
+    bodies.sort();
+    let mut expected: Vec<Bytes> = messages.into_iter().map(|message| message.body).collect();
+    expected.sort();
+    assert!(bodies == expected, "{} of {}", bodies.len(), expected.len());
+    rig.finish().await;
+}
+
+on_every_database! {
+    an_export_is_whole_and_never_holds_much
+}

@@ -1,0 +1,190 @@
+//! A database and queues for one test, letters to put there, and an end that finds leftovers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::registry::Registry;
+use secrecy::SecretString;
+use shared::broker::{Broker, Publication, Publisher, PublisherOptions, Route};
+use shared::message::{Death, DeathReason, Message};
+use shared::metrics::BrokerMetrics;
+use shared::settings::BrokerSettings;
+use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_url, prefix};
+use tokio::time::Instant;
+use worker::records::Records;
+use worker::records::dead_letters::{DeadLetters, Drained, Filter, Indexed, Indexer, State, drain};
+
+use crate::harness::{PATIENCE, deal, fresh, within};
+
+pub(super) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A cutoff that leaves out nothing.
+pub(super) const ALWAYS: i64 = i64::MAX;
+
+pub(super) struct Letters {
+    pub(super) queues: Place,
+    pub(super) database: TestDatabase,
+    pub(super) records: DeadLetters,
+    /// None once the queues were lent.
+    publisher: Option<Publisher>,
+}
+
+impl Letters {
+    pub(super) async fn new(engine: DatabaseEngine) -> Self {
+        let settings = BrokerSettings {
+            amqp_url: SecretString::from(amqp_url()),
+            amqp_url_file: None,
+            prefix: prefix(),
+            work_shards: 1,
+        };
+        let broker = match engine {
+            DatabaseEngine::Postgres => Engine::Cluster,
+            DatabaseEngine::Sqlite => Engine::Embedded,
+        };
+        let queues = Place::new(broker, &settings, None).await;
+        let publisher = Some(publisher(&queues.broker()).await);
+        let database = TestDatabase::new(engine).await;
+        let records = dead_letters(&database.url());
+        Self { queues, database, records, publisher }
+    }
+
+    /// Publishes letters as workers do.
+    pub(super) async fn put(&self, messages: &[Message]) {
+        for messages in messages.chunks(500) {
+            let batch = messages
+                .iter()
+                .map(|message| Publication { route: Route::Dead, message: message.clone() });
+            let deadline = Instant::now() + PATIENCE;
+            let publisher = self.publisher.as_ref().unwrap();
+            publisher.publish(batch.collect(), deadline).await.unwrap();
+        }
+    }
+
+    /// Lets another process have the data file. Nothing more can be put into it here.
+    pub(super) async fn lend(&mut self) -> Loan {
+        self.publisher = None;
+        self.queues.lend().await.unwrap()
+    }
+
+    /// Puts them there and takes them into the records.
+    pub(super) async fn index(&self, messages: &[Message]) -> Drained {
+        self.put(messages).await;
+        self.drain().await
+    }
+
+    pub(super) async fn drain(&self) -> Drained {
+        let drained = drain(&self.records, &self.queues.broker(), PATIENCE).await.unwrap();
+        assert!(drained.complete);
+        drained
+    }
+
+    pub(super) fn indexer(&self, letters: &DeadLetters) -> Indexer {
+        let (mut registry, broker) = (Registry::default(), self.queues.broker());
+        let metrics = BrokerMetrics::register(&mut registry);
+        Indexer::start(letters.clone(), broker, WEEK, &mut registry, metrics)
+    }
+
+    pub(super) async fn count(&self, filter: &Filter) -> i64 {
+        self.records.count(filter).await.unwrap()
+    }
+
+    pub(super) async fn in_state(&self, state: State) -> i64 {
+        self.count(&Filter { state: Some(state), ..Filter::default() }).await
+    }
+
+    /// Ends an indexer, and takes what it had in hand.
+    pub(super) async fn end(&self, indexer: Indexer) {
+        indexer.close().await;
+        // What earlier ones had in hand comes back when the broker has seen their ends.
+        let mut quiet = 0;
+        while quiet < 3 {
+            let Indexed { new, known, .. } = self.drain().await.indexed;
+            quiet = if new + known == 0 { quiet + 1 } else { 0 };
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until so many letters are there.
+    pub(super) async fn wait_for(&self, count: i64) {
+        let waiting = async {
+            while self.count(&Filter::default()).await < count {
+                // A table has nothing to wait on; this is the poll of a test, not a delay.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within("letters in the records", waiting).await;
+    }
+
+    /// Every counter is what counting the rows gives.
+    pub(super) async fn assert_counters(&self) {
+        use worker::records::dead_letters::Grouping;
+        let groups = self.records.groups(Grouping::Fingerprint, true).await.unwrap();
+        assert!(!groups.is_empty());
+        for group in groups {
+            let mut counters = group.counters.unwrap();
+            for state in State::ALL {
+                let filter = Filter {
+                    fingerprint: Some(group.key.clone()),
+                    state: Some(state),
+                    ..Filter::default()
+                };
+                assert_eq!(*counters.of(state), self.count(&filter).await, "{state} {group:?}");
+            }
+            let filter = Filter { fingerprint: Some(group.key.clone()), ..Filter::default() };
+            let plan = self.records.plan(&filter, State::Dead, ALWAYS).await.unwrap();
+            assert_eq!((group.dead, group.portals), (plan.count, plan.portals), "{}", group.key);
+        }
+        for group in self.records.groups(Grouping::Portal, true).await.unwrap() {
+            let portal_id = Some(group.key.parse().unwrap());
+            let filter = Filter { portal_id, state: Some(State::Dead), ..Filter::default() };
+            assert_eq!(group.dead, self.count(&filter).await, "{group:?}");
+        }
+        for by in [Grouping::Code, Grouping::Target, Grouping::Portal] {
+            let groups = self.records.groups(by, true).await.unwrap();
+            let dead: i64 = groups.iter().map(|group| group.dead).sum();
+            assert_eq!(dead, self.in_state(State::Dead).await, "{by:?}");
+        }
+    }
+
+    /// Ends the test: no queue may hold anything.
+    pub(super) async fn finish(self) {
+        let Self { queues, database, records, publisher } = self;
+        drop((records, publisher));
+        queues.settle().await;
+        let leftovers = queues.end().await;
+        assert!(leftovers.is_empty(), "left in queues: {leftovers:?}");
+        database.end().await;
+    }
+}
+
+pub(super) fn dead_letters(url: &str) -> DeadLetters {
+    DeadLetters::new(Records::new(&SecretString::from(url.to_owned())).unwrap())
+}
+
+async fn publisher(broker: &Broker) -> Publisher {
+    let metrics = BrokerMetrics::register(&mut Registry::default());
+    let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+    let publisher = broker.publisher(options, metrics).unwrap();
+    within("a publisher", publisher.ready()).await;
+    publisher
+}
+
+/// A letter about a deal, given up at its tenth attempt.
+pub(super) fn letter(id: u64, code: &str, error: &str) -> Message {
+    let death = Death::new(DeathReason::Exhausted, code, error, shared::clock::now_ms());
+    Message {
+        attempt: 10,
+        target: Some("on_deal_created".to_owned()),
+        death: Some(death),
+        ..fresh(&deal(id))
+    }
+}
+
+/// The same event's next end.
+pub(super) fn again(message: &Message) -> Message {
+    Message { attempt: message.attempt + 10, ..message.clone() }
+}
+
+/// Bytes under an identity of their own.
+pub(super) fn with_body(message: Message, body: Bytes) -> Message {
+    Message { identity: shared::event::Identity::of_unreadable(&body), body, ..message }
+}

@@ -1,0 +1,202 @@
+//! Letters move by compare-and-set, and the counters with them.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use shared::message::Message;
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::{Done, Filter, State};
+
+use super::rig::{ALWAYS, Letters, WEEK, again, letter};
+
+fn all() -> Filter {
+    Filter::default()
+}
+
+fn letters(count: u64) -> Vec<Message> {
+    (1..=count)
+        .map(|id| letter(id, ["A", "B", "C"][usize::try_from(id % 3).unwrap()], "x"))
+        .collect()
+}
+
+fn done(message: &Message, generation: i64) -> Done {
+    let target = message.target.clone().unwrap_or_default();
+    Done { identity: message.identity.to_string(), target, generation }
+}
+
+async fn of_two_who_discard_the_same_each_letter_is_one_ones(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&letters(5000)).await;
+    let filter = Filter { code: Some("A".to_owned()), ..Filter::default() };
+    let expected = rig.count(&filter).await;
+    let everything = all();
+    let (one, other, claimed) = tokio::join!(
+        rig.records.discard(&filter, ALWAYS, "ann"),
+        rig.records.discard(&everything, ALWAYS, "bob"),
+        rig.records.claim_for_job(1, &everything, ALWAYS, 1000),
+    );
+    let (one, other, claimed) = (one.unwrap(), other.unwrap(), claimed.unwrap().len() as u64);
+    assert_eq!((one + other + claimed, claimed <= 1000), (5000, true));
+    assert_eq!(rig.in_state(State::Discarded).await, i64::try_from(one + other).unwrap());
+    assert!(i64::try_from(one).unwrap() <= expected);
+    let acts = rig.records.audit(100).await.unwrap();
+    for (who, count) in [("ann", one), ("bob", other)] {
+        let sum: i64 = acts.iter().filter(|act| act.who == who).map(|act| act.count).sum();
+        assert_eq!(u64::try_from(sum).unwrap(), count);
+    }
+    assert_eq!(rig.records.discard(&filter, ALWAYS, "ann").await.unwrap(), 0);
+    rig.assert_counters().await;
+    rig.finish().await;
+}
+
+async fn what_was_discarded_is_restored_or_in_the_end_deleted(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&letters(9)).await;
+    let a = Filter { code: Some("A".to_owned()), ..Filter::default() };
+    assert_eq!(rig.records.discard(&all(), ALWAYS, "ann").await.unwrap(), 9);
+    assert_eq!(rig.records.restore(&a, ALWAYS, WEEK, "bob").await.unwrap(), 3);
+    assert_eq!(rig.records.restore(&a, ALWAYS, WEEK, "bob").await.unwrap(), 0);
+    assert_eq!(rig.records.expire(WEEK).await.unwrap(), 0);
+    // As long as the clock has not gone on, what was discarded now is not yet too old.
+    let mut gone = 0;
+    while gone < 6 {
+        gone += rig.records.expire(Duration::ZERO).await.unwrap();
+    }
+    assert_eq!((rig.count(&all()).await, rig.in_state(State::Dead).await), (3, 3));
+    rig.assert_counters().await;
+    let acts = rig.records.audit(100).await.unwrap();
+    assert!(
+        acts.iter()
+            .any(|act| (&*act.who, &*act.action) == ("bob", "restore") && act.filter == "code=A")
+    );
+    assert!(acts.iter().any(|act| (&*act.who, &*act.action) == ("hubline", "delete")));
+    rig.finish().await;
+}
+
+async fn what_was_discarded_too_long_ago_is_not_restored(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&letters(1)).await;
+    rig.records.discard(&all(), ALWAYS, "ann").await.unwrap();
+    let discarded = rig.records.list(&all(), None, 1).await.unwrap().letters[0].state_ms;
+    while shared::clock::now_ms() <= discarded {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.records.restore(&all(), ALWAYS, Duration::ZERO, "ann").await.unwrap(), 0);
+    rig.finish().await;
+}
+
+async fn what_dies_after_the_plan_is_left_alone(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&letters(3)).await;
+    let newest = rig.records.list(&all(), None, 1).await.unwrap().letters[0].state_ms;
+    while shared::clock::now_ms() <= newest {
+        tokio::task::yield_now().await;
+    }
+    rig.index(&[letter(50, "A", "x")]).await;
+    let plan = rig.records.plan(&all(), State::Dead, newest).await.unwrap();
+    assert_eq!((plan.count, plan.portals), (3, 1));
+    assert_eq!(rig.records.discard(&all(), newest, "ann").await.unwrap(), 3);
+    assert_eq!(rig.in_state(State::Dead).await, 1);
+    rig.finish().await;
+}
+
+async fn a_retry_goes_from_state_to_state_and_never_back(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    let messages = letters(4);
+    rig.index(&messages).await;
+    let claimed = rig.records.claim_for_job(1, &all(), ALWAYS, 3).await.unwrap();
+    let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
+    let mut messages = messages;
+    // In the order in which they were claimed; one was not.
+    messages.sort_by_key(|message| {
+        let identity = message.identity.to_string();
+        claimed.iter().position(|claimed| claimed.letter.identity == identity).unwrap_or(9)
+    });
+    assert!(claimed.iter().zip(&messages).all(|(claimed, message)| {
+        claimed.body.as_deref() == Some(&message.body[..])
+            && claimed.letter.state == State::Requested
+    }));
+    // Nobody else gets them, and no other job can say anything of them.
+    assert_eq!(rig.records.claim_for_job(2, &all(), ALWAYS, 9).await.unwrap().len(), 1);
+    assert_eq!(rig.records.mark_retried(2, &ids).await.unwrap(), 0);
+    assert_eq!(rig.records.mark_retried(1, &ids[..2]).await.unwrap(), 2);
+    assert_eq!(rig.records.mark_retried(1, &ids[..2]).await.unwrap(), 0);
+    assert_eq!(rig.records.give_back(1).await.unwrap(), 1);
+    assert_eq!(rig.records.give_back(2).await.unwrap(), 1);
+    let other = Done { target: "other".to_owned(), ..done(&messages[0], 0) };
+    let unknown = done(&letter(99, "A", "x"), 0);
+    let never_retried = done(&messages[3], 0);
+    let all_done = [other, unknown, never_retried, done(&messages[0], 5)];
+    assert_eq!(rig.records.mark_resolved(&all_done).await.unwrap(), 1);
+    assert_eq!(rig.records.mark_resolved(&all_done).await.unwrap(), 0);
+    assert_eq!(rig.records.mark_resolved(&[]).await.unwrap(), 0);
+    assert_eq!(rig.records.discard(&Filter::of(&ids), ALWAYS, "ann").await.unwrap(), 1);
+    for (state, count) in [(State::Resolved, 1), (State::Retried, 1), (State::Discarded, 1)] {
+        assert_eq!(rig.in_state(state).await, count, "{state}");
+    }
+    rig.assert_counters().await;
+    rig.finish().await;
+}
+
+async fn counters_are_right_after_whatever_was_done(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    let mut messages = letters(300);
+    rig.index(&messages).await;
+    for round in 0..40 {
+        let filter = match rand::rng().random_range(0..4) {
+            0 => Filter { code: Some("B".to_owned()), ..all() },
+            1 => Filter { object_id: Some(rand::rng().random_range(1..300)), ..all() },
+            2 => Filter { target: Some("on_deal_created".to_owned()), ..all() },
+            _ => all(),
+        };
+        let some = rand::rng().random_range(0..messages.len() - 20);
+        let some = &messages[some..some + 20];
+        match rand::rng().random_range(0..6) {
+            0 => drop(rig.records.discard(&filter, ALWAYS, "ann").await.unwrap()),
+            1 => drop(rig.records.restore(&filter, ALWAYS, WEEK, "ann").await.unwrap()),
+            2 => {
+                let claimed = rig.records.claim_for_job(round, &filter, ALWAYS, 50).await.unwrap();
+                let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
+                rig.records.mark_retried(round, &ids[ids.len() / 3..]).await.unwrap();
+            }
+            3 => drop(rig.records.give_back(round - 1).await.unwrap()),
+            4 => {
+                let done: Vec<Done> = some.iter().map(|message| done(message, 0)).collect();
+                rig.records.mark_resolved(&done).await.unwrap();
+            }
+            _ => {
+                let next: Vec<Message> = some.iter().map(again).collect();
+                rig.index(&next).await;
+                messages.extend(next);
+            }
+        }
+    }
+    rig.records.expire(Duration::ZERO).await.unwrap();
+    rig.assert_counters().await;
+    rig.finish().await;
+}
+
+async fn a_note_stays_with_its_problem(engine: DatabaseEngine) {
+    use worker::records::dead_letters::Grouping;
+    let rig = Letters::new(engine).await;
+    rig.index(&letters(1)).await;
+    let key = rig.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;
+    assert!(rig.records.note(&key, Some("ask \0 the ERP's people"), "ann").await.unwrap());
+    assert!(!rig.records.note("no such", Some("x"), "ann").await.unwrap());
+    rig.index(&letters(5)).await;
+    let groups = rig.records.groups(Grouping::Fingerprint, false).await.unwrap();
+    let group = groups.into_iter().find(|group| group.key == key).unwrap();
+    assert_eq!(group.note.as_deref(), Some("ask \u{fffd} the ERP's people"));
+    assert!(rig.records.note(&key, None, "ann").await.unwrap());
+    rig.finish().await;
+}
+
+on_every_database! {
+    of_two_who_discard_the_same_each_letter_is_one_ones
+    what_was_discarded_is_restored_or_in_the_end_deleted
+    what_was_discarded_too_long_ago_is_not_restored
+    what_dies_after_the_plan_is_left_alone
+    a_retry_goes_from_state_to_state_and_never_back
+    counters_are_right_after_whatever_was_done
+    a_note_stays_with_its_problem
+}
