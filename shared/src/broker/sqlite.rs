@@ -149,16 +149,4 @@ impl Embedded {
         let queue = queue.to_owned();
         self.store.write(|turn| Box::pin(row::pop(turn, queue))).await
     }
-
-    /// Messages in `queue`, in hand and waiting ones too.
-    pub async fn count(&self, queue: &str) -> Result<u32, NotWritten> {
-        let queue = queue.to_owned();
-        let counting = self.store.write(|turn| {
-            Box::pin(async move {
-                let query = sqlx::query_scalar("SELECT count(*) FROM message WHERE queue = ?");
-                query.bind(queue).fetch_one(&mut turn.connection).await
-            })
-        });
-        counting.await
-    }
 }

@@ -125,7 +125,8 @@ impl MigrateCommand {
         summarise(&moved);
         say(format_args!(
             "Next: start receivers and workers with {names}, and point HubSpot's target URL at the \
-             receivers. {directory} can be removed."
+             receivers. {directory} can be removed once records.db in it, the event log and the \
+             dead letters taken in so far, is kept elsewhere or not wanted: it is not moved."
         ));
         Ok(())
     }

@@ -87,8 +87,8 @@ fn program() -> String {
 /// Where everything is, and how to send a first event.
 async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) -> String {
     let backlog = match standalone.backlog().await {
-        Ok(Backlog { work, bulk, waiting, dead }) => {
-            format!("{} to do, {waiting} waiting, {dead} dead letters", work + bulk)
+        Ok(Backlog { work, bulk, waiting, .. }) => {
+            format!("{} to do, {waiting} waiting for a retry", work + bulk)
         }
         Err(error) => format!("cannot be counted: {error}"),
     };

@@ -107,6 +107,8 @@ impl Database {
 
     /// A SQLite file, made when it is first used.
     pub(crate) fn file(file: PathBuf) -> Self {
+        // Letters and the log hold customers' data. What cannot be made is found out on connecting.
+        let _ = shared::store::private(&file);
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)

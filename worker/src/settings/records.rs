@@ -62,13 +62,12 @@ impl RecordsSettings {
         match (self.url()?, directory) {
             (Some(url), _) => Records::new(&url),
             (None, Some(directory)) => {
-                let records = Records::in_directory(directory);
                 anyhow::ensure!(
                     directory.join(FILE).is_file(),
                     "there are no records in {}: is it the data directory of a standalone?",
                     directory.display()
                 );
-                Ok(records)
+                Ok(Records::in_directory(directory))
             }
             (None, None) => {
                 anyhow::bail!("set DATABASE_URL, or give the directory of a standalone as --data")

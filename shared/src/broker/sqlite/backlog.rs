@@ -24,7 +24,7 @@ pub struct Backlog {
     pub bulk: u64,
     /// Waiting for their next attempt.
     pub waiting: u64,
-    /// Dead letters.
+    /// Dead letters that are not in the records yet.
     pub dead: u64,
 }
 
@@ -61,7 +61,7 @@ impl Embedded {
         let gauges = Family::<QueueLabels, Gauge>::default();
         registry.register(
             "queue_messages",
-            "Messages in the data file, those in hand too; `waiting` is for a retry",
+            "Messages in the data file, those in hand too; `waiting` is for a retry, `dead` for the records",
             gauges.clone(),
         );
         let embedded = Arc::clone(self);
