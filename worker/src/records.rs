@@ -15,13 +15,15 @@ mod database;
 pub mod dead_letters;
 mod entry;
 mod history;
+pub mod jobs;
 mod keeping;
 mod log;
 mod partitions;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};
-pub(crate) use history::{Line, Question};
+pub(crate) use history::Line;
+pub use history::{Cursor, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
 

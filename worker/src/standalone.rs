@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::engines::Engines;
 use crate::processor::Processor;
 use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::jobs::{Jobs, Runner};
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -30,6 +31,7 @@ pub struct Standalone {
     processor: Processor,
     keeping: Keeping,
     indexer: Indexer,
+    runner: Runner,
     admin: ServerHandle,
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
@@ -69,6 +71,12 @@ impl Standalone {
             &mut registry,
             broker_metrics.clone(),
         );
+        let runner = Runner::start(
+            Jobs::new(records.clone()),
+            Broker::Sqlite(Arc::clone(&embedded)),
+            None,
+            broker_metrics.clone(),
+        );
         let keeping = Keeping::start(records, settings.records.log_retention, &mut registry);
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
@@ -98,6 +106,7 @@ impl Standalone {
             processor,
             keeping,
             indexer,
+            runner,
             admin,
             admin_address,
             embedded,
@@ -135,9 +144,19 @@ impl Standalone {
     /// grace, and closes the file. What is not done is in it and goes on at the next start.
     pub async fn stop(self) {
         let Self {
-            endpoint, processor, keeping, indexer, admin, embedded, grace, measuring, ..
+            endpoint,
+            processor,
+            keeping,
+            indexer,
+            runner,
+            admin,
+            embedded,
+            grace,
+            measuring,
+            ..
         } = self;
         endpoint.close(grace).await;
+        runner.close().await;
         processor.stop(grace).await;
         admin.stop(false).await;
         indexer.close().await;

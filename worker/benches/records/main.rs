@@ -46,7 +46,7 @@ async fn main() {
 async fn index(queues: &Place, dead_letters: &DeadLetters, letters: u64) {
     let broker = queues.broker();
     let metrics = BrokerMetrics::register(&mut Registry::default());
-    let options = PublisherOptions { name: "bench".to_owned(), watch_depth: false };
+    let options = PublisherOptions { name: "bench".to_owned(), watch_depth: None };
     let publisher = broker.publisher(options, metrics).unwrap();
     publisher.ready().await;
     let mut indexing = Duration::ZERO;
@@ -151,6 +151,7 @@ fn letter(id: u64) -> Message {
         received_ms: now_ms,
         generation: 0,
         traceparent: None,
+        job: None,
         death: Some(Death::new(DeathReason::Exhausted, &code, &error, now_ms)),
     }
 }

@@ -4,9 +4,10 @@
 //! Owns no retry: who retries claims letters here, publishes them, and says so.
 
 use super::Records;
+use super::jobs::Jobs;
 
 mod arrival;
-mod audit;
+pub(in crate::records) mod audit;
 mod export;
 mod filter;
 mod fingerprint;
@@ -15,7 +16,7 @@ mod index;
 mod indexer;
 mod letter;
 mod list;
-mod moves;
+pub(in crate::records) mod moves;
 mod note;
 mod retention;
 mod show;
@@ -34,6 +35,8 @@ pub use moves::Done;
 pub use show::Shown;
 pub use state::{Counters, State};
 
+pub(in crate::records) use moves::resolve;
+
 /// The dead letters of one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
@@ -44,5 +47,11 @@ impl DeadLetters {
     /// Those in `records`. Connects to nothing yet.
     pub fn new(records: Records) -> Self {
         Self { records }
+    }
+
+    /// The jobs that retry them.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        Jobs::new(self.records.clone())
     }
 }

@@ -8,7 +8,8 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use super::database::{Database, Dialect, on_pool};
 
 /// Of an earlier one nothing may be changed: databases remember what they were made by.
-const MIGRATIONS: [(&str, &str); 2] = [("event log", EVENT_LOG), ("dead letters", DEAD_LETTERS)];
+const MIGRATIONS: [(&str, &str); 3] =
+    [("event log", EVENT_LOG), ("dead letters", DEAD_LETTERS), ("jobs", JOBS)];
 
 /// `day` counts days since the Unix epoch, in UTC: PostgreSQL has a partition for each. `id` is
 /// the time of the end in ms times 2^20, and a random part: rows come in nearly in order. `body`
@@ -119,6 +120,40 @@ CREATE TABLE audit (
     filter TEXT NOT NULL,
     count BIGINT NOT NULL
 );
+";
+
+/// A `job` publishes letters or events again. `scope` is JSON, `filter` the same in words. `recent`
+/// has a letter for each of the last runs that ended, `s` for success and `d` for death; `place_ms`
+/// and `place_id` are how far a replay has come in the log; whoever works on it is `owner`, until
+/// `owned_until_ms`. `steps` are names with commas between.
+const JOBS: &str = "
+CREATE TABLE job (
+    id {growing},
+    kind TEXT NOT NULL,
+    who TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    filter TEXT NOT NULL,
+    cutoff_ms BIGINT NOT NULL,
+    rate BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    planned BIGINT NOT NULL,
+    published BIGINT NOT NULL,
+    succeeded BIGINT NOT NULL,
+    died BIGINT NOT NULL,
+    skipped BIGINT NOT NULL,
+    recent TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    state_ms BIGINT NOT NULL,
+    place_ms BIGINT NOT NULL,
+    place_id BIGINT NOT NULL,
+    owner TEXT NOT NULL,
+    owned_until_ms BIGINT NOT NULL
+);
+CREATE INDEX job_by_state ON job (state, id);
+ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
+CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
+ALTER TABLE event_log ADD COLUMN job_id BIGINT;
 ";
 
 /// Brings the database up to date. Whoever comes second waits, and finds it done. One that was

@@ -19,6 +19,7 @@ mod documentation;
 mod event_log;
 mod foreign;
 mod frozen;
+mod jobs;
 mod lanes;
 mod ledger;
 mod migrate;

@@ -7,22 +7,22 @@ use std::io::Write as _;
 use serde::Serialize;
 
 /// A line on standard output.
-pub(super) fn say(line: impl Display) -> std::io::Result<()> {
+pub(in crate::commands) fn say(line: impl Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
 }
 
 /// A line on standard error. If that is closed there is nobody to tell.
-pub(super) fn complain(line: impl Display) {
+pub(in crate::commands) fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "worker: {line}");
 }
 
 /// One JSON document in one line.
-pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(in crate::commands) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(say(harmless_json(&serde_json::to_string(value)?))?)
 }
 
 /// JSON that is the same to a program and does nothing to a terminal.
-pub(super) fn harmless_json(json: &str) -> String {
+pub(in crate::commands) fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for c in json.chars() {
         // Outside of strings there are none of these.
@@ -39,7 +39,7 @@ pub(super) fn harmless_json(json: &str) -> String {
 }
 
 /// Text with what could steer a terminal written out.
-pub(super) fn harmless(text: &str) -> String {
+pub(in crate::commands) fn harmless(text: &str) -> String {
     let mut harmless = String::with_capacity(text.len());
     for c in text.chars() {
         if steers(c) {
@@ -70,7 +70,7 @@ pub(super) fn harmless_bytes(bytes: &[u8]) -> String {
 }
 
 /// Harmless text of at most `width` characters.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(in crate::commands) fn cut(text: &str, width: usize) -> String {
     let text = harmless(text);
     match text.char_indices().nth(width) {
         None => text,

@@ -162,7 +162,7 @@ pub(super) fn dead_letters(url: &str) -> DeadLetters {
 
 async fn publisher(broker: &Broker) -> Publisher {
     let metrics = BrokerMetrics::register(&mut Registry::default());
-    let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+    let options = PublisherOptions { name: "test".to_owned(), watch_depth: None };
     let publisher = broker.publisher(options, metrics).unwrap();
     within("a publisher", publisher.ready()).await;
     publisher
