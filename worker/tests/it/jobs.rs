@@ -2,6 +2,7 @@
 
 mod control;
 mod interrupted;
+mod program;
 mod replay;
 mod retry;
 mod rig;

@@ -60,16 +60,14 @@ pub(in crate::commands) async fn follow(
         runner.close().await;
         indexer.close().await;
     }
-    match watched {
-        Some(job) => told(&job?, json),
-        None => {
-            complain(format_args!(
-                "not waiting any longer: a console goes on with job {id}, and so does `jobs follow {id}`; \
-                 `jobs cancel {id}` ends it"
-            ));
-            Ok(false)
-        }
-    }
+    let Some(job) = watched else {
+        complain(format_args!(
+            "not waiting any longer: a console goes on with job {id}, and so does `jobs follow {id}`; \
+             `jobs cancel {id}` ends it"
+        ));
+        return Ok(false);
+    };
+    told(&job?, json)
 }
 
 async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Result<Job> {
