@@ -67,7 +67,7 @@ impl Standalone {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.discarded_retention,
+            settings.records.retention(),
             &mut registry,
             broker_metrics.clone(),
         );

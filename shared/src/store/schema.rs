@@ -1,6 +1,7 @@
 //! What is in the file, and how it is opened.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -110,10 +111,15 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
 }
 
 /// Makes the file, if it is not there, so that only its owner can read it; what SQLite puts
-/// beside it gets the same mode.
+/// beside it gets the same mode. One that is there is not opened: closing it again would take away
+/// the locks that this process has on it.
 pub fn private(file: &Path) -> anyhow::Result<()> {
-    let made = File::options().append(true).create(true).mode(0o600).open(file);
-    made.map(|_| ()).with_context(|| format!("cannot open the data file {}", file.display()))
+    match File::options().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("cannot make the data file {}", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Connections that only read, opened when they are asked for.

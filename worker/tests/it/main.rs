@@ -24,6 +24,7 @@ mod lanes;
 mod ledger;
 mod migrate;
 mod portals;
+mod records_file;
 mod redis_restart;
 mod retries;
 mod shutdown;

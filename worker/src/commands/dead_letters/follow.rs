@@ -31,7 +31,7 @@ pub(in crate::commands) async fn follow(
             let metrics = || BrokerMetrics::register(&mut Registry::default());
             let runner = Runner::start(letters.jobs(), broker.clone(), Some(job.id), metrics());
             // Tells the job of what dies again.
-            let retention = place.records.discarded_retention;
+            let retention = place.records.retention();
             let indexer = Indexer::start(
                 letters.clone(),
                 broker,

@@ -12,11 +12,18 @@ use shared::settings::BrokerSettings;
 use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_url, prefix};
 use tokio::time::Instant;
 use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Drained, Filter, Indexed, Indexer, State, drain};
+use worker::records::dead_letters::{
+    DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
+};
 
 use crate::harness::{PATIENCE, deal, fresh, within};
 
 pub(super) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Nothing that a test has done is that old.
+pub(super) const KEPT: Retention = Retention { discarded: WEEK, resolved: WEEK };
+/// Everything is, once the clock has gone on.
+pub(super) const AT_ONCE: Retention =
+    Retention { discarded: Duration::ZERO, resolved: Duration::ZERO };
 /// A cutoff that leaves out nothing.
 pub(super) const ALWAYS: i64 = i64::MAX;
 
@@ -80,7 +87,7 @@ impl Letters {
     pub(super) fn indexer(&self, letters: &DeadLetters) -> Indexer {
         let (mut registry, broker) = (Registry::default(), self.queues.broker());
         let metrics = BrokerMetrics::register(&mut registry);
-        Indexer::start(letters.clone(), broker, WEEK, &mut registry, metrics)
+        Indexer::start(letters.clone(), broker, KEPT, &mut registry, metrics)
     }
 
     pub(super) async fn count(&self, filter: &Filter) -> i64 {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use rand::RngExt as _;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Done, Exported, Filter, State};
+use worker::records::dead_letters::{Done, Expired, Exported, Filter, State};
 
-use super::rig::{ALWAYS, Letters, WEEK, again, letter};
+use super::rig::{ALWAYS, AT_ONCE, KEPT, Letters, WEEK, again, letter};
 
 fn all() -> Filter {
     Filter::default()
@@ -62,11 +62,11 @@ async fn what_was_discarded_is_restored_or_in_the_end_deleted(engine: DatabaseEn
     assert_eq!(rig.records.discard(&all(), ALWAYS, "ann").await.unwrap(), 9);
     assert_eq!(rig.records.restore(&a, ALWAYS, WEEK, "bob").await.unwrap(), 3);
     assert_eq!(rig.records.restore(&a, ALWAYS, WEEK, "bob").await.unwrap(), 0);
-    assert_eq!(rig.records.expire(WEEK).await.unwrap(), 0);
+    assert_eq!(rig.records.expire(KEPT).await.unwrap(), Expired::default());
     // As long as the clock has not gone on, what was discarded now is not yet too old.
     let mut gone = 0;
     while gone < 6 {
-        gone += rig.records.expire(Duration::ZERO).await.unwrap();
+        gone += rig.records.expire(AT_ONCE).await.unwrap().discarded;
     }
     assert_eq!((rig.count(&all()).await, rig.in_state(State::Dead).await), (3, 3));
     rig.assert_counters().await;
@@ -177,7 +177,7 @@ async fn counters_are_right_after_whatever_was_done(engine: DatabaseEngine) {
             }
         }
     }
-    rig.records.expire(Duration::ZERO).await.unwrap();
+    rig.records.expire(AT_ONCE).await.unwrap();
     rig.assert_counters().await;
     rig.finish().await;
 }

@@ -10,11 +10,13 @@ use shared::clock::now_ms;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, TestDatabase};
 use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Filter, Indexer, State};
+use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
 use worker::records::jobs::{Job, JobState, Jobs, Runner, Scope, Wish};
 use worker::{HandlerError, Registry, Worker};
 
 use crate::harness::{Engine, PATIENCE, Probe, Rig, deal, probed, within};
+
+const KEPT: Retention = Retention { discarded: PATIENCE, resolved: PATIENCE };
 
 pub(super) struct Bulk {
     pub(super) rig: Rig,
@@ -44,8 +46,7 @@ impl Bulk {
         let letters = DeadLetters::new(records.clone());
         let (mut metrics, broker) = (Metrics::default(), rig.queues.broker());
         let broker_metrics = BrokerMetrics::register(&mut metrics);
-        let indexer =
-            Indexer::start(letters.clone(), broker, PATIENCE, &mut metrics, broker_metrics);
+        let indexer = Indexer::start(letters.clone(), broker, KEPT, &mut metrics, broker_metrics);
         let mut bulk = Self {
             rig,
             database,
