@@ -12,8 +12,6 @@ pub mod run;
 pub mod send;
 pub mod standalone;
 
-mod when;
-
 /// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
 ///
 /// Every setting is an environment variable or the flag of the same name. Give secrets as

@@ -20,11 +20,13 @@ pub mod standalone;
 
 mod engines;
 mod executor;
+mod harmless;
 mod http_client;
 mod migrate;
 mod portals;
 mod processor;
 mod verdict;
+mod when;
 mod worker;
 
 pub use context::Context;

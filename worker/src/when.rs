@@ -1,4 +1,4 @@
-//! Times as people write them on a command line, and as they read them.
+//! Times as people write them, on a command line and in a form, and as they read them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use shared::clock::now_ms;
 use shared::settings::parse_duration;
 
 /// Reads `2h` (so long ago), `2026-11-21` or `2026-11-21T09:30:00Z`; gives ms since the epoch.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+pub(crate) fn parse(text: &str) -> Result<i64, String> {
     if let Ok(ago) = parse_duration(text) {
         return Ok(now_ms().saturating_sub(millis(ago)));
     }
@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
 }
 
 /// `2026-11-21 09:30:00`, in UTC.
-pub(super) fn show(ms: i64) -> String {
+pub(crate) fn show(ms: i64) -> String {
     let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
     // Years that no calendar here has make it panic.
     if time > SystemTime::now() + Duration::from_secs(100 * 365 * 24 * 3600) {
