@@ -5,6 +5,7 @@
 
 pub mod clients;
 pub mod commands;
+pub mod console;
 pub mod context;
 pub mod demo;
 pub mod error;

@@ -21,7 +21,7 @@ mod partitions;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};
-pub(crate) use history::{Line, Question};
+pub(crate) use history::{Cursor, Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
 
