@@ -11,6 +11,7 @@ use crate::settings::BrokerSettings;
 
 mod consumer;
 mod dead_letters;
+mod depths;
 mod publisher;
 mod rabbitmq;
 mod settlement;
@@ -18,6 +19,7 @@ mod sqlite;
 
 pub use consumer::{Consumer, ConsumerOptions};
 pub use dead_letters::{DeadLetterOptions, DeadLetters, DeadQueue};
+pub use depths::{QueueDepth, QueueKind};
 pub use publisher::{Publisher, PublisherOptions};
 pub use rabbitmq::properties::MalformedMessage;
 #[cfg(feature = "testing")]

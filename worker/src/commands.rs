@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod console;
 pub mod dead_letters;
 pub mod demo;
 pub mod events;
@@ -12,8 +13,6 @@ pub mod replay;
 pub mod run;
 pub mod send;
 pub mod standalone;
-
-mod when;
 
 /// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
 ///
@@ -30,6 +29,7 @@ Examples:
   worker run                       take events and run the built-in handlers
   worker send delivery.json        sign a delivery as HubSpot would and post it
   worker dead-letters groups       what was given up, by problem
+  worker console                   the same and more in a browser
   worker run --help                every setting with its default
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings."
@@ -56,6 +56,8 @@ enum Command {
     DeadLetters(Box<dead_letters::DeadLettersCommand>),
     /// Run events of the event log once more
     Replay(Box<replay::ReplayCommand>),
+    /// Serve the console for dead letters and the event log, until SIGTERM
+    Console(Box<console::ConsoleCommand>),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
     #[command(hide = true)]
     Demo(demo::DemoCommand),
@@ -72,6 +74,7 @@ impl Cli {
             Command::Events(command) => command.execute().await,
             Command::DeadLetters(command) => command.execute().await,
             Command::Replay(command) => command.execute().await,
+            Command::Console(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };
         result.unwrap_or_else(|error| {

@@ -130,10 +130,13 @@ impl Demo {
              echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
              \"objectId\":267448862446,\"occurredAt\":1790000000000}}]' |\n    \
              HUBSPOT_CLIENT_SECRET= {program} send --url {} --secret-file {} -\n\
+             Look at what was given up, and at each event's way, in the console: \
+             http://{console}/\n\
              See also http://{admin}/metrics and http://{admin}/readyz.\n",
             embedded.receiver_url(),
             embedded.secret_file().display(),
             admin = embedded.admin_address(),
+            console = embedded.console_address(),
         );
         loop {
             self.watch().await?;

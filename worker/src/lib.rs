@@ -5,6 +5,7 @@
 
 pub mod clients;
 pub mod commands;
+pub mod console;
 pub mod context;
 pub mod demo;
 pub mod error;
@@ -20,11 +21,13 @@ pub mod standalone;
 
 mod engines;
 mod executor;
+mod harmless;
 mod http_client;
 mod migrate;
 mod portals;
 mod processor;
 mod verdict;
+mod when;
 mod worker;
 
 pub use context::Context;

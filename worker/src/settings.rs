@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use shared::settings::{BrokerSettings, LogSettings, parse_duration};
 
+pub mod console;
 pub mod integrations;
 pub mod processing;
 pub mod records;
@@ -19,6 +20,7 @@ pub mod redis;
 pub mod retry;
 pub mod standalone;
 
+pub use console::{ConsoleProgramSettings, ConsoleSettings};
 pub use processing::ProcessingSettings;
 pub use records::RecordsSettings;
 pub use redis::RedisSettings;

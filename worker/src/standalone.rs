@@ -1,19 +1,20 @@
 //! The whole of Hubline in one process on one data file: endpoint and processor on the embedded
 //! engines, behind one admin listener.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use receiver::Endpoint;
-use shared::admin::{self, Admin};
+use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::store::Store;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::console::{self, Console, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
 use crate::records::dead_letters::{DeadLetters, Indexer};
@@ -32,6 +33,7 @@ pub struct Standalone {
     keeping: Keeping,
     indexer: Indexer,
     runner: Runner,
+    console: Console,
     admin: ServerHandle,
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
@@ -46,6 +48,7 @@ impl Standalone {
         settings.check()?;
         // Nothing is begun before it is clear that it can be.
         let listener = admin::bind(settings.admin_listen)?;
+        let console_listener = console::bind(&settings.console)?;
         let store = Arc::new(Store::open(&settings.data).await?);
         let mut registry = registry();
         store.register(&mut registry);
@@ -77,7 +80,8 @@ impl Standalone {
             None,
             broker_metrics.clone(),
         );
-        let keeping = Keeping::start(records, settings.records.log_retention, &mut registry);
+        let keeping =
+            Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
             &settings.processing,
@@ -88,15 +92,23 @@ impl Standalone {
         )?;
         let (receiving, processing, recording) =
             (endpoint.readiness(), processor.readiness(), keeping.readiness());
-        let shown = Admin {
-            registry: Arc::new(registry),
-            readiness: Arc::new(move || receiving().and(processing()).and(recording())),
-        };
+        let readiness: Arc<dyn Fn() -> Readiness + Send + Sync> =
+            Arc::new(move || receiving().and(processing()).and(recording()));
+        let shown = Admin { registry: Arc::new(registry), readiness: Arc::clone(&readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        let sources = Sources {
+            records,
+            discarded_retention: settings.records.discarded_retention,
+            broker: Broker::Sqlite(Arc::clone(&embedded)),
+            receivers: vec![reachable(admin_address)],
+            parts: Some(readiness),
+        };
+        let console = Console::serve(console_listener, &settings.console, sources)?;
         tracing::info!(
             listen = %endpoint.address(),
             path = settings.endpoint.webhook_path,
             admin = %admin_address,
+            console = %console.address(),
             data = %settings.data.display(),
             "standalone started"
         );
@@ -107,6 +119,7 @@ impl Standalone {
             keeping,
             indexer,
             runner,
+            console,
             admin,
             admin_address,
             embedded,
@@ -123,6 +136,11 @@ impl Standalone {
     /// Where the admin listener is bound.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where the console is.
+    pub fn console_address(&self) -> SocketAddr {
+        self.console.address()
     }
 
     /// The data file.
@@ -149,6 +167,7 @@ impl Standalone {
             keeping,
             indexer,
             runner,
+            console,
             admin,
             embedded,
             grace,
@@ -158,6 +177,7 @@ impl Standalone {
         endpoint.close(grace).await;
         runner.close().await;
         processor.stop(grace).await;
+        console.stop().await;
         admin.stop(false).await;
         indexer.close().await;
         keeping.close().await;
@@ -169,6 +189,16 @@ impl Standalone {
         }
         tracing::info!("standalone stopped");
     }
+}
+
+/// Where a listener is reached from this machine.
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// Where a data directory is, as it would be found from anywhere.

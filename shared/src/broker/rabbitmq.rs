@@ -8,6 +8,7 @@ mod depth;
 mod lane;
 
 pub(super) mod consumer;
+pub(super) mod depths;
 pub(super) mod properties;
 pub(super) mod publisher;
 pub(super) mod settlement;

@@ -16,6 +16,7 @@ use crate::store::{NotWritten, Store};
 
 pub(super) mod backlog;
 pub(super) mod consumer;
+pub(super) mod depths;
 pub(super) mod export;
 mod row;
 

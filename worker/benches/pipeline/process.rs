@@ -22,6 +22,7 @@ impl Process {
             .envs(environment.iter().copied())
             .env("LISTEN", address.to_string())
             .env("ADMIN_LISTEN", admin.to_string())
+            .env("CONSOLE_LISTEN", "127.0.0.1:0")
             .env("LOG_LEVEL", "warn")
             .stdout(Stdio::null())
             .spawn()

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::when;
 use crate::records::{Line, Question, Records};
 use crate::settings::RecordsSettings;
+use crate::when;
 
 /// Lines asked for at once.
 const PAGE: u32 = 500;

@@ -17,10 +17,10 @@ use super::dead_letters::follow::follow;
 use super::dead_letters::output::{say, say_json};
 use super::dead_letters::place::{Act, Place};
 use super::dead_letters::retry::Rate;
-use super::when;
 use crate::records::Question;
 use crate::records::dead_letters::{DeadLetters, Plan};
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
+use crate::when;
 
 /// Runs events of the event log once more, from the bytes that HubSpot sent: a job that goes no
 /// faster than wanted, through a queue that live events never wait for.

@@ -10,7 +10,7 @@ use shared::{shutdown, telemetry};
 use crate::demo::Demo;
 use crate::handlers;
 use crate::settings::StandaloneSettings;
-use crate::standalone::{Standalone, absolute};
+use crate::standalone::{Standalone, absolute, reachable};
 
 /// Takes deliveries and runs the handlers in this one process, with queues and ledger in one file:
 /// no servers. What was answered 200 survives a crash and a loss of power.
@@ -93,11 +93,7 @@ async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) ->
         Err(error) => format!("cannot be counted: {error}"),
     };
     let path = &settings.endpoint.webhook_path;
-    let mut local = standalone.address();
-    if local.ip().is_unspecified() {
-        local.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    let url = format!("http://{local}{path}");
+    let url = format!("http://{}{path}", reachable(standalone.address()));
     let (public, signed) = match settings.endpoint.public_url.origin() {
         Some(origin) => (format!("{origin}{path}"), format!(" --signed-url {origin}{path}")),
         None => (
@@ -108,6 +104,7 @@ async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) ->
     let mut lines = vec![
         format!("deliveries   http://{}{path}", standalone.address()),
         format!("at HubSpot   {public}"),
+        format!("console      http://{}/", reachable(standalone.console_address())),
         format!("admin        http://{}/readyz, /metrics, /rejections", standalone.admin_address()),
         format!("data         {}: {backlog}", absolute(&settings.data).display()),
     ];

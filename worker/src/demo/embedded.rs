@@ -65,6 +65,7 @@ impl Embedded {
         settings.data.clone_from(&directory.0);
         settings.listen = loopback;
         settings.admin_listen = loopback;
+        settings.console.console_listen = loopback;
         settings.endpoint.hubspot_client_secret = Some(SecretString::from(secret.to_owned()));
         let processing = &mut settings.processing;
         processing.retry = RetrySettings {
@@ -88,6 +89,10 @@ impl Embedded {
 
     pub(super) fn admin_address(&self) -> SocketAddr {
         self.standalone.admin_address()
+    }
+
+    pub(super) fn console_address(&self) -> SocketAddr {
+        self.standalone.console_address()
     }
 
     pub(super) fn secret_file(&self) -> PathBuf {

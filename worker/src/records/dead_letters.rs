@@ -23,7 +23,7 @@ mod show;
 mod state;
 mod tally;
 
-pub use audit::Act;
+pub use audit::{Act, Acts};
 pub use export::{Export, Exported};
 pub use filter::Filter;
 pub use groups::{Group, Grouping};

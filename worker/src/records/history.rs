@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
+use super::clock::day_of;
 use super::database::on_pool;
 
 /// What is asked for; what is not set does not matter.
@@ -155,5 +156,36 @@ impl Records {
             query.build_query_as::<Line>().fetch_all(pool).await?
         });
         Ok(lines)
+    }
+
+    /// The bytes of the event with this identity, if the log still has them.
+    pub(crate) async fn event_body(&self, identity: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let database = self.ready().await?;
+        let body = on_pool!(database, pool => {
+            sqlx::query_scalar(
+                "SELECT body FROM event_log WHERE identity = $1 AND body IS NOT NULL LIMIT 1",
+            )
+            .bind(identity)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(body)
+    }
+
+    /// How many runs ended in each way since then, the most frequent first.
+    pub(crate) async fn outcomes(&self, since_ms: i64) -> anyhow::Result<Vec<(String, i64)>> {
+        let database = self.ready().await?;
+        let outcomes = on_pool!(database, pool => {
+            // The day is what partitions are found by.
+            sqlx::query_as(
+                "SELECT verdict, count(*) FROM event_log WHERE day >= $1 AND settled_ms >= $2 \
+                 GROUP BY verdict ORDER BY 2 DESC, 1",
+            )
+            .bind(day_of(since_ms))
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(outcomes)
     }
 }

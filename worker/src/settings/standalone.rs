@@ -14,7 +14,7 @@ use clap::Args;
 use receiver::settings::EndpointSettings;
 use shared::settings::{LogSettings, distinct_listeners, parse_duration};
 
-use super::{ProcessingSettings, RecordsSettings};
+use super::{ConsoleSettings, ProcessingSettings, RecordsSettings};
 
 /// Everything `worker standalone` can be told.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +37,9 @@ pub struct StandaloneSettings {
     /// Records: beside the data file unless told otherwise.
     #[command(flatten)]
     pub records: RecordsSettings,
+    /// The console.
+    #[command(flatten)]
+    pub console: ConsoleSettings,
     /// What is taken in, and how.
     #[command(flatten)]
     pub endpoint: EndpointSettings,
@@ -57,6 +60,11 @@ impl StandaloneSettings {
         self.endpoint.check()?;
         self.records.check()?;
         self.processing.check()?;
-        distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
+        self.console.check()?;
+        distinct_listeners(&[
+            ("LISTEN", self.listen),
+            ("ADMIN_LISTEN", self.admin_listen),
+            ("CONSOLE_LISTEN", self.console.console_listen),
+        ])
     }
 }

@@ -3,27 +3,44 @@
 use clap::{Args, Command, CommandFactory};
 use receiver::settings::ReceiverSettings;
 use shared::testing::{assert_settings_are_documented, settings_table};
-use worker::settings::{StandaloneSettings, WorkerSettings};
+use worker::settings::{ConsoleProgramSettings, StandaloneSettings, WorkerSettings};
 
 #[test]
 fn the_readme_lists_every_setting_of_the_worker() {
-    let command = WorkerSettings::augment_args(Command::new("worker"));
-    assert_settings_are_documented("worker", &command);
+    assert_settings_are_documented("worker", &worker());
 }
 
 /// Those that are not documented with the receiver or the worker already.
 #[test]
+fn the_readme_lists_every_setting_of_its_own_of_the_console() {
+    let others = [ReceiverSettings::command(), worker()];
+    assert_settings_are_documented("console", &without(&console(), &others));
+}
+
+/// Those that are not documented with the others already.
+#[test]
 fn the_readme_lists_every_setting_of_its_own_of_standalone() {
-    let receiver = ReceiverSettings::command();
-    let worker = WorkerSettings::augment_args(Command::new("worker"));
-    let documented = [settings_table(&receiver), settings_table(&worker)].concat();
+    let others = [ReceiverSettings::command(), worker(), console()];
     let standalone = StandaloneSettings::augment_args(Command::new("standalone"));
-    let own = standalone.get_arguments().filter(|argument| {
+    assert_settings_are_documented("standalone", &without(&standalone, &others));
+}
+
+fn worker() -> Command {
+    WorkerSettings::augment_args(Command::new("worker"))
+}
+
+fn console() -> Command {
+    ConsoleProgramSettings::augment_args(Command::new("console"))
+}
+
+/// The settings of `command` that none of the others has in the same words.
+fn without(command: &Command, others: &[Command]) -> Command {
+    let documented: String = others.iter().map(settings_table).collect();
+    let own = command.get_arguments().filter(|argument| {
         let row = settings_table(&Command::new("one").arg((*argument).clone()));
         !documented.contains(row.lines().last().unwrap())
     });
-    let own = Command::new("standalone").args(own.cloned());
-    assert_settings_are_documented("standalone", &own);
+    Command::new("own").args(own.cloned())
 }
 
 #[test]

@@ -192,6 +192,8 @@ async fn what_cannot_start_says_why_and_has_begun_nothing() {
     let address = taken.local_addr().unwrap().to_string();
     for (setting, value) in [
         ("ADMIN_LISTEN", address.as_str()),
+        ("CONSOLE_LISTEN", &address),
+        ("CONSOLE_TOKEN", "too short"),
         ("LISTEN", &address),
         ("HUBSPOT_CLIENT_SECRET", ""),
         ("LEASE", "1s"),

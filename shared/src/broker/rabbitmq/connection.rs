@@ -81,7 +81,7 @@ fn down(error: Option<&String>) -> Link {
     Link::Down(Arc::from(error.map_or("shut down", String::as_str)))
 }
 
-async fn connect(address: &Address) -> Result<Connection, String> {
+pub(super) async fn connect(address: &Address) -> Result<Connection, String> {
     let properties =
         ConnectionProperties::default().with_connection_name(address.name.as_str().into());
     match timeout(CONNECT_TIMEOUT, Connection::connect_uri(address.uri.clone(), properties)).await {
@@ -93,7 +93,7 @@ async fn connect(address: &Address) -> Result<Connection, String> {
 
 /// Says goodbye, but does not wait for a broker that hangs: lapin then keeps the socket until
 /// the broker closes it.
-async fn close(connection: &Connection) {
+pub(super) async fn close(connection: &Connection) {
     let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
 }
 

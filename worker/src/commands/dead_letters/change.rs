@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::json;
 use shared::clock::now_ms;
 
-use super::super::when;
 use super::filter::FilterFlags;
 use super::output::{complain, say, say_json};
 use super::place::Place;
+use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
+use crate::when;
 
 /// Which letters, and how it is done.
 #[derive(Args, Clone, Debug)]
@@ -115,7 +116,7 @@ pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
             plan.portals,
             when::show(oldest_ms),
             when::show(newest_ms),
-            super::output::cut(&filter.to_string(), 200)
+            cut(&filter.to_string(), 200)
         ),
         _ => format!("There is nothing to {verb}."),
     }

@@ -10,8 +10,8 @@ use std::io::{BufWriter, Write};
 use clap::{Args, ValueEnum};
 
 use super::filter::{FilterFlags, StateFlag};
-use super::output::{harmless_json, payload};
 use super::place::{Act, Place};
+use crate::harmless::{harmless_json, payload};
 use crate::records::dead_letters::{DeadLetters, Exported};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::super::when;
 use crate::records::dead_letters::{Filter, State};
+use crate::when;
 
 /// Which letters are meant; all that is given must hold.
 #[derive(Args, Clone, Debug, Default)]

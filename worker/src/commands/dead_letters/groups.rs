@@ -3,10 +3,11 @@
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::super::when;
-use super::output::{cut, say, say_json};
+use super::output::{say, say_json};
 use super::place::{Act, Place};
+use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Group, Grouping};
+use crate::when;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum By {

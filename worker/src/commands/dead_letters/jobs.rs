@@ -2,12 +2,13 @@
 
 use clap::{Args, ValueEnum};
 
-use super::super::when;
 use super::follow::{follow, progress};
-use super::output::{complain, cut, harmless, say, say_json};
+use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
+use crate::harmless::{cut, harmless};
 use crate::records::dead_letters::DeadLetters;
 use crate::records::jobs::Job;
+use crate::when;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Deed {

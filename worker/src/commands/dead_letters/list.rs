@@ -7,11 +7,12 @@
 
 use clap::Args;
 
-use super::super::when;
 use super::filter::{FilterFlags, StateFlag};
-use super::output::{cut, say, say_json};
+use super::output::{say, say_json};
 use super::place::{Act, Place};
+use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Letter};
+use crate::when;
 
 /// Letters, the latest first, each on two lines: what died when, and why.
 #[derive(Args, Clone, Debug)]

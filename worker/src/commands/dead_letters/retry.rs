@@ -11,8 +11,9 @@ use shared::clock::now_ms;
 
 use super::change::{Change, describe};
 use super::follow::follow;
-use super::output::{cut, say, say_json};
+use super::output::{say, say_json};
 use super::place::Act;
+use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, State};
 use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Scope, Wish};
 
@@ -34,7 +35,7 @@ pub(super) struct Retry {
     #[arg(long)]
     from_start: bool,
     /// Letters that were retried at or before this time and never heard of again, instead of dead ones
-    #[arg(long, value_name = "TIME", value_parser = super::super::when::parse)]
+    #[arg(long, value_name = "TIME", value_parser = crate::when::parse)]
     sent_before: Option<i64>,
     /// Letters published a second at most, e.g. 10/s; 0 for as fast as it goes
     #[arg(long, default_value_t = Rate(DEFAULT_RATE))]

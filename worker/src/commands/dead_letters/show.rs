@@ -2,11 +2,12 @@
 
 use clap::{Args, ValueEnum};
 
-use super::super::when;
 use super::list::lines;
-use super::output::{complain, harmless, harmless_bytes, indented, payload, say, say_json};
+use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
+use crate::harmless::{harmless, harmless_bytes, indented, payload};
 use crate::records::dead_letters::{DeadLetters, Shown};
+use crate::when;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Spelling {

@@ -13,6 +13,8 @@ const MAX_FILTER_BYTES: usize = 4000;
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
 pub struct Act {
+    /// Its place: later acts have higher ones.
+    pub id: i64,
     /// When.
     pub at_ms: i64,
     /// Who.
@@ -50,18 +52,38 @@ pub(in crate::records) async fn note(
     Ok(())
 }
 
+/// Some lines of the audit, the latest first.
+#[derive(Clone, Debug)]
+pub struct Acts {
+    /// They.
+    pub acts: Vec<Act>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
 impl DeadLetters {
     /// What was done, the latest first. An action on many letters has a line for each part of it.
     pub async fn audit(&self, limit: u32) -> anyhow::Result<Vec<Act>> {
+        Ok(self.acts(None, limit).await?.acts)
+    }
+
+    /// The same page by page: `before` is where a page ended.
+    pub async fn acts(&self, before: Option<i64>, limit: u32) -> anyhow::Result<Acts> {
         let database = self.records.ready().await?;
-        let acts = on_pool!(database, pool => {
+        let mut acts: Vec<Act> = on_pool!(database, pool => {
             sqlx::query_as(
-                "SELECT at_ms, who, action, filter, count FROM audit ORDER BY id DESC LIMIT $1",
+                "SELECT id, at_ms, who, action, filter, count FROM audit \
+                 WHERE id < $1 ORDER BY id DESC LIMIT $2",
             )
-            .bind(i64::from(limit))
+            .bind(before.unwrap_or(i64::MAX))
+            // One more than asked for tells whether there are more.
+            .bind(i64::from(limit) + 1)
             .fetch_all(pool)
             .await?
         });
-        Ok(acts)
+        let more = acts.len() > limit as usize;
+        acts.truncate(limit as usize);
+        let next = acts.last().map(|act| act.id).filter(|_| more);
+        Ok(Acts { acts, next })
     }
 }

@@ -96,7 +96,10 @@ const PROBLEMS: &str = "SELECT fingerprint, rule, code, target, sample, dead, re
     resolved, died_again, discarded, first_ms, last_ms, note, \
     (SELECT count(*) FROM problem_portal \
      WHERE problem_portal.fingerprint = problem.fingerprint AND problem_portal.dead > 0) AS portals \
-    FROM problem WHERE $1 OR dead + requested + retried > 0 ORDER BY dead DESC, last_ms DESC";
+    FROM problem WHERE ($1 OR dead + requested + retried > 0) AND ($2 = '' OR fingerprint = $2) \
+    ORDER BY dead DESC, last_ms DESC";
+const HOURS: &str = "SELECT fingerprint, hour, deaths FROM problem_hour \
+    WHERE hour > $1 AND ($2 = '' OR fingerprint = $2)";
 const PORTALS: &str = "SELECT portal_id, CAST(sum(dead) AS BIGINT) AS dead, \
     count(*) AS problems, max(last_ms) AS last_ms FROM problem_portal \
     WHERE dead > 0 GROUP BY portal_id ORDER BY 2 DESC, 4 DESC";
@@ -106,25 +109,36 @@ impl DeadLetters {
     pub async fn groups(&self, by: Grouping, all: bool) -> anyhow::Result<Vec<Group>> {
         let database = self.records.ready().await?;
         let groups = match by {
-            Grouping::Fingerprint => problems(database, all).await?,
+            Grouping::Fingerprint => problems(database, all, "").await?,
             Grouping::Code => sums(database, "code", all).await?,
             Grouping::Target => sums(database, "target", all).await?,
             Grouping::Portal => portals(database).await?,
         };
         Ok(groups)
     }
+
+    /// The problem with this fingerprint, if there is one.
+    pub async fn problem(&self, fingerprint: &str) -> anyhow::Result<Option<Group>> {
+        if fingerprint.is_empty() {
+            return Ok(None);
+        }
+        let database = self.records.ready().await?;
+        Ok(problems(database, true, fingerprint).await?.pop())
+    }
 }
 
-async fn problems(database: &Database, all: bool) -> Result<Vec<Group>, sqlx::Error> {
+/// All of them, or the one with this fingerprint.
+async fn problems(
+    database: &Database,
+    all: bool,
+    fingerprint: &str,
+) -> Result<Vec<Group>, sqlx::Error> {
     let problems: Vec<Problem> = on_pool!(database, pool => {
-        sqlx::query_as(PROBLEMS).bind(all).fetch_all(pool).await?
+        sqlx::query_as(PROBLEMS).bind(all).bind(fingerprint).fetch_all(pool).await?
     });
     let now = hour_of(now_ms());
     let hours: Vec<(String, i64, i64)> = on_pool!(database, pool => {
-        sqlx::query_as("SELECT fingerprint, hour, deaths FROM problem_hour WHERE hour > $1")
-            .bind(now - TREND_HOURS)
-            .fetch_all(pool)
-            .await?
+        sqlx::query_as(HOURS).bind(now - TREND_HOURS).bind(fingerprint).fetch_all(pool).await?
     });
     let mut trends: HashMap<String, Vec<i64>> = HashMap::new();
     for (fingerprint, hour, deaths) in hours {

@@ -46,6 +46,29 @@ impl DeadLetters {
         Ok(Some(Shown { letter, earlier, later, log }))
     }
 
+    /// Every letter of this event, whatever its target, in order.
+    pub async fn of_event(&self, identity: &str) -> anyhow::Result<Vec<Letter>> {
+        let database = self.records.ready().await?;
+        let select = format!("SELECT {COLUMNS} FROM dead_letter WHERE identity = $1 ORDER BY id");
+        let letters = on_pool!(database, pool => {
+            sqlx::query_as(AssertSqlSafe(select)).bind(identity).fetch_all(pool).await?
+        });
+        Ok(letters)
+    }
+
+    /// The first `limit` of the event's bytes, unless they were erased or there is no such letter.
+    pub async fn body_start(&self, id: i64, limit: i32) -> anyhow::Result<Option<Vec<u8>>> {
+        let database = self.records.ready().await?;
+        let body: Option<Body> = on_pool!(database, pool => {
+            sqlx::query_as("SELECT substr(body, 1, $2) AS body FROM dead_letter WHERE id = $1")
+                .bind(id)
+                .bind(limit)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(body.and_then(|body| body.body))
+    }
+
     /// The event's bytes, unless they were erased or there is no such letter.
     pub async fn body(&self, id: i64) -> anyhow::Result<Option<Vec<u8>>> {
         let database = self.records.ready().await?;

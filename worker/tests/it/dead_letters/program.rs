@@ -208,6 +208,8 @@ async fn a_running_standalone_takes_its_letters_into_the_records_by_itself() {
         local,
         "--admin-listen",
         local,
+        "--console-listen",
+        local,
         "--hubspot-client-secret",
         "s3cret",
     ]);

@@ -29,6 +29,7 @@ pub(super) fn command(data: &Path, environment: &[(&str, &str)]) -> Command {
         .env_clear()
         .env("LISTEN", "127.0.0.1:0")
         .env("ADMIN_LISTEN", "127.0.0.1:0")
+        .env("CONSOLE_LISTEN", "127.0.0.1:0")
         .env("HUBSPOT_CLIENT_SECRET", SECRET)
         .env("LOG_FORMAT", "json")
         .env("RETRY_INITIAL", "20ms")

@@ -1,0 +1,112 @@
+//! `worker console`: the console by itself, beside any number of workers, and whoever takes dead
+//! letters into the records and works on jobs for it.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use shared::admin::{self, Admin};
+use shared::broker::{Broker, Topology};
+use shared::metrics::{BrokerMetrics, registry};
+use shared::{shutdown, telemetry};
+
+use crate::console::{self, Console, Sources};
+use crate::records::Records;
+use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::jobs::{Jobs, Runner};
+use crate::settings::ConsoleProgramSettings;
+
+/// Serves the console until SIGTERM, takes dead letters out of their queue into the records, and
+/// works on the jobs that retry and replay.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  DATABASE_URL_FILE=/run/secrets/database AMQP_URL_FILE=/run/secrets/amqp worker console
+  CONSOLE_LISTEN=0.0.0.0:8090 CONSOLE_TOKEN_FILE=/run/secrets/console worker console
+
+It listens on 127.0.0.1:8090 without asking for anything; anywhere else it needs a token. Put
+something that ends TLS before it. `worker standalone` has a console of its own.")]
+pub struct ConsoleCommand {
+    /// Everything else.
+    #[command(flatten)]
+    pub settings: ConsoleProgramSettings,
+}
+
+impl ConsoleCommand {
+    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+        let settings = self.settings;
+        settings.check()?;
+        telemetry::init(&settings.log)?;
+        let shutdown = shutdown::on_signal()?;
+        let program = Program::start(&settings)?;
+        // Whoever started it may not listen, and it must go on all the same.
+        let _ = writeln!(
+            std::io::stdout(),
+            "Hubline {} console: http://{}/",
+            env!("CARGO_PKG_VERSION"),
+            program.console.address()
+        );
+        shutdown.cancelled().await;
+        program.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// All that runs.
+struct Program {
+    console: Console,
+    indexer: Indexer,
+    runner: Runner,
+    records: Records,
+    admin: actix_web::dev::ServerHandle,
+}
+
+impl Program {
+    fn start(settings: &ConsoleProgramSettings) -> anyhow::Result<Self> {
+        // Nothing is begun before it is clear that it can be.
+        let listener = console::bind(&settings.console)?;
+        let admin_listener = admin::bind(settings.admin_listen)?;
+        let records = settings.records.open_for_reading(None)?;
+        let mut registry = registry();
+        let broker_metrics = BrokerMetrics::register(&mut registry);
+        let schedule = settings.retry.schedule()?;
+        let (prefix, shards) = (&settings.broker.prefix, settings.broker.work_shards);
+        let topology = Topology::new(prefix, shards, Some(&schedule));
+        let broker = Broker::RabbitMq { settings: settings.broker.clone(), topology };
+        let indexer = Indexer::start(
+            DeadLetters::new(records.clone()),
+            broker.clone(),
+            settings.records.retention(),
+            &mut registry,
+            broker_metrics.clone(),
+        );
+        let runner =
+            Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
+        let sources = Sources {
+            records: records.clone(),
+            discarded_retention: settings.records.discarded_retention,
+            broker,
+            receivers: Vec::new(),
+            parts: None,
+        };
+        let console = Console::serve(listener, &settings.console, sources)?;
+        let shown = Admin { registry: Arc::new(registry), readiness: console.readiness() };
+        let (admin, admin_address) = admin::serve(admin_listener, shown, |_| {})?;
+        tracing::info!(
+            console = %console.address(),
+            admin = %admin_address,
+            "console started"
+        );
+        Ok(Self { console, indexer, runner, records, admin })
+    }
+
+    async fn stop(self) {
+        self.console.stop().await;
+        self.admin.stop(false).await;
+        self.runner.close().await;
+        self.indexer.close().await;
+        self.records.close().await;
+        tracing::info!("console stopped");
+    }
+}

@@ -1,0 +1,141 @@
+//! The console: pages for people who look after dead letters and the event log, made on the
+//! server, of use without JavaScript.
+//!
+//! Owns who may see and do what, and how things look. What is read and done is the records'.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, PayloadConfig};
+use actix_web::{App as HttpApp, HttpServer};
+use anyhow::Context as _;
+use shared::admin::Readiness;
+use shared::broker::Broker;
+
+use crate::records::Records;
+use crate::records::dead_letters::DeadLetters;
+use crate::settings::ConsoleSettings;
+
+mod access;
+mod app;
+mod assets;
+mod fault;
+mod form;
+mod frame;
+mod guard;
+mod harmless_html;
+mod headers;
+mod health;
+mod pages;
+mod parts;
+mod query;
+mod selection;
+mod shell;
+mod timeline;
+mod visit;
+
+use app::App;
+
+/// People, not programs: two threads are plenty.
+const THREADS: usize = 2;
+const MAX_CONNECTIONS: usize = 256;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// The largest form, in bytes: a page of ticks, or a note.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+/// How long what was begun may take to finish at the end.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What the console shows, and whom it asks.
+pub struct Sources {
+    /// Dead letters, event log and audit.
+    pub records: Records,
+    /// How long discarded letters can be restored.
+    pub discarded_retention: Duration,
+    /// The queues.
+    pub broker: Broker,
+    /// Admin addresses of receivers, beside those of the settings.
+    pub receivers: Vec<SocketAddr>,
+    /// The parts of this process that somebody might want to know of; must not block.
+    pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
+}
+
+/// A running console; ends when it is stopped.
+pub struct Console {
+    app: Data<App>,
+    server: ServerHandle,
+    address: SocketAddr,
+}
+
+/// Takes the address for [`Console::serve`]: first of all, so that a program finds out that it is
+/// in use before it has begun to work.
+pub fn bind(settings: &ConsoleSettings) -> anyhow::Result<TcpListener> {
+    settings.check()?;
+    let listen = settings.console_listen;
+    TcpListener::bind(listen).with_context(|| format!("cannot listen on CONSOLE_LISTEN {listen}"))
+}
+
+impl Console {
+    /// Starts on the address that the settings name. Connects to nothing yet.
+    pub fn start(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
+        Self::serve(bind(settings)?, settings, sources)
+    }
+
+    /// Starts on an address that was taken before. Must be called on a multi-thread runtime, which
+    /// then does all that is asked of the records.
+    pub fn serve(
+        listener: TcpListener,
+        settings: &ConsoleSettings,
+        sources: Sources,
+    ) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let app = Data::new(App::new(settings, sources)?);
+        let shared = app.clone();
+        let server = HttpServer::new(move || {
+            HttpApp::new()
+                .app_data(shared.clone())
+                .app_data(PayloadConfig::new(MAX_FORM_BYTES))
+                .wrap(from_fn(guard::admit))
+                .wrap(from_fn(headers::add))
+                .configure(pages::routes)
+                .default_service(web::to(pages::nowhere))
+        })
+        .workers(THREADS)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self { app, server: handle, address })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests and ends. What was begun gets some seconds to finish; every part of
+    /// it that is done stays done.
+    pub async fn stop(self) {
+        self.server.stop(true).await;
+        self.app.finish(CLOSE).await;
+    }
+
+    /// Whether the records can be shown, for an admin listener.
+    pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+        self.app.readiness()
+    }
+}
+
+impl Sources {
+    fn letters(&self) -> DeadLetters {
+        DeadLetters::new(self.records.clone())
+    }
+}

@@ -1,0 +1,107 @@
+//! What every request needs, and how the records are asked: on the runtime that the program began
+//! on. A connection that was made on one of the server's threads would end with that thread, in
+//! the middle of other parts' work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::admin::Readiness;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use super::Sources;
+use super::access::Access;
+use super::fault::Fault;
+use super::health::Watch;
+use crate::records::Records;
+use crate::records::dead_letters::DeadLetters;
+use crate::settings::ConsoleSettings;
+
+/// How long a page may take to find out what it shows.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the records answer.
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// What every request needs.
+pub(super) struct App {
+    pub(super) letters: DeadLetters,
+    pub(super) records: Records,
+    pub(super) access: Access,
+    /// How long discarded letters can be restored.
+    pub(super) retention: Duration,
+    pub(super) health: Arc<Watch>,
+    runtime: Handle,
+    /// Actions that are being done.
+    pub(super) deeds: TaskTracker,
+    records_up: watch::Receiver<Option<bool>>,
+    _pinging: AbortOnDropHandle<()>,
+}
+
+impl App {
+    pub(super) fn new(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
+        let (up, records_up) = watch::channel(None);
+        let pinging = tokio::spawn(ping(sources.records.clone(), up));
+        Ok(Self {
+            letters: sources.letters(),
+            records: sources.records.clone(),
+            access: Access::new(&settings.tokens()?),
+            retention: sources.discarded_retention,
+            health: Arc::new(Watch::new(settings, sources)?),
+            runtime: Handle::current(),
+            deeds: TaskTracker::new(),
+            records_up,
+            _pinging: AbortOnDropHandle::new(pinging),
+        })
+    }
+
+    /// Asks the records, not for ever. If the request ends, so does the question.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let asking = AbortOnDropHandle::new(self.runtime.spawn(question));
+        match tokio::time::timeout(DEADLINE, asking).await {
+            Ok(Ok(answer)) => answer.map_err(Fault::Unavailable),
+            Ok(Err(error)) => Err(Fault::Broken(error.into())),
+            Err(_) => Err(Fault::Unavailable(anyhow::anyhow!(
+                "no answer within {} s",
+                DEADLINE.as_secs()
+            ))),
+        }
+    }
+
+    /// Lets what was begun come to an end, not for ever.
+    pub(super) async fn finish(&self, patience: Duration) {
+        self.deeds.close();
+        if tokio::time::timeout(patience, self.deeds.wait()).await.is_err() {
+            tracing::warn!("an action of the console was cut off: what it did stays done");
+        }
+    }
+
+    pub(super) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+        let up = self.records_up.clone();
+        Arc::new(move || {
+            let up = *up.borrow();
+            let state = match up {
+                None => "connecting",
+                Some(true) => "up",
+                Some(false) => "down",
+            };
+            let checks = [("records", state.to_owned())].into();
+            Readiness { ready: up == Some(true), checks }
+        })
+    }
+}
+
+/// Keeps `up` true while the records answer.
+async fn ping(records: Records, up: watch::Sender<Option<bool>>) {
+    loop {
+        let pinging = async { records.ready().await?.ping().await };
+        let answered = matches!(tokio::time::timeout(PING_EVERY, pinging).await, Ok(Ok(())));
+        if up.send_replace(Some(answered)) == Some(!answered) {
+            tracing::info!(up = answered, "the console's records");
+        }
+        tokio::time::sleep(PING_EVERY).await;
+    }
+}

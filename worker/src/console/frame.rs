@@ -1,0 +1,97 @@
+//! What surrounds every page: its title, the way to the others, and who is looking.
+
+use super::access::Person;
+use super::assets;
+
+/// The pages that can be gone to from everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tab {
+    Problems,
+    Letters,
+    Discarded,
+    Events,
+    Audit,
+    Health,
+    /// Somewhere else.
+    None,
+}
+
+impl Tab {
+    const ALL: [Self; 6] =
+        [Self::Problems, Self::Letters, Self::Discarded, Self::Events, Self::Audit, Self::Health];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Problems => "Problems",
+            Self::Letters => "Messages",
+            Self::Discarded => "Discarded",
+            Self::Events => "Events",
+            Self::Audit => "Audit",
+            Self::Health => "Health",
+            Self::None => "",
+        }
+    }
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Problems | Self::None => "/",
+            Self::Letters => "/messages",
+            Self::Discarded => "/discarded",
+            Self::Events => "/events",
+            Self::Audit => "/audit",
+            Self::Health => "/health",
+        }
+    }
+}
+
+/// A way to another page.
+pub(super) struct Link {
+    pub(super) label: &'static str,
+    pub(super) path: &'static str,
+    pub(super) is_current: bool,
+}
+
+/// What surrounds a page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    tab: Tab,
+    pub(super) person: Option<Person>,
+    /// What has just been done.
+    pub(super) notice: Option<String>,
+    /// Whether the page keeps itself up to date where there is JavaScript.
+    pub(super) is_live: bool,
+}
+
+impl Frame {
+    pub(super) fn new(title: impl Into<String>, tab: Tab, person: Option<Person>) -> Self {
+        Self { title: title.into(), tab, person, notice: None, is_live: false }
+    }
+
+    /// Keeps itself up to date while `is_live`.
+    pub(super) fn live(self, is_live: bool) -> Self {
+        Self { is_live, ..self }
+    }
+
+    /// The ways to other pages; none for whoever may not go there.
+    pub(super) fn links(&self) -> Vec<Link> {
+        if self.person.is_none() {
+            return Vec::new();
+        }
+        let link =
+            |tab: Tab| Link { label: tab.label(), path: tab.path(), is_current: tab == self.tab };
+        Tab::ALL.map(link).into()
+    }
+
+    /// Whether there may be buttons.
+    pub(super) fn may_act(&self) -> bool {
+        self.person.as_ref().is_some_and(Person::may_act)
+    }
+
+    pub(super) fn style(&self) -> &'static str {
+        assets::STYLE.path()
+    }
+
+    pub(super) fn script(&self) -> &'static str {
+        assets::SCRIPT.path()
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a request says that it comes from and goes to. A browser does not let a page of
+//! somebody else's lie about either.
+
+use std::net::IpAddr;
+
+use actix_web::http::Uri;
+use actix_web::http::header::{FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN};
+
+/// What proxies add.
+const PROXIED: [HeaderName; 4] = [
+    FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Without a token a console answers this machine alone, and nothing that merely resolves to it:
+/// else any page on the web could have its own name point here and read all there is.
+pub(super) fn is_local(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
+    if PROXIED.iter().any(|name| headers.contains_key(name)) {
+        return Err("This came through a proxy, and whoever can reach that could do everything \
+                    here: set CONSOLE_TOKEN.");
+    }
+    if host(headers, uri).is_some_and(|host| is_loopback(name_of(host))) {
+        return Ok(());
+    }
+    Err(
+        "Without CONSOLE_TOKEN the console answers only as localhost or a loopback address such as \
+         127.0.0.1: open it under such a name, or set a token.",
+    )
+}
+
+/// What changes something must come from a page of the console's own.
+pub(super) fn is_own(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
+    let refusal = "This came from another site, or from something that does not say where it comes \
+                   from. Programs send `Sec-Fetch-Site: same-origin`.";
+    let own = match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => {
+            let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+            let origin = origin.and_then(|origin| origin.split_once("://"));
+            match (origin, host(headers, uri)) {
+                (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
+                _ => false,
+            }
+        }
+    };
+    if own { Ok(()) } else { Err(refusal) }
+}
+
+/// Host and port that were asked for. Twice is once too often to be believed.
+fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = headers.get_all(HOST);
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
+}
+
+/// The name without its port and brackets.
+fn name_of(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    host.split(':').next().unwrap_or_default()
+}
+
+fn is_loopback(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_address = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_address || name == "localhost" || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name.parse().unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn only_loopback_names_are_local() {
+        let uri = Uri::from_static("/");
+        for host in
+            ["localhost", "LOCALHOST:8090", "127.0.0.1:1", "127.9.9.9", "[::1]:8090", "a.localhost"]
+        {
+            assert!(is_local(&headers(&[("host", host)]), &uri).is_ok(), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8090",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.7",
+            "[::2]:1",
+            "0.0.0.0",
+            "",
+        ] {
+            assert!(is_local(&headers(&[("host", host)]), &uri).is_err(), "{host}");
+        }
+        assert!(is_local(&headers(&[]), &uri).is_err());
+        let twice = headers(&[("host", "localhost"), ("host", "evil.example")]);
+        assert!(is_local(&twice, &uri).is_err());
+        let elsewhere = Uri::from_static("http://evil.example/");
+        assert!(is_local(&headers(&[("host", "localhost")]), &elsewhere).is_err());
+        let proxied = headers(&[("host", "127.0.0.1"), ("x-forwarded-for", "10.0.0.7")]);
+        assert!(is_local(&proxied, &uri).is_err());
+    }
+
+    #[test]
+    fn only_pages_of_ones_own_change_something() {
+        let uri = Uri::from_static("/");
+        let of = |pairs: &[(&str, &str)]| {
+            let all = [&[("host", "console.example:8090")], pairs].concat();
+            is_own(&headers(&all), &uri).is_ok()
+        };
+        assert!(of(&[("sec-fetch-site", "same-origin")]));
+        assert!(of(&[("origin", "http://console.example:8090")]));
+        assert!(of(&[("origin", "https://Console.example:8090")]));
+        for wrong in [
+            &[][..],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "http://console.example:8090")],
+            &[("origin", "http://console.example")],
+            &[("origin", "http://evil.example")],
+            &[("origin", "null")],
+            &[("referer", "http://console.example:8090/")],
+        ] {
+            assert!(!of(wrong), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The pages, one file each, and where they are.
+
+use actix_web::web::{self, ServiceConfig};
+
+use super::assets;
+use super::fault::Fault;
+use super::visit::{Answer, Visit};
+
+mod audit;
+mod discarded;
+mod event;
+mod events;
+mod groups;
+mod health;
+mod letter_row;
+mod login;
+mod message;
+mod messages;
+mod payload;
+
+/// Rows of one page of a list.
+const ROWS: u32 = 50;
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(only(web::resource("/").route(web::get().to(groups::show))))
+        .service(only(web::resource("/messages").route(web::get().to(messages::show))))
+        .service(only(web::resource("/messages/{id}").route(web::get().to(message::show))))
+        .service(only(
+            web::resource("/messages/{id}/payload").route(web::get().to(payload::of_letter)),
+        ))
+        .service(only(web::resource("/discarded").route(web::get().to(discarded::show))))
+        .service(only(web::resource("/events").route(web::get().to(events::show))))
+        .service(only(web::resource("/events/{identity}").route(web::get().to(event::show))))
+        .service(only(
+            web::resource("/events/{identity}/payload").route(web::get().to(payload::of_event)),
+        ))
+        .service(only(web::resource("/audit").route(web::get().to(audit::show))))
+        .service(only(web::resource("/health").route(web::get().to(health::show))))
+        .service(only(
+            web::resource("/login")
+                .route(web::get().to(login::show))
+                .route(web::post().to(login::sign_in)),
+        ))
+        .service(only(web::resource("/logout").route(web::post().to(login::sign_out))))
+        .service(only(web::resource("/static/{file}").route(web::get().to(assets::serve))));
+}
+
+/// A known address, asked in another way.
+fn only(resource: actix_web::Resource) -> actix_web::Resource {
+    resource.default_service(web::to(async || Err::<actix_web::HttpResponse, _>(Fault::Method)))
+}
+
+/// Any other address.
+pub(super) async fn nowhere(_: Visit) -> Answer {
+    Err(Fault::NotFound("There is no such page.".to_owned()))
+}

@@ -1,0 +1,68 @@
+//! `/discarded`: what was let go of, and until when it can be had back.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::super::frame::{Frame, Tab};
+use super::super::parts::count_of;
+use super::super::selection;
+use super::super::visit::{Answer, Visit, page_with};
+use super::ROWS;
+use super::letter_row::LetterRow;
+use super::messages::retention_ms;
+use crate::records::dead_letters::{Filter, State};
+use crate::when;
+
+#[derive(Template)]
+#[template(path = "discarded.html")]
+struct DiscardedPage {
+    frame: Frame,
+    mistakes: Vec<String>,
+    conditions: Vec<selection::Condition>,
+    rows: Vec<LetterRow>,
+    summary: String,
+    count: i64,
+    filter: String,
+    retention: String,
+    next: Option<String>,
+    is_first: bool,
+}
+
+pub(in crate::console) async fn show(visit: Visit) -> Answer {
+    let selection = selection::read(&visit.query);
+    let mistakes = selection.mistakes;
+    let is_understood = mistakes.is_empty();
+    let filter = Filter { state: Some(State::Discarded), ..selection.filter };
+    let before = visit.query.number("before")?;
+    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
+    let found = visit.app.ask(async move {
+        if !is_understood {
+            return Ok(None);
+        }
+        let page = letters.list(&asked, before, ROWS).await?;
+        Ok(Some((page, letters.count(&asked).await?)))
+    });
+    let (found, count) = match found.await? {
+        Some((page, count)) => (Some(page), count),
+        None => (None, 0),
+    };
+    let next = found.as_ref().and_then(|page| page.next);
+    let letters = found.map(|page| page.letters).unwrap_or_default();
+    let retention_ms = retention_ms(&visit);
+    let row = |letter| LetterRow::new(letter, retention_ms, visit.now_ms);
+    let template = DiscardedPage {
+        frame: visit.frame("Discarded", Tab::Discarded).live(before.is_none() && is_understood),
+        conditions: selection::words(&Filter { state: None, ..filter.clone() }),
+        rows: letters.iter().map(row).collect(),
+        summary: count_of(count, "discarded letter", "discarded letters"),
+        count,
+        retention: when::rough(retention_ms),
+        next: next.map(|next| {
+            format!("/discarded?{}", selection::write(&filter).add("before", next).finish())
+        }),
+        is_first: before.is_none(),
+        filter: selection::write(&filter).finish(),
+        mistakes,
+    };
+    page_with(if is_understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &template)
+}

@@ -1,0 +1,110 @@
+//! `/events/{identity}`: one event's whole way, through every handler.
+
+use actix_web::web;
+use askama::Template;
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Tab};
+use super::super::parts::{Part, PayloadView, SHOWN_BYTES, count_of};
+use super::super::selection::or_none;
+use super::super::timeline::{Step, timeline};
+use super::super::visit::{Answer, Visit, page};
+use super::letter_row::LetterRow;
+use super::messages::retention_ms;
+use crate::records::dead_letters::Letter;
+use crate::records::{Line, Question};
+
+/// Lines of the log that are shown; what was retried and replayed for weeks can have more.
+const LINES: u32 = 1000;
+
+#[derive(Template)]
+#[template(path = "event.html")]
+struct EventPage {
+    frame: Frame,
+    identity: String,
+    portal: u64,
+    object: Option<u64>,
+    subscription_type: String,
+    property: Option<String>,
+    trace_ids: Vec<String>,
+    steps: Vec<Step>,
+    /// What is left out, if anything is.
+    cut: Option<String>,
+    letters: Vec<LetterRow>,
+    payload: Option<Part<PayloadView>>,
+    command: String,
+}
+
+struct Found {
+    log: Vec<Line>,
+    letters: Vec<Letter>,
+    body: Option<Vec<u8>>,
+}
+
+pub(in crate::console) async fn show(visit: Visit, identity: web::Path<String>) -> Answer {
+    let identity = identity_of(&identity)?;
+    let (records, letters, asked) =
+        (visit.app.records.clone(), visit.app.letters.clone(), identity.clone());
+    let found = visit.app.ask(async move {
+        let question = Question { event: Some(asked.clone()), ..Question::default() };
+        let log = records.history(&question, LINES + 1).await?;
+        let letters = letters.of_event(&asked).await?;
+        Ok(Found { log, letters, body: records.event_body(&asked).await? })
+    });
+    let found = found.await?;
+    if found.log.is_empty() && found.letters.is_empty() {
+        return Err(Fault::NotFound(
+            "Nothing is known of this event: it was never here, or so long ago that the log has \
+             forgotten it."
+                .to_owned(),
+        ));
+    }
+    page(&template(&visit, identity, found))
+}
+
+/// An event's whole identity.
+pub(super) fn identity_of(text: &str) -> Result<String, Fault> {
+    if text.len() == 64 && super::events::is_identity(text) {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::NotFound("An event is named by its identity: 64 letters 0-9 and a-f.".to_owned()))
+}
+
+fn template(visit: &Visit, identity: String, found: Found) -> EventPage {
+    let Found { mut log, letters, body } = found;
+    let is_cut = log.len() > LINES as usize;
+    log.truncate(LINES as usize);
+    let line = log.first();
+    let letter = letters.last();
+    let portal_id = line.map(|line| line.portal_id).or(letter.map(|letter| letter.portal_id));
+    let object_id =
+        line.and_then(|line| line.object_id).or(letter.and_then(|letter| letter.object_id));
+    let subscription_type = line
+        .map(|line| line.subscription_type.as_str())
+        .or(letter.map(|letter| letter.subscription_type.as_str()));
+    let mut trace_ids: Vec<String> = log.iter().filter_map(|line| line.trace_id.clone()).collect();
+    trace_ids.sort();
+    trace_ids.dedup();
+    let row = |letter| LetterRow::new(letter, retention_ms(visit), visit.now_ms);
+    EventPage {
+        frame: visit.frame("Event", Tab::Events).live(true),
+        portal: portal_id.unwrap_or_default().cast_unsigned(),
+        object: object_id.map(i64::cast_unsigned),
+        subscription_type: or_none(subscription_type.unwrap_or_default()).to_owned(),
+        property: line.and_then(|line| line.property.clone()),
+        trace_ids,
+        steps: timeline(&log, &letters, None, visit.now_ms),
+        cut: is_cut.then(|| {
+            format!("Only the last {} are shown.", count_of(i64::from(LINES), "line", "lines"))
+        }),
+        letters: letters.iter().map(row).collect(),
+        payload: body.map(|body| {
+            let total = i64::try_from(body.len()).unwrap_or(i64::MAX);
+            let shown = body.len().min(usize::try_from(SHOWN_BYTES).unwrap_or_default());
+            let download = format!("/events/{identity}/payload");
+            PayloadView::new(&body[..shown], total, Some(download))
+        }),
+        command: format!("worker events --event {identity}"),
+        identity,
+    }
+}

@@ -1,0 +1,176 @@
+//! `/events`: the event log, the latest line first.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::super::frame::{Frame, Tab};
+use super::super::parts::{Moment, Part};
+use super::super::query::{Query, Writer};
+use super::super::selection::or_none;
+use super::super::timeline::tone;
+use super::super::visit::{Answer, Visit, page_with};
+use super::ROWS;
+use super::messages::Fields;
+use crate::records::{Cursor, Line, Question};
+use crate::when;
+
+/// What a run can end in, to choose from.
+const VERDICTS: [&str; 14] = [
+    "succeeded",
+    "retried",
+    "exhausted",
+    "permanent",
+    "unreadable",
+    "crashed",
+    "duplicate",
+    "stale",
+    "unwanted",
+    "held",
+    "limited",
+    "interrupted",
+    "lost",
+    "own_write",
+];
+
+struct Row {
+    at: Part<Moment>,
+    identity: String,
+    short: String,
+    subscription_type: String,
+    property: Option<String>,
+    portal: u64,
+    object: Option<u64>,
+    target: String,
+    attempt: i64,
+    verdict: String,
+    tone: &'static str,
+    error: Option<String>,
+    took_ms: i64,
+}
+
+#[derive(Template)]
+#[template(path = "events.html")]
+struct EventsPage {
+    frame: Frame,
+    fields: Fields,
+    verdicts: [&'static str; VERDICTS.len()],
+    mistakes: Vec<String>,
+    is_asked: bool,
+    rows: Vec<Row>,
+    next: Option<String>,
+    is_first: bool,
+    first: String,
+}
+
+pub(in crate::console) async fn show(visit: Visit) -> Answer {
+    let mut mistakes = Vec::new();
+    let question = read(&visit.query, &mut mistakes);
+    let is_understood = mistakes.is_empty();
+    let (records, asked) = (visit.app.records.clone(), question.clone());
+    let lines = visit.app.ask(async move {
+        if !is_understood {
+            return Ok(Vec::new());
+        }
+        // One more than is shown tells whether there are more.
+        records.history(&asked, ROWS + 1).await
+    });
+    let mut lines = lines.await?;
+    let more = lines.len() > ROWS as usize;
+    lines.truncate(ROWS as usize);
+    let last = lines.last().map(Line::cursor).filter(|_| more);
+    let is_first = question.after.is_none();
+    let template = EventsPage {
+        frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
+        verdicts: VERDICTS,
+        is_asked: visit.query.has_any(&FIELDS),
+        rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
+        next: last.map(|last| address(&visit.query, Some(last))),
+        first: address(&visit.query, None),
+        is_first,
+        fields: Fields { query: visit.query },
+        mistakes,
+    };
+    page_with(if is_understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &template)
+}
+
+const FIELDS: [&str; 8] =
+    ["event", "portal", "object", "type", "target", "verdict", "since", "until"];
+
+fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
+    let text = |name: &str| query.get(name).map(str::to_owned);
+    let mut number = |name: &str, label: &str| {
+        let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
+        number.map_err(|_| mistakes.push(format!("{label}: write a number."))).ok()
+    };
+    let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
+    let mut time = |name: &str, label: &str| {
+        let time = when::parse(query.get(name)?);
+        time.map_err(|why| mistakes.push(format!("{label}: {why}."))).ok()
+    };
+    let (since_ms, until_ms) = (time("since", "Ended since"), time("until", "Ended before"));
+    let event = text("event");
+    if event.as_deref().is_some_and(|event| !is_identity(event)) {
+        mistakes.push("Event: write the identity or how it begins: 0-9 and a-f.".to_owned());
+    }
+    let after = query.get("after").and_then(|after| {
+        let cursor = after.split_once('-').and_then(|(ms, id)| {
+            Some(Cursor { settled_ms: ms.parse().ok()?, id: id.parse().ok()? })
+        });
+        if cursor.is_none() {
+            mistakes.push("There is no such page.".to_owned());
+        }
+        cursor
+    });
+    Question {
+        event,
+        portal_id,
+        object_id,
+        subscription_type: text("type"),
+        target: text("target"),
+        verdict: text("verdict"),
+        since_ms,
+        until_ms,
+        after,
+    }
+}
+
+/// An identity, or how one begins.
+pub(super) fn is_identity(text: &str) -> bool {
+    let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    (1..=64).contains(&text.len()) && text.chars().all(is_hex)
+}
+
+fn address(query: &Query, after: Option<Cursor>) -> String {
+    let mut writer = Writer::default();
+    for name in FIELDS {
+        if let Some(value) = query.get(name) {
+            writer.add(name, value);
+        }
+    }
+    if let Some(Cursor { settled_ms, id }) = after {
+        writer.add("after", format!("{settled_ms}-{id}"));
+    }
+    format!("/events?{}", writer.finish())
+}
+
+fn row(line: &Line, now_ms: i64) -> Row {
+    let error = match (&line.code, &line.error) {
+        (Some(code), Some(error)) => Some(format!("{code} {error}")),
+        (one, other) => one.clone().or_else(|| other.clone()),
+    };
+    Row {
+        at: Moment::new(line.settled_ms, now_ms),
+        identity: line.identity.clone(),
+        short: line.identity.chars().take(8).collect(),
+        subscription_type: or_none(&line.subscription_type).to_owned(),
+        property: line.property.clone(),
+        portal: line.portal_id.cast_unsigned(),
+        object: line.object_id.map(i64::cast_unsigned),
+        target: line.target.clone().unwrap_or_default(),
+        attempt: i64::from(line.attempt) + 1,
+        tone: tone(&line.verdict),
+        verdict: line.verdict.clone(),
+        error,
+        took_ms: line.settled_ms.saturating_sub(line.started_ms),
+    }
+}

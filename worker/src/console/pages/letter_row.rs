@@ -1,0 +1,62 @@
+//! A letter as a row of a list.
+
+use super::super::parts::{Moment, Part};
+use super::super::selection::{or_none, words_of};
+use crate::records::dead_letters::{Letter, State};
+
+/// What a row shows of an error, in characters.
+const MAX_ERROR_CHARS: usize = 240;
+
+/// A row.
+pub(super) struct LetterRow {
+    pub(super) id: i64,
+    pub(super) died: Part<Moment>,
+    pub(super) code: String,
+    pub(super) error: String,
+    pub(super) target: String,
+    pub(super) portal: u64,
+    pub(super) subscription_type: String,
+    pub(super) object: Option<u64>,
+    pub(super) attempts: i64,
+    pub(super) reason: String,
+    pub(super) state: &'static str,
+    /// For the style.
+    pub(super) state_class: &'static str,
+    /// When a discarded one is deleted.
+    pub(super) deleted: Option<Part<Moment>>,
+    pub(super) is_dead: bool,
+}
+
+impl LetterRow {
+    /// Discarded letters stay `retention_ms`.
+    pub(super) fn new(letter: &Letter, retention_ms: i64, now_ms: i64) -> Self {
+        let is_discarded = letter.state == State::Discarded;
+        let deleted_ms = letter.state_ms.saturating_add(retention_ms);
+        Self {
+            id: letter.id,
+            died: Moment::new(letter.died_ms, now_ms),
+            code: or_none(&letter.code).to_owned(),
+            error: start(&letter.error),
+            target: or_none(&letter.target).to_owned(),
+            portal: letter.portal_id.cast_unsigned(),
+            subscription_type: or_none(&letter.subscription_type).to_owned(),
+            object: letter.object_id.map(i64::cast_unsigned),
+            attempts: letter.attempt,
+            reason: letter.reason.clone(),
+            state: words_of(letter.state),
+            state_class: letter.state.as_str(),
+            deleted: is_discarded.then(|| Moment::new(deleted_ms, now_ms)),
+            is_dead: letter.state == State::Dead,
+        }
+    }
+}
+
+/// One line of an error.
+fn start(error: &str) -> String {
+    let mut chars = error.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c });
+    let mut start: String = chars.by_ref().take(MAX_ERROR_CHARS).collect();
+    if chars.next().is_some() {
+        start.push('…');
+    }
+    start
+}

@@ -1,0 +1,98 @@
+//! `/messages/{id}`: all there is to know of one letter.
+
+use actix_web::web;
+use askama::Template;
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Tab};
+use super::super::parts::{Moment, Part, PayloadView, SHOWN_BYTES, size};
+use super::super::selection::{or_none, words_of};
+use super::super::shell;
+use super::super::timeline::{Step, timeline};
+use super::super::visit::{Answer, Visit, page};
+use super::letter_row::LetterRow;
+use super::messages::{number_of, retention_ms};
+use crate::records::dead_letters::{Letter, Shown, State};
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage {
+    frame: Frame,
+    letter: Letter,
+    portal: u64,
+    object: Option<u64>,
+    target: String,
+    code: String,
+    subscription_type: String,
+    state: &'static str,
+    died: Part<Moment>,
+    received: Part<Moment>,
+    state_since: Part<Moment>,
+    /// When a discarded one is deleted.
+    deleted: Option<Part<Moment>>,
+    trace_id: Option<String>,
+    size: String,
+    steps: Vec<Step>,
+    has_log: bool,
+    earlier: Vec<LetterRow>,
+    later: Vec<LetterRow>,
+    payload: Option<Part<PayloadView>>,
+    command: String,
+    is_dead: bool,
+}
+
+pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
+    let id = number_of(&id)?;
+    let letters = visit.app.letters.clone();
+    let found = visit.app.ask(async move {
+        let Some(shown) = letters.show(id).await? else { return Ok(None) };
+        let body = letters.body_start(id, SHOWN_BYTES).await?;
+        Ok(Some((shown, body)))
+    });
+    let found = found.await?;
+    let (shown, body) = found.ok_or_else(|| {
+        Fault::NotFound(format!(
+            "There is no letter {id}. Discarded letters are deleted when their time is over."
+        ))
+    })?;
+    page(&template(&visit, shown, body))
+}
+
+fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
+    let Shown { letter, earlier, later, log } = shown;
+    let (now_ms, retention_ms) = (visit.now_ms, retention_ms(visit));
+    let moment = |ms: i64| Moment::new(ms, now_ms);
+    let all: Vec<Letter> = earlier.iter().chain([&letter]).chain(later.iter()).cloned().collect();
+    let row = |letter: &Letter| LetterRow::new(letter, retention_ms, now_ms);
+    let bytes = letter.body_bytes.unwrap_or_default();
+    let trace_id = letter.traceparent.as_deref().map(|parent| match parent.split('-').nth(1) {
+        Some(id) => id.to_owned(),
+        None => parent.to_owned(),
+    });
+    MessagePage {
+        frame: visit.frame(format!("Letter {}", letter.id), Tab::Letters).live(true),
+        portal: letter.portal_id.cast_unsigned(),
+        object: letter.object_id.map(i64::cast_unsigned),
+        target: or_none(&letter.target).to_owned(),
+        code: or_none(&letter.code).to_owned(),
+        subscription_type: or_none(&letter.subscription_type).to_owned(),
+        state: words_of(letter.state),
+        died: moment(letter.died_ms),
+        received: moment(letter.received_ms),
+        state_since: moment(letter.state_ms),
+        deleted: (letter.state == State::Discarded)
+            .then(|| moment(letter.state_ms.saturating_add(retention_ms))),
+        trace_id,
+        size: size(bytes),
+        steps: timeline(&log, &all, Some(letter.id), now_ms),
+        has_log: !log.is_empty(),
+        earlier: earlier.iter().map(row).collect(),
+        later: later.iter().map(row).collect(),
+        payload: body.map(|body| {
+            PayloadView::new(&body, bytes, Some(format!("/messages/{}/payload", letter.id)))
+        }),
+        command: shell::show(letter.id),
+        is_dead: letter.state == State::Dead,
+        letter,
+    }
+}

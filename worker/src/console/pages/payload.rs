@@ -1,0 +1,34 @@
+//! `/messages/{id}/payload` and `/events/{identity}/payload`: an event's bytes as they came, to be
+//! kept in a file. Never shown by the browser, which would take them for what they say they are.
+
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
+
+use super::super::fault::Fault;
+use super::super::visit::{Answer, Visit};
+use super::event::identity_of;
+use super::messages::number_of;
+
+pub(in crate::console) async fn of_letter(visit: Visit, id: web::Path<String>) -> Answer {
+    let id = number_of(&id)?;
+    let letters = visit.app.letters.clone();
+    let body = visit.app.ask(async move { letters.body(id).await }).await?;
+    file(body, &format!("letter-{id}"))
+}
+
+pub(in crate::console) async fn of_event(visit: Visit, identity: web::Path<String>) -> Answer {
+    let identity = identity_of(&identity)?;
+    let (records, asked) = (visit.app.records.clone(), identity.clone());
+    let body = visit.app.ask(async move { records.event_body(&asked).await }).await?;
+    file(body, &format!("event-{identity}"))
+}
+
+fn file(body: Option<Vec<u8>>, name: &str) -> Answer {
+    let body = body.ok_or_else(|| {
+        Fault::NotFound("There is no such event, or its bytes are gone.".to_owned())
+    })?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.bin\"")))
+        .body(body))
+}

@@ -1,0 +1,68 @@
+//! One request as pages see it: who asks for what, and how the answer is made.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use askama::Template;
+use shared::clock::now_ms;
+
+use super::access::Person;
+use super::app::App;
+use super::fault::Fault;
+use super::frame::{Frame, Tab};
+use super::query::Query;
+
+/// What a page gives.
+pub(super) type Answer = Result<HttpResponse, Fault>;
+
+/// One request.
+pub(super) struct Visit {
+    pub(super) app: Data<App>,
+    pub(super) person: Person,
+    pub(super) query: Query,
+    /// When it came, ms since the Unix epoch: all of a page is of one moment.
+    pub(super) now_ms: i64,
+}
+
+impl FromRequest for Visit {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+impl Visit {
+    fn of(request: &HttpRequest) -> Result<Self, Fault> {
+        let app = request.app_data::<Data<App>>().cloned();
+        let app = app.ok_or_else(|| Fault::Broken(anyhow::anyhow!("a page without its app")))?;
+        let person = request.extensions().get::<Person>().cloned().ok_or(Fault::SignIn)?;
+        let query = Query::read(request.query_string())?;
+        Ok(Self { app, person, query, now_ms: now_ms() })
+    }
+
+    /// What surrounds this page.
+    pub(super) fn frame(&self, title: impl Into<String>, tab: Tab) -> Frame {
+        Frame::new(title, tab, Some(self.person.clone()))
+    }
+}
+
+/// A page that was made.
+pub(super) fn page(template: &impl Template) -> Answer {
+    page_with(StatusCode::OK, template)
+}
+
+pub(super) fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+    let html = template.render().map_err(|error| Fault::Broken(error.into()))?;
+    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html))
+}
+
+/// To another page, with GET.
+pub(super) fn see(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
+}

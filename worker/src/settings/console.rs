@@ -1,0 +1,197 @@
+//! The settings of the console: where it is, who may come in, and whose refusals it shows; and
+//! those of `worker console`, which runs it by itself.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use shared::settings::{BrokerSettings, LogSettings, distinct_listeners, secret};
+
+use super::{RecordsSettings, RetrySettings};
+
+/// Shorter tokens can be guessed.
+const MIN_TOKEN_CHARS: usize = 16;
+
+/// The console, wherever it runs.
+#[derive(Args, Clone, Debug)]
+pub struct ConsoleSettings {
+    /// Where the console is served; anywhere but on a loopback address it needs a token
+    #[arg(long, env, default_value = "127.0.0.1:8090")]
+    pub console_listen: SocketAddr,
+    /// Token of operators, who may act; at least 16 characters
+    #[arg(long, env, hide_env_values = true)]
+    pub console_token: Option<SecretString>,
+    /// File that holds CONSOLE_TOKEN
+    #[arg(long, env, value_name = "FILE")]
+    pub console_token_file: Option<PathBuf>,
+    /// Token of viewers, who may only read
+    #[arg(long, env, hide_env_values = true)]
+    pub console_viewer_token: Option<SecretString>,
+    /// File that holds CONSOLE_VIEWER_TOKEN
+    #[arg(long, env, value_name = "FILE")]
+    pub console_viewer_token_file: Option<PathBuf>,
+    /// Admin addresses of receivers, whose refused requests the console shows: HOST:PORT,…
+    #[arg(long, env, value_delimiter = ',', value_name = "ADDRESSES", value_parser = parse_receiver)]
+    pub console_receivers: Vec<String>,
+}
+
+/// What lets people in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens {
+    pub(crate) operator: Option<SecretString>,
+    pub(crate) viewer: Option<SecretString>,
+}
+
+impl ConsoleSettings {
+    /// The tokens; without any, everybody who reaches a loopback address may do everything.
+    pub(crate) fn tokens(&self) -> anyhow::Result<Tokens> {
+        let token = |name: &str, value, file| {
+            let token = secret(name, value, file)?;
+            let is_long = |token: &SecretString| {
+                token.expose_secret().trim().chars().count() >= MIN_TOKEN_CHARS
+            };
+            anyhow::ensure!(
+                token.as_ref().is_none_or(is_long),
+                "{name} is too short: give it at least {MIN_TOKEN_CHARS} characters, e.g. those of `openssl rand -hex 24`"
+            );
+            Ok(token)
+        };
+        let (operator_file, viewer_file) =
+            (self.console_token_file.as_deref(), self.console_viewer_token_file.as_deref());
+        let operator = token("CONSOLE_TOKEN", self.console_token.as_ref(), operator_file)?;
+        let viewer =
+            token("CONSOLE_VIEWER_TOKEN", self.console_viewer_token.as_ref(), viewer_file)?;
+        if let (Some(operator), Some(viewer)) = (&operator, &viewer) {
+            anyhow::ensure!(
+                operator.expose_secret().trim() != viewer.expose_secret().trim(),
+                "CONSOLE_TOKEN and CONSOLE_VIEWER_TOKEN are the same: viewers could do everything"
+            );
+        }
+        Ok(Tokens { operator, viewer })
+    }
+
+    /// Checks the settings against each other.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let Tokens { operator, viewer } = self.tokens()?;
+        anyhow::ensure!(
+            self.console_listen.ip().is_loopback() || operator.is_some() || viewer.is_some(),
+            "CONSOLE_LISTEN is {}, which others can reach: set CONSOLE_TOKEN, or listen on 127.0.0.1",
+            self.console_listen
+        );
+        Ok(())
+    }
+}
+
+/// Everything `worker console` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct ConsoleProgramSettings {
+    /// The console.
+    #[command(flatten)]
+    pub console: ConsoleSettings,
+    /// Where /livez, /readyz and /metrics are served
+    #[arg(long, env, default_value = "127.0.0.1:9092")]
+    pub admin_listen: SocketAddr,
+    /// Records.
+    #[command(flatten)]
+    pub records: RecordsSettings,
+    /// The broker.
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    /// The retry schedule: the names of the queues that retries wait in.
+    #[command(flatten)]
+    pub retry: RetrySettings,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+impl ConsoleProgramSettings {
+    /// Checks the settings against each other.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.console.check()?;
+        self.records.check()?;
+        anyhow::ensure!(
+            self.records.url()?.is_some(),
+            "DATABASE_URL is not set: the console shows what is in the records"
+        );
+        self.broker.url()?;
+        self.retry.schedule()?;
+        let listeners =
+            [("CONSOLE_LISTEN", self.console.console_listen), ("ADMIN_LISTEN", self.admin_listen)];
+        distinct_listeners(&listeners)
+    }
+}
+
+/// `host:port`, as it stands in `http://host:port/rejections`.
+fn parse_receiver(text: &str) -> Result<String, String> {
+    let address = text.trim().trim_start_matches("http://").trim_end_matches('/');
+    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
+    match port {
+        Some((_, port)) if port.parse::<u16>().is_ok() && address.chars().all(allowed) => {
+            Ok(address.to_owned())
+        }
+        _ => Err("write HOST:PORT, e.g. 10.0.0.7:9090".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        settings: ConsoleSettings,
+    }
+
+    fn check(flags: &[&str]) -> Result<(), String> {
+        let flags = [&["console"], flags].concat();
+        let parsed = Parsed::try_parse_from(flags).map_err(|error| error.to_string())?;
+        parsed.settings.check().map_err(|error| format!("{error:#}"))
+    }
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    #[test]
+    fn what_others_can_reach_needs_a_token() {
+        assert_eq!(check(&["--console-listen", "127.0.0.2:1"]), Ok(()));
+        assert_eq!(check(&["--console-listen", "[::1]:1"]), Ok(()));
+        for listen in ["0.0.0.0:1", "[::]:1", "10.0.0.7:1"] {
+            let error = check(&["--console-listen", listen]).unwrap_err();
+            assert!(error.contains("CONSOLE_TOKEN") && error.contains(listen), "{error}");
+            assert_eq!(check(&["--console-listen", listen, "--console-token", TOKEN]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_token_that_could_be_guessed_is_refused_without_being_repeated() {
+        for flag in ["--console-token", "--console-viewer-token"] {
+            let error = check(&[flag, "hunter2-hunter2"]).unwrap_err();
+            assert!(error.contains("16 characters") && !error.contains("hunter2"), "{error}");
+        }
+        let error = check(&["--console-token", TOKEN, "--console-viewer-token", TOKEN]);
+        assert!(error.unwrap_err().contains("the same"));
+        let parsed = Parsed::try_parse_from(["console", "--console-token", TOKEN]).unwrap();
+        assert!(!format!("{:?}", parsed.settings).contains(TOKEN));
+    }
+
+    #[test]
+    fn receivers_are_addresses() {
+        assert_eq!(parse_receiver("http://10.0.0.7:9090/"), Ok("10.0.0.7:9090".to_owned()));
+        assert_eq!(parse_receiver(" receiver:9090"), Ok("receiver:9090".to_owned()));
+        for wrong in ["receiver", ":9090", "a:99999", "a b:1", "user@host:1", "h:1/x"] {
+            assert!(parse_receiver(wrong).is_err(), "{wrong}");
+        }
+    }
+}
