@@ -22,8 +22,7 @@ mod partitions;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};
-pub(crate) use history::Line;
-pub use history::{Cursor, Question};
+pub use history::{Cursor, Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
 

@@ -105,26 +105,41 @@ pub struct Cursor {
 
 /// A line of the log, without the event's bytes.
 #[derive(Clone, Debug, FromRow, Serialize)]
-pub(crate) struct Line {
-    pub(crate) id: i64,
-    pub(crate) identity: String,
-    pub(crate) portal_id: i64,
+pub struct Line {
+    /// Its number.
+    pub id: i64,
+    /// The event's identity.
+    pub identity: String,
+    /// The HubSpot account, 0 if unreadable.
+    pub portal_id: i64,
+    /// HubSpot's subscription type.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]
-    pub(crate) subscription_type: String,
-    pub(crate) object_id: Option<i64>,
-    pub(crate) property: Option<String>,
-    pub(crate) received_ms: i64,
-    pub(crate) started_ms: i64,
-    pub(crate) settled_ms: i64,
+    pub subscription_type: String,
+    /// The record that the event is about.
+    pub object_id: Option<i64>,
+    /// The property that changed.
+    pub property: Option<String>,
+    /// When the receiver took the event in.
+    pub received_ms: i64,
+    /// When the run began.
+    pub started_ms: i64,
+    /// When it ended.
+    pub settled_ms: i64,
     /// Attempts spent before this one.
-    pub(crate) attempt: i32,
-    pub(crate) generation: i32,
-    pub(crate) target: Option<String>,
-    pub(crate) verdict: String,
-    pub(crate) code: Option<String>,
-    pub(crate) error: Option<String>,
-    pub(crate) trace_id: Option<String>,
+    pub attempt: i32,
+    /// How often the event was started over.
+    pub generation: i32,
+    /// The handler or route, if one ran.
+    pub target: Option<String>,
+    /// What the run ended in.
+    pub verdict: String,
+    /// The code of its error.
+    pub code: Option<String>,
+    /// What happened.
+    pub error: Option<String>,
+    /// The trace of the delivery that brought the event.
+    pub trace_id: Option<String>,
 }
 
 impl Line {
@@ -139,11 +154,7 @@ const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property,
 
 impl Records {
     /// The last lines that answer `question`, at most `limit`, the latest first.
-    pub(crate) async fn history(
-        &self,
-        question: &Question,
-        limit: u32,
-    ) -> anyhow::Result<Vec<Line>> {
+    pub async fn history(&self, question: &Question, limit: u32) -> anyhow::Result<Vec<Line>> {
         let database = self.ready().await?;
         let lines = on_pool!(database, pool => {
             let mut query = QueryBuilder::new(SELECT);
