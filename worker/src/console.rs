@@ -20,6 +20,7 @@ use crate::records::dead_letters::DeadLetters;
 use crate::settings::ConsoleSettings;
 
 mod access;
+mod action;
 mod app;
 mod assets;
 mod fault;

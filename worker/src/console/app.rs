@@ -8,6 +8,7 @@ use std::time::Duration;
 use shared::admin::Readiness;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::Sources;
@@ -33,7 +34,7 @@ pub(super) struct App {
     pub(super) health: Arc<Watch>,
     runtime: Handle,
     /// Actions that are being done.
-    pub(super) deeds: TaskTracker,
+    deeds: TaskTracker,
     records_up: watch::Receiver<Option<bool>>,
     _pinging: AbortOnDropHandle<()>,
 }
@@ -69,6 +70,14 @@ impl App {
                 DEADLINE.as_secs()
             ))),
         }
+    }
+
+    /// Begins what goes on whether anybody waits for it or not.
+    pub(super) fn begin<T: Send + 'static>(
+        &self,
+        deed: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.deeds.spawn_on(deed, &self.runtime)
     }
 
     /// Lets what was begun come to an end, not for ever.

@@ -6,6 +6,7 @@ use super::assets;
 use super::fault::Fault;
 use super::visit::{Answer, Visit};
 
+mod action;
 mod audit;
 mod discarded;
 mod event;
@@ -16,6 +17,7 @@ mod letter_row;
 mod login;
 mod message;
 mod messages;
+mod note;
 mod payload;
 
 /// Rows of one page of a list.
@@ -28,6 +30,16 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(only(web::resource("/messages/{id}").route(web::get().to(message::show))))
         .service(only(
             web::resource("/messages/{id}/payload").route(web::get().to(payload::of_letter)),
+        ))
+        .service(only(
+            web::resource("/actions/{action}")
+                .route(web::get().to(action::plan))
+                .route(web::post().to(action::carry_out)),
+        ))
+        .service(only(
+            web::resource("/problems/{fingerprint}/note")
+                .route(web::get().to(note::show))
+                .route(web::post().to(note::write)),
         ))
         .service(only(web::resource("/discarded").route(web::get().to(discarded::show))))
         .service(only(web::resource("/events").route(web::get().to(events::show))))

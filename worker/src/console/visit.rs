@@ -11,6 +11,7 @@ use askama::Template;
 use shared::clock::now_ms;
 
 use super::access::Person;
+use super::action::Action;
 use super::app::App;
 use super::fault::Fault;
 use super::frame::{Frame, Tab};
@@ -48,7 +49,26 @@ impl Visit {
 
     /// What surrounds this page.
     pub(super) fn frame(&self, title: impl Into<String>, tab: Tab) -> Frame {
-        Frame::new(title, tab, Some(self.person.clone()))
+        let mut frame = Frame::new(title, tab, Some(self.person.clone()));
+        frame.notice = self.notice();
+        frame
+    }
+
+    /// What was done just before, as the address tells it.
+    fn notice(&self) -> Option<String> {
+        let number = |name| self.query.number(name).ok().flatten().unwrap_or_default();
+        match self.query.get("done")? {
+            "note" => Some("The note is written.".to_owned()),
+            done => {
+                let action = Action::named(done)?;
+                Some(match self.query.get("going") {
+                    Some(_) => {
+                        "It goes on and takes a while: the audit tells how far it is.".into()
+                    }
+                    None => action.done(number("count"), number("of")),
+                })
+            }
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub use indexer::{Drained, Indexer, drain};
 pub use letter::Letter;
 pub use list::{Page, Plan};
 pub use moves::Done;
+pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
 pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};

@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::super::action::Action;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::count_of;
+use super::super::parts::{count_of, grouped};
 use super::super::selection;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
@@ -26,6 +27,9 @@ struct DiscardedPage {
     retention: String,
     next: Option<String>,
     is_first: bool,
+    actions: Vec<Action>,
+    /// How many all are.
+    all: String,
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
@@ -61,6 +65,8 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
             format!("/discarded?{}", selection::write(&filter).add("before", next).finish())
         }),
         is_first: before.is_none(),
+        actions: Action::on(Some(State::Discarded)),
+        all: grouped(count),
         filter: selection::write(&filter).finish(),
         mistakes,
     };

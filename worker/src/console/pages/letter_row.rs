@@ -18,13 +18,11 @@ pub(super) struct LetterRow {
     pub(super) subscription_type: String,
     pub(super) object: Option<u64>,
     pub(super) attempts: i64,
-    pub(super) reason: String,
     pub(super) state: &'static str,
     /// For the style.
     pub(super) state_class: &'static str,
     /// When a discarded one is deleted.
     pub(super) deleted: Option<Part<Moment>>,
-    pub(super) is_dead: bool,
 }
 
 impl LetterRow {
@@ -42,11 +40,9 @@ impl LetterRow {
             subscription_type: or_none(&letter.subscription_type).to_owned(),
             object: letter.object_id.map(i64::cast_unsigned),
             attempts: letter.attempt,
-            reason: letter.reason.clone(),
             state: words_of(letter.state),
             state_class: letter.state.as_str(),
             deleted: is_discarded.then(|| Moment::new(deleted_ms, now_ms)),
-            is_dead: letter.state == State::Dead,
         }
     }
 }

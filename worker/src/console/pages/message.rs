@@ -3,6 +3,7 @@
 use actix_web::web;
 use askama::Template;
 
+use super::super::action::Action;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, PayloadView, SHOWN_BYTES, size};
@@ -38,7 +39,7 @@ struct MessagePage {
     later: Vec<LetterRow>,
     payload: Option<Part<PayloadView>>,
     command: String,
-    is_dead: bool,
+    actions: Vec<Action>,
 }
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
@@ -92,7 +93,7 @@ fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
             PayloadView::new(&body, bytes, Some(format!("/messages/{}/payload", letter.id)))
         }),
         command: shell::show(letter.id),
-        is_dead: letter.state == State::Dead,
+        actions: Action::on(Some(letter.state)),
         letter,
     }
 }

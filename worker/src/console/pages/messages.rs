@@ -3,9 +3,10 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::super::action::Action;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, Trend, count_of};
+use super::super::parts::{Moment, Part, Trend, count_of, grouped};
 use super::super::query::Query;
 use super::super::selection::{self, words_of};
 use super::super::shell;
@@ -64,8 +65,10 @@ struct MessagesPage {
     next: Option<String>,
     is_first: bool,
     first: String,
-    /// Whether what is shown can be discarded.
     is_dead: bool,
+    actions: Vec<Action>,
+    /// How many all are.
+    all: String,
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
@@ -119,6 +122,8 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         is_first: before.is_none(),
         first: address(None),
         is_dead: state == Some(State::Dead),
+        actions: Action::on(state),
+        all: grouped(count),
         filter: selection::write(&filter).finish(),
         fields: Fields { query: visit.query },
         mistakes,

@@ -1,0 +1,173 @@
+//! `/actions/{action}`: with GET the plan of what would be done to which letters, with POST the
+//! deed.
+
+use std::time::Duration;
+
+use actix_web::web;
+use askama::Template;
+
+use super::super::action::{Action, Order};
+use super::super::fault::Fault;
+use super::super::form::Form;
+use super::super::frame::{Frame, Tab};
+use super::super::parts::{Moment, Part, count_of, grouped};
+use super::super::query::Query;
+use super::super::selection::{self, Condition};
+use super::super::shell;
+use super::super::visit::{Answer, Visit, page, see};
+use crate::records::dead_letters::Filter;
+
+/// How long a browser waits for a deed; a longer one goes on by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Template)]
+#[template(path = "plan.html")]
+struct PlanPage {
+    frame: Frame,
+    action: Action,
+    meaning: String,
+    conditions: Vec<Condition>,
+    /// Whether every letter is meant, which must be said once more.
+    is_every: bool,
+    count: i64,
+    letters: String,
+    portals: String,
+    oldest: Option<Part<Moment>>,
+    newest: Option<Part<Moment>>,
+    cutoff: Part<Moment>,
+    cutoff_ms: i64,
+    /// The filter as it is posted.
+    filter: String,
+    /// Where the letters are listed.
+    back: String,
+    command: String,
+}
+
+/// What would be done.
+pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> Answer {
+    let action = action_of(&name)?;
+    if !visit.person.may_act() {
+        return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
+    }
+    let filter = chosen(&visit.query)?;
+    // What changes from here on is in no plan.
+    let cutoff_ms = visit.now_ms;
+    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
+    let plan = visit.app.ask(async move { letters.plan(&asked, action.from(), cutoff_ms).await });
+    let plan = plan.await?;
+    let moment = |ms: i64| Moment::new(ms, visit.now_ms);
+    let tab = if action == Action::Restore { Tab::Discarded } else { Tab::Letters };
+    page(&PlanPage {
+        frame: visit.frame(action.title(), tab),
+        action,
+        meaning: action.meaning(visit.app.retention),
+        conditions: selection::words(&filter),
+        is_every: filter.is_empty(),
+        count: plan.count,
+        letters: count_of(plan.count, "letter", "letters"),
+        portals: grouped(plan.portals),
+        oldest: plan.oldest_ms.map(moment),
+        newest: plan.newest_ms.map(moment),
+        cutoff: moment(cutoff_ms),
+        cutoff_ms,
+        filter: selection::write(&filter).finish(),
+        back: list(action, &filter, ""),
+        command: shell::on_filter(action.name(), &filter),
+    })
+}
+
+/// Does it.
+pub(in crate::console) async fn carry_out(
+    visit: Visit,
+    name: web::Path<String>,
+    Form(form): Form,
+) -> Answer {
+    let action = action_of(&name)?;
+    let filter = understood(&Query::read(form.field("filter"))?)?;
+    if filter.is_empty() && form.get("every").is_none() {
+        return Err(Fault::Wrong(
+            "Nothing was done: without a filter this is about every letter. Say so with the tick \
+             `every letter`."
+                .to_owned(),
+        ));
+    }
+    let cutoff_ms = form.number("cutoff_ms")?.filter(|cutoff_ms| *cutoff_ms <= visit.now_ms);
+    let cutoff_ms = cutoff_ms.ok_or_else(|| {
+        Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
+    })?;
+    let planned = form.number("count")?.unwrap_or_default();
+    let who = visit.person.name.clone();
+    let order = Order { action, filter: filter.clone(), cutoff_ms, who };
+    let name = action.name();
+    let done = match perform(&visit, order).await? {
+        Some(count) => format!("done={name}&count={count}&of={planned}"),
+        None => format!("done={name}&going=1"),
+    };
+    Ok(see(&list(action, &filter, &done)))
+}
+
+/// Tells to how many letters, or nothing if that will only be known later. The deed goes on
+/// whether the browser waits for it or not.
+async fn perform(visit: &Visit, order: Order) -> Result<Option<u64>, Fault> {
+    let (letters, retention) = (visit.app.letters.clone(), visit.app.retention);
+    let deed = visit.app.begin(async move {
+        let done = order.carry_out(&letters, retention).await;
+        let (action, who) = (order.action.name(), &order.who);
+        match &done {
+            Ok(letters) => tracing::info!(action, who, letters, "an action of the console"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(action, who, error, "an action of the console ended early");
+            }
+        }
+        done
+    });
+    match tokio::time::timeout(PATIENCE, deed).await {
+        Ok(Ok(done)) => done.map(Some).map_err(Fault::Unavailable),
+        Ok(Err(error)) => Err(Fault::Broken(error.into())),
+        Err(_) => Ok(None),
+    }
+}
+
+fn action_of(name: &str) -> Result<Action, Fault> {
+    Action::named(name).ok_or_else(|| Fault::NotFound("There is no such action.".to_owned()))
+}
+
+/// The letters that were ticked, or all that match.
+fn chosen(query: &Query) -> Result<Filter, Fault> {
+    match query.get("scope") {
+        Some("ticked") => {
+            let ids = Filter { ids: understood(query)?.ids, ..Filter::default() };
+            if ids.is_empty() {
+                return Err(Fault::Wrong("No letter is ticked: tick some first.".to_owned()));
+            }
+            Ok(ids)
+        }
+        Some("matching") => understood(&Query::read(query.field("filter"))?),
+        _ => understood(query),
+    }
+}
+
+/// A filter in which every word is understood: what is left out by mistake would make it wider.
+fn understood(query: &Query) -> Result<Filter, Fault> {
+    let selection = selection::read(query);
+    if selection.mistakes.is_empty() {
+        Ok(selection.filter)
+    } else {
+        Err(Fault::Wrong(format!("Nothing was done. {}", selection.mistakes.join(" "))))
+    }
+}
+
+/// Where such letters are listed.
+fn list(action: Action, filter: &Filter, more: &str) -> String {
+    let path = match action {
+        Action::Discard => "/messages",
+        Action::Restore => "/discarded",
+    };
+    // A list has no use for numbers: most are gone from it.
+    let filter = Filter { ids: Vec::new(), ..filter.clone() };
+    let query = [selection::write(&filter).finish(), more.to_owned()];
+    let query: Vec<&str> =
+        query.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
