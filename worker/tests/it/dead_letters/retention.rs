@@ -40,7 +40,8 @@ async fn keys(rig: &Letters) -> Vec<String> {
 
 /// Claims what has `code` for a job, says that it was published, and gives their events.
 async fn retry(rig: &Letters, job_id: i64, code: &str) -> Vec<String> {
-    let claimed = rig.records.claim_for_job(job_id, &of(code), ALWAYS, 100).await.unwrap();
+    rig.records.claim_for_job(job_id, &of(code), ALWAYS, 100).await.unwrap();
+    let claimed = rig.records.claimed(job_id).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
     rig.records.mark_retried(job_id, &ids).await.unwrap();
     claimed.into_iter().map(|claimed| claimed.letter.identity).collect()
