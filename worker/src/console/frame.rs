@@ -60,11 +60,15 @@ pub(super) struct Frame {
     pub(super) notice: Option<String>,
     /// Whether the page keeps itself up to date where there is JavaScript.
     pub(super) is_live: bool,
+    /// Where the style and the script are.
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
 }
 
 impl Frame {
     pub(super) fn new(title: impl Into<String>, tab: Tab, person: Option<Person>) -> Self {
-        Self { title: title.into(), tab, person, notice: None, is_live: false }
+        let (style, script) = (assets::STYLE.path(), assets::SCRIPT.path());
+        Self { title: title.into(), tab, person, notice: None, is_live: false, style, script }
     }
 
     /// Keeps itself up to date while `is_live`.
@@ -85,13 +89,5 @@ impl Frame {
     /// Whether there may be buttons.
     pub(super) fn may_act(&self) -> bool {
         self.person.as_ref().is_some_and(Person::may_act)
-    }
-
-    pub(super) fn style(&self) -> &'static str {
-        assets::STYLE.path()
-    }
-
-    pub(super) fn script(&self) -> &'static str {
-        assets::SCRIPT.path()
     }
 }

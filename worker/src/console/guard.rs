@@ -40,7 +40,7 @@ pub(super) async fn admit(
         Verdict::SignIn => {
             let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             let mut next = Writer::default();
-            next.add("next", path);
+            next.add("next", &path);
             return Ok(request.into_response(see(&format!("{SIGN_IN}?{}", next.finish()))));
         }
     };

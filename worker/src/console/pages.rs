@@ -11,6 +11,7 @@ mod audit;
 mod discarded;
 mod event;
 mod events;
+mod export;
 mod groups;
 mod health;
 mod letter_row;
@@ -27,6 +28,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(only(web::resource("/").route(web::get().to(groups::show))))
         .service(only(web::resource("/messages").route(web::get().to(messages::show))))
+        .service(only(web::resource("/messages/export").route(web::get().to(export::show))))
         .service(only(web::resource("/messages/{id}").route(web::get().to(message::show))))
         .service(only(
             web::resource("/messages/{id}/payload").route(web::get().to(payload::of_letter)),

@@ -1,5 +1,7 @@
 //! The names and values of an address or a form, as they were sent.
 
+use std::fmt::Display;
+
 use super::fault::Fault;
 
 /// More names than any page has.
@@ -55,7 +57,7 @@ impl Query {
 pub(super) struct Writer(Vec<(String, String)>);
 
 impl Writer {
-    pub(super) fn add(&mut self, name: &str, value: impl ToString) -> &mut Self {
+    pub(super) fn add(&mut self, name: &str, value: &dyn Display) -> &mut Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
     }
@@ -98,7 +100,7 @@ mod tests {
     fn what_is_written_is_read_as_it_was() {
         let hostile = "a b&c=d+e%20\"'<ü\u{202e}\n\u{0}";
         let mut writer = Writer::default();
-        writer.add("id", 1).add("id", 2).add("code", hostile).add("none", "");
+        writer.add("id", &1).add("id", &2).add("code", &hostile).add("none", &"");
         let text = writer.finish();
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>".contains(&byte)));
         let query = Query::read(&text).unwrap();

@@ -74,7 +74,7 @@ pub(super) fn read(query: &Query) -> Selection {
 pub(super) fn write(filter: &Filter) -> Writer {
     let mut query = Writer::default();
     for id in &filter.ids {
-        query.add("id", id);
+        query.add("id", &id);
     }
     let texts = [
         ("problem", &filter.fingerprint),
@@ -85,17 +85,17 @@ pub(super) fn write(filter: &Filter) -> Writer {
     ];
     for (name, text) in texts {
         if let Some(text) = text {
-            query.add(name, or_none(text));
+            query.add(name, &or_none(text));
         }
     }
     for (name, number) in [("portal", filter.portal_id), ("object", filter.object_id)] {
         if let Some(number) = number {
-            query.add(name, number.cast_unsigned());
+            query.add(name, &number.cast_unsigned());
         }
     }
     for (name, ms) in [("since_ms", filter.since_ms), ("until_ms", filter.until_ms)] {
         if let Some(ms) = ms {
-            query.add(name, ms);
+            query.add(name, &ms);
         }
     }
     query

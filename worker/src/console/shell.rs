@@ -1,5 +1,7 @@
 //! What does the same on a command line, to be copied from a page into a terminal.
 
+use std::fmt::Write as _;
+
 use crate::records::dead_letters::Filter;
 use crate::when;
 
@@ -52,7 +54,8 @@ fn quoted(word: &str) -> String {
             '\'' | '\\' => text.extend(['\\', c]),
             ' ' => text.push(c),
             c if c.is_ascii_graphic() => text.push(c),
-            c => text.push_str(&format!("\\U{:08x}", u32::from(c))),
+            // Writing into a String cannot fail.
+            c => _ = write!(text, "\\U{:08x}", u32::from(c)),
         }
     }
     text + "'"

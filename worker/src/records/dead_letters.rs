@@ -23,6 +23,7 @@ mod state;
 mod tally;
 
 pub use audit::{Act, Acts};
+pub(crate) use export::Format as ExportFormat;
 pub use export::{Export, Exported};
 pub use filter::Filter;
 pub use groups::{Group, Grouping};

@@ -62,7 +62,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         count,
         retention: when::rough(retention_ms),
         next: next.map(|next| {
-            format!("/discarded?{}", selection::write(&filter).add("before", next).finish())
+            format!("/discarded?{}", selection::write(&filter).add("before", &next).finish())
         }),
         is_first: before.is_none(),
         actions: Action::on(Some(State::Discarded)),

@@ -6,7 +6,7 @@ use askama::Template;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part};
 use super::super::query::{Query, Writer};
-use super::super::selection::or_none;
+use super::super::selection::{Condition, or_none};
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
@@ -56,6 +56,7 @@ struct EventsPage {
     verdicts: [&'static str; VERDICTS.len()],
     mistakes: Vec<String>,
     is_asked: bool,
+    conditions: Vec<Condition>,
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
@@ -83,6 +84,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
         verdicts: VERDICTS,
         is_asked: visit.query.has_any(&FIELDS),
+        conditions: conditions(&visit.query),
         rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
         next: last.map(|last| address(&visit.query, Some(last))),
         first: address(&visit.query, None),
@@ -95,6 +97,12 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 
 const FIELDS: [&str; 8] =
     ["event", "portal", "object", "type", "target", "verdict", "since", "until"];
+
+/// As it was asked.
+fn conditions(query: &Query) -> Vec<Condition> {
+    let condition = |name| Some(Condition { name, value: query.get(name)?.to_owned() });
+    FIELDS.into_iter().filter_map(condition).collect()
+}
 
 fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
@@ -144,11 +152,11 @@ fn address(query: &Query, after: Option<Cursor>) -> String {
     let mut writer = Writer::default();
     for name in FIELDS {
         if let Some(value) = query.get(name) {
-            writer.add(name, value);
+            writer.add(name, &value);
         }
     }
     if let Some(Cursor { settled_ms, id }) = after {
-        writer.add("after", format!("{settled_ms}-{id}"));
+        writer.add("after", &format!("{settled_ms}-{id}"));
     }
     format!("/events?{}", writer.finish())
 }

@@ -103,13 +103,13 @@ fn way(word: &str, label: &'static str, current: &str, is_all: bool) -> Way {
 fn address(by: &str, is_all: bool, page: usize) -> String {
     let mut query = Writer::default();
     if by != "problem" {
-        query.add("by", by);
+        query.add("by", &by);
     }
     if is_all {
-        query.add("all", 1);
+        query.add("all", &1);
     }
     if page > 1 {
-        query.add("page", page);
+        query.add("page", &page);
     }
     let query = query.finish();
     if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn nobody_is_led_elsewhere() {
         let next = |path: &str| {
-            next_of(&Query::read(&Writer::default().add("next", path).finish()).unwrap())
+            next_of(&Query::read(&Writer::default().add("next", &path).finish()).unwrap())
         };
         assert_eq!(next("/messages?code=A%20B&x=/y"), "/messages?code=A%20B&x=/y");
         for wrong in [

@@ -69,7 +69,7 @@ pub(in crate::console) async fn write(
 }
 
 fn list(fingerprint: &str) -> String {
-    format!("/messages?{}", Writer::default().add("problem", fingerprint).finish())
+    format!("/messages?{}", Writer::default().add("problem", &fingerprint).finish())
 }
 
 fn nothing() -> Fault {

@@ -1,0 +1,112 @@
+//! How an exported letter is written for other programs: as JSON lines or as CSV.
+
+use super::Exported;
+use crate::harmless::{harmless_json, payload};
+
+/// How letters are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A JSON document a line, with the event as `payload`, or as `payload_hex` if it is no text.
+    JsonLines,
+    /// With a head; cells that a spreadsheet would take for a formula begin with an apostrophe.
+    Csv,
+}
+
+impl Format {
+    /// What stands before the first letter.
+    pub(crate) fn head(self) -> String {
+        match self {
+            Self::JsonLines => String::new(),
+            Self::Csv => COLUMNS.join(",") + "\n",
+        }
+    }
+
+    /// A letter, with the line's end.
+    pub(crate) fn line(self, exported: &Exported) -> anyhow::Result<String> {
+        let line = match self {
+            Self::JsonLines => json_line(exported)?,
+            Self::Csv => csv_line(exported),
+        };
+        Ok(line + "\n")
+    }
+}
+
+fn json_line(exported: &Exported) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(&exported.letter)?;
+    if let Some(body) = &exported.body {
+        let (name, text) = payload(body);
+        document[name] = text.into();
+    }
+    Ok(harmless_json(&serde_json::to_string(&document)?))
+}
+
+const COLUMNS: [&str; 16] = [
+    "id",
+    "died_ms",
+    "received_ms",
+    "portal_id",
+    "type",
+    "object_id",
+    "target",
+    "attempt",
+    "generation",
+    "reason",
+    "code",
+    "error",
+    "problem",
+    "state",
+    "identity",
+    "payload",
+];
+
+fn csv_line(exported: &Exported) -> String {
+    let letter = &exported.letter;
+    let cells = [
+        letter.id.to_string(),
+        letter.died_ms.to_string(),
+        letter.received_ms.to_string(),
+        letter.portal_id.cast_unsigned().to_string(),
+        text(&letter.subscription_type),
+        letter.object_id.map(|id| id.to_string()).unwrap_or_default(),
+        text(&letter.target),
+        letter.attempt.to_string(),
+        letter.generation.to_string(),
+        text(&letter.reason),
+        text(&letter.code),
+        text(&letter.error),
+        letter.fingerprint.clone(),
+        letter.state.to_string(),
+        letter.identity.clone(),
+        exported.body.as_deref().map(|body| text(&payload(body).1)).unwrap_or_default(),
+    ];
+    cells.join(",")
+}
+
+/// A cell with quotes where it needs them.
+fn text(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn a_cell_is_no_formula_and_ends_where_it_should() {
+        for (given, written) in [
+            ("plain", "plain"),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("a,b", "\"a,b\""),
+            ("a\nb", "\"a\nb\""),
+            ("-1", "'-1"),
+        ] {
+            assert_eq!(text(given), written);
+        }
+    }
+}
