@@ -18,7 +18,12 @@ impl Query {
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(text)
             .map_err(|_| wrong())?
             .into_inner();
-        if pairs.len() > MAX_PAIRS { Err(wrong()) } else { Ok(Self(pairs)) }
+        if pairs.len() > MAX_PAIRS {
+            return Err(wrong());
+        }
+        // As the records keep it: PostgreSQL takes no NUL in a text.
+        let kept = |(name, value): (String, String)| (name, value.replace('\0', "\u{fffd}"));
+        Ok(Self(pairs.into_iter().map(kept).collect()))
     }
 
     /// The value of `name`; none if it is empty, as fields of a form are that nobody filled in.
@@ -105,7 +110,8 @@ mod tests {
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>".contains(&byte)));
         let query = Query::read(&text).unwrap();
         assert_eq!(query.all("id").collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!((query.get("code"), query.get("none")), (Some(hostile), None));
+        let kept = hostile.replace('\0', "\u{fffd}");
+        assert_eq!((query.get("code"), query.get("none")), (Some(kept.as_str()), None));
         assert_eq!(query.number("id").unwrap(), Some(1));
         assert!(query.number("code").is_err());
     }

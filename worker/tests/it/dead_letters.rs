@@ -5,5 +5,5 @@ mod export;
 mod indexing;
 mod interrupted;
 mod program;
-mod rig;
+pub(crate) mod rig;
 mod states;

@@ -13,6 +13,7 @@ mod harness;
 mod broker;
 mod broker_restart;
 mod child;
+mod console;
 mod crashes;
 mod dead_letters;
 mod documentation;

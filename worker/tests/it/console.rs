@@ -1,0 +1,11 @@
+//! The console as a browser meets it: over HTTP, on either database.
+
+mod access;
+mod actions;
+mod away;
+mod events;
+mod health;
+mod hostile;
+mod pages;
+mod program;
+mod rig;
