@@ -12,7 +12,7 @@ use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use shared::admin::Readiness;
-use shared::broker::{Broker, PublisherOptions};
+use shared::broker::{Broker, Lane, PublisherOptions};
 use shared::metrics::BrokerMetrics;
 use shared::signature::Verifier;
 use tokio::sync::Semaphore;
@@ -55,7 +55,7 @@ impl Endpoint {
         let publisher = broker.publisher(
             PublisherOptions {
                 name: "hubline receiver".to_owned(),
-                watch_depth: settings.queue_soft_limit > 0,
+                watch_depth: (settings.queue_soft_limit > 0).then_some(Lane::Work),
             },
             broker_metrics,
         )?;

@@ -90,6 +90,7 @@ fn publications(body: &Bytes, received_ms: i64, traceparent: &str) -> Vec<Public
         received_ms,
         generation: 0,
         traceparent: Some(traceparent.to_owned()),
+        job: None,
         death: None,
     };
     let unreadable = |body: Bytes, why: &str| {

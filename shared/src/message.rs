@@ -35,6 +35,8 @@ pub struct Message {
     pub generation: u32,
     /// W3C trace context of the delivery that brought the event.
     pub traceparent: Option<String>,
+    /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
+    pub job: Option<u64>,
     /// Why the event was given up; only on dead letters.
     pub death: Option<Death>,
 }
@@ -74,6 +76,8 @@ pub struct Death {
     pub error: String,
     /// When it was given up, ms since the Unix epoch.
     pub dead_ms: i64,
+    /// The handler's steps that had succeeded: a retry does not run them again.
+    pub steps: Vec<String>,
 }
 
 impl Death {
@@ -82,7 +86,37 @@ impl Death {
     pub fn new(reason: DeathReason, code: &str, error: &str, dead_ms: i64) -> Self {
         let mut error = error.to_owned();
         error.truncate(error.floor_char_boundary(MAX_ERROR_BYTES));
-        Self { reason, code: code.to_owned(), error, dead_ms }
+        Self { reason, code: code.to_owned(), error, dead_ms, steps: Vec::new() }
+    }
+
+    /// The same with the steps that had succeeded.
+    #[must_use]
+    pub fn after(self, steps: Vec<String>) -> Self {
+        Self { steps, ..self }
+    }
+
+    /// The steps as one text, as headers and tables have them: at most [`MAX_ERROR_BYTES`], whole
+    /// names only.
+    #[must_use]
+    pub fn steps_text(&self) -> String {
+        let mut text = String::new();
+        for step in &self.steps {
+            let name = step.replace(',', " ");
+            if text.len() + name.len() + 1 > MAX_ERROR_BYTES {
+                break;
+            }
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&name);
+        }
+        text
+    }
+
+    /// What [`Self::steps_text`] stands for.
+    #[must_use]
+    pub fn steps_of(text: &str) -> Vec<String> {
+        text.split(',').filter(|step| !step.is_empty()).map(str::to_owned).collect()
     }
 }
 

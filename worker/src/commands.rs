@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod events;
 pub mod migrate;
+pub mod replay;
 pub mod run;
 pub mod send;
 pub mod standalone;
@@ -50,9 +51,11 @@ enum Command {
     Send(send::SendCommand),
     /// Show what happened to an event, a record or a portal, from the event log
     Events(Box<events::EventsCommand>),
-    /// Find out what was given up and why; discard it, restore it, export it
+    /// Find out what was given up and why; retry it, discard it, restore it, export it
     #[command(alias = "dlq")]
     DeadLetters(Box<dead_letters::DeadLettersCommand>),
+    /// Run events of the event log once more
+    Replay(Box<replay::ReplayCommand>),
     /// Serve the console for dead letters and the event log, until SIGTERM
     Console(Box<console::ConsoleCommand>),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
@@ -70,6 +73,7 @@ impl Cli {
             Command::Send(command) => command.execute().await,
             Command::Events(command) => command.execute().await,
             Command::DeadLetters(command) => command.execute().await,
+            Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
             Command::Demo(command) => command.execute().await,
         };

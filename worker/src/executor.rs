@@ -215,6 +215,7 @@ fn nameless(body: Bytes) -> Message {
         received_ms: now_ms(),
         generation: 0,
         traceparent: None,
+        job: None,
         death: None,
     }
 }

@@ -182,6 +182,14 @@ impl Lease {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// The names of the steps that are remembered, in order.
+    pub(crate) fn step_names(&self) -> Vec<String> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<String> = steps.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Whether any step is remembered.
     pub(crate) fn has_steps(&self) -> bool {
         !self.steps.lock().unwrap_or_else(PoisonError::into_inner).is_empty()

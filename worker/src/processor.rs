@@ -54,7 +54,7 @@ impl Processor {
             tracing::info!(integration = line, "integration");
         }
         let publisher = broker.publisher(
-            PublisherOptions { name: "hubline worker, publishing".to_owned(), watch_depth: false },
+            PublisherOptions { name: "hubline worker, publishing".to_owned(), watch_depth: None },
             broker_metrics.clone(),
         )?;
         let options = ConsumerOptions {

@@ -15,13 +15,14 @@ mod database;
 pub mod dead_letters;
 mod entry;
 mod history;
+pub mod jobs;
 mod keeping;
 mod log;
 mod partitions;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};
-pub(crate) use history::{Cursor, Line, Question};
+pub use history::{Cursor, Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
 

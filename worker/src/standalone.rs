@@ -18,6 +18,7 @@ use crate::console::{self, Console, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
 use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::jobs::{Jobs, Runner};
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -31,6 +32,7 @@ pub struct Standalone {
     processor: Processor,
     keeping: Keeping,
     indexer: Indexer,
+    runner: Runner,
     console: Console,
     admin: ServerHandle,
     admin_address: SocketAddr,
@@ -68,8 +70,14 @@ impl Standalone {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.discarded_retention,
+            settings.records.retention(),
             &mut registry,
+            broker_metrics.clone(),
+        );
+        let runner = Runner::start(
+            Jobs::new(records.clone()),
+            Broker::Sqlite(Arc::clone(&embedded)),
+            None,
             broker_metrics.clone(),
         );
         let keeping =
@@ -110,6 +118,7 @@ impl Standalone {
             processor,
             keeping,
             indexer,
+            runner,
             console,
             admin,
             admin_address,
@@ -157,6 +166,7 @@ impl Standalone {
             processor,
             keeping,
             indexer,
+            runner,
             console,
             admin,
             embedded,
@@ -165,6 +175,7 @@ impl Standalone {
             ..
         } = self;
         endpoint.close(grace).await;
+        runner.close().await;
         processor.stop(grace).await;
         console.stop().await;
         admin.stop(false).await;

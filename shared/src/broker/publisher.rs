@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Broker, Embedded, Link, Publication, PublishError, rabbitmq};
+use super::{Broker, Embedded, Lane, Link, Publication, PublishError, rabbitmq};
 use crate::metrics::BrokerMetrics;
 
 /// How often the embedded queues are counted.
@@ -20,8 +20,9 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 pub struct PublisherOptions {
     /// Shown in RabbitMQ's own tools, e.g. `hubline receiver`.
     pub name: String,
-    /// Whether to watch how many messages wait in the work queues ([`Publisher::depth`]).
-    pub watch_depth: bool,
+    /// The lane of which it is watched how many messages wait in its queues
+    /// ([`Publisher::depth`]), if any.
+    pub watch_depth: Option<Lane>,
 }
 
 /// Publishes batches durably, until dropped.
@@ -45,11 +46,11 @@ struct Depth {
 }
 
 impl Depth {
-    fn watch(embedded: Arc<Embedded>) -> Arc<Self> {
+    fn watch(embedded: Arc<Embedded>, lane: Lane) -> Arc<Self> {
         let (sender, depth) = watch::channel(None);
         let counting = tokio::spawn(async move {
             loop {
-                sender.send_replace(embedded.depth().await);
+                sender.send_replace(embedded.depth(lane).await);
                 tokio::time::sleep(COUNT_INTERVAL).await;
             }
         });
@@ -89,7 +90,8 @@ impl Broker {
             }
             Self::Sqlite(embedded) => {
                 follow(embedded, metrics.publisher_up.clone());
-                let depth = options.watch_depth.then(|| Depth::watch(Arc::clone(embedded)));
+                let depth =
+                    options.watch_depth.map(|lane| Depth::watch(Arc::clone(embedded), lane));
                 Engine::Sqlite(Arc::clone(embedded), depth)
             }
         };
@@ -163,7 +165,8 @@ impl Publisher {
         }
     }
 
-    /// Messages ready in all work queues together, as of the last second; `None` if unknown.
+    /// Messages ready in all queues of the watched lane together, as of the last second; `None` if
+    /// unknown.
     pub fn depth(&self) -> Option<u64> {
         match &self.engine {
             Engine::RabbitMq(publisher) => publisher.depth(),

@@ -133,9 +133,13 @@ impl Embedded {
         Ok(())
     }
 
-    /// Messages ready in the work queue, those in hand too.
-    pub(super) async fn depth(&self) -> Option<u64> {
-        self.backlog().await.ok().map(|backlog| backlog.work)
+    /// Messages ready in the queue of a lane, those in hand too.
+    pub(super) async fn depth(&self, lane: Lane) -> Option<u64> {
+        let backlog = self.backlog().await.ok()?;
+        Some(match lane {
+            Lane::Work => backlog.work,
+            Lane::Bulk => backlog.bulk,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is in the file, and how it is opened.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
@@ -79,6 +80,13 @@ CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
 ";
 
+/// What makes a file of version 1 one of version 2: who published a message again, and what a dead
+/// letter's handler had done.
+const TO_VERSION_2: &str = "
+ALTER TABLE message ADD COLUMN job INTEGER;
+ALTER TABLE message ADD COLUMN steps TEXT;
+";
+
 /// Opens the file, making what is missing.
 pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
     let options = SqliteConnectOptions::new()
@@ -103,10 +111,15 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
 }
 
 /// Makes the file, if it is not there, so that only its owner can read it; what SQLite puts
-/// beside it gets the same mode.
+/// beside it gets the same mode. One that is there is not opened: closing it again would take away
+/// the locks that this process has on it.
 pub fn private(file: &Path) -> anyhow::Result<()> {
-    let made = File::options().append(true).create(true).mode(0o600).open(file);
-    made.map(|_| ()).with_context(|| format!("cannot open the data file {}", file.display()))
+    match File::options().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("cannot make the data file {}", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Connections that only read, opened when they are asked for.
@@ -119,7 +132,7 @@ pub(super) fn reader(file: &Path) -> SqlitePool {
     SqlitePoolOptions::new().max_connections(READERS).idle_timeout(IDLE).connect_lazy_with(options)
 }
 
-/// Makes the tables of an empty file; gives the latest time ever written.
+/// Makes the tables of an empty file, brings an older one up to date; gives the latest time ever written.
 async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
     let version: i64 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
@@ -128,10 +141,13 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         "it was written by a newer version of Hubline (its format is {version}, this one knows up \
          to {VERSION}): use that version, or another directory"
     );
-    if version == 0 {
+    if version < VERSION {
         let mut transaction = connection.begin().await?;
-        sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-        sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await?;
+        if version == 0 {
+            sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+        }
+        sqlx::raw_sql(TO_VERSION_2).execute(&mut *transaction).await?;
+        sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *transaction).await?;
         transaction.commit().await?;
     }
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.

@@ -1,5 +1,5 @@
 //! `worker console`: the console by itself, beside any number of workers, and whoever takes dead
-//! letters into the records for it.
+//! letters into the records and works on jobs for it.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -14,9 +14,11 @@ use shared::{shutdown, telemetry};
 use crate::console::{self, Console, Sources};
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::jobs::{Jobs, Runner};
 use crate::settings::ConsoleProgramSettings;
 
-/// Serves the console until SIGTERM, and takes dead letters out of their queue into the records.
+/// Serves the console until SIGTERM, takes dead letters out of their queue into the records, and
+/// works on the jobs that retry and replay.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -55,6 +57,7 @@ impl ConsoleCommand {
 struct Program {
     console: Console,
     indexer: Indexer,
+    runner: Runner,
     records: Records,
     admin: actix_web::dev::ServerHandle,
 }
@@ -74,10 +77,12 @@ impl Program {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             broker.clone(),
-            settings.records.discarded_retention,
+            settings.records.retention(),
             &mut registry,
-            broker_metrics,
+            broker_metrics.clone(),
         );
+        let runner =
+            Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
         let sources = Sources {
             records: records.clone(),
             discarded_retention: settings.records.discarded_retention,
@@ -93,12 +98,13 @@ impl Program {
             admin = %admin_address,
             "console started"
         );
-        Ok(Self { console, indexer, records, admin })
+        Ok(Self { console, indexer, runner, records, admin })
     }
 
     async fn stop(self) {
         self.console.stop().await;
         self.admin.stop(false).await;
+        self.runner.close().await;
         self.indexer.close().await;
         self.records.close().await;
         tracing::info!("console stopped");

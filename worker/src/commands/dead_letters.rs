@@ -10,19 +10,22 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-mod change;
+pub(super) mod change;
 mod discard;
 mod export;
 mod filter;
+pub(super) mod follow;
 mod groups;
+mod jobs;
 mod list;
 mod note;
-mod output;
-mod place;
+pub(super) mod output;
+pub(super) mod place;
 mod restore;
+pub(super) mod retry;
 mod show;
 
-/// Shows what was given up and why, and lets go of it or takes it back.
+/// Shows what was given up and why, tries it again, lets go of it or takes it back.
 ///
 /// A dead letter is one event given up for one target. Letters with the same error are one problem,
 /// however many they are: begin with `groups`. Letters that are new are taken out of their queues
@@ -35,6 +38,7 @@ Examples:
   worker dead-letters groups                              how many distinct problems there are
   worker dead-letters list --problem 5ac1b1f0c1d2e3f4     the letters of one
   worker dead-letters show 17 --payload                   all there is to know of one letter
+  worker dead-letters retry --problem 5ac1b1f0c1d2e3f4    all of one again, once it is mended
   worker dlq discard --code ERP_422 --until 7d            old ones that nobody wants any more
   worker dlq restore 17                                   one of them back, within 7 days
   worker dlq export --portal 62515 > letters.jsonl
@@ -55,6 +59,10 @@ enum Action {
     List(list::List),
     /// One letter with its history
     Show(show::Show),
+    /// Publish letters again, as a job that goes no faster than wanted and can be paused
+    Retry(retry::Retry),
+    /// Jobs: how far they have come; pause, resume or cancel one
+    Jobs(jobs::JobsCommand),
     /// Let go of letters; they can be restored until DISCARDED_RETENTION is over
     Discard(discard::Discard),
     /// Make discarded letters dead ones again
@@ -72,6 +80,14 @@ impl DeadLettersCommand {
             Action::Groups(action) => action.place.with(action).await?,
             Action::List(action) => action.place.with(action).await?,
             Action::Show(action) => action.place.with(action).await?,
+            Action::Retry(action) => {
+                action.change.check()?;
+                action.change.place.with(action).await?
+            }
+            Action::Jobs(action) => {
+                action.check()?;
+                action.place.with(action).await?
+            }
             Action::Discard(action) => {
                 action.change.check()?;
                 action.change.place.with(action).await?

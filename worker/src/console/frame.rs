@@ -9,6 +9,7 @@ pub(super) enum Tab {
     Problems,
     Letters,
     Discarded,
+    Jobs,
     Events,
     Audit,
     Health,
@@ -17,14 +18,22 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 6] =
-        [Self::Problems, Self::Letters, Self::Discarded, Self::Events, Self::Audit, Self::Health];
+    const ALL: [Self; 7] = [
+        Self::Problems,
+        Self::Letters,
+        Self::Discarded,
+        Self::Jobs,
+        Self::Events,
+        Self::Audit,
+        Self::Health,
+    ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Problems => "Problems",
             Self::Letters => "Messages",
             Self::Discarded => "Discarded",
+            Self::Jobs => "Jobs",
             Self::Events => "Events",
             Self::Audit => "Audit",
             Self::Health => "Health",
@@ -37,6 +46,7 @@ impl Tab {
             Self::Problems | Self::None => "/",
             Self::Letters => "/messages",
             Self::Discarded => "/discarded",
+            Self::Jobs => "/jobs",
             Self::Events => "/events",
             Self::Audit => "/audit",
             Self::Health => "/health",

@@ -24,6 +24,7 @@ pub(super) fn on_filter(action: &str, filter: &Filter) -> String {
         ("--type", filter.subscription_type.clone()),
         ("--object", number(filter.object_id)),
         ("--target", filter.target.clone()),
+        ("--job", number(filter.job_id)),
         ("--since", time(filter.since_ms)),
         ("--until", time(filter.until_ms)),
     ];

@@ -128,7 +128,8 @@ impl Executor {
                 let handler =
                     self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());
                 self.metrics.died(handler, reason.as_str());
-                let death = Death::new(*reason, code, error, now_ms());
+                let steps = unit.lease.map(Lease::step_names).unwrap_or_default();
+                let death = Death::new(*reason, code, error, now_ms()).after(steps);
                 Some(Publication {
                     route: Route::Dead,
                     message: message.next_attempt(named).dead(death),

@@ -59,7 +59,7 @@ impl Cluster {
         patience.persist(&redis, || importer.ping()).await?;
         let topology = Topology::new(&broker.prefix, broker.work_shards, Some(&schedule));
         let publisher = Broker::RabbitMq { settings: broker, topology }.publisher(
-            PublisherOptions { name: "hubline migrate".to_owned(), watch_depth: false },
+            PublisherOptions { name: "hubline migrate".to_owned(), watch_depth: None },
             BrokerMetrics::register(&mut registry()),
         )?;
         let reason = || publisher.link().to_string();

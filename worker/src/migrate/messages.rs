@@ -57,7 +57,8 @@ fn publication(exported: Exported, schedule: &RetrySchedule) -> Publication {
         }
         Standing::Dead => Route::Dead,
     };
-    Publication { route, message }
+    // Jobs stay behind: those of the cluster have other numbers.
+    Publication { route, message: Message { job: None, ..message } }
 }
 
 /// As a worker gives up a delivery that it cannot read.
@@ -72,6 +73,7 @@ fn unreadable(body: Bytes, what: &str) -> Publication {
         received_ms: now_ms(),
         generation: 0,
         traceparent: None,
+        job: None,
         death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms())),
     };
     Publication { route: Route::Dead, message }

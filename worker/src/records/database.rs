@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
 const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a writer waits for another process to end its transaction.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// One variant per engine, the same meaning in each.
 #[derive(Clone, Debug)]

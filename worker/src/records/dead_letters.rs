@@ -4,9 +4,10 @@
 //! Owns no retry: who retries claims letters here, publishes them, and says so.
 
 use super::Records;
+use super::jobs::Jobs;
 
 mod arrival;
-mod audit;
+pub(in crate::records) mod audit;
 mod export;
 mod filter;
 mod fingerprint;
@@ -15,7 +16,7 @@ mod index;
 mod indexer;
 mod letter;
 mod list;
-mod moves;
+pub(in crate::records) mod moves;
 mod note;
 mod retention;
 mod show;
@@ -33,8 +34,11 @@ pub use letter::Letter;
 pub use list::{Page, Plan};
 pub use moves::Done;
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
+pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};
+
+pub(in crate::records) use moves::resolve;
 
 /// The dead letters of one database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,5 +50,11 @@ impl DeadLetters {
     /// Those in `records`. Connects to nothing yet.
     pub fn new(records: Records) -> Self {
         Self { records }
+    }
+
+    /// The jobs that retry them.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        Jobs::new(self.records.clone())
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) code: Option<String>,
     pub(crate) error: Option<String>,
     pub(crate) trace_id: Option<String>,
+    /// The job that published it.
+    pub(crate) job_id: Option<i64>,
     /// Only of a message fresh from the receiver: later attempts carry the same bytes.
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -52,25 +54,26 @@ impl Entry {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
         let trace_id = message.traceparent.as_deref().and_then(|parent| parent.get(3..35));
-        let is_fresh = message.attempt == 0 && message.target.is_none();
+        let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
             identity: message.identity.to_string(),
             portal_id: message.portal_id.cast_signed(),
-            subscription_type: message.subscription_type.clone(),
+            subscription_type: clean(&message.subscription_type),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
-            property: event.and_then(|event| event.property_name.clone()),
+            property: event.and_then(|event| event.property_name.as_deref()).map(clean),
             received_ms: message.received_ms,
             started_ms: course.started_ms,
             settled_ms: course.settled_ms,
             attempt: i32::try_from(message.attempt).unwrap_or(i32::MAX),
             generation: i32::try_from(message.generation).unwrap_or(i32::MAX),
-            target: course.target.map(str::to_owned),
+            target: course.target.map(clean),
             verdict: course.verdict,
-            code: course.error.map(|(code, _)| code.to_owned()),
+            code: course.error.map(|(code, _)| clean(code)),
             error: course
                 .error
-                .map(|(_, error)| error[..error.floor_char_boundary(MAX_ERROR_BYTES)].to_owned()),
-            trace_id: trace_id.map(str::to_owned),
+                .map(|(_, error)| clean(&error[..error.floor_char_boundary(MAX_ERROR_BYTES)])),
+            trace_id: trace_id.map(clean),
+            job_id: message.job.map(u64::cast_signed),
             body: is_fresh.then(|| message.body.to_vec()),
         }
     }
@@ -79,4 +82,9 @@ impl Entry {
     pub(crate) fn bytes(&self) -> usize {
         500 + self.body.as_ref().map_or(0, Vec::len) + self.error.as_ref().map_or(0, String::len)
     }
+}
+
+/// PostgreSQL takes no NUL in a text, and one entry that it refuses would hold up all behind it.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

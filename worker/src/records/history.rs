@@ -1,59 +1,145 @@
 //! Questions to the event log: what happened to this event, to this deal, in this portal.
 
-use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
 use super::clock::day_of;
 use super::database::on_pool;
 
 /// What is asked for; what is not set does not matter.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Question {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Question {
     /// An event's identity, or its beginning.
-    pub(crate) event: Option<String>,
-    pub(crate) portal_id: Option<i64>,
-    pub(crate) object_id: Option<i64>,
-    pub(crate) subscription_type: Option<String>,
-    pub(crate) target: Option<String>,
-    pub(crate) verdict: Option<String>,
+    pub event: Option<String>,
+    /// The HubSpot account.
+    pub portal_id: Option<i64>,
+    /// The record that the event is about.
+    pub object_id: Option<i64>,
+    /// HubSpot's subscription type.
+    pub subscription_type: Option<String>,
+    /// The handler or route.
+    pub target: Option<String>,
+    /// What the run ended in.
+    pub verdict: Option<String>,
     /// Ended at or after this.
-    pub(crate) since_ms: Option<i64>,
+    pub since_ms: Option<i64>,
     /// Ended before this.
-    pub(crate) until_ms: Option<i64>,
+    pub until_ms: Option<i64>,
     /// Only what stands behind this line.
-    pub(crate) after: Option<Cursor>,
+    #[serde(skip)]
+    pub after: Option<Cursor>,
+}
+
+impl Question {
+    /// Adds what must hold, each with ` AND ` before it; `of` is what columns are called by, e.g.
+    /// `line.`.
+    pub(super) fn restrict<DB>(&self, query: &mut QueryBuilder<DB>, of: &'static str)
+    where
+        DB: Database,
+        i64: for<'t> Encode<'t, DB> + Type<DB>,
+        String: for<'t> Encode<'t, DB> + Type<DB>,
+    {
+        if let Some(event) = &self.event {
+            // As a range: an index serves it, and `LIKE` would have letters of its own.
+            query.push(format_args!(" AND {of}identity >= ")).push_bind(event.clone());
+            query.push(format_args!(" AND {of}identity < ")).push_bind(format!("{event}g"));
+        }
+        let texts = [
+            ("type", &self.subscription_type),
+            ("target", &self.target),
+            ("verdict", &self.verdict),
+        ];
+        for (column, text) in texts {
+            if let Some(text) = text {
+                query.push(format_args!(" AND {of}{column} = ")).push_bind(text.clone());
+            }
+        }
+        let numbers = [
+            ("portal_id =", self.portal_id),
+            ("object_id =", self.object_id),
+            ("settled_ms >=", self.since_ms),
+            ("settled_ms <", self.until_ms),
+        ];
+        for (condition, number) in numbers {
+            if let Some(number) = number {
+                query.push(format_args!(" AND {of}{condition} ")).push_bind(number);
+            }
+        }
+    }
+}
+
+/// As the audit keeps it: `type=deal.creation portal=62515`.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<i64>| number.map(|number| number.to_string());
+        let parts = [
+            ("event", self.event.clone()),
+            ("portal", number(self.portal_id)),
+            ("object", number(self.object_id)),
+            ("type", self.subscription_type.clone()),
+            ("target", self.target.clone()),
+            ("verdict", self.verdict.clone()),
+            ("since_ms", number(self.since_ms)),
+            ("until_ms", number(self.until_ms)),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
+            .collect();
+        f.write_str(&parts.join(" "))
+    }
 }
 
 /// A line's place: the log is read from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(crate) settled_ms: i64,
-    pub(crate) id: i64,
+pub struct Cursor {
+    /// When the line's run ended.
+    pub settled_ms: i64,
+    /// The line.
+    pub id: i64,
 }
 
 /// A line of the log, without the event's bytes.
 #[derive(Clone, Debug, FromRow, Serialize)]
-pub(crate) struct Line {
-    pub(crate) id: i64,
-    pub(crate) identity: String,
-    pub(crate) portal_id: i64,
+pub struct Line {
+    /// Its number.
+    pub id: i64,
+    /// The event's identity.
+    pub identity: String,
+    /// The HubSpot account, 0 if unreadable.
+    pub portal_id: i64,
+    /// HubSpot's subscription type.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]
-    pub(crate) subscription_type: String,
-    pub(crate) object_id: Option<i64>,
-    pub(crate) property: Option<String>,
-    pub(crate) received_ms: i64,
-    pub(crate) started_ms: i64,
-    pub(crate) settled_ms: i64,
+    pub subscription_type: String,
+    /// The record that the event is about.
+    pub object_id: Option<i64>,
+    /// The property that changed.
+    pub property: Option<String>,
+    /// When the receiver took the event in.
+    pub received_ms: i64,
+    /// When the run began.
+    pub started_ms: i64,
+    /// When it ended.
+    pub settled_ms: i64,
     /// Attempts spent before this one.
-    pub(crate) attempt: i32,
-    pub(crate) generation: i32,
-    pub(crate) target: Option<String>,
-    pub(crate) verdict: String,
-    pub(crate) code: Option<String>,
-    pub(crate) error: Option<String>,
-    pub(crate) trace_id: Option<String>,
+    pub attempt: i32,
+    /// How often the event was started over.
+    pub generation: i32,
+    /// The handler or route, if one ran.
+    pub target: Option<String>,
+    /// What the run ended in.
+    pub verdict: String,
+    /// The code of its error.
+    pub code: Option<String>,
+    /// What happened.
+    pub error: Option<String>,
+    /// The trace of the delivery that brought the event.
+    pub trace_id: Option<String>,
 }
 
 impl Line {
@@ -68,40 +154,11 @@ const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property,
 
 impl Records {
     /// The last lines that answer `question`, at most `limit`, the latest first.
-    pub(crate) async fn history(
-        &self,
-        question: &Question,
-        limit: u32,
-    ) -> anyhow::Result<Vec<Line>> {
+    pub async fn history(&self, question: &Question, limit: u32) -> anyhow::Result<Vec<Line>> {
         let database = self.ready().await?;
         let lines = on_pool!(database, pool => {
             let mut query = QueryBuilder::new(SELECT);
-            if let Some(event) = &question.event {
-                // As a range: an index serves it, and `LIKE` would have letters of its own.
-                query.push(" AND identity >= ").push_bind(event.clone());
-                query.push(" AND identity < ").push_bind(format!("{event}g"));
-            }
-            if let Some(portal_id) = question.portal_id {
-                query.push(" AND portal_id = ").push_bind(portal_id);
-            }
-            if let Some(object_id) = question.object_id {
-                query.push(" AND object_id = ").push_bind(object_id);
-            }
-            if let Some(subscription_type) = &question.subscription_type {
-                query.push(" AND type = ").push_bind(subscription_type.clone());
-            }
-            if let Some(target) = &question.target {
-                query.push(" AND target = ").push_bind(target.clone());
-            }
-            if let Some(verdict) = &question.verdict {
-                query.push(" AND verdict = ").push_bind(verdict.clone());
-            }
-            if let Some(since_ms) = question.since_ms {
-                query.push(" AND settled_ms >= ").push_bind(since_ms);
-            }
-            if let Some(until_ms) = question.until_ms {
-                query.push(" AND settled_ms < ").push_bind(until_ms);
-            }
+            question.restrict(&mut query, "");
             if let Some(Cursor { settled_ms, id }) = question.after {
                 query.push(" AND (settled_ms, id) < (").push_bind(settled_ms);
                 query.push(", ").push_bind(id).push(")");

@@ -17,10 +17,12 @@ use tokio::time::timeout;
 
 use super::Records;
 use super::clock::day_of;
-use super::database::{Database, on_pool};
+use super::database::{Database, Transaction, on_transaction};
+use super::dead_letters::{self, Done};
 use super::entry::Entry;
+use super::jobs::{self, End};
 
-/// Entries of one statement: SQLite takes 32,766 values, and each has 18.
+/// Entries of one statement: SQLite takes 32,766 values, and each has 19.
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
@@ -30,7 +32,7 @@ const LATE_FLUSH: Duration = Duration::from_secs(3);
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
     property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, code, \
-    error, trace_id, body) ";
+    error, trace_id, job_id, body) ";
 /// A batch whose commit was not heard of is written again.
 const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING";
 
@@ -201,8 +203,9 @@ async fn insert(
     batch: &[Entry],
     ids: &[(i32, i64)],
 ) -> Result<(), sqlx::Error> {
+    let mut transaction = database.transaction().await?;
     let rows = batch.iter().zip(ids);
-    on_pool!(database, pool => {
+    let written = on_transaction!(&mut transaction, connection => {
         let mut insert = QueryBuilder::new(INSERT);
         insert.push_values(rows, |mut row, (entry, (day, id))| {
             row.push_bind(*day)
@@ -222,11 +225,35 @@ async fn insert(
                 .push_bind(&entry.code)
                 .push_bind(&entry.error)
                 .push_bind(&entry.trace_id)
+                .push_bind(entry.job_id)
                 .push_bind(&entry.body);
         });
         insert.push(ONCE);
         // Sizes vary: not worth remembering.
-        insert.build().persistent(false).execute(pool).await?;
+        insert.build().persistent(false).execute(connection).await?.rows_affected()
     });
-    Ok(())
+    // A batch that was there already was told of as well.
+    if written > 0 {
+        tell_jobs(&mut transaction, batch).await?;
+    }
+    transaction.commit().await
+}
+
+/// What jobs have published and how it ended: their counters, and letters that have no more to wait
+/// for.
+async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(), sqlx::Error> {
+    let done: Vec<Done> = batch
+        .iter()
+        .filter(|entry| entry.job_id.is_some())
+        .filter(|entry| matches!(entry.verdict, "succeeded" | "duplicate"))
+        .map(|entry| Done {
+            identity: entry.identity.clone(),
+            target: entry.target.clone().unwrap_or_default(),
+            generation: i64::from(entry.generation),
+        })
+        .collect();
+    dead_letters::resolve(transaction, &done).await?;
+    let ends =
+        batch.iter().filter_map(|entry| Some((entry.job_id?, End::of_verdict(entry.verdict)?)));
+    jobs::note_ends(transaction, ends).await
 }

@@ -1,14 +1,20 @@
 //! The tables of the records, and how an older database becomes the present one: migrations that
 //! are part of the program, each run once, under a lock.
 
-use anyhow::Context as _;
-use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use std::time::{Duration, Instant};
 
-use super::database::{Database, Dialect, on_pool};
+use anyhow::Context as _;
+use rand::RngExt as _;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+
+use super::database::{BUSY, Database, Dialect};
 
 /// Of an earlier one nothing may be changed: databases remember what they were made by.
-const MIGRATIONS: [(&str, &str); 2] = [("event log", EVENT_LOG), ("dead letters", DEAD_LETTERS)];
+const MIGRATIONS: [(&str, &str); 3] =
+    [("event log", EVENT_LOG), ("dead letters", DEAD_LETTERS), ("jobs", JOBS)];
 
 /// `day` counts days since the Unix epoch, in UTC: PostgreSQL has a partition for each. `id` is
 /// the time of the end in ms times 2^20, and a random part: rows come in nearly in order. `body`
@@ -121,12 +127,92 @@ CREATE TABLE audit (
 );
 ";
 
+/// A `job` publishes letters or events again. `scope` is JSON, `filter` the same in words. `recent`
+/// has a letter for each of the last runs that ended, `s` for success and `d` for death; `place_ms`
+/// and `place_id` are how far a replay has come in the log; whoever works on it is `owner`, until
+/// `owned_until_ms`. `steps` are names with commas between.
+const JOBS: &str = "
+CREATE TABLE job (
+    id {growing},
+    kind TEXT NOT NULL,
+    who TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    filter TEXT NOT NULL,
+    cutoff_ms BIGINT NOT NULL,
+    rate BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    planned BIGINT NOT NULL,
+    published BIGINT NOT NULL,
+    succeeded BIGINT NOT NULL,
+    died BIGINT NOT NULL,
+    skipped BIGINT NOT NULL,
+    recent TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    state_ms BIGINT NOT NULL,
+    place_ms BIGINT NOT NULL,
+    place_id BIGINT NOT NULL,
+    owner TEXT NOT NULL,
+    owned_until_ms BIGINT NOT NULL
+);
+CREATE INDEX job_by_state ON job (state, id);
+ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
+CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
+ALTER TABLE event_log ADD COLUMN job_id BIGINT;
+";
+
 /// Brings the database up to date. Whoever comes second waits, and finds it done. One that was
 /// made by a newer version is refused.
 pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrator = Migrator::with_migrations(migrations(database.dialect()));
-    on_pool!(database, pool => migrator.run(pool).await)
-        .context("cannot bring the records' database up to date")
+    let migrated = match database {
+        Database::Postgres(pool) => migrator.run(pool).await,
+        Database::Sqlite(pool) => migrate_file(&migrator, &pool.connect_options()).await,
+    };
+    migrated.context("cannot bring the records' database up to date")
+}
+
+/// The same of a file, all of it in one transaction that keeps others from writing. Where a file is
+/// just being made SQLite gives up at once instead of waiting.
+async fn migrate_file(
+    migrator: &Migrator,
+    options: &SqliteConnectOptions,
+) -> Result<(), MigrateError> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match try_to_migrate_file(migrator, options).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                // Not all of them at the same moment again.
+                let pause = Duration::from_millis(rand::rng().random_range(5..50));
+                tokio::time::sleep(pause).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn try_to_migrate_file(
+    migrator: &Migrator,
+    options: &SqliteConnectOptions,
+) -> Result<(), MigrateError> {
+    let mut connection = options.connect().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // What `run` does, whose bounds the compiler cannot see met here.
+    migrator.run_direct(None, &mut *transaction, false).await?;
+    transaction.commit().await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Whether another connection had what was needed: `SQLITE_BUSY` or `SQLITE_LOCKED`, of which there
+/// are kinds in the upper bits.
+fn is_busy(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code: Option<u32> = code.and_then(|code| code.parse().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 fn migrations(dialect: Dialect) -> Vec<Migration> {

@@ -12,6 +12,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{parse_duration, secret};
 
+use crate::records::dead_letters::Retention;
 use crate::records::{FILE, Records};
 
 /// The records' database.
@@ -30,6 +31,9 @@ pub struct RecordsSettings {
     /// How long discarded dead letters can be restored; then they are deleted
     #[arg(long, env, default_value = "7d", value_parser = parse_duration)]
     pub discarded_retention: Duration,
+    /// How long dead letters are kept whose retry has ended, and problems that no letter is left of
+    #[arg(long, env, default_value = "30d", value_parser = parse_duration)]
+    pub resolved_retention: Duration,
 }
 
 impl RecordsSettings {
@@ -73,6 +77,11 @@ impl RecordsSettings {
                 anyhow::bail!("set DATABASE_URL, or give the directory of a standalone as --data")
             }
         }
+    }
+
+    /// How long letters are kept that are over.
+    pub fn retention(&self) -> Retention {
+        Retention { discarded: self.discarded_retention, resolved: self.resolved_retention }
     }
 
     /// Checks what can be checked before anything is started.

@@ -5,5 +5,6 @@ mod export;
 mod indexing;
 mod interrupted;
 mod program;
+mod retention;
 pub(crate) mod rig;
 mod states;

@@ -170,6 +170,7 @@ pub(crate) fn fresh(body: &str) -> Message {
         received_ms: now_ms(),
         generation: 0,
         traceparent: None,
+        job: None,
         death: None,
     }
 }

@@ -46,11 +46,15 @@ pub(super) fn encode(publication: &Publication) -> BasicProperties {
     if let Some(traceparent) = &message.traceparent {
         put("traceparent", text(traceparent));
     }
+    if let Some(job) = message.job {
+        put("hubline-job", integer(job));
+    }
     if let Some(death) = &message.death {
         put("hubline-reason", text(death.reason.as_str()));
         put("hubline-code", text(&death.code));
         put("hubline-error", text(&death.error));
         put("hubline-dead-ms", AMQPValue::LongLongInt(death.dead_ms));
+        put("hubline-steps", text(&death.steps_text()));
     }
     if let Route::Later { delay, .. } = publication.route {
         put(DELAY_HEADER, text(&delay_name(delay)));
@@ -107,6 +111,7 @@ fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static 
             .and_then(|number| u32::try_from(number).ok())
             .ok_or("hubline-generation is missing or wrong")?,
         traceparent: string(headers, "traceparent"),
+        job: number("hubline-job"),
         death: death(headers),
     })
 }
@@ -118,6 +123,7 @@ fn death(headers: &FieldTable) -> Option<Death> {
         code: string(headers, "hubline-code").unwrap_or_default(),
         error: string(headers, "hubline-error").unwrap_or_default(),
         dead_ms: whole(headers, "hubline-dead-ms").unwrap_or_default(),
+        steps: Death::steps_of(&string(headers, "hubline-steps").unwrap_or_default()),
     })
 }
 
@@ -173,7 +179,11 @@ mod tests {
             received_ms: 1_769_081_994_066,
             generation: 1,
             traceparent: Some("00-aa-bb-01".to_owned()),
-            death: Some(Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)),
+            job: Some(12),
+            death: Some(
+                Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)
+                    .after(vec!["erp".to_owned(), "slack".to_owned()]),
+            ),
         }
     }
 

@@ -17,7 +17,7 @@ use super::connection::{self, Address};
 use super::depth;
 use super::lane::{self, Job};
 use super::topology::Topology;
-use crate::broker::{Link, Publication, PublishError, PublisherOptions};
+use crate::broker::{Lane, Link, Publication, PublishError, PublisherOptions};
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
 
@@ -87,7 +87,7 @@ impl Publisher {
                 let serving = Serving {
                     topology: &declared,
                     session: &session_tx,
-                    depth: options.watch_depth.then_some(&depth_tx),
+                    depth: options.watch_depth.map(|lane| (lane, &depth_tx)),
                     metrics: &measured,
                     stop: &stopped,
                 };
@@ -160,7 +160,7 @@ impl Publisher {
         let _ = link.wait_for(|link| *link == Link::Up).await;
     }
 
-    /// Messages ready in all work queues together, as of the last second; `None` if unknown.
+    /// Messages ready in all queues of the watched lane together, as of the last second; `None` if unknown.
     pub(in crate::broker) fn depth(&self) -> Option<u64> {
         *self.connection.depth.borrow()
     }
@@ -170,7 +170,7 @@ impl Publisher {
 struct Serving<'a> {
     topology: &'a Topology,
     session: &'a watch::Sender<Option<Arc<Session>>>,
-    depth: Option<&'a watch::Sender<Option<u64>>>,
+    depth: Option<(Lane, &'a watch::Sender<Option<u64>>)>,
     metrics: &'a BrokerMetrics,
     stop: &'a CancellationToken,
 }

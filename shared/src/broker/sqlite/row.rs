@@ -13,7 +13,7 @@ use crate::message::{Death, Message};
 use crate::store::Turn;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
-    received_ms, generation, traceparent, reason, code, error, dead_ms, body) ";
+    received_ms, generation, traceparent, job, reason, code, error, dead_ms, steps, body) ";
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
 const ROWS: [usize; 3] = [64, 8, 1];
@@ -53,10 +53,12 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         .push_bind(message.received_ms)
         .push_bind(i64::from(message.generation))
         .push_bind(message.traceparent.clone())
+        .push_bind(message.job.map(u64::cast_signed))
         .push_bind(death.map(|death| death.reason.as_str()))
         .push_bind(death.map(|death| death.code.clone()))
         .push_bind(death.map(|death| death.error.clone()))
         .push_bind(death.map(|death| death.dead_ms))
+        .push_bind(death.map(Death::steps_text))
         .push_bind(message.body.to_vec());
 }
 
@@ -139,6 +141,7 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         code: text("code").unwrap_or_default(),
         error: text("error").unwrap_or_default(),
         dead_ms: whole("dead_ms").unwrap_or_default(),
+        steps: Death::steps_of(&text("steps").unwrap_or_default()),
     });
     Ok(Message {
         body: body.clone(),
@@ -151,6 +154,7 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         generation: u32::try_from(whole("generation")?)
             .map_err(|_| "generation is out of range")?,
         traceparent: text("traceparent"),
+        job: row.try_get::<Option<i64>, _>("job").ok().flatten().map(i64::cast_unsigned),
         death,
     })
 }

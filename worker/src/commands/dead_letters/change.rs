@@ -19,24 +19,24 @@ use crate::when;
 pub(super) struct Change {
     /// Letters by number; without any, all that match
     #[arg(value_name = "ID")]
-    ids: Vec<i64>,
+    pub(super) ids: Vec<i64>,
     #[command(flatten)]
-    filter: FilterFlags,
+    pub(super) filter: FilterFlags,
     /// Every letter there is: without numbers or a filter nothing is done otherwise
     #[arg(long)]
     all: bool,
     /// Only say what would be done
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
     /// Who does it, for the audit
     #[arg(long, env = "USER", default_value = "unknown", hide_env_values = true)]
-    by: String,
+    pub(super) by: String,
     /// One JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) place: Place,
 }
@@ -82,7 +82,7 @@ impl Change {
         if !self.json {
             say(describe(verb, &filter, &plan))?;
         }
-        let wanted = plan.count > 0 && !self.dry_run && (self.yes || ask(verb)?);
+        let wanted = self.wants(verb, &plan)?;
         let moved = if wanted {
             deed(Order { filter: &filter, cutoff_ms, by: &self.by }).await?
         } else {
@@ -101,7 +101,14 @@ impl Change {
     }
 }
 
-fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
+impl Change {
+    /// Whether it is to be done, now that the plan is known.
+    pub(super) fn wants(&self, verb: &str, plan: &Plan) -> anyhow::Result<bool> {
+        Ok(plan.count > 0 && !self.dry_run && (self.yes || ask(verb)?))
+    }
+}
+
+pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
     match (plan.oldest_ms, plan.newest_ms) {
         (Some(oldest_ms), Some(newest_ms)) => format!(
             "To {verb}: {} letters of {} portals, died from {} to {} UTC ({}).",
@@ -116,7 +123,7 @@ fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
 }
 
 /// Asks on the terminal.
-fn ask(verb: &str) -> anyhow::Result<bool> {
+pub(in crate::commands) fn ask(verb: &str) -> anyhow::Result<bool> {
     let mut error = std::io::stderr();
     write!(error, "{verb} them? [y/N] ")?;
     error.flush()?;

@@ -9,16 +9,16 @@ use serde::Serialize;
 use crate::harmless::harmless_json;
 
 /// A line on standard output.
-pub(super) fn say(line: impl Display) -> std::io::Result<()> {
+pub(in crate::commands) fn say(line: impl Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
 }
 
 /// A line on standard error. If that is closed there is nobody to tell.
-pub(super) fn complain(line: impl Display) {
+pub(in crate::commands) fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "worker: {line}");
 }
 
 /// One JSON document in one line.
-pub(super) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(in crate::commands) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(say(harmless_json(&serde_json::to_string(value)?))?)
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the letters are.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Where the letters are")]
-pub(super) struct Place {
+pub(in crate::commands) struct Place {
     /// Directory of a standalone
     #[arg(long, env = "DATA_DIR", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -31,21 +31,31 @@ pub(super) struct Place {
     no_index: bool,
     /// Records.
     #[command(flatten)]
-    pub(super) records: RecordsSettings,
+    pub(in crate::commands) records: RecordsSettings,
     /// RabbitMQ.
     #[command(flatten)]
     broker: BrokerSettings,
 }
 
+/// Who works on jobs.
+pub(in crate::commands) enum Hands {
+    /// This process, beside whoever else does: on a cluster.
+    Ours(Broker),
+    /// The standalone that is running.
+    Theirs,
+    /// A standalone, once it is started.
+    Later,
+}
+
 /// What is done with the letters.
-pub(super) trait Act {
+pub(in crate::commands) trait Act {
     /// Does it; false if it could not be done.
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool>;
 }
 
 impl Place {
     /// Opens the records, takes new letters in, and acts. Wrong settings are an error.
-    pub(super) async fn with(&self, action: &impl Act) -> anyhow::Result<ExitCode> {
+    pub(in crate::commands) async fn with(&self, action: &impl Act) -> anyhow::Result<ExitCode> {
         self.records.check()?;
         let records = self.open()?;
         let letters = DeadLetters::new(records.clone());
@@ -94,11 +104,24 @@ impl Place {
     }
 
     async fn take_from_broker(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
+        Ok(drain(letters, &self.cluster()?, PATIENCE).await?.complete)
+    }
+
+    /// RabbitMQ, where the settings say it is.
+    fn cluster(&self) -> anyhow::Result<Broker> {
         let settings = self.broker.clone();
         settings.url()?;
         let topology = Topology::new(&settings.prefix, settings.work_shards, None);
-        let broker = Broker::RabbitMq { settings, topology };
-        Ok(drain(letters, &broker, PATIENCE).await?.complete)
+        Ok(Broker::RabbitMq { settings, topology })
+    }
+
+    /// Who works on the jobs that are made here.
+    pub(in crate::commands) fn hands(&self) -> anyhow::Result<Hands> {
+        Ok(match &self.data {
+            None => Hands::Ours(self.cluster()?),
+            Some(directory) if is_in_use(directory)? => Hands::Theirs,
+            Some(_) => Hands::Later,
+        })
     }
 }
 

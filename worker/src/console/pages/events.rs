@@ -61,6 +61,7 @@ struct EventsPage {
     next: Option<String>,
     is_first: bool,
     first: String,
+    replay: String,
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
@@ -88,6 +89,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
         next: last.map(|last| address(&visit.query, Some(last))),
         first: address(&visit.query, None),
+        replay: address(&visit.query, None).replacen("/events", "/replay", 1),
         is_first,
         fields: Fields { query: visit.query },
         mistakes,
@@ -104,7 +106,7 @@ fn conditions(query: &Query) -> Vec<Condition> {
     FIELDS.into_iter().filter_map(condition).collect()
 }
 
-fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
+pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
     let mut number = |name: &str, label: &str| {
         let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
@@ -148,7 +150,7 @@ pub(super) fn is_identity(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(is_hex)
 }
 
-fn address(query: &Query, after: Option<Cursor>) -> String {
+pub(super) fn address(query: &Query, after: Option<Cursor>) -> String {
     let mut writer = Writer::default();
     for name in FIELDS {
         if let Some(value) = query.get(name) {

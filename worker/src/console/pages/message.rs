@@ -32,6 +32,8 @@ struct MessagePage {
     /// When a discarded one is deleted.
     deleted: Option<Part<Moment>>,
     trace_id: Option<String>,
+    /// The steps that had succeeded.
+    done: String,
     size: String,
     steps: Vec<Step>,
     has_log: bool,
@@ -84,6 +86,7 @@ fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
         deleted: (letter.state == State::Discarded)
             .then(|| moment(letter.state_ms.saturating_add(retention_ms))),
         trace_id,
+        done: letter.steps.replace(',', ", "),
         size: size(bytes),
         steps: timeline(&log, &all, Some(letter.id), now_ms),
         has_log: !log.is_empty(),

@@ -30,6 +30,9 @@ pub(super) struct Arrival {
     pub(super) received_ms: i64,
     pub(super) died_ms: i64,
     pub(super) traceparent: Option<String>,
+    /// The job whose retry ended in it.
+    pub(super) job_id: Option<i64>,
+    pub(super) steps: String,
     pub(super) body: Bytes,
 }
 
@@ -67,6 +70,8 @@ impl Arrival {
             received_ms: message.received_ms,
             died_ms: death.dead_ms,
             traceparent: message.traceparent.as_deref().map(name),
+            job_id: message.job.map(u64::cast_signed),
+            steps: clean(&death.steps_text(), MAX_ERROR_BYTES),
             body: message.body,
         }
     }
@@ -90,6 +95,7 @@ fn unreadable(malformed: MalformedMessage, now_ms: i64) -> Message {
         received_ms: now_ms,
         generation: 0,
         traceparent: None,
+        job: None,
         death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms)),
     }
 }

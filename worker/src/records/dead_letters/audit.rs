@@ -28,7 +28,7 @@ pub struct Act {
 }
 
 /// Adds a line.
-pub(super) async fn note(
+pub(in crate::records) async fn note(
     transaction: &mut Transaction,
     who: &str,
     action: &str,

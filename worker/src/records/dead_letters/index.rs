@@ -10,6 +10,7 @@ use super::fingerprint::RULE;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Database, Transaction, on_transaction};
+use crate::records::jobs::{self, End};
 
 const HOUR_MS: i64 = 3600 * 1000;
 /// The trend goes back so far.
@@ -17,7 +18,7 @@ pub(super) const TREND_HOURS: i64 = 24;
 
 const INSERT: &str = "INSERT INTO dead_letter (identity, target, generation, attempt, queue, \
     portal_id, type, object_id, reason, code, error, fingerprint, received_ms, died_ms, \
-    indexed_ms, traceparent, body, state, state_ms) ";
+    indexed_ms, traceparent, steps, body, state, state_ms) ";
 const ONCE: &str = " ON CONFLICT (identity, target, generation, attempt) DO NOTHING \
     RETURNING id, identity, target, generation, attempt";
 
@@ -89,6 +90,8 @@ pub(super) async fn index(
         write_problems(&mut transaction, &new).await?;
         tally.write(&mut transaction).await?;
         write_hours(&mut transaction, &new).await?;
+        let ends = new.iter().filter_map(|arrival| Some((arrival.job_id?, End::Died)));
+        jobs::note_ends(&mut transaction, ends).await?;
     }
     transaction.commit().await?;
     let new = inserted.len() as u64;
@@ -123,6 +126,7 @@ async fn insert(
                 .push_bind(arrival.died_ms)
                 .push_bind(now_ms)
                 .push_bind(&arrival.traceparent)
+                .push_bind(&arrival.steps)
                 .push_bind(&arrival.body[..])
                 .push_bind(State::Dead.as_str())
                 .push_bind(now_ms);
@@ -156,9 +160,15 @@ async fn end_retries(
     for row in inserted {
         let ended: Vec<Earlier> = earlier
             .extract_if(.., |earlier| {
-                // A copy that was on its way before the retry says nothing of it.
-                (&earlier.identity, &earlier.target) == (&row.identity, &row.target)
-                    && (earlier.generation, earlier.attempt) < (row.generation, row.attempt)
+                // A letter of no target was an event for all of them; a copy that was on its way
+                // before the retry says nothing of it.
+                let is_same = (&earlier.identity, &earlier.target) == (&row.identity, &row.target)
+                    && (earlier.generation, earlier.attempt) < (row.generation, row.attempt);
+                let is_part = earlier.identity == row.identity
+                    && earlier.target.is_empty()
+                    && !row.target.is_empty()
+                    && earlier.generation <= row.generation;
+                is_same || is_part
             })
             .collect();
         let Some(last) = ended.last() else { continue };

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use shared::broker::{Broker, DeadLetterOptions, DeadQueue, Delivery, Settlement};
 use shared::clock::now_ms;
@@ -20,6 +22,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::DeadLetters;
 use super::arrival::Arrival;
 use super::index::{Indexed, index};
+use super::retention::{Expired, Retention};
+use super::state::State;
 
 /// Letters of one transaction.
 const BATCH: usize = 500;
@@ -33,16 +37,22 @@ const MOMENT: Duration = Duration::from_millis(200);
 const COMMIT: Duration = Duration::from_secs(30);
 /// How long the last batch may take at the end.
 const CLOSE: Duration = Duration::from_secs(5);
-/// What was discarded too long ago is looked for so often.
+/// What has been over for too long is looked for so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 /// In a queue that others take from too, letters that do not come within this are theirs.
 const QUIET: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
 
 #[derive(Clone, Debug, Default)]
 struct IndexMetrics {
     indexed: Counter,
     failures: Counter,
-    deleted: Counter,
+    deleted: Family<StateLabels, Counter>,
+    problems_deleted: Counter,
 }
 
 impl IndexMetrics {
@@ -60,10 +70,28 @@ impl IndexMetrics {
         );
         registry.register(
             "dead_letters_deleted",
-            "Discarded dead letters deleted because they were too old",
+            "Dead letters deleted because they had been over for too long, by the state they were in",
             metrics.deleted.clone(),
         );
+        registry.register(
+            "problems_deleted",
+            "Problems deleted because no letter was left of them",
+            metrics.problems_deleted.clone(),
+        );
         metrics
+    }
+
+    fn expired(&self, expired: Expired) {
+        let letters = [
+            (State::Discarded, expired.discarded),
+            (State::Resolved, expired.resolved),
+            (State::DiedAgain, expired.died_again),
+        ];
+        for (state, count) in letters {
+            let labels = StateLabels { state: state.as_str() };
+            self.deleted.get_or_create(&labels).inc_by(count);
+        }
+        self.problems_deleted.inc_by(expired.problems);
     }
 }
 
@@ -77,17 +105,17 @@ pub struct Indexer {
 
 impl Indexer {
     /// Starts in the background; a broker or a database that is not there yet is waited for.
-    /// Letters that were discarded longer than `retention` ago are deleted. Must be called on a
+    /// Letters that have been over for longer than `retention` are deleted. Must be called on a
     /// multi-thread runtime.
     pub fn start(
         letters: DeadLetters,
         broker: Broker,
-        retention: Duration,
+        retention: Retention,
         registry: &mut Registry,
         broker_metrics: BrokerMetrics,
     ) -> Self {
         let (metrics, stop) = (IndexMetrics::register(registry), CancellationToken::new());
-        let expiring = expire(letters.clone(), retention, metrics.deleted.clone());
+        let expiring = expire(letters.clone(), retention, metrics.clone());
         let indexing = Indexing { letters, broker, metrics, broker_metrics, stop: stop.clone() };
         Self {
             task: tokio::spawn(indexing.run()),
@@ -113,15 +141,13 @@ impl Drop for Indexer {
     }
 }
 
-async fn expire(letters: DeadLetters, retention: Duration, deleted: Counter) {
+async fn expire(letters: DeadLetters, retention: Retention, metrics: IndexMetrics) {
     loop {
         match letters.expire(retention).await {
-            Ok(count) => {
-                deleted.inc_by(count);
-            }
+            Ok(expired) => metrics.expired(expired),
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::warn!(error, "discarded dead letters were not looked after");
+                tracing::warn!(error, "old dead letters were not looked after");
             }
         }
         tokio::time::sleep(EXPIRE_EVERY).await;

@@ -8,7 +8,7 @@ use super::state::State;
 /// The columns of a [`Letter`].
 pub(super) const COLUMNS: &str = "id, identity, target, generation, attempt, queue, portal_id, type, \
     object_id, reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, traceparent, \
-    CAST(length(body) AS BIGINT) AS body_bytes, state, state_ms, job_id, previous_id";
+    CAST(length(body) AS BIGINT) AS body_bytes, state, state_ms, job_id, previous_id, steps";
 
 /// One event given up for one target. All in it that came from outside is as it came.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
@@ -60,4 +60,6 @@ pub struct Letter {
     pub job_id: Option<i64>,
     /// The letter whose retry ended in this one.
     pub previous_id: Option<i64>,
+    /// The handler's steps that had succeeded, with commas between: a retry does not run them again.
+    pub steps: String,
 }

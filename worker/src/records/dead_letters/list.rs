@@ -70,6 +70,22 @@ impl DeadLetters {
 
     /// What an action on letters in `from` would be about that is told `filter` and `cutoff_ms`.
     pub async fn plan(&self, filter: &Filter, from: State, cutoff_ms: i64) -> anyhow::Result<Plan> {
+        self.planned(filter, from, cutoff_ms, false).await
+    }
+
+    /// The same of a retry: what was erased cannot be retried.
+    pub async fn plan_retry(&self, filter: &Filter, cutoff_ms: i64) -> anyhow::Result<Plan> {
+        let from = filter.state.unwrap_or(State::Dead);
+        self.planned(filter, from, cutoff_ms, true).await
+    }
+
+    async fn planned(
+        &self,
+        filter: &Filter,
+        from: State,
+        cutoff_ms: i64,
+        with_body: bool,
+    ) -> anyhow::Result<Plan> {
         let database = self.records.ready().await?;
         let plan = on_pool!(database, pool => {
             let mut select = QueryBuilder::new(
@@ -77,6 +93,9 @@ impl DeadLetters {
                  count(DISTINCT portal_id) AS portals FROM dead_letter WHERE state = ",
             );
             select.push_bind(from.as_str()).push(" AND state_ms <= ").push_bind(cutoff_ms);
+            if with_body {
+                select.push(" AND body IS NOT NULL");
+            }
             filter.restrict(&mut select);
             select.build_query_as().persistent(false).fetch_one(pool).await?
         });

@@ -17,6 +17,9 @@ use crate::records::database::{Database, Transaction, on_pool, on_transaction};
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
+/// Claimed letters read at once, and their bytes.
+const CLAIMED: i64 = 200;
+const CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
 /// How often a transaction is tried that met another in a ring.
 const TRIES: u32 = 10;
 
@@ -30,6 +33,8 @@ pub(super) struct Move<'a> {
     pub(super) cutoff_ms: i64,
     /// Only what has been in its state since then or later.
     pub(super) since_ms: i64,
+    /// Only what still has its event.
+    pub(super) with_body: bool,
     /// Only what this job has claimed.
     pub(super) of_job: Option<i64>,
     /// The job that claims it.
@@ -40,8 +45,17 @@ pub(super) struct Move<'a> {
 
 impl<'a> Move<'a> {
     pub(super) fn new(filter: &'a Filter, from: &'a [State], to: Option<State>) -> Self {
-        let (of_job, job_id, by) = (None, None, None);
-        Self { filter, from, to, cutoff_ms: i64::MAX, since_ms: i64::MIN, of_job, job_id, by }
+        Self {
+            filter,
+            from,
+            to,
+            cutoff_ms: i64::MAX,
+            since_ms: i64::MIN,
+            with_body: false,
+            of_job: None,
+            job_id: None,
+            by: None,
+        }
     }
 }
 
@@ -65,12 +79,17 @@ struct Selected {
     state: State,
 }
 
+/// A letter that waits for something.
 #[derive(Debug, FromRow)]
-struct Out {
+struct Open {
     id: i64,
     identity: String,
     target: String,
     generation: i64,
+    fingerprint: String,
+    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    state: State,
 }
 
 impl DeadLetters {
@@ -94,20 +113,46 @@ impl DeadLetters {
         self.run(Move { cutoff_ms, since_ms, by: Some((who, "restore")), ..step }).await
     }
 
-    /// Claims up to `limit` letters for a job, the oldest first: those that match and have been
-    /// dead at `cutoff_ms`. They are `requested` then, and nobody else gets them.
+    /// Claims up to `limit` letters for a job, the oldest first: those that match, still have their
+    /// event, and have been in their state at `cutoff_ms`: dead ones, or those whose retry was never
+    /// heard of if the filter says so. They are `requested` then, and nobody else gets them.
     pub async fn claim_for_job(
         &self,
         job_id: i64,
         filter: &Filter,
         cutoff_ms: i64,
         limit: u32,
-    ) -> anyhow::Result<Vec<Exported>> {
+    ) -> anyhow::Result<usize> {
         let database = self.records.ready().await?;
-        let step = Move::new(filter, &[State::Dead], Some(State::Requested));
-        let step = Move { cutoff_ms, job_id: Some(job_id), ..step };
-        let ids = chunk(database, step, i64::MIN, limit).await?;
-        // Nobody changes what a claimed letter is; read apart, since bodies can be large.
+        let from = [filter.state.unwrap_or(State::Dead)];
+        let step = Move::new(filter, &from, Some(State::Requested));
+        let step = Move { cutoff_ms, job_id: Some(job_id), with_body: true, ..step };
+        Ok(chunk(database, step, i64::MIN, limit).await?.len())
+    }
+
+    /// What `job_id` has claimed and not published, with its bytes, the oldest first: as much as
+    /// memory should hold, and one letter at least if there is any.
+    pub async fn claimed(&self, job_id: i64) -> anyhow::Result<Vec<Exported>> {
+        let database = self.records.ready().await?;
+        let sizes: Vec<(i64, i64)> = on_pool!(database, pool => {
+            sqlx::query_as(
+                "SELECT id, coalesce(CAST(length(body) AS BIGINT), 0) FROM dead_letter \
+                 WHERE job_id = $1 AND state = 'requested' ORDER BY id LIMIT $2",
+            )
+            .bind(job_id)
+            .bind(CLAIMED)
+            .fetch_all(pool)
+            .await?
+        });
+        let mut bytes = 0;
+        let mut ids = Vec::new();
+        for (id, size) in sizes {
+            bytes += size;
+            if bytes > CLAIMED_BYTES && !ids.is_empty() {
+                break;
+            }
+            ids.push(id);
+        }
         Ok(fetch(database, &ids).await?)
     }
 
@@ -121,6 +166,20 @@ impl DeadLetters {
         self.run(Move { of_job: Some(job_id), ..step }).await
     }
 
+    /// Makes these of what `job_id` has claimed dead again.
+    pub(in crate::records) async fn put_back(
+        &self,
+        job_id: i64,
+        ids: &[i64],
+    ) -> anyhow::Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let filter = Filter::of(ids);
+        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
+        self.run(Move { of_job: Some(job_id), ..step }).await
+    }
+
     /// Makes what `job_id` has claimed and not published dead again.
     pub async fn give_back(&self, job_id: i64) -> anyhow::Result<u64> {
         let filter = Filter::default();
@@ -128,31 +187,16 @@ impl DeadLetters {
         self.run(Move { of_job: Some(job_id), ..step }).await
     }
 
-    /// Retries of these have succeeded. A run of a later generation counts for earlier letters
-    /// too: the event was started over.
+    /// These have succeeded, retried or replayed: whatever letter there is of them has no more to
+    /// wait for. A run of a later generation counts for earlier letters too: the event was started
+    /// over.
     pub async fn mark_resolved(&self, done: &[Done]) -> anyhow::Result<u64> {
         let database = self.records.ready().await?;
         let mut moved = 0;
         for done in done.chunks(CHUNK as usize) {
-            let runs: HashMap<(&str, &str), i64> = done
-                .iter()
-                .map(|done| ((&*done.identity, &*done.target), done.generation))
-                .collect();
-            // Most have never been dead letters: what follows is worth it for those alone.
-            let out: Vec<Out> = out_for_retry(database, done).await?;
-            let ids: Vec<i64> = out
-                .iter()
-                .filter(|out| {
-                    let run = runs.get(&(&*out.identity, &*out.target));
-                    run.is_some_and(|generation| out.generation <= *generation)
-                })
-                .map(|out| out.id)
-                .collect();
-            if !ids.is_empty() {
-                let filter = Filter::of(&ids);
-                let from = [State::Requested, State::Retried];
-                moved += self.run(Move::new(&filter, &from, Some(State::Resolved))).await?;
-            }
+            let mut transaction = database.transaction().await?;
+            moved += resolve(&mut transaction, done).await?;
+            transaction.commit().await?;
         }
         Ok(moved)
     }
@@ -208,6 +252,13 @@ async fn try_chunk(
     for row in &selected {
         tally.moved(&row.fingerprint, row.portal_id, Some(row.state), step.to);
     }
+    // Counted with the claim: a run may end before its letter is known to be published.
+    let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+    match (step.to, step.job_id, step.of_job) {
+        (Some(State::Requested), Some(job_id), _) => tally.published(job_id, letters),
+        (Some(State::Dead), _, Some(job_id)) => tally.published(job_id, -letters),
+        _ => {}
+    }
     tally.write(&mut transaction).await?;
     if let Some((who, action)) = step.by {
         let (filter, count) = (step.filter.to_string(), ids.len() as u64);
@@ -240,6 +291,9 @@ async fn select(
         if let Some(job_id) = step.of_job {
             select.push(" AND job_id = ").push_bind(job_id);
         }
+        if step.with_body {
+            select.push(" AND body IS NOT NULL");
+        }
         step.filter.restrict(&mut select);
         select.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit)).push(locking);
         select.build_query_as().persistent(false).fetch_all(connection).await
@@ -270,17 +324,49 @@ async fn write(
     Ok(())
 }
 
-async fn out_for_retry(database: &Database, done: &[Done]) -> Result<Vec<Out>, sqlx::Error> {
-    on_pool!(database, pool => {
+/// Makes the letters of `done` resolved ones; tells how many.
+pub(in crate::records) async fn resolve(
+    transaction: &mut Transaction,
+    done: &[Done],
+) -> Result<u64, sqlx::Error> {
+    if done.is_empty() {
+        return Ok(0);
+    }
+    let locking = transaction.locking();
+    let open: Vec<Open> = on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation FROM dead_letter \
-             WHERE state IN ('requested', 'retried') AND identity IN (",
+            "SELECT id, identity, target, generation, fingerprint, portal_id, state \
+             FROM dead_letter WHERE state IN ('dead', 'requested', 'retried') AND identity IN (",
         );
         let mut identities = select.separated(", ");
         for done in done {
             identities.push_bind(&done.identity);
         }
-        select.push(")");
-        select.build_query_as().persistent(false).fetch_all(pool).await
-    })
+        select.push(") ORDER BY id").push(locking);
+        select.build_query_as().persistent(false).fetch_all(connection).await?
+    });
+    let mut runs: HashMap<&str, Vec<&Done>> = HashMap::new();
+    for done in done {
+        runs.entry(&done.identity).or_default().push(done);
+    }
+    let ended = |letter: &&Open| {
+        // A letter of no target was an event for all of them.
+        let of_it = |done: &&Done| letter.target.is_empty() || letter.target == done.target;
+        let mut runs = runs.get(&*letter.identity).into_iter().flatten().copied();
+        runs.any(|done| of_it(&done) && letter.generation <= done.generation)
+    };
+    let ended: Vec<&Open> = open.iter().filter(ended).collect();
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    let filter = Filter::default();
+    let step = Move::new(&filter, &[], Some(State::Resolved));
+    let ids: Vec<i64> = ended.iter().map(|letter| letter.id).collect();
+    write(transaction, step, &ids).await?;
+    let mut tally = Tally::default();
+    for letter in &ended {
+        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), step.to);
+    }
+    tally.write(transaction).await?;
+    Ok(ids.len() as u64)
 }

@@ -13,6 +13,8 @@ pub(super) struct Tally {
     problems: BTreeMap<String, Counters>,
     /// Dead letters of a problem in one portal, and when the last one died, if one did now.
     portals: BTreeMap<(String, i64), (i64, i64)>,
+    /// A job, and how many more letters it publishes.
+    published: Option<(i64, i64)>,
 }
 
 impl Tally {
@@ -42,6 +44,11 @@ impl Tally {
         self.moved(fingerprint, portal_id, None, Some(State::Dead));
         let portal = self.portals.entry((fingerprint.to_owned(), portal_id)).or_default();
         portal.1 = portal.1.max(died_ms);
+    }
+
+    /// Letters that a job has claimed to publish them, less those it has given back.
+    pub(super) fn published(&mut self, job_id: i64, letters: i64) {
+        self.published = Some((job_id, letters));
     }
 
     /// Writes all of it. Every problem must have its row.
@@ -87,6 +94,15 @@ impl Tally {
                      THEN excluded.last_ms ELSE problem_portal.last_ms END",
                 );
                 upsert.build().persistent(false).execute(connection).await?;
+            });
+        }
+        if let Some((job_id, letters)) = self.published {
+            on_transaction!(transaction, connection => {
+                sqlx::query("UPDATE job SET published = published + $1 WHERE id = $2")
+                    .bind(letters)
+                    .bind(job_id)
+                    .execute(connection)
+                    .await?;
             });
         }
         Ok(())

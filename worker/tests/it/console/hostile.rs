@@ -68,6 +68,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     .map(str::to_owned)
     .into();
     paths.extend([format!("/messages?{code}"), format!("/actions/discard?{code}")]);
+    paths.push(format!("/actions/retry?{code}"));
     paths.push(format!("/messages?problem={}", problem.key));
     paths.push(format!("/problems/{}/note", problem.key));
     paths.push(format!("/events?{}", encode(&[("type", HOSTILE), ("target", HOSTILE)])));

@@ -12,11 +12,18 @@ use shared::settings::BrokerSettings;
 use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_url, prefix};
 use tokio::time::Instant;
 use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Drained, Filter, Indexed, Indexer, State, drain};
+use worker::records::dead_letters::{
+    DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
+};
 
 use crate::harness::{PATIENCE, deal, fresh, within};
 
 pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Nothing that a test has done is that old.
+pub(crate) const KEPT: Retention = Retention { discarded: WEEK, resolved: WEEK };
+/// Everything is, once the clock has gone on.
+pub(crate) const AT_ONCE: Retention =
+    Retention { discarded: Duration::ZERO, resolved: Duration::ZERO };
 /// A cutoff that leaves out nothing.
 pub(crate) const ALWAYS: i64 = i64::MAX;
 
@@ -80,7 +87,7 @@ impl Letters {
     pub(crate) fn indexer(&self, letters: &DeadLetters) -> Indexer {
         let (mut registry, broker) = (Registry::default(), self.queues.broker());
         let metrics = BrokerMetrics::register(&mut registry);
-        Indexer::start(letters.clone(), broker, WEEK, &mut registry, metrics)
+        Indexer::start(letters.clone(), broker, KEPT, &mut registry, metrics)
     }
 
     pub(crate) async fn count(&self, filter: &Filter) -> i64 {
@@ -162,7 +169,7 @@ pub(crate) fn dead_letters(url: &str) -> DeadLetters {
 
 async fn publisher(broker: &Broker) -> Publisher {
     let metrics = BrokerMetrics::register(&mut Registry::default());
-    let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+    let options = PublisherOptions { name: "test".to_owned(), watch_depth: None };
     let publisher = broker.publisher(options, metrics).unwrap();
     within("a publisher", publisher.ready()).await;
     publisher

@@ -46,6 +46,6 @@ impl Publishing {
 }
 
 fn publisher(broker: &Broker) -> Publisher {
-    let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+    let options = PublisherOptions { name: "test".to_owned(), watch_depth: None };
     broker.publisher(options, BrokerMetrics::register(&mut Metrics::default())).unwrap()
 }

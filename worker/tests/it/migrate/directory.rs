@@ -48,7 +48,7 @@ impl Directory {
     pub(super) async fn open(&self) -> Open {
         let store = Arc::new(Store::open(&self.0).await.unwrap());
         let embedded = Embedded::new(Arc::clone(&store));
-        let options = PublisherOptions { name: "test".to_owned(), watch_depth: false };
+        let options = PublisherOptions { name: "test".to_owned(), watch_depth: None };
         let metrics = BrokerMetrics::register(&mut Metrics::default());
         let publisher = Broker::Sqlite(Arc::clone(&embedded)).publisher(options, metrics).unwrap();
         let metrics = WorkerMetrics::register(&mut Metrics::default(), false);

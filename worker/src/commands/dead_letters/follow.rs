@@ -1,0 +1,132 @@
+//! Watches a job, and works on it where nobody else may.
+
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use shared::metrics::BrokerMetrics;
+use tokio::time::Instant;
+
+use super::output::{complain, say, say_json};
+use super::place::{Hands, Place};
+use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::jobs::{Job, JobState, Runner};
+
+/// How often it is looked how far the job has come.
+const LOOK: Duration = Duration::from_millis(300);
+/// A line about it is written no more often.
+const TELL: Duration = Duration::from_secs(3);
+/// How long the last runs are waited for once all is published: those that are to be tried again
+/// can take hours.
+const LAST_RUNS: Duration = Duration::from_secs(15);
+
+/// Follows a job until nothing more of it is to be expected soon. Gives whether it went as wanted.
+pub(in crate::commands) async fn follow(
+    place: &Place,
+    letters: &DeadLetters,
+    job: Job,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let at_work = match place.hands()? {
+        Hands::Ours(broker) => {
+            let metrics = || BrokerMetrics::register(&mut Registry::default());
+            let runner = Runner::start(letters.jobs(), broker.clone(), Some(job.id), metrics());
+            // Tells the job of what dies again.
+            let retention = place.records.retention();
+            let indexer = Indexer::start(
+                letters.clone(),
+                broker,
+                retention,
+                &mut Registry::default(),
+                metrics(),
+            );
+            Some((runner, indexer))
+        }
+        Hands::Theirs => None,
+        Hands::Later => {
+            complain(format_args!(
+                "job {} is kept, and begins when the standalone on this directory is started",
+                job.id
+            ));
+            return told(&job, json);
+        }
+    };
+    let id = job.id;
+    let interrupted = tokio::signal::ctrl_c();
+    let watched = tokio::select! {
+        watched = watch(letters, job, json) => Some(watched),
+        _ = interrupted => None,
+    };
+    if let Some((runner, indexer)) = at_work {
+        runner.close().await;
+        indexer.close().await;
+    }
+    let Some(job) = watched else {
+        complain(format_args!(
+            "not waiting any longer: a console goes on with job {id}, and so does `jobs follow {id}`; \
+             `jobs cancel {id}` ends it"
+        ));
+        return Ok(false);
+    };
+    told(&job?, json)
+}
+
+async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Result<Job> {
+    let (mut said, mut said_at, mut over_at) = (String::new(), None::<Instant>, None);
+    loop {
+        let line = progress(&job);
+        let is_time = said_at.is_none_or(|at| at.elapsed() >= TELL);
+        if !json && is_time && line != said {
+            complain(&line);
+            (said, said_at) = (line, Some(Instant::now()));
+        }
+        match job.state {
+            JobState::Running | JobState::Cancelling => {}
+            JobState::Done if job.ended() < job.published => {
+                let over_at = *over_at.get_or_insert_with(Instant::now);
+                if over_at.elapsed() >= LAST_RUNS {
+                    return Ok(job);
+                }
+            }
+            _ => return Ok(job),
+        }
+        tokio::time::sleep(LOOK).await;
+        job = letters
+            .jobs()
+            .get(job.id)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("job {} is gone", job.id))?;
+    }
+}
+
+/// Tells how it stands; whether that is as wanted.
+fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
+    if json {
+        say_json(job)?;
+    } else {
+        say(progress(job))?;
+        let open = job.published - job.ended();
+        if job.state == JobState::Done && open > 0 {
+            say(format_args!(
+                "{open} have not ended yet: they wait for their turn or for another try. \
+                 `worker dead-letters jobs show {}` tells how they fare.",
+                job.id
+            ))?;
+        }
+        if job.state == JobState::Stopped {
+            say(format_args!(
+                "`worker dead-letters jobs resume {}` goes on all the same.",
+                job.id
+            ))?;
+        }
+    }
+    Ok(!matches!(job.state, JobState::Stopped))
+}
+
+/// How far a job has come, in a line.
+pub(in crate::commands) fn progress(job: &Job) -> String {
+    let why = if job.reason.is_empty() { String::new() } else { format!(" ({})", job.reason) };
+    format!(
+        "job {} {}{why}: {} of {} published, {} succeeded, {} died again, {} had nothing to do",
+        job.id, job.state, job.published, job.planned, job.succeeded, job.died, job.skipped
+    )
+}

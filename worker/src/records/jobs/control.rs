@@ -1,0 +1,141 @@
+//! Making jobs, looking at them, and telling them to wait, go on or end. Each is in the audit.
+
+use shared::clock::now_ms;
+use sqlx::{AssertSqlSafe, QueryBuilder};
+
+use super::job::{COLUMNS, Job, JobState};
+use super::wish::{MAX_RATE, Scope, Wish};
+use super::{Jobs, replay};
+use crate::records::database::{on_pool, on_transaction};
+use crate::records::dead_letters::{Plan, audit};
+
+/// The longest name that is kept, in bytes.
+const MAX_WHO_BYTES: usize = 200;
+
+impl Jobs {
+    /// What a job would be about: letters or events, the times of the first and the last, portals.
+    pub async fn plan(&self, scope: &Scope, cutoff_ms: i64) -> anyhow::Result<Plan> {
+        scope.check()?;
+        match scope {
+            Scope::Letters { filter, .. } => self.letters().plan_retry(filter, cutoff_ms).await,
+            Scope::Events { question, .. } => {
+                let database = self.records.ready().await?;
+                Ok(replay::plan(database, question, cutoff_ms).await?)
+            }
+        }
+    }
+
+    /// Makes a job, which anybody who runs jobs begins with at once; `None` if there is nothing to
+    /// do.
+    pub async fn create(&self, wish: &Wish) -> anyhow::Result<Option<Job>> {
+        anyhow::ensure!(wish.rate <= MAX_RATE, "a rate is at most {MAX_RATE} a second");
+        let planned = self.plan(&wish.scope, wish.cutoff_ms).await?.count;
+        if planned == 0 {
+            return Ok(None);
+        }
+        let scope = serde_json::to_string(&wish.scope)?.replace("\\u0000", "\\ufffd");
+        let words = wish.scope.words().replace('\0', "\u{fffd}");
+        let who = wish.who.replace('\0', "\u{fffd}");
+        let who = &who[..who.floor_char_boundary(MAX_WHO_BYTES)];
+        let kind = wish.scope.kind().as_str();
+        let database = self.records.ready().await?;
+        let mut transaction = database.transaction().await?;
+        let now_ms = now_ms();
+        let insert = format!(
+            "INSERT INTO job (kind, who, scope, filter, cutoff_ms, rate, state, reason, planned, \
+             published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
+             owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, $6, 'running', '', $7, 0, 0, 0, 0, \
+             '', $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
+        );
+        let job: Job = on_transaction!(&mut transaction, connection => {
+            sqlx::query_as(AssertSqlSafe(insert))
+                .bind(kind)
+                .bind(who)
+                .bind(scope)
+                .bind(&words)
+                .bind(wish.cutoff_ms)
+                .bind(i64::from(wish.rate))
+                .bind(planned)
+                .bind(now_ms)
+                .bind(i64::MIN)
+                .fetch_one(connection)
+                .await?
+        });
+        let filter = format!("job={} {words}", job.id);
+        let count = u64::try_from(planned).unwrap_or_default();
+        audit::note(&mut transaction, who, kind, &filter, count).await?;
+        transaction.commit().await?;
+        Ok(Some(job))
+    }
+
+    /// The job with this number, if there is one.
+    pub async fn get(&self, id: i64) -> anyhow::Result<Option<Job>> {
+        let database = self.records.ready().await?;
+        let select = format!("SELECT {COLUMNS} FROM job WHERE id = $1");
+        let job = on_pool!(database, pool => {
+            sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(pool).await?
+        });
+        Ok(job)
+    }
+
+    /// Jobs, the latest first, at most `limit`; only those with a smaller number than `before`.
+    pub async fn list(&self, before: Option<i64>, limit: u32) -> anyhow::Result<Vec<Job>> {
+        let database = self.records.ready().await?;
+        let jobs = on_pool!(database, pool => {
+            let mut select = QueryBuilder::new(format!("SELECT {COLUMNS} FROM job WHERE true"));
+            if let Some(before) = before {
+                select.push(" AND id < ").push_bind(before);
+            }
+            select.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
+            select.build_query_as().persistent(false).fetch_all(pool).await?
+        });
+        Ok(jobs)
+    }
+
+    /// Lets a running job wait; false if it is not running.
+    pub async fn pause(&self, id: i64, who: &str) -> anyhow::Result<bool> {
+        self.turn(id, who, "pause", &[JobState::Running], JobState::Paused).await
+    }
+
+    /// Lets a job go on that was paused or has stopped; false if it is neither.
+    pub async fn resume(&self, id: i64, who: &str) -> anyhow::Result<bool> {
+        let from = [JobState::Paused, JobState::Stopped];
+        self.turn(id, who, "resume", &from, JobState::Running).await
+    }
+
+    /// Ends a job: what it has published stays published, the rest is dead as before. False if it
+    /// has ended already.
+    pub async fn cancel(&self, id: i64, who: &str) -> anyhow::Result<bool> {
+        let from = [JobState::Running, JobState::Paused, JobState::Stopped];
+        self.turn(id, who, "cancel", &from, JobState::Cancelling).await
+    }
+
+    async fn turn(
+        &self,
+        id: i64,
+        who: &str,
+        action: &str,
+        from: &[JobState],
+        to: JobState,
+    ) -> anyhow::Result<bool> {
+        let database = self.records.ready().await?;
+        let mut transaction = database.transaction().await?;
+        let turned = on_transaction!(&mut transaction, connection => {
+            let mut update = QueryBuilder::new("UPDATE job SET reason = '', recent = '', state = ");
+            update.push_bind(to.as_str()).push(", state_ms = ").push_bind(now_ms());
+            update.push(" WHERE id = ").push_bind(id).push(" AND state IN (");
+            let mut states = update.separated(", ");
+            for state in from {
+                states.push_bind(state.as_str());
+            }
+            update.push(")");
+            update.build().persistent(false).execute(connection).await?.rows_affected()
+        });
+        if turned == 0 {
+            return Ok(false);
+        }
+        audit::note(&mut transaction, who, action, &format!("job={id}"), turned).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}

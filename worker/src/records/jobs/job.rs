@@ -1,0 +1,152 @@
+//! A job as it stands in the records.
+
+use std::fmt;
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+/// The columns of a [`Job`].
+pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, rate, state, reason, \
+    planned, published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
+    owned_until_ms";
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Dead letters go on where they failed: steps that had succeeded are not run again.
+    Retry,
+    /// Dead letters from the start, under a new generation.
+    Restart,
+    /// Events of the log once more; what is completed stays so.
+    Replay,
+    /// Events of the log from the start, also what is completed, under a new generation.
+    ForcedReplay,
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Being worked on, or waiting for somebody who does.
+    Running,
+    /// Somebody wanted it to wait.
+    Paused,
+    /// It has stopped by itself: see its reason.
+    Stopped,
+    /// Somebody wanted it to end; it has still to let go of what it had claimed.
+    Cancelling,
+    /// Ended before its time.
+    Cancelled,
+    /// All is published.
+    Done,
+}
+
+/// A word that is none of the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a job's kind or state is not known to this version")]
+pub struct NotKnown;
+
+macro_rules! named {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// The name in the database and JSON.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NotKnown;
+
+            fn try_from(text: String) -> Result<Self, NotKnown> {
+                match text.as_str() { $($name => Ok(Self::$variant),)+ _ => Err(NotKnown) }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+named!(Kind {
+    Retry => "retry",
+    Restart => "restart",
+    Replay => "replay",
+    ForcedReplay => "forced_replay",
+});
+named!(JobState {
+    Running => "running",
+    Paused => "paused",
+    Stopped => "stopped",
+    Cancelling => "cancelling",
+    Cancelled => "cancelled",
+    Done => "done",
+});
+
+impl JobState {
+    /// Whether nothing will be published any more.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Done)
+    }
+}
+
+/// One job and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
+pub struct Job {
+    /// The number by which people call it; also the generation of what it starts over.
+    pub id: i64,
+    /// What it does.
+    #[sqlx(try_from = "String")]
+    pub kind: Kind,
+    /// Who wanted it.
+    pub who: String,
+    #[serde(skip)]
+    pub(super) scope: String,
+    /// To what, in words.
+    pub filter: String,
+    /// Nothing that came later is touched.
+    pub cutoff_ms: i64,
+    /// Messages published a second at most; 0 for as fast as it goes.
+    pub rate: i64,
+    /// How it stands.
+    #[sqlx(try_from = "String")]
+    pub state: JobState,
+    /// Why it stands so, if there is something to say.
+    pub reason: String,
+    /// Letters, or events, there were when it was made.
+    pub planned: i64,
+    /// Those published so far.
+    pub published: i64,
+    /// Runs that succeeded. An event of several targets is a run for each.
+    pub succeeded: i64,
+    /// Runs that ended in a dead letter.
+    pub died: i64,
+    /// Runs that had nothing to do (completed already), and events whose bytes are gone.
+    pub skipped: i64,
+    #[serde(skip)]
+    pub(super) recent: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// Since when it stands so.
+    pub state_ms: i64,
+    #[serde(skip)]
+    pub(super) place_ms: i64,
+    #[serde(skip)]
+    pub(super) place_id: i64,
+    /// Until when whoever works on it has promised to; 0 if nobody does.
+    pub owned_until_ms: i64,
+}
+
+impl Job {
+    /// Runs that came to their end.
+    #[must_use]
+    pub fn ended(&self) -> i64 {
+        self.succeeded + self.died + self.skipped
+    }
+}

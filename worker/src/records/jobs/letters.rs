@@ -1,0 +1,72 @@
+//! Dead letters as a job publishes them again.
+
+use shared::broker::{Lane, Publication, Route};
+use shared::message::Message;
+
+use super::work::Batch;
+use super::{Job, Jobs};
+use crate::records::dead_letters::{Exported, Filter};
+
+impl Jobs {
+    /// The next letters of a job: first what it has claimed already and perhaps published before it
+    /// was cut off, else up to `limit` more.
+    pub(super) async fn next_letters(
+        &self,
+        job: &Job,
+        filter: &Filter,
+        restart: bool,
+        limit: u32,
+    ) -> anyhow::Result<Batch> {
+        let letters = self.letters();
+        let mut claimed = letters.claimed(job.id).await?;
+        if claimed.is_empty() && limit > 0 {
+            letters.claim_for_job(job.id, filter, job.cutoff_ms, limit).await?;
+            claimed = letters.claimed(job.id).await?;
+        }
+        let mut batch = Batch::default();
+        for letter in claimed {
+            let id = letter.letter.id;
+            match again(letter, job.id, restart) {
+                Some(message) => {
+                    batch.letters.push(id);
+                    batch.publications.push(bulk(message));
+                }
+                None => batch.unfit.push(id),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// A message for the bulk queue.
+pub(super) fn bulk(message: Message) -> Publication {
+    Publication { route: Route::Ready(Lane::Bulk), message }
+}
+
+/// The letter as a message: where it failed, or from the start. `None` if it was erased meanwhile,
+/// or is not one that a program of ours has written.
+fn again(exported: Exported, job_id: i64, restart: bool) -> Option<Message> {
+    let Exported { letter, body } = exported;
+    let generation = u32::try_from(letter.generation).ok()?;
+    let attempt = u32::try_from(letter.attempt).ok()?;
+    let (generation, attempt) = if restart {
+        // Later than any there was: jobs are numbered upwards, and so are their generations.
+        (generation.saturating_add(1).max(u32::try_from(job_id).ok()?), 0)
+    } else {
+        // One more attempt than was spent; the ledger takes no earlier one.
+        (generation, attempt)
+    };
+    Some(Message {
+        body: body?.into(),
+        identity: letter.identity.parse().ok()?,
+        subscription_type: letter.subscription_type,
+        portal_id: letter.portal_id.cast_unsigned(),
+        attempt,
+        target: Some(letter.target).filter(|target| !target.is_empty()),
+        received_ms: letter.received_ms,
+        generation,
+        traceparent: letter.traceparent,
+        job: Some(job_id.cast_unsigned()),
+        death: None,
+    })
+}

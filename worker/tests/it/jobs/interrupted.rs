@@ -1,0 +1,34 @@
+//! Jobs whose worker is gone from one moment to the next.
+
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::State;
+
+use super::rig::{Bulk, look_again};
+
+async fn another_goes_on_where_one_was_cut_off(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=300).await;
+    bulk.mend();
+    let job = bulk.retry(false).await;
+    for round in 0..2 {
+        let runner = bulk.runner();
+        let already = bulk.job(job.id).await.published;
+        bulk.until(job.id, "nothing more is published", |job| job.published > already).await;
+        for _ in 0..rand::random_range(0..3) {
+            look_again().await;
+        }
+        // At whatever it is: claimed and not published, published and not noted.
+        drop(runner);
+        assert!(bulk.job(job.id).await.published <= 300, "round {round}");
+    }
+    let runner = bulk.runner();
+    let job = bulk.finished(job.id).await;
+    assert_eq!(job.published, 300, "{job:?}");
+    bulk.wait_for(State::Resolved, 300).await;
+    // However often a letter was published, it was done once.
+    assert_eq!(bulk.probe.runs().len(), 600);
+    runner.close().await;
+    bulk.finish().await;
+}
+
+on_every_database! { another_goes_on_where_one_was_cut_off }

@@ -1,0 +1,175 @@
+//! `worker dead-letters retry` and `jobs`, and `worker replay`: the program itself.
+
+use std::process::Stdio;
+
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use shared::broker::Broker;
+use shared::testing::{DatabaseEngine, on_every_database};
+use tokio::process::Command;
+use worker::records::dead_letters::State;
+
+use super::rig::Bulk;
+use crate::harness::within;
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+fn command(bulk: &Bulk, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.env_clear().env("DATABASE_URL", bulk.database.url()).env("USER", "ann");
+    match bulk.rig.queues.broker() {
+        Broker::RabbitMq { settings, .. } => {
+            command.env("AMQP_URL", settings.amqp_url.expose_secret());
+            command.env("PREFIX", &settings.prefix).env("WORK_SHARDS", "2");
+        }
+        // This process is the standalone that has the file.
+        Broker::Sqlite(embedded) => {
+            command.env("DATA_DIR", embedded.store().file().parent().unwrap());
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(bulk: &Bulk, arguments: &[&str]) -> Ended {
+    let output = within("the program's end", command(bulk, arguments).output()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// On a cluster the program works on jobs itself; a data file's process has to.
+fn standalone(bulk: &Bulk, engine: DatabaseEngine) -> Option<worker::records::jobs::Runner> {
+    (engine == DatabaseEngine::Sqlite).then(|| bulk.runner())
+}
+
+async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let runner = standalone(&bulk, engine);
+    bulk.die(1..=12).await;
+    bulk.mend();
+    let planned = run(&bulk, &["dead-letters", "retry", "--all", "--dry-run"]).await;
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    assert!(planned.stdout.contains("To retry: 12 letters of 1 portals"), "{planned:?}");
+    assert!(planned.stdout.contains("about 1s at 50/s"), "{planned:?}");
+    assert_eq!(bulk.in_state(State::Dead).await, 12);
+    let first = bulk.letters.list(&Default::default(), None, 1).await.unwrap().letters[0].id;
+    let one = run(&bulk, &["dead-letters", "retry", &first.to_string(), "--yes", "--json"]).await;
+    assert_eq!((one.code, &one.json()["succeeded"]), (Some(0), &1.into()), "{one:?}");
+    let rest =
+        run(&bulk, &["dlq", "retry", "--code", "TEST_4XX", "--rate", "100/s", "--yes"]).await;
+    assert_eq!(rest.code, Some(0), "{rest:?}");
+    assert!(rest.stdout.contains("11 of 11 published, 11 succeeded, 0 died again"), "{rest:?}");
+    bulk.wait_for(State::Resolved, 12).await;
+    let jobs = run(&bulk, &["dlq", "jobs", "--json"]).await.json();
+    assert_eq!(jobs.as_array().unwrap().len(), 2, "{jobs}");
+    assert_eq!((&jobs[0]["who"], &jobs[0]["filter"]), (&"ann".into(), &"code=TEST_4XX".into()));
+    let none = run(&bulk, &["dlq", "retry", "--all", "--yes"]).await;
+    assert!(none.stdout.contains("There is nothing to retry."), "{none:?}");
+    if let Some(runner) = runner {
+        runner.close().await;
+    }
+    bulk.finish().await;
+}
+
+async fn a_job_that_stops_itself_is_a_failure_and_can_be_cancelled(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let runner = standalone(&bulk, engine);
+    bulk.die(1..=30).await;
+    let stopped = run(&bulk, &["dlq", "retry", "--all", "--yes", "--rate", "0"]).await;
+    assert_eq!(stopped.code, Some(1), "{stopped:?}");
+    assert!(stopped.stdout.contains("of the last 20 runs died again"), "{stopped:?}");
+    assert!(stopped.stdout.contains("jobs resume 1"), "{stopped:?}");
+    let cancelled = run(&bulk, &["dlq", "jobs", "cancel", "1", "--json"]).await;
+    assert_eq!((cancelled.code, &cancelled.json()["state"]), (Some(0), &"cancelled".into()));
+    let again = run(&bulk, &["dlq", "jobs", "resume", "1"]).await;
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("job 1 is cancelled"), "{again:?}");
+    if let Some(runner) = runner {
+        runner.close().await;
+    }
+    bulk.finish().await;
+}
+
+async fn an_operator_replays_what_was_done(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let runner = standalone(&bulk, engine);
+    bulk.mend();
+    for id in 1..=6 {
+        bulk.rig.publish(&crate::harness::deal(id)).await;
+    }
+    bulk.probe.wait(6).await;
+    super::replay::logged(&bulk, 6).await;
+    let planned = run(&bulk, &["replay", "--since", "1h", "--dry-run"]).await;
+    assert!(planned.stdout.contains("To replay: 6 events of 1 portals"), "{planned:?}");
+    let kept = run(&bulk, &["replay", "--since", "1h", "--yes", "--json"]).await.json();
+    assert_eq!((&kept["published"], &kept["skipped"]), (&6.into(), &6.into()), "{kept}");
+    let forced = ["replay", "--since", "1h", "--object", "3", "--force", "--yes", "--json"];
+    let forced = run(&bulk, &forced).await.json();
+    assert_eq!((&forced["kind"], &forced["succeeded"]), (&"forced_replay".into(), &1.into()));
+    assert_eq!(bulk.probe.runs().len(), 7);
+    if let Some(runner) = runner {
+        runner.close().await;
+    }
+    bulk.finish().await;
+}
+
+async fn wrong_usage_is_told_before_anything_is_done(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let wrong = [
+        (&["dlq", "retry", "--yes"][..], "say which letters"),
+        (&["dlq", "retry", "--all"], "nobody can be asked here"),
+        (&["dlq", "retry", "1", "--yes", "--rate", "fast"], "write a number a second"),
+        (&["dlq", "jobs", "pause"], "say which job"),
+        (&["replay", "--yes"], "--since"),
+        (&["replay", "--since", "1h"], "nobody can be asked here"),
+        (&["replay", "--since", "1h", "--until", "2h", "--yes"], "--until is not after --since"),
+    ];
+    for (arguments, said) in wrong {
+        let ended = run(&bulk, arguments).await;
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+    let missing = run(&bulk, &["dlq", "jobs", "show", "9"]).await;
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    bulk.finish().await;
+}
+
+on_every_database! {
+    an_operator_retries_what_was_mended
+    a_job_that_stops_itself_is_a_failure_and_can_be_cancelled
+    an_operator_replays_what_was_done
+    wrong_usage_is_told_before_anything_is_done
+}
+
+/// The program is killed in the middle; another goes on with its job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_program_leaves_a_job_that_another_finishes() {
+    let bulk = Bulk::new(DatabaseEngine::Postgres).await;
+    bulk.die(1..=60).await;
+    bulk.mend();
+    let arguments = ["dlq", "retry", "--all", "--yes", "--rate", "20/s"];
+    let mut child = command(&bulk, &arguments).spawn().unwrap();
+    let begun = async {
+        while bulk.jobs.get(1).await.unwrap().is_none_or(|job| job.published < 10) {
+            super::rig::look_again().await;
+        }
+    };
+    within("letters published", begun).await;
+    child.kill().await.unwrap();
+    let followed = run(&bulk, &["dlq", "jobs", "follow", "1", "--json"]).await.json();
+    assert_eq!((&followed["published"], &followed["state"]), (&60.into(), &"done".into()));
+    bulk.wait_for(State::Resolved, 60).await;
+    assert_eq!(bulk.probe.runs().len(), 120);
+    bulk.finish().await;
+}

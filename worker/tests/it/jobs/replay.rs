@@ -1,0 +1,123 @@
+//! Events of the log run once more.
+
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::Question;
+use worker::records::dead_letters::State;
+use worker::records::jobs::{Job, Kind, Scope};
+
+use super::rig::{Bulk, look_again};
+use crate::harness::{Probe, deal, wait_for_verdicts};
+
+fn all(force: bool) -> Scope {
+    Scope::Events { question: Question { since_ms: Some(0), ..Question::default() }, force }
+}
+
+/// Waits until the log knows of that many events: it is written beside the work.
+pub(super) async fn logged(bulk: &Bulk, events: i64) {
+    while bulk.jobs.plan(&all(false), i64::MAX).await.unwrap().count < events {
+        look_again().await;
+    }
+}
+
+async fn done(bulk: &Bulk, ids: std::ops::RangeInclusive<u64>) {
+    let count = ids.clone().count();
+    for id in ids {
+        bulk.rig.publish(&deal(id)).await;
+    }
+    bulk.probe.wait(count).await;
+    logged(bulk, i64::try_from(count).unwrap()).await;
+}
+
+async fn replayed(bulk: &Bulk, scope: Scope) -> Job {
+    let job = bulk.wish(scope, 0).await;
+    let runner = bulk.runner();
+    // Every handler's run of an event is an end of its own.
+    let job = bulk.finished(job.id).await;
+    runner.close().await;
+    job
+}
+
+async fn what_is_completed_stays_so_and_a_new_handler_runs(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.mend();
+    done(&bulk, 1..=30).await;
+    let job = replayed(&bulk, all(false)).await;
+    assert_eq!((job.kind, job.planned, job.published), (Kind::Replay, 30, 30));
+    assert_eq!((job.succeeded, job.skipped), (0, 30));
+    assert_eq!(bulk.probe.runs().len(), 30);
+    // Deployed since: it has missed them all.
+    bulk.stop_worker().await;
+    let late = Probe::new();
+    let noting = late.clone();
+    bulk.start(move |registry| {
+        let run = move |cx: &worker::Context, event: &shared::event::Event| {
+            noting.note(cx, event);
+            async { Ok(()) }
+        };
+        registry.add("late", |_| true, run).unwrap();
+    });
+    let job = bulk.wish(all(false), 0).await;
+    let runner = bulk.runner();
+    let job = bulk.until(job.id, "runs", |job| job.ended() == 60).await;
+    assert_eq!((job.published, job.succeeded, job.skipped), (30, 30, 30));
+    assert_eq!((late.runs().len(), bulk.probe.runs().len()), (30, 30));
+    runner.close().await;
+    bulk.finish().await;
+}
+
+async fn by_force_all_of_it_runs_again(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.mend();
+    done(&bulk, 1..=25).await;
+    for round in 1..=2 {
+        let job = replayed(&bulk, all(true)).await;
+        assert_eq!((job.kind, job.published, job.succeeded), (Kind::ForcedReplay, 25, 25));
+        assert_eq!(bulk.probe.runs().len(), 25 + 25 * round);
+    }
+    bulk.finish().await;
+}
+
+async fn an_event_with_many_lines_is_replayed_once_and_its_letter_is_resolved(
+    engine: DatabaseEngine,
+) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=4).await;
+    // HubSpot comes again: more lines of the same events.
+    for id in 1..=4 {
+        bulk.rig.publish(&deal(id)).await;
+    }
+    wait_for_verdicts(bulk.worker.as_ref().unwrap(), "stale", 4).await;
+    logged(&bulk, 4).await;
+    bulk.mend();
+    let verdict = Some("permanent".to_owned());
+    let question = Question { since_ms: Some(0), verdict, ..Question::default() };
+    let job = replayed(&bulk, Scope::Events { question, force: false }).await;
+    assert_eq!((job.planned, job.published, job.succeeded), (4, 4, 4));
+    bulk.wait_for(State::Resolved, 4).await;
+    bulk.finish().await;
+}
+
+async fn only_what_is_asked_for_is_replayed(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.mend();
+    done(&bulk, 1..=5).await;
+    let of = |question| Scope::Events { question, force: true };
+    let since_ms = Some(0);
+    let one = Question { since_ms, object_id: Some(3), ..Question::default() };
+    assert_eq!(replayed(&bulk, of(one)).await.published, 1);
+    assert_eq!(bulk.probe.runs().last().unwrap().object_id, 3);
+    let none = Question { since_ms, portal_id: Some(1), ..Question::default() };
+    assert_eq!(bulk.jobs.plan(&of(none), i64::MAX).await.unwrap().count, 0);
+    let none = Question { since_ms, until_ms: Some(1), ..Question::default() };
+    assert_eq!(bulk.jobs.plan(&of(none), i64::MAX).await.unwrap().count, 0);
+    let unbounded = bulk.jobs.plan(&of(Question::default()), i64::MAX).await;
+    assert!(unbounded.unwrap_err().to_string().contains("time"));
+    bulk.finish().await;
+}
+
+on_every_database! {
+    what_is_completed_stays_so_and_a_new_handler_runs
+    by_force_all_of_it_runs_again
+    an_event_with_many_lines_is_replayed_once_and_its_letter_is_resolved
+    only_what_is_asked_for_is_replayed
+}

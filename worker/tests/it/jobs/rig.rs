@@ -1,0 +1,183 @@
+//! A worker whose handler fails until it is mended, records of its own, and somebody who works on
+//! jobs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use prometheus_client::registry::Registry as Metrics;
+use secrecy::SecretString;
+use shared::clock::now_ms;
+use shared::metrics::BrokerMetrics;
+use shared::testing::{DatabaseEngine, TestDatabase};
+use worker::records::Records;
+use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
+use worker::records::jobs::{Job, JobState, Jobs, Runner, Scope, Wish};
+use worker::{HandlerError, Registry, Worker};
+
+use crate::harness::{Engine, PATIENCE, Probe, Rig, deal, probed, within};
+
+const KEPT: Retention = Retention { discarded: PATIENCE, resolved: PATIENCE };
+
+pub(super) struct Bulk {
+    pub(super) rig: Rig,
+    pub(super) database: TestDatabase,
+    pub(super) worker: Option<Worker>,
+    pub(super) letters: DeadLetters,
+    pub(super) jobs: Jobs,
+    indexer: Option<Indexer>,
+    pub(super) probe: Probe,
+    /// Whether the handler succeeds.
+    pub(super) mended: Arc<AtomicBool>,
+    /// How often its first step ran.
+    pub(super) steps: Arc<AtomicU64>,
+}
+
+impl Bulk {
+    pub(super) async fn new(engine: DatabaseEngine) -> Self {
+        let on = match engine {
+            DatabaseEngine::Postgres => Engine::Cluster,
+            DatabaseEngine::Sqlite => Engine::Embedded,
+        };
+        let mut rig = Rig::on(on, &[]).await;
+        let database = TestDatabase::new(engine).await;
+        let url = SecretString::from(database.url());
+        rig.settings.records.database_url = Some(url.clone());
+        let records = Records::new(&url).unwrap();
+        let letters = DeadLetters::new(records.clone());
+        let (mut metrics, broker) = (Metrics::default(), rig.queues.broker());
+        let broker_metrics = BrokerMetrics::register(&mut metrics);
+        let indexer = Indexer::start(letters.clone(), broker, KEPT, &mut metrics, broker_metrics);
+        let mut bulk = Self {
+            rig,
+            database,
+            worker: None,
+            letters,
+            jobs: Jobs::new(records),
+            indexer: Some(indexer),
+            probe: Probe::new(),
+            mended: Arc::default(),
+            steps: Arc::default(),
+        };
+        bulk.start(|_| {});
+        bulk
+    }
+
+    /// Starts the worker, with more handlers.
+    pub(super) fn start(&mut self, more: impl FnOnce(&mut Registry)) {
+        let (probe, mended, steps) =
+            (self.probe.clone(), Arc::clone(&self.mended), Arc::clone(&self.steps));
+        let worker = self.rig.worker(|registry| {
+            probed(registry, move |cx, event| {
+                let (probe, mended, steps) =
+                    (probe.clone(), Arc::clone(&mended), Arc::clone(&steps));
+                async move {
+                    probe.note(&cx, &event);
+                    cx.step("first", async {
+                        steps.fetch_add(1, Ordering::SeqCst);
+                        Ok(())
+                    })
+                    .await?;
+                    if mended.load(Ordering::SeqCst) {
+                        return Ok(());
+                    }
+                    Err(HandlerError::permanent("TEST_4XX", "not mended yet"))
+                }
+            });
+            more(registry);
+        });
+        self.worker = Some(worker);
+    }
+
+    pub(super) async fn stop_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            within("the worker's end", worker.stop()).await;
+        }
+    }
+
+    pub(super) fn mend(&self) {
+        self.mended.store(true, Ordering::SeqCst);
+    }
+
+    /// Events that end as dead letters.
+    pub(super) async fn die(&self, ids: std::ops::RangeInclusive<u64>) {
+        let before = self.in_state(State::Dead).await;
+        let count = i64::try_from(ids.clone().count()).unwrap();
+        for id in ids {
+            self.rig.publish(&deal(id)).await;
+        }
+        self.wait_for(State::Dead, before + count).await;
+    }
+
+    pub(super) fn runner(&self) -> Runner {
+        let metrics = BrokerMetrics::register(&mut Metrics::default());
+        Runner::start(self.jobs.clone(), self.rig.queues.broker(), None, metrics)
+    }
+
+    /// A job on all letters that are dead now, as fast as it goes.
+    pub(super) async fn retry(&self, restart: bool) -> Job {
+        self.wish(Scope::Letters { filter: Filter::default(), restart }, 0).await
+    }
+
+    pub(super) async fn wish(&self, scope: Scope, rate: u32) -> Job {
+        let wish = Wish { scope, cutoff_ms: now_ms(), rate, who: "ann".to_owned() };
+        self.jobs.create(&wish).await.unwrap().expect("something to do")
+    }
+
+    pub(super) async fn job(&self, id: i64) -> Job {
+        self.jobs.get(id).await.unwrap().unwrap()
+    }
+
+    /// Waits until a job is as it should be.
+    pub(super) async fn until(&self, id: i64, what: &str, holds: impl Fn(&Job) -> bool) -> Job {
+        let waiting = async {
+            loop {
+                let job = self.job(id).await;
+                if holds(&job) {
+                    return job;
+                }
+                look_again().await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(job) => job,
+            Err(_) => panic!("{what}: {:?}", self.job(id).await),
+        }
+    }
+
+    /// Waits until all is published and has ended.
+    pub(super) async fn finished(&self, id: i64) -> Job {
+        let all = |job: &Job| job.state == JobState::Done && job.ended() >= job.published;
+        self.until(id, "the job is not finished", all).await
+    }
+
+    pub(super) async fn in_state(&self, state: State) -> i64 {
+        let filter = Filter { state: Some(state), ..Filter::default() };
+        self.letters.count(&filter).await.unwrap()
+    }
+
+    pub(super) async fn wait_for(&self, state: State, count: i64) {
+        let waiting = async {
+            while self.in_state(state).await != count {
+                look_again().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("{} letters are {state}, not {count}", self.in_state(state).await);
+        }
+    }
+
+    /// Ends the test: no queue may hold anything.
+    pub(super) async fn finish(mut self) {
+        self.stop_worker().await;
+        self.indexer.take().unwrap().close().await;
+        let Self { rig, database, letters, jobs, .. } = self;
+        drop((letters, jobs));
+        rig.finish().await;
+        database.end().await;
+    }
+}
+
+/// A table has nothing to wait on; this is the poll of a test, not a delay.
+pub(super) async fn look_again() {
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+}
