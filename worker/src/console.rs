@@ -30,6 +30,7 @@ mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod own_path;
 mod pages;
 mod parts;
 mod query;

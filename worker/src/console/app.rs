@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::admin::Readiness;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -21,6 +21,8 @@ use crate::settings::ConsoleSettings;
 
 /// How long a page may take to find out what it shows.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Questions at once: whatever is looked at, the event log and the jobs get their connections.
+const QUESTIONS: usize = 4;
 /// How often it is looked whether the records answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,7 @@ pub(super) struct App {
     pub(super) retention: Duration,
     pub(super) health: Arc<Watch>,
     runtime: Handle,
+    questions: Arc<Semaphore>,
     /// Actions that are being done.
     deeds: TaskTracker,
     records_up: watch::Receiver<Option<bool>>,
@@ -50,6 +53,7 @@ impl App {
             retention: sources.discarded_retention,
             health: Arc::new(Watch::new(settings, sources)?),
             runtime: Handle::current(),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             deeds: TaskTracker::new(),
             records_up,
             _pinging: AbortOnDropHandle::new(pinging),
@@ -61,7 +65,11 @@ impl App {
         &self,
         question: impl Future<Output = anyhow::Result<T>> + Send + 'static,
     ) -> Result<T, Fault> {
-        let asking = AbortOnDropHandle::new(self.runtime.spawn(question));
+        let questions = Arc::clone(&self.questions);
+        let asking = AbortOnDropHandle::new(self.runtime.spawn(async move {
+            let _turn = questions.acquire().await;
+            question.await
+        }));
         match tokio::time::timeout(DEADLINE, asking).await {
             Ok(Ok(answer)) => answer.map_err(Fault::Unavailable),
             Ok(Err(error)) => Err(Fault::Broken(error.into())),

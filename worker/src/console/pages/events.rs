@@ -144,7 +144,7 @@ pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     }
 }
 
-/// An identity, or how one begins.
+/// An identity, or how one begins; a problem's fingerprint too.
 pub(super) fn is_identity(text: &str) -> bool {
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     (1..=64).contains(&text.len()) && text.chars().all(is_hex)

@@ -130,6 +130,17 @@ async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
         let answer = rig.browser.with("authorization", &header).get("/messages").await;
         assert!(answer.status == 401 && !answer.text.contains("SECRET_CODE"));
     }
+    // A link in a chat: the browser sends its cookie only when it is asked from here.
+    let linked =
+        rig.browser.with("sec-fetch-site", "cross-site").with("sec-fetch-mode", "navigate");
+    let page = linked.get("/messages?code=A%22").await;
+    page.shows(&["content=\"0; url=/messages?code=A%22\""]).hides(&["SECRET_CODE", "/audit"]);
+    linked.get("//evil.example/x").await.shows(&["content=\"0; url=/\""]).hides(&["evil"]);
+    assert_eq!(linked.with("cookie", forged).get("/").await.status, 200);
+    // What a proxy asks for is its own business.
+    let basic = rig.browser.with("authorization", "Basic dXNlcjpwYXNz");
+    assert_eq!(basic.get("/").await.status, 303);
+    basic.sign_in(OPERATOR, "").await.get("/messages").await.shows(&["SECRET_CODE"]);
     // Any name will do for one who has a token.
     rig.browser.with("host", "console.example").get("/login").await.shows(&["Token"]);
     rig.finish().await;

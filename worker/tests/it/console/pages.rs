@@ -29,7 +29,14 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
         assert_eq!(page.text.matches("<h1").count(), 1, "{path}");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     }
-    for path in ["/nowhere", "/messages/7", "/messages/x", "/events/abc", "/problems/x/note"] {
+    for path in [
+        "/nowhere",
+        "/messages/7",
+        "/messages/x",
+        "/events/abc",
+        "/problems/x/note",
+        "/problems/%00/note",
+    ] {
         assert_eq!(rig.browser.get(path).await.status, 404, "{path}");
     }
     assert_eq!(rig.browser.get(&format!("/events/{}", "a".repeat(64))).await.status, 404);
