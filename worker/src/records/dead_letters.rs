@@ -12,6 +12,7 @@ mod export;
 mod filter;
 mod fingerprint;
 mod groups;
+mod hand_over;
 mod index;
 mod indexer;
 mod letter;
