@@ -14,6 +14,7 @@ mod clock;
 mod database;
 pub mod dead_letters;
 mod entry;
+mod erasure;
 mod history;
 mod keeping;
 mod log;

@@ -1,6 +1,7 @@
 //! Dead letters in the records: out of their queues, each once, and from state to state. With
 //! PostgreSQL on RabbitMQ's queues, with SQLite on a data file's.
 
+mod erasure;
 mod export;
 mod indexing;
 mod interrupted;
