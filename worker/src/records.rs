@@ -19,6 +19,7 @@ mod history;
 mod keeping;
 mod log;
 mod partitions;
+pub mod redaction;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};

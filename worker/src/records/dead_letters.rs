@@ -17,6 +17,7 @@ mod letter;
 mod list;
 mod moves;
 mod note;
+mod redacted;
 mod retention;
 mod show;
 mod state;

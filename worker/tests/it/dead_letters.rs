@@ -6,6 +6,7 @@ mod export;
 mod indexing;
 mod interrupted;
 mod program;
+mod redaction;
 mod retention;
 mod rig;
 mod states;

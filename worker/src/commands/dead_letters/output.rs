@@ -6,6 +6,8 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use crate::records::redaction::Redacted;
+
 /// A line on standard output.
 pub(super) fn say(line: impl Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{line}")
@@ -85,11 +87,16 @@ fn steers(c: char) -> bool {
             | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Bytes for a JSON document: as text, or else in hex.
-pub(super) fn payload(bytes: &[u8]) -> (&'static str, String) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => ("payload", text.to_owned()),
-        Err(_) => ("payload_hex", hex(bytes)),
+/// Said in place of an event.
+pub(super) const WITHHELD: &str =
+    "not shown: it cannot be read, and names one of REDACT_PROPERTIES";
+
+/// An event for a JSON document: as text, or else in hex, or why it is not shown.
+pub(super) fn payload(event: &Redacted<'_>) -> (&'static str, String) {
+    match event.bytes().map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+        Some((_, Ok(text))) => ("payload", text.to_owned()),
+        Some((bytes, Err(_))) => ("payload_hex", hex(bytes)),
+        None => ("payload_withheld", WITHHELD.to_owned()),
     }
 }
 
