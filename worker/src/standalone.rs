@@ -86,7 +86,7 @@ impl Standalone {
             &Engines::Embedded(Arc::clone(&embedded)),
             &settings.processing,
             handlers,
-            Some(keeping.log()),
+            Some(&keeping),
             &mut registry,
             broker_metrics,
         )?;

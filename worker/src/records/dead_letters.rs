@@ -19,6 +19,7 @@ mod letter;
 mod list;
 pub(in crate::records) mod moves;
 mod note;
+mod redacted;
 mod retention;
 mod show;
 mod state;

@@ -16,6 +16,7 @@ mod child;
 mod crashes;
 mod dead_letters;
 mod documentation;
+mod erasure;
 mod event_log;
 mod foreign;
 mod frozen;

@@ -5,6 +5,7 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 use clap::{Args, ValueEnum};
@@ -12,7 +13,8 @@ use clap::{Args, ValueEnum};
 use super::filter::{FilterFlags, StateFlag};
 use super::place::{Act, Place};
 use crate::harmless::{harmless_json, payload};
-use crate::records::dead_letters::{DeadLetters, Exported};
+use crate::records::dead_letters::{DeadLetters, Exported, Letter};
+use crate::records::redaction::Redacted;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -24,8 +26,9 @@ enum Format {
 /// are, memory holds a few.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-JSON lines hold the event as `payload`, or as `payload_hex` if it is no text. In CSV, cells that a
-spreadsheet would take for a formula begin with an apostrophe.")]
+JSON lines hold the event as `payload`, or as `payload_hex` if it is no text, or `payload_withheld` says
+why it is not shown (REDACT_PROPERTIES). In CSV, cells that a spreadsheet would take for a formula begin
+with an apostrophe.")]
 pub(super) struct Export {
     #[command(flatten)]
     filter: FilterFlags,
@@ -45,6 +48,7 @@ pub(super) struct Export {
 impl Act for Export {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
+        let redaction = self.place.records.redaction();
         let mut export = letters.export(&filter).await?;
         let mut out = BufWriter::new(std::io::stdout());
         if self.format == Format::Csv {
@@ -55,10 +59,11 @@ impl Act for Export {
             if batch.is_empty() {
                 break;
             }
-            for exported in &batch {
+            for Exported { letter, body } in &batch {
+                let event = body.as_deref().map(|body| redaction.of(body));
                 match self.format {
-                    Format::Jsonl => writeln!(out, "{}", json_line(exported)?)?,
-                    Format::Csv => writeln!(out, "{}", csv_line(exported))?,
+                    Format::Jsonl => writeln!(out, "{}", json_line(letter, event.as_ref())?)?,
+                    Format::Csv => writeln!(out, "{}", csv_line(letter, event.as_ref()))?,
                 }
             }
         }
@@ -67,11 +72,12 @@ impl Act for Export {
     }
 }
 
-fn json_line(exported: &Exported) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(&exported.letter)?;
-    if let Some(body) = &exported.body {
-        let (name, text) = payload(body);
+fn json_line(letter: &Letter, event: Option<&Redacted<'_>>) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(letter)?;
+    if let Some(event) = event {
+        let (name, text) = payload(event);
         document[name] = text.into();
+        document["error"] = event.text(&letter.error).into();
     }
     Ok(harmless_json(&serde_json::to_string(&document)?))
 }
@@ -95,8 +101,8 @@ const COLUMNS: [&str; 16] = [
     "payload",
 ];
 
-fn csv_line(exported: &Exported) -> String {
-    let letter = &exported.letter;
+fn csv_line(letter: &Letter, event: Option<&Redacted<'_>>) -> String {
+    let error = event.map_or(Cow::Borrowed(&*letter.error), |event| event.text(&letter.error));
     let cells = [
         letter.id.to_string(),
         letter.died_ms.to_string(),
@@ -109,11 +115,11 @@ fn csv_line(exported: &Exported) -> String {
         letter.generation.to_string(),
         text(&letter.reason),
         text(&letter.code),
-        text(&letter.error),
+        text(&error),
         letter.fingerprint.clone(),
         letter.state.to_string(),
         letter.identity.clone(),
-        exported.body.as_deref().map(|body| text(&payload(body).1)).unwrap_or_default(),
+        event.map(|event| text(&payload(event).1)).unwrap_or_default(),
     ];
     cells.join(",")
 }
