@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::health::Watch;
 use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
+use crate::records::redaction::Redaction;
 use crate::settings::ConsoleSettings;
 
 /// How long a page may take to find out what it shows.
@@ -33,6 +34,8 @@ pub(super) struct App {
     pub(super) access: Access,
     /// How long discarded letters can be restored.
     pub(super) retention: Duration,
+    /// What of events is not shown.
+    pub(super) redaction: Redaction,
     pub(super) health: Arc<Watch>,
     runtime: Handle,
     questions: Arc<Semaphore>,
@@ -51,6 +54,7 @@ impl App {
             records: sources.records.clone(),
             access: Access::new(&settings.tokens()?),
             retention: sources.discarded_retention,
+            redaction: sources.redaction.clone(),
             health: Arc::new(Watch::new(settings, sources)?),
             runtime: Handle::current(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),

@@ -8,4 +8,5 @@ mod health;
 mod hostile;
 mod pages;
 mod program;
+mod redaction;
 mod rig;

@@ -17,6 +17,7 @@ mod console;
 mod crashes;
 mod dead_letters;
 mod documentation;
+mod erasure;
 mod event_log;
 mod foreign;
 mod frozen;

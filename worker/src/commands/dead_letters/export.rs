@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::filter::{FilterFlags, StateFlag};
 use super::place::{Act, Place};
-use crate::records::dead_letters::{DeadLetters, ExportFormat};
+use crate::records::dead_letters::{DeadLetters, ExportFormat, Exported};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -23,8 +23,9 @@ enum Format {
 /// are, memory holds a few.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-JSON lines hold the event as `payload`, or as `payload_hex` if it is no text. In CSV, cells that a
-spreadsheet would take for a formula begin with an apostrophe.")]
+JSON lines hold the event as `payload`, or as `payload_hex` if it is no text, or `payload_withheld` says
+why it is not shown (REDACT_PROPERTIES). In CSV, cells that a spreadsheet would take for a formula begin
+with an apostrophe.")]
 pub(super) struct Export {
     #[command(flatten)]
     filter: FilterFlags,
@@ -44,6 +45,7 @@ pub(super) struct Export {
 impl Act for Export {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
+        let redaction = self.place.records.redaction();
         let mut export = letters.export(&filter).await?;
         let mut out = BufWriter::new(std::io::stdout());
         let format = match self.format {
@@ -56,8 +58,9 @@ impl Act for Export {
             if batch.is_empty() {
                 break;
             }
-            for exported in &batch {
-                out.write_all(format.line(exported)?.as_bytes())?;
+            for Exported { letter, body } in &batch {
+                let event = body.as_deref().map(|body| redaction.of(body));
+                out.write_all(format.line(letter, event.as_ref())?.as_bytes())?;
             }
         }
         out.flush()?;

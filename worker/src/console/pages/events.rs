@@ -68,13 +68,16 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
     let question = read(&visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
-    let (records, asked) = (visit.app.records.clone(), question.clone());
+    let (records, redaction, asked) =
+        (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
     let lines = visit.app.ask(async move {
         if !is_understood {
             return Ok(Vec::new());
         }
         // One more than is shown tells whether there are more.
-        records.history(&asked, ROWS + 1).await
+        let mut lines = records.history(&asked, ROWS + 1).await?;
+        records.redact(&redaction, &mut lines).await?;
+        Ok(lines)
     });
     let mut lines = lines.await?;
     let more = lines.len() > ROWS as usize;

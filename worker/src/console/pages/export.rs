@@ -13,6 +13,7 @@ use super::super::selection::Selection;
 use super::super::visit::{Answer, Visit};
 use super::messages::selected;
 use crate::records::dead_letters::{Export, ExportFormat, Exported};
+use crate::records::redaction::Redaction;
 
 type Chunk = Result<Bytes, std::io::Error>;
 
@@ -25,7 +26,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(mistakes.join(" ")));
     }
-    let letters = visit.app.letters.clone();
+    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
     // What cannot be begun is told; what breaks off later can only break off.
     let begun = visit.app.ask(async move {
         let mut export = letters.export(&filter).await?;
@@ -34,7 +35,12 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     });
     let (export, first) = begun.await?;
     let (chunks, receiver) = mpsc::channel(2);
-    let writing = AbortOnDropHandle::new(visit.app.begin(write(export, first, format, chunks)));
+    let writing = AbortOnDropHandle::new(visit.app.begin(write(
+        export,
+        first,
+        Spelling { format, redaction },
+        chunks,
+    )));
     let body = stream::unfold((receiver, writing), async |(mut receiver, writing)| {
         receiver.recv().await.map(|chunk: Chunk| (chunk, (receiver, writing)))
     });
@@ -44,18 +50,31 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         .streaming(Box::pin(body)))
 }
 
+/// How letters are written, and what of them is not.
+struct Spelling {
+    format: ExportFormat,
+    redaction: Redaction,
+}
+
+impl Spelling {
+    fn line(&self, exported: &Exported) -> anyhow::Result<String> {
+        let event = exported.body.as_deref().map(|body| self.redaction.of(body));
+        self.format.line(&exported.letter, event.as_ref())
+    }
+}
+
 /// Writes until the end, or until nobody reads any more.
 async fn write(
     mut export: Export,
     mut batch: Vec<Exported>,
-    format: ExportFormat,
+    spelling: Spelling,
     chunks: mpsc::Sender<Chunk>,
 ) {
-    let mut text = format.head();
+    let mut text = spelling.format.head();
     loop {
         let is_last = batch.is_empty();
         let written = batch.iter().try_for_each(|exported| {
-            text.push_str(&format.line(exported)?);
+            text.push_str(&spelling.line(exported)?);
             anyhow::Ok(())
         });
         let chunk = match written {

@@ -78,18 +78,21 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let Selection { filter, mistakes } = selected(&visit.query);
     let state = filter.state;
     let before = visit.query.number("before")?;
-    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
+    let (letters, redaction, asked) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), filter.clone());
     let is_understood = mistakes.is_empty();
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(None);
         }
-        let page = letters.list(&asked, before, ROWS).await?;
+        let mut page = letters.list(&asked, before, ROWS).await?;
+        letters.redact(&redaction, &mut page.letters).await?;
         let count = letters.count(&asked).await?;
-        let problem = match &asked.fingerprint {
+        let mut problem = match &asked.fingerprint {
             Some(fingerprint) => letters.problem(fingerprint).await?,
             None => None,
         };
+        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
         Ok(Some((page, count, problem)))
     });
     let (page, count, problem) = match found.await? {

@@ -29,9 +29,14 @@ pub(in crate::console) async fn show(visit: Visit, fingerprint: web::Path<String
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let (letters, asked) = (visit.app.letters.clone(), known(&fingerprint)?);
-    let found = visit.app.ask(async move { letters.problem(&asked).await }).await?;
-    let group = found.ok_or_else(nothing)?;
+    let (letters, redaction, asked) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), known(&fingerprint)?);
+    let found = visit.app.ask(async move {
+        let mut problem = letters.problem(&asked).await?;
+        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
+        Ok(problem)
+    });
+    let group = found.await?.ok_or_else(nothing)?;
     page(&NotePage {
         frame: visit.frame("Note", Tab::Problems),
         code: or_none(group.code.as_deref().unwrap_or_default()).to_owned(),

@@ -17,9 +17,9 @@ use crate::records::database::{Database, Transaction, on_pool, on_transaction};
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
-/// Claimed letters read at once, and their bytes.
+/// Claimed letters read at once, and the bytes of letters in memory at once.
 const CLAIMED: i64 = 200;
-const CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
+const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
 /// How often a transaction is tried that met another in a ring.
 const TRIES: u32 = 10;
 
@@ -144,16 +144,7 @@ impl DeadLetters {
             .fetch_all(pool)
             .await?
         });
-        let mut bytes = 0;
-        let mut ids = Vec::new();
-        for (id, size) in sizes {
-            bytes += size;
-            if bytes > CLAIMED_BYTES && !ids.is_empty() {
-                break;
-            }
-            ids.push(id);
-        }
-        Ok(fetch(database, &ids).await?)
+        Ok(fetch(database, &first_bytes(sizes)).await?)
     }
 
     /// Letters that `job_id` has claimed and published.
@@ -212,6 +203,19 @@ impl DeadLetters {
             moved += ids.len() as u64;
         }
     }
+}
+
+/// The first letters of these ids and sizes: no more than memory should hold, and one at least.
+pub(super) fn first_bytes(sizes: Vec<(i64, i64)>) -> Vec<i64> {
+    let (mut bytes, mut ids) = (0, Vec::new());
+    for (id, size) in sizes {
+        bytes += size;
+        if bytes > AT_ONCE_BYTES && !ids.is_empty() {
+            break;
+        }
+        ids.push(id);
+    }
+    ids
 }
 
 /// Moves up to `limit` letters behind `after` in one transaction; gives them in order.

@@ -11,6 +11,7 @@ use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
 use worker::console::{Console, Sources};
 use worker::records::Records;
+use worker::records::redaction::Redaction;
 use worker::settings::ConsoleSettings;
 
 use crate::dead_letters::rig::{Letters, WEEK};
@@ -191,11 +192,17 @@ impl Rig {
 
 /// A console on a free port over the records at `url`.
 pub(super) fn console(url: &str, broker: Broker, flags: &[&str]) -> Console {
+    redacting(url, broker, flags, &[])
+}
+
+/// The same, which shows no values of these properties.
+pub(super) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &[&str]) -> Console {
     let flags = [&["console", "--console-listen", "127.0.0.1:0"], flags].concat();
     let settings = Parsed::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}")).settings;
     let sources = Sources {
         records: Records::new(&SecretString::from(url.to_owned())).unwrap(),
         discarded_retention: WEEK,
+        redaction: Redaction::new(&properties.iter().map(ToString::to_string).collect::<Vec<_>>()),
         broker,
         receivers: Vec::new(),
         parts: None,

@@ -163,6 +163,11 @@ impl Letters {
     }
 }
 
+/// The rig's records, opened once more.
+pub(crate) fn records(rig: &Letters) -> Records {
+    Records::new(&SecretString::from(rig.database.url())).unwrap()
+}
+
 pub(crate) fn dead_letters(url: &str) -> DeadLetters {
     DeadLetters::new(Records::new(&SecretString::from(url.to_owned())).unwrap())
 }

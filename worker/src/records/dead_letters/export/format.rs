@@ -1,12 +1,16 @@
 //! How an exported letter is written for other programs: as JSON lines or as CSV.
 
-use super::Exported;
+use std::borrow::Cow;
+
+use super::Letter;
 use crate::harmless::{harmless_json, payload};
+use crate::records::redaction::Redacted;
 
 /// How letters are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A JSON document a line, with the event as `payload`, or as `payload_hex` if it is no text.
+    /// A JSON document a line, with the event as `payload`, or as `payload_hex` if it is no text,
+    /// or `payload_withheld` says why it is not shown.
     JsonLines,
     /// With a head; cells that a spreadsheet would take for a formula begin with an apostrophe.
     Csv,
@@ -21,21 +25,26 @@ impl Format {
         }
     }
 
-    /// A letter, with the line's end.
-    pub(crate) fn line(self, exported: &Exported) -> anyhow::Result<String> {
+    /// A letter and its event, unless that was erased; with the line's end.
+    pub(crate) fn line(
+        self,
+        letter: &Letter,
+        event: Option<&Redacted<'_>>,
+    ) -> anyhow::Result<String> {
         let line = match self {
-            Self::JsonLines => json_line(exported)?,
-            Self::Csv => csv_line(exported),
+            Self::JsonLines => json_line(letter, event)?,
+            Self::Csv => csv_line(letter, event),
         };
         Ok(line + "\n")
     }
 }
 
-fn json_line(exported: &Exported) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(&exported.letter)?;
-    if let Some(body) = &exported.body {
-        let (name, text) = payload(body);
+fn json_line(letter: &Letter, event: Option<&Redacted<'_>>) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(letter)?;
+    if let Some(event) = event {
+        let (name, text) = payload(event);
         document[name] = text.into();
+        document["error"] = event.text(&letter.error).into();
     }
     Ok(harmless_json(&serde_json::to_string(&document)?))
 }
@@ -59,8 +68,8 @@ const COLUMNS: [&str; 16] = [
     "payload",
 ];
 
-fn csv_line(exported: &Exported) -> String {
-    let letter = &exported.letter;
+fn csv_line(letter: &Letter, event: Option<&Redacted<'_>>) -> String {
+    let error = event.map_or(Cow::Borrowed(&*letter.error), |event| event.text(&letter.error));
     let cells = [
         letter.id.to_string(),
         letter.died_ms.to_string(),
@@ -73,11 +82,11 @@ fn csv_line(exported: &Exported) -> String {
         letter.generation.to_string(),
         text(&letter.reason),
         text(&letter.code),
-        text(&letter.error),
+        text(&error),
         letter.fingerprint.clone(),
         letter.state.to_string(),
         letter.identity.clone(),
-        exported.body.as_deref().map(|body| text(&payload(body).1)).unwrap_or_default(),
+        event.map(|event| text(&payload(event).1)).unwrap_or_default(),
     ];
     cells.join(",")
 }
