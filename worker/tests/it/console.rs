@@ -9,4 +9,4 @@ mod hostile;
 mod pages;
 mod program;
 mod redaction;
-mod rig;
+pub(crate) mod rig;
