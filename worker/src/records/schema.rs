@@ -330,7 +330,7 @@ mod tests {
     async fn what_was_there_before_knows_its_contact(engine: DatabaseEngine) {
         let test = TestDatabase::new(engine).await;
         let database = Database::new(&SecretString::from(test.url())).unwrap();
-        migrate_to(&database, 2).await;
+        migrate_to(&database, 3).await;
         let bytes = |json: &str| match engine {
             DatabaseEngine::Postgres => format!("'{json}'::bytea"),
             DatabaseEngine::Sqlite => format!("CAST('{json}' AS BLOB)"),
