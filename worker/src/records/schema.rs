@@ -132,9 +132,10 @@ CREATE TABLE audit (
 ";
 
 /// A `job` publishes letters or events again. `scope` is JSON, `filter` the same in words. `recent`
-/// has a letter for each of the last runs that ended, `s` for success and `d` for death; `place_ms`
-/// and `place_id` are how far a replay has come in the log; whoever works on it is `owner`, until
-/// `owned_until_ms`. `steps` are names with commas between.
+/// has a letter for each of the last runs that ended, `s` for success and `d` for death. `place_ms`
+/// and `place_id` are how far a replay has come in the log; of letters `place_id` is the last that
+/// was claimed. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
+/// between.
 const JOBS: &str = "
 CREATE TABLE job (
     id {growing},
@@ -329,7 +330,7 @@ mod tests {
     async fn what_was_there_before_knows_its_contact(engine: DatabaseEngine) {
         let test = TestDatabase::new(engine).await;
         let database = Database::new(&SecretString::from(test.url())).unwrap();
-        migrate_to(&database, 2).await;
+        migrate_to(&database, 3).await;
         let bytes = |json: &str| match engine {
             DatabaseEngine::Postgres => format!("'{json}'::bytea"),
             DatabaseEngine::Sqlite => format!("CAST('{json}' AS BLOB)"),

@@ -115,19 +115,21 @@ impl DeadLetters {
 
     /// Claims up to `limit` letters for a job, the oldest first: those that match, still have their
     /// event, and have been in their state at `cutoff_ms`: dead ones, or those whose retry was never
-    /// heard of if the filter says so. They are `requested` then, and nobody else gets them.
+    /// heard of if the filter says so. They are `requested` then, and nobody else gets them. Letters
+    /// up to `after` are not looked at: those were claimed before, or are not of the plan.
     pub async fn claim_for_job(
         &self,
         job_id: i64,
         filter: &Filter,
         cutoff_ms: i64,
+        after: i64,
         limit: u32,
     ) -> anyhow::Result<usize> {
         let database = self.records.ready().await?;
         let from = [filter.state.unwrap_or(State::Dead)];
         let step = Move::new(filter, &from, Some(State::Requested));
         let step = Move { cutoff_ms, job_id: Some(job_id), with_body: true, ..step };
-        Ok(chunk(database, step, i64::MIN, limit).await?.len())
+        Ok(chunk(database, step, after, limit).await?.len())
     }
 
     /// What `job_id` has claimed and not published, with its bytes, the oldest first: as much as

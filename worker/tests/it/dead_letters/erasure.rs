@@ -159,6 +159,16 @@ async fn an_erasure_between_the_look_and_the_commit_is_made_up_for(engine: Datab
     rig.finish().await;
 }
 
+async fn letters_about_no_contact_are_not_held_up_by_looking(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&[]).await;
+    rig.database.run("DROP TABLE erasure").await;
+    let others = &of_others()[1..5];
+    rig.index(others).await;
+    assert!(have_content(&rig, others).await);
+    rig.finish().await;
+}
+
 async fn however_erasing_and_indexing_meet_no_content_is_left(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     let mut messages = Vec::new();
@@ -188,6 +198,7 @@ on_every_database! {
     a_letter_that_comes_after_the_erasure_has_no_content
     a_problem_is_shown_by_a_letter_that_still_says_something
     an_erasure_between_the_look_and_the_commit_is_made_up_for
+    letters_about_no_contact_are_not_held_up_by_looking
     however_erasing_and_indexing_meet_no_content_is_left
 }
 
