@@ -138,10 +138,10 @@ impl Bulk {
                 look_again().await;
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(job) => job,
-            Err(_) => panic!("{what}: {:?}", self.job(id).await),
+        if let Ok(job) = tokio::time::timeout(PATIENCE, waiting).await {
+            return job;
         }
+        panic!("{what}: {:?}", self.job(id).await)
     }
 
     /// Waits until all is published and has ended.
@@ -161,9 +161,8 @@ impl Bulk {
                 look_again().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("{} letters are {state}, not {count}", self.in_state(state).await);
-        }
+        let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(in_time, "{} letters are {state}, not {count}", self.in_state(state).await);
     }
 
     /// Ends the test: no queue may hold anything.
