@@ -75,7 +75,7 @@ impl App {
             question.await
         }));
         match tokio::time::timeout(DEADLINE, asking).await {
-            Ok(Ok(answer)) => answer.map_err(Fault::Unavailable),
+            Ok(Ok(answer)) => answer.map_err(fault),
             Ok(Err(error)) => Err(Fault::Broken(error.into())),
             Err(_) => Err(Fault::Unavailable(anyhow::anyhow!(
                 "no answer within {} s",
@@ -112,6 +112,19 @@ impl App {
             let checks = [("records", state.to_owned())].into();
             Readiness { ready: up == Some(true), checks }
         })
+    }
+}
+
+/// A database that answers what cannot be understood is not away.
+fn fault(error: anyhow::Error) -> Fault {
+    match error.downcast_ref() {
+        Some(
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::TypeNotFound { .. },
+        ) => Fault::Broken(error),
+        _ => Fault::Unavailable(error),
     }
 }
 
