@@ -6,6 +6,7 @@ mod away;
 mod events;
 mod health;
 mod hostile;
+mod jobs;
 mod pages;
 mod program;
 mod redaction;

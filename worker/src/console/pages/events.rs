@@ -117,6 +117,10 @@ pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     };
     let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
     let mut time = |name: &str, label: &str| {
+        // Exactly, where a plan was made of it; else as people write it.
+        if let Some(exact) = query.get(&format!("{name}_ms")) {
+            return exact.parse().map_err(|_| mistakes.push(format!("{label}: no time."))).ok();
+        }
         let time = when::parse(query.get(name)?);
         time.map_err(|why| mistakes.push(format!("{label}: {why}."))).ok()
     };

@@ -6,7 +6,7 @@ use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, count_of, grouped};
-use super::super::query::Query;
+use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page, see};
 use super::action::rate_of;
 use super::{events, jobs};
@@ -56,7 +56,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         cutoff_ms,
         rate: DEFAULT_RATE,
         takes: jobs::takes(plan.count, DEFAULT_RATE),
-        question: address.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default(),
+        question: exactly(&question),
         back: address,
     })
 }
@@ -99,6 +99,33 @@ fn understood(query: &Query) -> Result<Question, Fault> {
         ));
     }
     Ok(Question { since_ms: question.since_ms.or(Some(0)), after: None, ..question })
+}
+
+/// The question as it was planned, with exact times: what was `2h` ago moves on.
+fn exactly(question: &Question) -> String {
+    let mut writer = Writer::default();
+    let texts = [
+        ("event", &question.event),
+        ("type", &question.subscription_type),
+        ("target", &question.target),
+        ("verdict", &question.verdict),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            writer.add(name, text);
+        }
+    }
+    for (name, id) in [("portal", question.portal_id), ("object", question.object_id)] {
+        if let Some(id) = id {
+            writer.add(name, &id.cast_unsigned());
+        }
+    }
+    for (name, ms) in [("since_ms", question.since_ms), ("until_ms", question.until_ms)] {
+        if let Some(ms) = ms {
+            writer.add(name, &ms);
+        }
+    }
+    writer.finish()
 }
 
 fn conditions(query: &Query) -> Vec<(&'static str, String)> {
