@@ -17,6 +17,7 @@ use shared::broker::Broker;
 
 use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
+use crate::records::redaction::Redaction;
 use crate::settings::ConsoleSettings;
 
 mod access;
@@ -30,6 +31,7 @@ mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod own_path;
 mod pages;
 mod parts;
 mod query;
@@ -56,6 +58,8 @@ pub struct Sources {
     pub records: Records,
     /// How long discarded letters can be restored.
     pub discarded_retention: Duration,
+    /// What of events is not shown.
+    pub redaction: Redaction,
     /// The queues.
     pub broker: Broker,
     /// Admin addresses of receivers, beside those of the settings.

@@ -13,6 +13,7 @@ use crate::clients::Clients;
 use crate::clients::hubspot::HubSpot;
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Ledger};
+use crate::records::Records;
 
 /// The largest result of one step that is remembered, in bytes of JSON.
 pub const MAX_STEP_BYTES: usize = 16 * 1024;
@@ -22,6 +23,7 @@ pub const MAX_STEP_BYTES: usize = 16 * 1024;
 pub struct Context {
     pub(crate) clients: Arc<Clients>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) records: Option<Records>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) identity: Identity,
     pub(crate) handler: &'static str,
@@ -52,6 +54,11 @@ impl Context {
     /// HubSpot's API for the event's portal.
     pub fn hubspot(&self) -> Result<HubSpot<'_>, HandlerError> {
         self.clients.hubspot(self)
+    }
+
+    /// The records, if any are kept: for erasing a contact from them.
+    pub fn records(&self) -> Option<&Records> {
+        self.records.as_ref()
     }
 
     /// Attempts spent before this one.

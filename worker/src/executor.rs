@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
 use shared::clock::now_ms;
-use shared::event::{Event, Identity};
+use shared::event::{Change, Event, Identity};
 use shared::message::{DeathReason, Message};
 use shared::retry::RetrySchedule;
 use tokio::sync::RwLock;
@@ -22,7 +22,7 @@ use crate::error::HandlerError;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
-use crate::records::{Course, Entry, Log};
+use crate::records::{Course, Entry, Log, Records};
 use crate::registry::{Handler, Registry};
 use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
 
@@ -42,6 +42,8 @@ pub(crate) struct Executor {
     pub(crate) ledger: Arc<Ledger>,
     /// Where it is kept what became of each delivery, if anywhere.
     pub(crate) log: Option<Log>,
+    /// What handlers may erase from, if records are kept.
+    pub(crate) records: Option<Records>,
     pub(crate) publisher: Publisher,
     pub(crate) schedule: RetrySchedule,
     pub(crate) metrics: WorkerMetrics,
@@ -56,7 +58,8 @@ pub(crate) struct Executor {
 }
 
 /// What is done with changes that the app itself made. Acted on, a handler that writes what it
-/// listens to would call itself for ever.
+/// listens to would call itself for ever. A deletion for privacy is acted on whoever asked for it:
+/// it happens once to a contact.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnWrites {
     pub(crate) handled: bool,
@@ -67,7 +70,8 @@ pub(crate) struct OwnWrites {
 impl OwnWrites {
     fn skips(self, event: &Event) -> bool {
         let apps = event.app_id.into_iter().chain(self.app_id);
-        !self.handled && apps.into_iter().any(|app| event.is_own_write(app))
+        let is_left_out = !self.handled && event.change() != Change::PrivacyDeletion;
+        is_left_out && apps.into_iter().any(|app| event.is_own_write(app))
     }
 }
 
@@ -102,7 +106,9 @@ impl Executor {
         let wanting = || self.registry.wanting(event).collect::<Vec<&Handler>>();
         let targets = match catch_unwind(AssertUnwindSafe(wanting)) {
             Ok(targets) => targets,
-            Err(panic) => return self.unrouted(message, &run::panic_text(&*panic), lane).await,
+            Err(panic) => {
+                return self.unrouted(message, event, &run::panic_text(&*panic), lane).await;
+            }
         };
         if let [only] = targets[..] {
             return self.run_target(message, event, lane, only.name(), Some(only)).await;
@@ -143,7 +149,13 @@ impl Executor {
 
     /// Whether a handler wants it ended in a panic: tried again like any other, since left to
     /// itself the message would come back at once and without end.
-    async fn unrouted(&self, message: &Message, panic: &str, lane: Lane) -> Disposition {
+    async fn unrouted(
+        &self,
+        message: &Message,
+        event: &Event,
+        panic: &str,
+        lane: Lane,
+    ) -> Disposition {
         let error = HandlerError::transient("PANIC", panic);
         tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
         let verdict = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
@@ -151,7 +163,7 @@ impl Executor {
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
         let settled = self.settle(&unit, verdict).await;
         let error = Some(("PANIC", panic));
-        self.note(message, None, &Course { error, ..Course::now(settled.label) });
+        self.note(message, Some(event), &Course { error, ..Course::now(settled.label) });
         settled.disposition
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::records::redaction::Redacted;
+
 /// JSON that is the same to a program and does nothing to a terminal.
 pub(crate) fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
@@ -67,11 +69,16 @@ pub(crate) fn steers(c: char) -> bool {
             | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Bytes for a JSON document: as text, or else in hex.
-pub(crate) fn payload(bytes: &[u8]) -> (&'static str, String) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => ("payload", text.to_owned()),
-        Err(_) => ("payload_hex", hex(bytes)),
+/// Said in place of an event.
+pub(crate) const WITHHELD: &str =
+    "not shown: it cannot be read, and names one of REDACT_PROPERTIES";
+
+/// An event for a JSON document: as text, or else in hex, or why it is not shown.
+pub(crate) fn payload(event: &Redacted<'_>) -> (&'static str, String) {
+    match event.bytes().map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+        Some((_, Ok(text))) => ("payload", text.to_owned()),
+        Some((bytes, Err(_))) => ("payload_hex", hex(bytes)),
+        None => ("payload_withheld", WITHHELD.to_owned()),
     }
 }
 

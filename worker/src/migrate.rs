@@ -14,6 +14,9 @@
 //! is on its way, `Held` while it runs. Copies of dead letters lie in the dead letters, told by
 //! identity and target alone.
 //!
+//! Dead letters that are in the records beside the file go the same way into the cluster's `dead`, and
+//! are discarded in the records they came from. The event log stays where it is.
+//!
 //! The file keeps its ledger: entries that are on Redis already do no harm a second time, and
 //! until the directory is removed they can be written again should Redis lose them. Removing it
 //! is its owner's to do.
@@ -24,6 +27,7 @@ use shared::retry::delay_name;
 
 mod cluster;
 mod ledger;
+mod letters;
 mod messages;
 mod patience;
 mod progress;
@@ -47,6 +51,9 @@ pub(crate) enum MigrateError {
     /// The data file cannot be read.
     #[error("cannot read the data file: {0}")]
     Read(#[from] sqlx::Error),
+    /// The records beside the data file cannot be read or written.
+    #[error("the records cannot be used: {0:#}")]
+    Records(anyhow::Error),
     /// The data file takes no writes.
     #[error("the data file takes no writes: {0}")]
     Write(String),
@@ -63,6 +70,8 @@ pub(crate) struct Moved {
     pub(crate) messages: u64,
     /// Those among them that could not be read: dead letters now.
     pub(crate) unreadable: u64,
+    /// Dead letters out of the records.
+    pub(crate) letters: u64,
 }
 
 /// Moves all that `source` has, as counted in `inventory`.
@@ -76,5 +85,9 @@ pub(crate) async fn run(
     ledger::copy(source, cluster, progress, &mut moved).await?;
     let progress = Progress::new("messages", inventory.messages());
     messages::drain(source, cluster, progress, &mut moved).await?;
+    if let Some(letters) = source.letters() {
+        let progress = Progress::new("dead letters", inventory.letters);
+        letters::drain(letters, cluster, progress, &mut moved).await?;
+    }
     Ok(moved)
 }

@@ -17,7 +17,7 @@ use crate::engines::Engines;
 use crate::executor::{Executor, OwnWrites};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
-use crate::records::Log;
+use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::ProcessingSettings;
 
@@ -35,12 +35,12 @@ pub(crate) struct Processor {
 
 impl Processor {
     /// Starts in the background; servers that are not there yet are waited for. What becomes of
-    /// each delivery goes into `log`, what is measured into `registry` and `broker_metrics`.
+    /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`.
     pub(crate) fn start(
         engines: &Engines,
         settings: &ProcessingSettings,
         handlers: Registry,
-        log: Option<Log>,
+        keeping: Option<&Keeping>,
         registry: &mut Metrics,
         broker_metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
@@ -50,7 +50,8 @@ impl Processor {
         let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
-        for line in clients.summary() {
+        let records = keeping.map(Keeping::records);
+        for line in summary(&clients, records.as_ref()) {
             tracing::info!(integration = line, "integration");
         }
         let publisher = broker.publisher(
@@ -75,7 +76,8 @@ impl Processor {
             registry: handlers,
             clients,
             ledger,
-            log,
+            log: keeping.map(Keeping::log),
+            records,
             publisher,
             schedule,
             metrics,
@@ -101,7 +103,7 @@ impl Processor {
 
     /// The integrations, one line each.
     pub(crate) fn integrations(&self) -> Vec<String> {
-        self.executor.clients.summary()
+        summary(&self.executor.clients, self.executor.records.as_ref())
     }
 
     /// Whether events can be processed, for an admin listener.
@@ -138,6 +140,19 @@ impl Processor {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// One line for each thing that handlers use: on or off, and what is skipped for it.
+fn summary(clients: &Clients, records: Option<&Records>) -> Vec<String> {
+    let mut lines = clients.summary();
+    lines.push(
+        match records {
+            Some(_) => "records: on, a contact deleted for privacy is erased from them",
+            None => "records: off, DATABASE_URL is not set: nothing is kept that would have to be erased",
+        }
+        .to_owned(),
+    );
+    lines
 }
 
 /// Starts a run for each delivery, at most `concurrency` at once. With the ledger away every
@@ -190,4 +205,24 @@ fn readiness(
             .into(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::settings::integrations::IntegrationSettings;
+
+    #[tokio::test]
+    async fn whether_records_are_kept_is_said_among_the_integrations() {
+        let metrics = WorkerMetrics::register(&mut Metrics::default(), false);
+        let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+        let url = SecretString::from("postgres://127.0.0.1:1/none".to_owned());
+        let records = Records::new(&url).unwrap();
+        assert!(summary(&clients, Some(&records)).last().unwrap().starts_with("records: on"));
+        assert!(summary(&clients, None).last().unwrap().starts_with("records: off, DATABASE_URL"));
+    }
 }

@@ -14,11 +14,13 @@ mod clock;
 mod database;
 pub mod dead_letters;
 mod entry;
+mod erasure;
 mod history;
 pub mod jobs;
 mod keeping;
 mod log;
 mod partitions;
+pub mod redaction;
 mod schema;
 
 pub(crate) use entry::{Course, Entry};

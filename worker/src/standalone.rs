@@ -86,7 +86,7 @@ impl Standalone {
             &Engines::Embedded(Arc::clone(&embedded)),
             &settings.processing,
             handlers,
-            Some(keeping.log()),
+            Some(&keeping),
             &mut registry,
             broker_metrics,
         )?;
@@ -99,6 +99,7 @@ impl Standalone {
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
+            redaction: settings.records.redaction(),
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),

@@ -59,7 +59,7 @@ impl Worker {
             engines,
             &settings.processing,
             handlers,
-            keeping.as_ref().map(Keeping::log),
+            keeping.as_ref(),
             &mut registry,
             broker_metrics,
         )?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 /// What a test's records are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,49 @@ impl TestDatabase {
         }
     }
 
-    fn file(&self) -> PathBuf {
+    /// What it is in.
+    pub fn engine(&self) -> DatabaseEngine {
+        self.engine
+    }
+
+    /// Runs statements on it.
+    pub async fn run(&self, statements: &str) {
+        let statements = sqlx::AssertSqlSafe(statements.to_owned());
+        match self.engine {
+            DatabaseEngine::Postgres => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            DatabaseEngine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
+    /// The one number that a query gives.
+    pub async fn number(&self, query: &str) -> i64 {
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        match self.engine {
+            DatabaseEngine::Postgres => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                let number = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+                number
+            }
+            DatabaseEngine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                let number = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+                number
+            }
+        }
+    }
+
+    /// The file, if it is in one.
+    pub fn file(&self) -> PathBuf {
         std::env::temp_dir().join(format!("hubline-{}.db", self.name))
     }
 

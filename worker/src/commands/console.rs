@@ -86,6 +86,7 @@ impl Program {
         let sources = Sources {
             records: records.clone(),
             discarded_retention: settings.records.discarded_retention,
+            redaction: settings.records.redaction(),
             broker,
             receivers: Vec::new(),
             parts: None,

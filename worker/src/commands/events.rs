@@ -87,10 +87,12 @@ impl EventsCommand {
             until_ms: self.until,
             after: None,
         };
+        let redaction = self.records.redaction();
         let (mut left, mut is_first) = (self.limit, true);
         let mut out = std::io::stdout().lock();
         while left > 0 {
-            let lines = records.history(&question, left.min(PAGE)).await?;
+            let mut lines = records.history(&question, left.min(PAGE)).await?;
+            records.redact(&redaction, &mut lines).await?;
             let Some(last) = lines.last() else { break };
             question.after = Some(last.cursor());
             left = left.saturating_sub(u32::try_from(lines.len()).unwrap_or(u32::MAX));

@@ -102,7 +102,7 @@ impl MigrateCommand {
             say(format_args!("Nothing was changed: this was a dry run."));
             return Ok(());
         }
-        if inventory.messages() == 0 && inventory.entries == 0 {
+        if inventory.messages() + inventory.entries + inventory.letters == 0 {
             say(format_args!("There is nothing to do."));
             return Ok(());
         }
@@ -125,8 +125,8 @@ impl MigrateCommand {
         summarise(&moved);
         say(format_args!(
             "Next: start receivers and workers with {names}, and point HubSpot's target URL at the \
-             receivers. {directory} can be removed once records.db in it, the event log and the \
-             dead letters taken in so far, is kept elsewhere or not wanted: it is not moved."
+             receivers. {directory} can be removed once records.db in it is kept elsewhere or not \
+             wanted: the event log in it, and what was discarded or resolved, is not moved."
         ));
         Ok(())
     }
@@ -141,13 +141,17 @@ fn contents(inventory: &Inventory) -> String {
     format!(
         "{} events to be worked on, {} of the bulk lane, {} waiting for a retry, {} dead letters, \
          {} ledger entries",
-        backlog.work, backlog.bulk, backlog.waiting, backlog.dead, inventory.entries
+        backlog.work,
+        backlog.bulk,
+        backlog.waiting,
+        backlog.dead + inventory.letters,
+        inventory.entries
     )
 }
 
 fn summarise(moved: &Moved) {
-    let Moved { entries_written, entries_there, messages, unreadable } = *moved;
-    if entries_written == 0 && messages == 0 {
+    let Moved { entries_written, entries_there, messages, unreadable, letters } = *moved;
+    if entries_written + messages + letters == 0 {
         say(format_args!(
             "There was nothing left to do: all {entries_there} ledger entries are there."
         ));
@@ -157,6 +161,11 @@ fn summarise(moved: &Moved) {
         "{entries_written} ledger entries written, {entries_there} were there already."
     ));
     say(format_args!("{messages} messages published, confirmed and deleted."));
+    if letters > 0 {
+        say(format_args!(
+            "{letters} dead letters of the records published and confirmed; they are discarded here."
+        ));
+    }
     if unreadable > 0 {
         say(format_args!("{unreadable} of them could not be read: they are dead letters now."));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::admin::Readiness;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -17,10 +17,13 @@ use super::fault::Fault;
 use super::health::Watch;
 use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
+use crate::records::redaction::Redaction;
 use crate::settings::ConsoleSettings;
 
 /// How long a page may take to find out what it shows.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Questions at once: whatever is looked at, the event log and the jobs get their connections.
+const QUESTIONS: usize = 4;
 /// How often it is looked whether the records answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -31,8 +34,11 @@ pub(super) struct App {
     pub(super) access: Access,
     /// How long discarded letters can be restored.
     pub(super) retention: Duration,
+    /// What of events is not shown.
+    pub(super) redaction: Redaction,
     pub(super) health: Arc<Watch>,
     runtime: Handle,
+    questions: Arc<Semaphore>,
     /// Actions that are being done.
     deeds: TaskTracker,
     records_up: watch::Receiver<Option<bool>>,
@@ -48,8 +54,10 @@ impl App {
             records: sources.records.clone(),
             access: Access::new(&settings.tokens()?),
             retention: sources.discarded_retention,
+            redaction: sources.redaction.clone(),
             health: Arc::new(Watch::new(settings, sources)?),
             runtime: Handle::current(),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             deeds: TaskTracker::new(),
             records_up,
             _pinging: AbortOnDropHandle::new(pinging),
@@ -61,9 +69,13 @@ impl App {
         &self,
         question: impl Future<Output = anyhow::Result<T>> + Send + 'static,
     ) -> Result<T, Fault> {
-        let asking = AbortOnDropHandle::new(self.runtime.spawn(question));
+        let questions = Arc::clone(&self.questions);
+        let asking = AbortOnDropHandle::new(self.runtime.spawn(async move {
+            let _turn = questions.acquire().await;
+            question.await
+        }));
         match tokio::time::timeout(DEADLINE, asking).await {
-            Ok(Ok(answer)) => answer.map_err(Fault::Unavailable),
+            Ok(Ok(answer)) => answer.map_err(fault),
             Ok(Err(error)) => Err(Fault::Broken(error.into())),
             Err(_) => Err(Fault::Unavailable(anyhow::anyhow!(
                 "no answer within {} s",
@@ -100,6 +112,19 @@ impl App {
             let checks = [("records", state.to_owned())].into();
             Readiness { ready: up == Some(true), checks }
         })
+    }
+}
+
+/// A database that answers what cannot be understood is not away.
+fn fault(error: anyhow::Error) -> Fault {
+    match error.downcast_ref() {
+        Some(
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::TypeNotFound { .. },
+        ) => Fault::Broken(error),
+        _ => Fault::Unavailable(error),
     }
 }
 

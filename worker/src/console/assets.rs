@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::fault::Fault;
@@ -39,7 +41,7 @@ impl Asset {
     pub(super) fn path(&self) -> &str {
         self.path.get_or_init(|| {
             let digest = Sha256::digest(self.text);
-            let start: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            let start = URL_SAFE_NO_PAD.encode(&digest[..9]);
             format!("/static/{}.{start}.{}", self.name, self.extension)
         })
     }

@@ -9,6 +9,7 @@ pub(super) enum Tab {
     Problems,
     Letters,
     Discarded,
+    Jobs,
     Events,
     Audit,
     Health,
@@ -17,14 +18,22 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 6] =
-        [Self::Problems, Self::Letters, Self::Discarded, Self::Events, Self::Audit, Self::Health];
+    const ALL: [Self; 7] = [
+        Self::Problems,
+        Self::Letters,
+        Self::Discarded,
+        Self::Jobs,
+        Self::Events,
+        Self::Audit,
+        Self::Health,
+    ];
 
     fn label(self) -> &'static str {
         match self {
             Self::Problems => "Problems",
             Self::Letters => "Messages",
             Self::Discarded => "Discarded",
+            Self::Jobs => "Jobs",
             Self::Events => "Events",
             Self::Audit => "Audit",
             Self::Health => "Health",
@@ -37,6 +46,7 @@ impl Tab {
             Self::Problems | Self::None => "/",
             Self::Letters => "/messages",
             Self::Discarded => "/discarded",
+            Self::Jobs => "/jobs",
             Self::Events => "/events",
             Self::Audit => "/audit",
             Self::Health => "/health",
@@ -60,11 +70,15 @@ pub(super) struct Frame {
     pub(super) notice: Option<String>,
     /// Whether the page keeps itself up to date where there is JavaScript.
     pub(super) is_live: bool,
+    /// Where the style and the script are.
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
 }
 
 impl Frame {
     pub(super) fn new(title: impl Into<String>, tab: Tab, person: Option<Person>) -> Self {
-        Self { title: title.into(), tab, person, notice: None, is_live: false }
+        let (style, script) = (assets::STYLE.path(), assets::SCRIPT.path());
+        Self { title: title.into(), tab, person, notice: None, is_live: false, style, script }
     }
 
     /// Keeps itself up to date while `is_live`.
@@ -85,13 +99,5 @@ impl Frame {
     /// Whether there may be buttons.
     pub(super) fn may_act(&self) -> bool {
         self.person.as_ref().is_some_and(Person::may_act)
-    }
-
-    pub(super) fn style(&self) -> &'static str {
-        assets::STYLE.path()
-    }
-
-    pub(super) fn script(&self) -> &'static str {
-        assets::SCRIPT.path()
     }
 }

@@ -6,7 +6,8 @@ use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, COOKIE};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage as _};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
+use askama::Template;
 use shared::clock::now_ms;
 
 use super::access::session;
@@ -14,8 +15,9 @@ use super::access::{Access, Person};
 use super::app::App;
 use super::fault::Fault;
 use super::frame::{Frame, Tab};
+use super::own_path::own_path;
 use super::query::Writer;
-use super::visit::see;
+use super::visit::{page, see};
 
 mod origin;
 
@@ -39,9 +41,12 @@ pub(super) async fn admit(
         }
         Verdict::SignIn => {
             let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            let mut next = Writer::default();
-            next.add("next", path);
-            return Ok(request.into_response(see(&format!("{SIGN_IN}?{}", next.finish()))));
+            let answer = if is_followed_from_elsewhere(&request) {
+                bounce(path)
+            } else {
+                see(&format!("{SIGN_IN}?{}", Writer::default().add("next", &path).finish()))
+            };
+            return Ok(request.into_response(answer));
         }
     };
     if let Some(person) = &person {
@@ -50,13 +55,35 @@ pub(super) async fn admit(
     let response = next.call(request).await?.map_into_boxed_body();
     // What went wrong is told with the way to the other pages around it.
     let fault = response.response().error().and_then(|error| error.as_error::<Fault>());
-    let page = match (fault, person) {
+    let told = match (fault, person) {
         (Some(fault), Some(person)) => {
             fault.page(Frame::new(fault.to_string(), Tab::None, Some(person)))
         }
         _ => return Ok(response),
     };
-    Ok(response.into_response(page))
+    Ok(response.into_response(told))
+}
+
+/// A page that asks for itself once more. Browsers send the session's cookie only where they come
+/// from the console, and not with a link in somebody's chat.
+#[derive(Template)]
+#[template(path = "bounce.html")]
+struct BouncePage<'a> {
+    frame: Frame,
+    path: &'a str,
+}
+
+fn bounce(path: &str) -> HttpResponse {
+    let (frame, path) = (Frame::new("Hubline", Tab::None, None), own_path(path));
+    page(&BouncePage { frame, path }).unwrap_or_else(|fault| fault.error_response())
+}
+
+/// Whether somebody followed a link of another site's. Asked once more it comes from here.
+fn is_followed_from_elsewhere(request: &ServiceRequest) -> bool {
+    let is = |name: &str, expected: &str| {
+        request.headers().get(name).is_some_and(|value| value == expected)
+    };
+    is("sec-fetch-site", "cross-site") && is("sec-fetch-mode", "navigate")
 }
 
 enum Verdict {
@@ -105,12 +132,13 @@ fn identify(access: &Access, request: &ServiceRequest) -> Result<Option<Person>,
     if matches!(access, Access::Open) {
         return Ok(Some(Person::anybody()));
     }
-    if let Some(header) = request.headers().get(AUTHORIZATION) {
-        let given = header.to_str().ok().and_then(|header| {
-            let (scheme, token) = header.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token)
-        });
-        let role = given.and_then(|given| access.role_of(given)).ok_or(Fault::SignIn)?;
+    let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    // Any other scheme is between the browser and a proxy.
+    if let Some((scheme, token)) =
+        header.map(|header| header.split_once(' ').unwrap_or((header, "")))
+        && scheme.eq_ignore_ascii_case("bearer")
+    {
+        let role = access.role_of(token).ok_or(Fault::SignIn)?;
         return Ok(Some(Person::nameless(role)));
     }
     let now_ms = now_ms();

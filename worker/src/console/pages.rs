@@ -11,14 +11,17 @@ mod audit;
 mod discarded;
 mod event;
 mod events;
+mod export;
 mod groups;
 mod health;
+pub(super) mod jobs;
 mod letter_row;
 mod login;
 mod message;
 mod messages;
 mod note;
 mod payload;
+mod replay;
 
 /// Rows of one page of a list.
 const ROWS: u32 = 50;
@@ -27,6 +30,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(only(web::resource("/").route(web::get().to(groups::show))))
         .service(only(web::resource("/messages").route(web::get().to(messages::show))))
+        .service(only(web::resource("/messages/export").route(web::get().to(export::show))))
         .service(only(web::resource("/messages/{id}").route(web::get().to(message::show))))
         .service(only(
             web::resource("/messages/{id}/payload").route(web::get().to(payload::of_letter)),
@@ -40,6 +44,14 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource("/problems/{fingerprint}/note")
                 .route(web::get().to(note::show))
                 .route(web::post().to(note::write)),
+        ))
+        .service(only(web::resource("/jobs").route(web::get().to(jobs::list))))
+        .service(only(web::resource("/jobs/{id}").route(web::get().to(jobs::show))))
+        .service(only(web::resource("/jobs/{id}/{deed}").route(web::post().to(jobs::turn))))
+        .service(only(
+            web::resource("/replay")
+                .route(web::get().to(replay::plan))
+                .route(web::post().to(replay::begin)),
         ))
         .service(only(web::resource("/discarded").route(web::get().to(discarded::show))))
         .service(only(web::resource("/events").route(web::get().to(events::show))))

@@ -6,7 +6,7 @@ mod payload;
 mod trend;
 
 pub(super) use moment::Moment;
-pub(super) use payload::{PayloadView, SHOWN_BYTES};
+pub(super) use payload::{Payload, PayloadView, SHOWN_BYTES};
 pub(super) use trend::Trend;
 
 /// What escapes by itself and must not be escaped again.

@@ -1,5 +1,7 @@
 //! The names and values of an address or a form, as they were sent.
 
+use std::fmt::Display;
+
 use super::fault::Fault;
 
 /// More names than any page has.
@@ -16,7 +18,12 @@ impl Query {
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(text)
             .map_err(|_| wrong())?
             .into_inner();
-        if pairs.len() > MAX_PAIRS { Err(wrong()) } else { Ok(Self(pairs)) }
+        if pairs.len() > MAX_PAIRS {
+            return Err(wrong());
+        }
+        // As the records keep it: PostgreSQL takes no NUL in a text.
+        let kept = |(name, value): (String, String)| (name, value.replace('\0', "\u{fffd}"));
+        Ok(Self(pairs.into_iter().map(kept).collect()))
     }
 
     /// The value of `name`; none if it is empty, as fields of a form are that nobody filled in.
@@ -55,7 +62,7 @@ impl Query {
 pub(super) struct Writer(Vec<(String, String)>);
 
 impl Writer {
-    pub(super) fn add(&mut self, name: &str, value: impl ToString) -> &mut Self {
+    pub(super) fn add(&mut self, name: &str, value: &dyn Display) -> &mut Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
     }
@@ -98,12 +105,13 @@ mod tests {
     fn what_is_written_is_read_as_it_was() {
         let hostile = "a b&c=d+e%20\"'<ü\u{202e}\n\u{0}";
         let mut writer = Writer::default();
-        writer.add("id", 1).add("id", 2).add("code", hostile).add("none", "");
+        writer.add("id", &1).add("id", &2).add("code", &hostile).add("none", &"");
         let text = writer.finish();
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>".contains(&byte)));
         let query = Query::read(&text).unwrap();
         assert_eq!(query.all("id").collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!((query.get("code"), query.get("none")), (Some(hostile), None));
+        let kept = hostile.replace('\0', "\u{fffd}");
+        assert_eq!((query.get("code"), query.get("none")), (Some(kept.as_str()), None));
         assert_eq!(query.number("id").unwrap(), Some(1));
         assert!(query.number("code").is_err());
     }

@@ -36,6 +36,7 @@ pub(super) fn read(query: &Query) -> Selection {
         number.map_err(|_| mistakes.push(format!("{label}: write a number."))).ok()
     };
     let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
+    let job_id = number("job", "Job");
     let mut time = |name: &str, label: &str| {
         // Exactly, where a plan was made of it; else as people write it.
         if let Some(exact) = query.get(&format!("{name}_ms")) {
@@ -63,6 +64,7 @@ pub(super) fn read(query: &Query) -> Selection {
         subscription_type,
         object_id,
         target,
+        job_id,
         state: None,
         since_ms,
         until_ms,
@@ -74,7 +76,7 @@ pub(super) fn read(query: &Query) -> Selection {
 pub(super) fn write(filter: &Filter) -> Writer {
     let mut query = Writer::default();
     for id in &filter.ids {
-        query.add("id", id);
+        query.add("id", &id);
     }
     let texts = [
         ("problem", &filter.fingerprint),
@@ -85,17 +87,19 @@ pub(super) fn write(filter: &Filter) -> Writer {
     ];
     for (name, text) in texts {
         if let Some(text) = text {
-            query.add(name, or_none(text));
+            query.add(name, &or_none(text));
         }
     }
-    for (name, number) in [("portal", filter.portal_id), ("object", filter.object_id)] {
+    for (name, number) in
+        [("portal", filter.portal_id), ("object", filter.object_id), ("job", filter.job_id)]
+    {
         if let Some(number) = number {
-            query.add(name, number.cast_unsigned());
+            query.add(name, &number.cast_unsigned());
         }
     }
     for (name, ms) in [("since_ms", filter.since_ms), ("until_ms", filter.until_ms)] {
         if let Some(ms) = ms {
-            query.add(name, ms);
+            query.add(name, &ms);
         }
     }
     query
@@ -123,6 +127,7 @@ pub(super) fn words(filter: &Filter) -> Vec<Condition> {
         ("type", text(&filter.subscription_type)),
         ("object", number(filter.object_id)),
         ("handler", text(&filter.target)),
+        ("job", number(filter.job_id)),
         ("state", filter.state.map(|state| words_of(state).to_owned())),
         ("died since", time(filter.since_ms)),
         ("died before", time(filter.until_ms)),
@@ -165,6 +170,7 @@ mod tests {
             subscription_type: Some("deal.creation".to_owned()),
             object_id: Some(7),
             target: Some(String::new()),
+            job_id: Some(3),
             state: None,
             since_ms: Some(1_790_000_000_001),
             until_ms: Some(1_790_000_000_999),

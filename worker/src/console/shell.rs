@@ -1,5 +1,7 @@
 //! What does the same on a command line, to be copied from a page into a terminal.
 
+use std::fmt::Write as _;
+
 use crate::records::dead_letters::Filter;
 use crate::when;
 
@@ -22,6 +24,7 @@ pub(super) fn on_filter(action: &str, filter: &Filter) -> String {
         ("--type", filter.subscription_type.clone()),
         ("--object", number(filter.object_id)),
         ("--target", filter.target.clone()),
+        ("--job", number(filter.job_id)),
         ("--since", time(filter.since_ms)),
         ("--until", time(filter.until_ms)),
     ];
@@ -52,7 +55,8 @@ fn quoted(word: &str) -> String {
             '\'' | '\\' => text.extend(['\\', c]),
             ' ' => text.push(c),
             c if c.is_ascii_graphic() => text.push(c),
-            c => text.push_str(&format!("\\U{:08x}", u32::from(c))),
+            // Writing into a String cannot fail.
+            c => _ = write!(text, "\\U{:08x}", u32::from(c)),
         }
     }
     text + "'"

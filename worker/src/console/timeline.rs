@@ -39,12 +39,22 @@ pub(super) fn timeline(
         add(line.settled_ms, 1, run(line, now_ms));
     }
     for letter in letters {
+        // A run is noted a moment after what it was given up with.
+        let run_ms = log.iter().filter(|line| ended_in(line, letter)).map(|line| line.settled_ms);
+        let run_ms = run_ms.max().unwrap_or(i64::MIN);
         for (ms, rank, step) in of_letter(letter, own, now_ms) {
-            add(ms, rank, step);
+            add(ms.max(run_ms), rank, step);
         }
     }
     steps.sort_by_key(|(ms, rank, _)| (*ms, *rank));
     steps.into_iter().map(|(_, _, step)| step).collect()
+}
+
+/// Whether the letter is what a run ended in.
+fn ended_in(line: &Line, letter: &Letter) -> bool {
+    i64::from(line.attempt) + 1 == letter.attempt
+        && i64::from(line.generation) == letter.generation
+        && line.target.as_deref().unwrap_or_default() == letter.target
 }
 
 fn plain(ms: i64, now_ms: i64, title: impl Into<String>) -> Step {

@@ -15,6 +15,7 @@ use super::action::Action;
 use super::app::App;
 use super::fault::Fault;
 use super::frame::{Frame, Tab};
+use super::pages::jobs;
 use super::query::Query;
 
 /// What a page gives.
@@ -59,6 +60,7 @@ impl Visit {
         let number = |name| self.query.number(name).ok().flatten().unwrap_or_default();
         match self.query.get("done")? {
             "note" => Some("The note is written.".to_owned()),
+            done if done.starts_with("job-") => jobs::notice(done),
             done => {
                 let action = Action::named(done)?;
                 Some(match self.query.get("going") {

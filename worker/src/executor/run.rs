@@ -158,6 +158,7 @@ impl Executor {
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
+            records: self.records.clone(),
             lease: Arc::clone(lease),
             identity: message.identity.clone(),
             handler: handler.name(),

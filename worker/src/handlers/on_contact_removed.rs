@@ -1,15 +1,45 @@
-//! A contact was deleted, be it for privacy: the ERP forgets the customer.
+//! A contact was deleted: the ERP forgets the customer. Deleted for privacy: the records forget what
+//! the contact's events said, too.
 
-use shared::event::Event;
+use shared::event::{Change, Event};
 
+use super::outcome::all_of;
 use super::record_id;
 use crate::context::Context;
+use crate::error::HandlerError;
 use crate::registry::HandlerResult;
 
 /// A deletion for privacy comes as two events in any order. Both ask the ERP under one
-/// idempotency key, and that the customer is gone already is as good.
+/// idempotency key, and that the customer is gone already is as good. Only the one that names
+/// privacy erases.
 pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
+    // Side by side: that the ERP is down holds back no erasure.
+    let (customer, records) = tokio::join!(forget(cx, event), erase(cx, event));
+    all_of([customer, records])
+}
+
+async fn forget(cx: &Context, event: &Event) -> HandlerResult {
     let Some(erp) = cx.clients().erp() else { return Ok(()) };
     let contact_id = record_id(event)?;
     cx.step("erp", erp.delete_customer(event.portal_id, contact_id)).await
+}
+
+async fn erase(cx: &Context, event: &Event) -> HandlerResult {
+    let is_for_privacy = event.change() == Change::PrivacyDeletion;
+    let Some(records) = cx.records().filter(|_| is_for_privacy) else { return Ok(()) };
+    let contact_id = record_id(event)?;
+    let erasing = async {
+        let erased = records.erase_contact(event.portal_id, contact_id).await;
+        let rows = erased.map_err(|error| {
+            HandlerError::transient("RECORDS_UNAVAILABLE", format_args!("{error:#}"))
+        })?;
+        tracing::info!(
+            portal.id = event.portal_id,
+            contact.id = contact_id,
+            rows,
+            "contact erased from the records"
+        );
+        Ok(())
+    };
+    cx.step("records", erasing).await
 }

@@ -9,19 +9,28 @@ use shared::store::{self, Store};
 
 use super::MigrateError;
 use crate::ledger::{self, Entry};
+use crate::records::dead_letters::DeadLetters;
+use crate::records::{FILE, Records};
 
 /// How long the data file may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
 
 /// An open data directory.
 #[derive(Debug)]
-pub(crate) struct Source(Arc<Embedded>);
+pub(crate) struct Source {
+    embedded: Arc<Embedded>,
+    /// The records beside the data file, if there are any.
+    records: Option<Records>,
+    letters: Option<DeadLetters>,
+}
 
 /// What there is to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inventory {
     pub(crate) backlog: Backlog,
     pub(crate) entries: u64,
+    /// Dead letters in the records that somebody still has to do with.
+    pub(crate) letters: u64,
 }
 
 impl Inventory {
@@ -47,12 +56,23 @@ impl Source {
     /// Opens `directory`. Fails if another process has it open.
     pub(crate) async fn open(directory: &Path) -> anyhow::Result<Self> {
         let store = Store::open(directory).await?;
-        Ok(Self(Embedded::new(Arc::new(store))))
+        let records = directory.join(FILE).is_file().then(|| Records::in_directory(directory));
+        let letters = records.clone().map(DeadLetters::new);
+        Ok(Self { embedded: Embedded::new(Arc::new(store)), records, letters })
     }
 
     pub(crate) async fn inventory(&self) -> Result<Inventory, MigrateError> {
-        let entries = ledger::count_entries(self.0.store()).await?;
-        Ok(Inventory { backlog: self.0.backlog().await?, entries })
+        let entries = ledger::count_entries(self.embedded.store()).await?;
+        let letters = match &self.letters {
+            Some(letters) => letters.count_open().await.map_err(MigrateError::Records)?,
+            None => 0,
+        };
+        Ok(Inventory { backlog: self.embedded.backlog().await?, entries, letters })
+    }
+
+    /// The dead letters in the records, if there are records.
+    pub(super) fn letters(&self) -> Option<&DeadLetters> {
+        self.letters.as_ref()
     }
 
     /// The next entries of the ledger behind the one named `after`.
@@ -61,18 +81,18 @@ impl Source {
         after: &str,
         limit: u32,
     ) -> Result<Vec<Entry>, MigrateError> {
-        Ok(ledger::entries(self.0.store(), after, limit).await?)
+        Ok(ledger::entries(self.embedded.store(), after, limit).await?)
     }
 
     /// The next messages.
     pub(super) async fn messages(&self, limit: u32) -> Result<Vec<Exported>, MigrateError> {
-        Ok(self.0.export(limit).await?)
+        Ok(self.embedded.export(limit).await?)
     }
 
     /// Deletes messages, for good.
     pub(super) async fn forget(&self, ids: Vec<i64>) -> Result<(), MigrateError> {
-        self.0.forget(ids).await.map_err(|error| {
-            MigrateError::Write(match self.0.store().link() {
+        self.embedded.forget(ids).await.map_err(|error| {
+            MigrateError::Write(match self.embedded.store().link() {
                 Link::Down(reason) => reason.to_string(),
                 Link::Connecting | Link::Up => error.to_string(),
             })
@@ -81,7 +101,10 @@ impl Source {
 
     /// Closes the file, which leaves all of it in one.
     pub(crate) async fn close(self) {
-        let closed = self.0.store().closed();
+        let closed = self.embedded.store().closed();
+        if let Some(records) = &self.records {
+            records.close().await;
+        }
         drop(self);
         let _ = tokio::time::timeout(CLOSE, closed).await;
     }

@@ -117,6 +117,8 @@ impl Database {
             // A dead letter leaves its queue once it is in here.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What was erased must not be found beside what took its place.
+            .pragma("secure_delete", "FAST")
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);

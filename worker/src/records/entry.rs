@@ -4,6 +4,8 @@ use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
 
+use super::erasure::{Contact, contact_of};
+
 /// The longest error that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 2000;
 
@@ -14,6 +16,8 @@ pub(crate) struct Entry {
     pub(crate) portal_id: i64,
     pub(crate) subscription_type: String,
     pub(crate) object_id: Option<i64>,
+    /// The contact that the event is about, if it is about one.
+    pub(crate) contact_id: Option<i64>,
     pub(crate) property: Option<String>,
     pub(crate) received_ms: i64,
     pub(crate) started_ms: i64,
@@ -60,6 +64,7 @@ impl Entry {
             portal_id: message.portal_id.cast_signed(),
             subscription_type: clean(&message.subscription_type),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
+            contact_id: event.and_then(contact_of),
             property: event.and_then(|event| event.property_name.as_deref()).map(clean),
             received_ms: message.received_ms,
             started_ms: course.started_ms,
@@ -76,6 +81,10 @@ impl Entry {
             job_id: message.job.map(u64::cast_signed),
             body: is_fresh.then(|| message.body.to_vec()),
         }
+    }
+
+    pub(super) fn contact(&self) -> Option<Contact> {
+        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
     }
 
     /// What it takes up in memory, roughly.

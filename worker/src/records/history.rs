@@ -7,7 +7,8 @@ use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
 use super::clock::day_of;
-use super::database::on_pool;
+use super::database::{self, on_pool};
+use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,18 +170,9 @@ impl Records {
         Ok(lines)
     }
 
-    /// The bytes of the event with this identity, if the log still has them.
+    /// The bytes of the event with this identity, if the log or a dead letter still has them.
     pub(crate) async fn event_body(&self, identity: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        let database = self.ready().await?;
-        let body = on_pool!(database, pool => {
-            sqlx::query_scalar(
-                "SELECT body FROM event_log WHERE identity = $1 AND body IS NOT NULL LIMIT 1",
-            )
-            .bind(identity)
-            .fetch_optional(pool)
-            .await?
-        });
-        Ok(body)
+        Ok(body_of(self.ready().await?, identity).await?)
     }
 
     /// How many runs ended in each way since then, the most frequent first.
@@ -199,4 +191,36 @@ impl Records {
         });
         Ok(outcomes)
     }
+
+    /// Leaves out of the lines' errors what `redaction` leaves out of their events.
+    pub(crate) async fn redact(
+        &self,
+        redaction: &Redaction,
+        lines: &mut [Line],
+    ) -> anyhow::Result<()> {
+        if !redaction.is_on() {
+            return Ok(());
+        }
+        let database = self.ready().await?;
+        for line in lines {
+            if let Some(error) = &mut line.error {
+                // One event at a time: they can be large.
+                let body = body_of(database, &line.identity).await?;
+                *error = redaction.of_kept(body.as_deref()).text(error).into_owned();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An event's bytes, from wherever they still are.
+async fn body_of(
+    database: &database::Database,
+    identity: &str,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    let select = "SELECT body FROM event_log WHERE identity = $1 AND body IS NOT NULL \
+        UNION ALL SELECT body FROM dead_letter WHERE identity = $1 AND body IS NOT NULL LIMIT 1";
+    on_pool!(database, pool => {
+        sqlx::query_scalar(select).bind(identity).fetch_optional(pool).await
+    })
 }

@@ -34,6 +34,11 @@ impl Keeping {
         self.log.clone()
     }
 
+    /// The records that are kept.
+    pub(crate) fn records(&self) -> Records {
+        self.records.clone()
+    }
+
     /// What an admin listener says of the records: late is no reason not to be ready.
     pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         let lateness = self.writer.lateness.clone();

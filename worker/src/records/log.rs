@@ -2,6 +2,7 @@
 //! waits for it. A database that is away makes it late; one that is away for so long that memory
 //! must not hold more makes gaps, which are counted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,9 +21,10 @@ use super::clock::day_of;
 use super::database::{Database, Transaction, on_transaction};
 use super::dead_letters::{self, Done};
 use super::entry::Entry;
+use super::erasure::{Contact, catch_up, erased};
 use super::jobs::{self, End};
 
-/// Entries of one statement: SQLite takes 32,766 values, and each has 19.
+/// Entries of one statement: SQLite takes 32,766 values, and each has 20.
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
@@ -31,8 +33,8 @@ const FLUSH: Duration = Duration::from_secs(15);
 const LATE_FLUSH: Duration = Duration::from_secs(3);
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
-    property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, code, \
-    error, trace_id, job_id, body) ";
+    contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
+    code, error, trace_id, job_id, body) ";
 /// A batch whose commit was not heard of is written again.
 const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING";
 
@@ -203,17 +205,21 @@ async fn insert(
     batch: &[Entry],
     ids: &[(i32, i64)],
 ) -> Result<(), sqlx::Error> {
+    let contacts: BTreeSet<Contact> = batch.iter().filter_map(Entry::contact).collect();
+    let gone = erased(database, &contacts).await?;
     let mut transaction = database.transaction().await?;
     let rows = batch.iter().zip(ids);
     let written = on_transaction!(&mut transaction, connection => {
         let mut insert = QueryBuilder::new(INSERT);
         insert.push_values(rows, |mut row, (entry, (day, id))| {
+            let is_erased = entry.contact().is_some_and(|contact| gone.contains(&contact));
             row.push_bind(*day)
                 .push_bind(*id)
                 .push_bind(&entry.identity)
                 .push_bind(entry.portal_id)
                 .push_bind(&entry.subscription_type)
                 .push_bind(entry.object_id)
+                .push_bind(entry.contact_id)
                 .push_bind(&entry.property)
                 .push_bind(entry.received_ms)
                 .push_bind(entry.started_ms)
@@ -223,10 +229,10 @@ async fn insert(
                 .push_bind(&entry.target)
                 .push_bind(entry.verdict)
                 .push_bind(&entry.code)
-                .push_bind(&entry.error)
+                .push_bind(entry.error.as_ref().filter(|_| !is_erased))
                 .push_bind(&entry.trace_id)
                 .push_bind(entry.job_id)
-                .push_bind(&entry.body);
+                .push_bind(entry.body.as_ref().filter(|_| !is_erased));
         });
         insert.push(ONCE);
         // Sizes vary: not worth remembering.
@@ -236,7 +242,8 @@ async fn insert(
     if written > 0 {
         tell_jobs(&mut transaction, batch).await?;
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    catch_up(database, &contacts).await
 }
 
 /// What jobs have published and how it ended: their counters, and letters that have no more to wait

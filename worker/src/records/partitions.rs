@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use super::Records;
 use super::clock::day_of;
 use super::database::Database;
+use super::erasure::sweep;
 
 /// A worker that comes up at night must find tomorrow's.
 const AHEAD: i32 = 3;
@@ -17,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(600);
 /// Rows that one statement deletes where a day is no table of its own.
 const CHUNK: i64 = 5000;
 
-/// Keeps partitions ahead and old days gone, without end.
+/// Keeps partitions ahead, old days gone and erased content erased, without end.
 pub(super) async fn keep(records: Records, retention: Duration) {
     loop {
         let kept = async {
@@ -33,6 +34,10 @@ pub(super) async fn keep(records: Records, retention: Duration) {
                 error = format!("{error:#}"),
                 "days of the event log were not looked after"
             );
+        }
+        let swept = async { anyhow::Ok(sweep(records.ready().await?).await?) };
+        if let Err(error) = swept.await {
+            tracing::warn!(error = format!("{error:#}"), "erased contacts were not looked after");
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -13,8 +13,12 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 use super::database::{BUSY, Database, Dialect};
 
 /// Of an earlier one nothing may be changed: databases remember what they were made by.
-const MIGRATIONS: [(&str, &str); 3] =
-    [("event log", EVENT_LOG), ("dead letters", DEAD_LETTERS), ("jobs", JOBS)];
+const MIGRATIONS: [(&str, &str); 4] = [
+    ("event log", EVENT_LOG),
+    ("dead letters", DEAD_LETTERS),
+    ("jobs", JOBS),
+    ("erasure", ERASURE),
+];
 
 /// `day` counts days since the Unix epoch, in UTC: PostgreSQL has a partition for each. `id` is
 /// the time of the end in ms times 2^20, and a random part: rows come in nearly in order. `body`
@@ -128,9 +132,10 @@ CREATE TABLE audit (
 ";
 
 /// A `job` publishes letters or events again. `scope` is JSON, `filter` the same in words. `recent`
-/// has a letter for each of the last runs that ended, `s` for success and `d` for death; `place_ms`
-/// and `place_id` are how far a replay has come in the log; whoever works on it is `owner`, until
-/// `owned_until_ms`. `steps` are names with commas between.
+/// has a letter for each of the last runs that ended, `s` for success and `d` for death. `place_ms`
+/// and `place_id` are how far a replay has come in the log; of letters `place_id` is the last that
+/// was claimed. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
+/// between.
 const JOBS: &str = "
 CREATE TABLE job (
     id {growing},
@@ -159,6 +164,41 @@ CREATE INDEX job_by_state ON job (state, id);
 ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
 CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
 ALTER TABLE event_log ADD COLUMN job_id BIGINT;
+";
+
+/// `erasure` has a tombstone for each contact that was erased: what is about it has no content, now
+/// and later. It is not `swept` while rows may still be written by somebody who has not seen it.
+/// `contact_id` is the contact that an event is about, if it is about one. A problem's sample is the
+/// error of a letter: copied, it would outlive it.
+const ERASURE: &str = "
+CREATE TABLE erasure (
+    portal_id BIGINT NOT NULL,
+    object_id BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    swept BOOLEAN NOT NULL,
+    PRIMARY KEY (portal_id, object_id)
+);
+CREATE INDEX erasure_not_swept ON erasure (at_ms) WHERE NOT swept;
+
+ALTER TABLE event_log ADD COLUMN contact_id BIGINT;
+UPDATE event_log SET contact_id = object_id
+    WHERE type LIKE 'contact.%' OR (type LIKE 'object.%' AND {is_contact});
+UPDATE event_log SET contact_id = object_id
+    WHERE contact_id IS NULL AND type LIKE 'object.%'
+    AND identity IN (SELECT identity FROM event_log WHERE contact_id IS NOT NULL);
+CREATE INDEX event_log_by_contact ON event_log (portal_id, contact_id)
+    WHERE contact_id IS NOT NULL;
+
+ALTER TABLE dead_letter ADD COLUMN contact_id BIGINT;
+UPDATE dead_letter SET contact_id = object_id
+    WHERE type LIKE 'contact.%' OR (type LIKE 'object.%' AND {is_contact});
+CREATE INDEX dead_letter_by_contact ON dead_letter (portal_id, contact_id)
+    WHERE contact_id IS NOT NULL;
+
+ALTER TABLE problem ADD COLUMN sample_id BIGINT;
+UPDATE problem SET sample_id =
+    (SELECT max(id) FROM dead_letter WHERE dead_letter.fingerprint = problem.fingerprint);
+ALTER TABLE problem DROP COLUMN sample;
 ";
 
 /// Brings the database up to date. Whoever comes second waits, and finds it done. One that was
@@ -234,13 +274,86 @@ fn spelled(sql: &str, dialect: Dialect) -> String {
             ("{by_day}", "PARTITION BY RANGE (day)"),
             // Catches what has no partition yet.
             ("{other_days}", "CREATE TABLE event_log_other PARTITION OF event_log DEFAULT;"),
+            ("{is_contact}", "position('\"objectTypeId\":\"0-1\"'::bytea IN body) > 0"),
         ],
         Dialect::Sqlite => [
             ("{bytes}", "BLOB"),
             ("{growing}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
             ("{by_day}", ""),
             ("{other_days}", ""),
+            ("{is_contact}", "instr(body, CAST('\"objectTypeId\":\"0-1\"' AS BLOB)) > 0"),
         ],
     };
     words.iter().fold(sql.to_owned(), |sql, (word, spelling)| sql.replace(word, spelling))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use secrecy::SecretString;
+    use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+    use super::*;
+    use crate::records::database::on_pool;
+
+    /// Brings an empty database to what it was after the first `count` migrations.
+    async fn migrate_to(database: &Database, count: usize) {
+        let known = migrations(database.dialect()).into_iter().take(count).collect();
+        let migrator = Migrator::with_migrations(known);
+        on_pool!(database, pool => migrator.run(pool).await).unwrap();
+    }
+
+    const EARLIER: &str = "
+        INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, started_ms,
+            settled_ms, attempt, generation, verdict, body) VALUES
+            (1, 1, 'a', 1, 'contact.creation', 7, 0, 0, 0, 0, 0, 'x', NULL),
+            (1, 2, 'b', 1, 'deal.creation', 7, 0, 0, 0, 0, 0, 'x', NULL),
+            (1, 3, 'c', 1, 'object.creation', 7, 0, 0, 0, 0, 0, 'x', {contact}),
+            (2, 4, 'c', 1, 'object.creation', 7, 0, 0, 0, 1, 0, 'x', NULL),
+            (1, 5, 'd', 1, 'object.creation', 7, 0, 0, 0, 0, 0, 'x', {deal}),
+            (1, 6, 'e', 1, 'contact.associationChange', NULL, 0, 0, 0, 0, 0, 'x', NULL);
+        INSERT INTO dead_letter (id, identity, target, generation, attempt, queue, portal_id, type,
+            object_id, reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, body, state,
+            state_ms) VALUES
+            (1, 'a', '', 0, 0, 'dead', 1, 'contact.creation', 7, 'x', 'X', 'one', 'f', 0, 0, 0,
+                {deal}, 'dead', 0),
+            (2, 'b', '', 0, 0, 'dead', 1, 'object.creation', 7, 'x', 'X', 'two', 'f', 0, 0, 0,
+                {contact}, 'dead', 0),
+            (3, 'c', '', 0, 0, 'dead', 1, 'object.creation', 7, 'x', 'X', 'three', 'f', 0, 0, 0,
+                {deal}, 'dead', 0);
+        INSERT INTO problem (fingerprint, rule, code, target, sample, dead, requested, retried, resolved,
+            died_again, discarded, first_ms, last_ms) VALUES
+            ('f', 1, 'X', '', 'one', 3, 0, 0, 0, 0, 0, 0, 0);
+    ";
+
+    async fn what_was_there_before_knows_its_contact(engine: DatabaseEngine) {
+        let test = TestDatabase::new(engine).await;
+        let database = Database::new(&SecretString::from(test.url())).unwrap();
+        migrate_to(&database, 3).await;
+        let bytes = |json: &str| match engine {
+            DatabaseEngine::Postgres => format!("'{json}'::bytea"),
+            DatabaseEngine::Sqlite => format!("CAST('{json}' AS BLOB)"),
+        };
+        let earlier = EARLIER
+            .replace("{contact}", &bytes(r#"{"objectId":7,"objectTypeId":"0-1"}"#))
+            .replace("{deal}", &bytes(r#"{"objectId":7,"objectTypeId":"0-10"}"#));
+        test.run(&earlier).await;
+        migrate(&database).await.unwrap();
+        for (table, ids) in [("event_log", 1 + 3 + 4), ("dead_letter", 1 + 2)] {
+            let query = format!("SELECT CAST(sum(id) AS BIGINT) FROM {table} WHERE contact_id = 7");
+            assert_eq!(test.number(&query).await, ids, "{table}");
+            let query = format!("SELECT count(*) FROM {table} WHERE contact_id <> 7");
+            assert_eq!(test.number(&query).await, 0, "{table}");
+        }
+        assert_eq!(test.number("SELECT sample_id FROM problem").await, 3);
+        // Whoever comes second finds it done.
+        migrate(&database).await.unwrap();
+        database.close().await;
+        test.end().await;
+    }
+
+    on_every_database! {
+        what_was_there_before_knows_its_contact
+    }
 }

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{parse_duration, secret};
 
 use crate::records::dead_letters::Retention;
+use crate::records::redaction::Redaction;
 use crate::records::{FILE, Records};
 
 /// The records' database.
@@ -34,6 +35,9 @@ pub struct RecordsSettings {
     /// How long dead letters are kept whose retry has ended, and problems that no letter is left of
     #[arg(long, env, default_value = "30d", value_parser = parse_duration)]
     pub resolved_retention: Duration,
+    /// Properties whose values are not shown to people, separated by commas, e.g. `email,phone`
+    #[arg(long, env, value_name = "NAMES", value_delimiter = ',')]
+    pub redact_properties: Vec<String>,
 }
 
 impl RecordsSettings {
@@ -82,6 +86,11 @@ impl RecordsSettings {
     /// How long letters are kept that are over.
     pub fn retention(&self) -> Retention {
         Retention { discarded: self.discarded_retention, resolved: self.resolved_retention }
+    }
+
+    /// What people are not shown.
+    pub fn redaction(&self) -> Redaction {
+        Redaction::new(&self.redact_properties)
     }
 
     /// Checks what can be checked before anything is started.

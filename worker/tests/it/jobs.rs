@@ -3,6 +3,6 @@
 mod control;
 mod interrupted;
 mod program;
-mod replay;
+pub(crate) mod replay;
 mod retry;
-mod rig;
+pub(crate) mod rig;

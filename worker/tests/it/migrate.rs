@@ -6,14 +6,18 @@ mod known;
 mod program;
 mod refused;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
-use shared::broker::{Backlog, Lane, Route};
+use secrecy::SecretString;
+use shared::broker::{Backlog, Broker, Lane, Route};
 use shared::message::{Death, DeathReason, Message};
 use shared::testing::amqp_url;
+use worker::records::Records;
+use worker::records::dead_letters::{DeadLetters, Filter, State, drain};
 
 use crate::harness::{Rig, TARGET, deal, deal_of, fresh};
 use directory::Directory;
@@ -159,5 +163,36 @@ async fn dead_letters_keep_their_death_and_what_cannot_be_read_becomes_one() {
         assert_eq!((letter.attempt, letter.target.as_deref()), (1, None));
     }
     assert_eq!(kept, letters);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_the_records_go_along_and_are_let_go_of() {
+    let (rig, directory) = (Rig::new().await, Directory::new());
+    let open = directory.open().await;
+    let letters: Vec<Message> = (1..=3).map(|id| dead(id, DeathReason::Permanent)).collect();
+    open.publish(Route::Dead, &letters).await;
+    let url = format!("sqlite:{}", directory.path().join("records.db").display());
+    let records = DeadLetters::new(Records::new(&SecretString::from(url)).unwrap());
+    let broker = Broker::Sqlite(Arc::clone(&open.embedded));
+    assert_eq!(drain(&records, &broker, MINUTE).await.unwrap().indexed.new, 3);
+    let newest = Filter { object_id: Some(3), ..Filter::default() };
+    records.discard(&newest, i64::MAX, "ann").await.unwrap();
+    drop(broker);
+    open.close().await;
+
+    let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
+    assert!(planned.stdout.contains("2 dead letters"), "{planned:?}");
+    let ended = Program::run(&rig, &directory, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("2 dead letters of the records"), "{ended:?}");
+    // The same moment of death leaves their order open.
+    let mut found = messages(&rig, "dead").await;
+    found.sort_by_key(|letter| letter.body.clone());
+    assert_eq!(found, letters[..2]);
+    let discarded = Filter { state: Some(State::Discarded), ..Filter::default() };
+    assert_eq!(records.count(&discarded).await.unwrap(), 3);
+    let again = Program::run(&rig, &directory, &[]).await;
+    assert!(again.stdout.contains("There is nothing to do."), "{again:?}");
     rig.finish().await;
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use worker::sender::Sender;
 use worker::stand_ins::{Fault, StandIns};
 
+use crate::console::rig::Browser;
 use crate::harness::within;
 
 mod data;
@@ -256,6 +257,30 @@ async fn one_admin_listener_tells_of_both_halves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn its_console_shows_what_was_done_and_whom_its_endpoint_refused() {
+    let (data, (_stand_ins, url)) = (Data::new(), erp().await);
+    let process = Process::start(&data.0, &with_erp(&url)).await;
+    send(&process, &[contact(1)]).await;
+    data.worked_off().await;
+    let endpoint = format!("http://{}/webhooks/hubspot", process.address);
+    let wrong = ClientSecret::new("another".to_owned()).unwrap();
+    let stranger = Sender::new(&endpoint, None, wrong, Version::V3).unwrap();
+    assert_eq!(stranger.send(b"[]".to_vec()).await.unwrap().status, 401);
+    let browser = Browser::at(process.console);
+    let shown = async {
+        // The log is written beside the work, and the page is of a moment ago.
+        while !browser.get("/health").await.text.contains(">succeeded<") {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    within("the event in the log", shown).await;
+    let page = browser.get("/health").await;
+    page.shows(&["signature_mismatch", "data file", "events to be worked on"]);
+    browser.get("/events").await.shows(&["contact.creation", "on_contact_created"]);
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
     let room = Data::new();
     std::fs::create_dir(&room.0).unwrap();
@@ -284,6 +309,9 @@ async fn after_the_show_the_demo_takes_what_it_is_sent_until_it_is_stopped() {
         }
     };
     let hint = until("send --url").await;
+    let console = until("in the console: http://").await;
+    let console = console.rsplit("http://").next().unwrap().trim_end_matches('/');
+    Browser::at(console.parse().unwrap()).get("/").await.shows(&["<h1>Problems</h1>"]);
     let words: Vec<&str> = hint.split_whitespace().collect();
     let after = |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1];
     let secret = std::fs::read_to_string(after("--secret-file")).unwrap();

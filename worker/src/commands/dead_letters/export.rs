@@ -11,8 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::filter::{FilterFlags, StateFlag};
 use super::place::{Act, Place};
-use crate::harmless::{harmless_json, payload};
-use crate::records::dead_letters::{DeadLetters, Exported};
+use crate::records::dead_letters::{DeadLetters, ExportFormat, Exported};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -24,8 +23,9 @@ enum Format {
 /// are, memory holds a few.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-JSON lines hold the event as `payload`, or as `payload_hex` if it is no text. In CSV, cells that a
-spreadsheet would take for a formula begin with an apostrophe.")]
+JSON lines hold the event as `payload`, or as `payload_hex` if it is no text, or `payload_withheld` says
+why it is not shown (REDACT_PROPERTIES). In CSV, cells that a spreadsheet would take for a formula begin
+with an apostrophe.")]
 pub(super) struct Export {
     #[command(flatten)]
     filter: FilterFlags,
@@ -45,104 +45,25 @@ pub(super) struct Export {
 impl Act for Export {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
+        let redaction = self.place.records.redaction();
         let mut export = letters.export(&filter).await?;
         let mut out = BufWriter::new(std::io::stdout());
-        if self.format == Format::Csv {
-            writeln!(out, "{}", COLUMNS.join(","))?;
-        }
+        let format = match self.format {
+            Format::Jsonl => ExportFormat::JsonLines,
+            Format::Csv => ExportFormat::Csv,
+        };
+        out.write_all(format.head().as_bytes())?;
         loop {
             let batch = export.next().await?;
             if batch.is_empty() {
                 break;
             }
-            for exported in &batch {
-                match self.format {
-                    Format::Jsonl => writeln!(out, "{}", json_line(exported)?)?,
-                    Format::Csv => writeln!(out, "{}", csv_line(exported))?,
-                }
+            for Exported { letter, body } in &batch {
+                let event = body.as_deref().map(|body| redaction.of(body));
+                out.write_all(format.line(letter, event.as_ref())?.as_bytes())?;
             }
         }
         out.flush()?;
         Ok(true)
-    }
-}
-
-fn json_line(exported: &Exported) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(&exported.letter)?;
-    if let Some(body) = &exported.body {
-        let (name, text) = payload(body);
-        document[name] = text.into();
-    }
-    Ok(harmless_json(&serde_json::to_string(&document)?))
-}
-
-const COLUMNS: [&str; 16] = [
-    "id",
-    "died_ms",
-    "received_ms",
-    "portal_id",
-    "type",
-    "object_id",
-    "target",
-    "attempt",
-    "generation",
-    "reason",
-    "code",
-    "error",
-    "problem",
-    "state",
-    "identity",
-    "payload",
-];
-
-fn csv_line(exported: &Exported) -> String {
-    let letter = &exported.letter;
-    let cells = [
-        letter.id.to_string(),
-        letter.died_ms.to_string(),
-        letter.received_ms.to_string(),
-        letter.portal_id.cast_unsigned().to_string(),
-        text(&letter.subscription_type),
-        letter.object_id.map(|id| id.to_string()).unwrap_or_default(),
-        text(&letter.target),
-        letter.attempt.to_string(),
-        letter.generation.to_string(),
-        text(&letter.reason),
-        text(&letter.code),
-        text(&letter.error),
-        letter.fingerprint.clone(),
-        letter.state.to_string(),
-        letter.identity.clone(),
-        exported.body.as_deref().map(|body| text(&payload(body).1)).unwrap_or_default(),
-    ];
-    cells.join(",")
-}
-
-/// A cell with quotes where it needs them.
-fn text(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text;
-
-    #[test]
-    fn a_cell_is_no_formula_and_ends_where_it_should() {
-        for (given, written) in [
-            ("plain", "plain"),
-            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
-            ("a,b", "\"a,b\""),
-            ("a\nb", "\"a\nb\""),
-            ("-1", "'-1"),
-        ] {
-            assert_eq!(text(given), written);
-        }
     }
 }

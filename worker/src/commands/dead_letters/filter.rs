@@ -30,6 +30,9 @@ pub(super) struct FilterFlags {
     /// Given up for this target (handler)
     #[arg(long)]
     target: Option<String>,
+    /// That this job has claimed last
+    #[arg(long)]
+    job: Option<u64>,
     /// Died since: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     since: Option<i64>,
@@ -49,6 +52,7 @@ impl FilterFlags {
             subscription_type: self.subscription_type.clone(),
             object_id: self.object.map(u64::cast_signed),
             target: self.target.clone(),
+            job_id: self.job.map(u64::cast_signed),
             state,
             since_ms: self.since,
             until_ms: self.until,

@@ -45,7 +45,8 @@ impl Act for Groups {
             By::Portal => (Grouping::Portal, "PORTAL"),
             By::Target => (Grouping::Target, "TARGET"),
         };
-        let groups = letters.groups(by, self.all).await?;
+        let mut groups = letters.groups(by, self.all).await?;
+        letters.redact_samples(&self.place.records.redaction(), &mut groups).await?;
         if self.json {
             say_json(&json!({ "groups": groups }))?;
             return Ok(true);

@@ -38,7 +38,8 @@ pub(super) struct List {
 impl Act for List {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
-        let page = letters.list(&filter, self.before, self.limit).await?;
+        let mut page = letters.list(&filter, self.before, self.limit).await?;
+        letters.redact(&self.place.records.redaction(), &mut page.letters).await?;
         if self.json {
             say_json(&page)?;
             return Ok(true);
@@ -67,7 +68,8 @@ const HEAD: &str =
 pub(super) fn lines(letter: &Letter) -> [String; 2] {
     let object = letter.object_id.map(|id| id.to_string()).unwrap_or_default();
     let target = if letter.target.is_empty() { "(no target)" } else { &letter.target };
-    let why = format!("{target}: {} {}", letter.code, letter.error);
+    let error = if letter.body_bytes.is_some() { &letter.error } else { "(erased)" };
+    let why = format!("{target}: {} {error}", letter.code);
     [
         format!(
             "{:>7}  {}  {:<10}  {:<20}  {:<12}  {:>5}  {}",

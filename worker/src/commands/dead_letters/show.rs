@@ -5,8 +5,9 @@ use clap::{Args, ValueEnum};
 use super::list::lines;
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
-use crate::harmless::{harmless, harmless_bytes, indented, payload};
+use crate::harmless::{WITHHELD, harmless, harmless_bytes, indented, payload};
 use crate::records::dead_letters::{DeadLetters, Shown};
+use crate::records::redaction::Redacted;
 use crate::when;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,18 +35,22 @@ pub(super) struct Show {
 
 impl Act for Show {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
-        let Some(shown) = letters.show(self.id).await? else {
+        let Some(mut shown) = letters.show(self.id).await? else {
             complain(format_args!("there is no letter {}", self.id));
             return Ok(false);
         };
-        let body = match self.payload {
-            Some(_) => letters.body(self.id).await?,
-            None => None,
+        let redaction = self.place.records.redaction();
+        let body = if self.payload.is_some() || redaction.is_on() {
+            letters.body(self.id).await?
+        } else {
+            None
         };
+        let event = redaction.of_kept(body.as_deref());
+        shown.redact(&event);
         if self.json {
             let mut document = serde_json::to_value(&shown)?;
-            if let Some(body) = &body {
-                let (name, text) = payload(body);
+            if self.payload.is_some() && body.is_some() {
+                let (name, text) = payload(&event);
                 document[name] = text.into();
             }
             say_json(&document)?;
@@ -53,8 +58,10 @@ impl Act for Show {
         }
         facts(&shown)?;
         history(&shown)?;
-        if let Some(spelling) = self.payload {
-            event(body.as_deref(), spelling)?;
+        match self.payload {
+            None => {}
+            Some(_) if body.is_none() => say("\nThe event was erased.")?,
+            Some(spelling) => write(&event, spelling)?,
         }
         Ok(true)
     }
@@ -123,16 +130,16 @@ fn history(shown: &Shown) -> std::io::Result<()> {
     Ok(())
 }
 
-fn event(body: Option<&[u8]>, spelling: Spelling) -> std::io::Result<()> {
-    let Some(body) = body else { return say("\nThe event was erased.") };
+fn write(event: &Redacted<'_>, spelling: Spelling) -> std::io::Result<()> {
+    let Some(bytes) = event.bytes() else { return say(format_args!("\nThe event is {WITHHELD}.")) };
     say("\nThe event:")?;
-    let json = std::str::from_utf8(body)
+    let json = std::str::from_utf8(bytes)
         .ok()
         .filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
     match json {
         Some(json) if spelling == Spelling::Pretty => {
             say(harmless_bytes(indented(json).as_bytes()))
         }
-        _ => say(harmless_bytes(body)),
+        _ => say(harmless_bytes(bytes)),
     }
 }

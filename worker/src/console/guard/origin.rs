@@ -34,15 +34,14 @@ pub(super) fn is_local(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static st
 pub(super) fn is_own(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
     let refusal = "This came from another site, or from something that does not say where it comes \
                    from. Programs send `Sec-Fetch-Site: same-origin`.";
-    let own = match headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        None => {
-            let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-            let origin = origin.and_then(|origin| origin.split_once("://"));
-            match (origin, host(headers, uri)) {
-                (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
-                _ => false,
-            }
+    let own = if let Some(site) = headers.get("sec-fetch-site") {
+        site == "same-origin"
+    } else {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.and_then(|origin| origin.split_once("://"));
+        match (origin, host(headers, uri)) {
+            (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
+            _ => false,
         }
     };
     if own { Ok(()) } else { Err(refusal) }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web;
 use askama::Template;
 
-use super::super::action::{Action, Order};
+use super::super::action::{Action, Done, Order};
 use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
@@ -15,7 +15,9 @@ use super::super::query::Query;
 use super::super::selection::{self, Condition};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page, see};
+use super::jobs;
 use crate::records::dead_letters::Filter;
+use crate::records::jobs::{DEFAULT_RATE, MAX_RATE};
 
 /// How long a browser waits for a deed; a longer one goes on by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +38,9 @@ struct PlanPage {
     newest: Option<Part<Moment>>,
     cutoff: Part<Moment>,
     cutoff_ms: i64,
+    /// The rate to begin with and how long that takes, if a job does it.
+    rate: Option<u32>,
+    takes: String,
     /// The filter as it is posted.
     filter: String,
     /// Where the letters are listed.
@@ -53,7 +58,12 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
     // What changes from here on is in no plan.
     let cutoff_ms = visit.now_ms;
     let (letters, asked) = (visit.app.letters.clone(), filter.clone());
-    let plan = visit.app.ask(async move { letters.plan(&asked, action.from(), cutoff_ms).await });
+    let plan = visit.app.ask(async move {
+        match action.scope(&asked) {
+            Some(scope) => letters.jobs().plan(&scope, cutoff_ms).await,
+            None => letters.plan(&asked, action.from(), cutoff_ms).await,
+        }
+    });
     let plan = plan.await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
     let tab = if action == Action::Restore { Tab::Discarded } else { Tab::Letters };
@@ -70,9 +80,11 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
+        rate: action.scope(&filter).map(|_| DEFAULT_RATE),
+        takes: jobs::takes(plan.count, DEFAULT_RATE),
         filter: selection::write(&filter).finish(),
         back: list(action, &filter, ""),
-        command: shell::on_filter(action.name(), &filter),
+        command: shell::on_filter(action.command(), &filter),
     })
 }
 
@@ -97,24 +109,30 @@ pub(in crate::console) async fn carry_out(
     })?;
     let planned = form.number("count")?.unwrap_or_default();
     let who = visit.person.name.clone();
-    let order = Order { action, filter: filter.clone(), cutoff_ms, who };
+    let rate = rate_of(&form)?;
+    let order = Order { action, filter: filter.clone(), cutoff_ms, rate, who };
     let name = action.name();
     let done = match perform(&visit, order).await? {
-        Some(count) => format!("done={name}&count={count}&of={planned}"),
+        Some(Done::Moved(count)) => format!("done={name}&count={count}&of={planned}"),
+        Some(Done::Job(Some(job))) => return Ok(see(&format!("/jobs/{job}?done=job-made"))),
+        Some(Done::Job(None)) => format!("done={name}"),
         None => format!("done={name}&going=1"),
     };
     Ok(see(&list(action, &filter, &done)))
 }
 
-/// Tells to how many letters, or nothing if that will only be known later. The deed goes on
+/// Tells what came of it, or nothing if that will only be known later. The deed goes on
 /// whether the browser waits for it or not.
-async fn perform(visit: &Visit, order: Order) -> Result<Option<u64>, Fault> {
+async fn perform(visit: &Visit, order: Order) -> Result<Option<Done>, Fault> {
     let (letters, retention) = (visit.app.letters.clone(), visit.app.retention);
     let deed = visit.app.begin(async move {
         let done = order.carry_out(&letters, retention).await;
         let (action, who) = (order.action.name(), &order.who);
         match &done {
-            Ok(letters) => tracing::info!(action, who, letters, "an action of the console"),
+            Ok(Done::Moved(letters)) => {
+                tracing::info!(action, who, letters, "an action of the console");
+            }
+            Ok(Done::Job(job)) => tracing::info!(action, who, job, "an action of the console"),
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(action, who, error, "an action of the console ended early");
@@ -127,6 +145,19 @@ async fn perform(visit: &Visit, order: Order) -> Result<Option<u64>, Fault> {
         Ok(Err(error)) => Err(Fault::Broken(error.into())),
         Err(_) => Ok(None),
     }
+}
+
+/// Messages a second, as a form says it.
+pub(super) fn rate_of(form: &Query) -> Result<u32, Fault> {
+    let rate = match form.get("rate") {
+        None => Some(DEFAULT_RATE),
+        Some(rate) => rate.parse().ok().filter(|rate| *rate <= MAX_RATE),
+    };
+    rate.ok_or_else(|| {
+        Fault::Wrong(format!(
+            "Nothing was done: write how many messages a second as a number, at most {MAX_RATE}."
+        ))
+    })
 }
 
 fn action_of(name: &str) -> Result<Action, Fault> {
@@ -161,7 +192,7 @@ fn understood(query: &Query) -> Result<Filter, Fault> {
 /// Where such letters are listed.
 fn list(action: Action, filter: &Filter, more: &str) -> String {
     let path = match action {
-        Action::Discard => "/messages",
+        Action::Retry | Action::Restart | Action::Discard => "/messages",
         Action::Restore => "/discarded",
     };
     // A list has no use for numbers: most are gone from it.

@@ -38,12 +38,14 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let is_understood = mistakes.is_empty();
     let filter = Filter { state: Some(State::Discarded), ..selection.filter };
     let before = visit.query.number("before")?;
-    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
+    let (letters, redaction, asked) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), filter.clone());
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(None);
         }
-        let page = letters.list(&asked, before, ROWS).await?;
+        let mut page = letters.list(&asked, before, ROWS).await?;
+        letters.redact(&redaction, &mut page.letters).await?;
         Ok(Some((page, letters.count(&asked).await?)))
     });
     let (found, count) = match found.await? {
@@ -62,7 +64,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         count,
         retention: when::rough(retention_ms),
         next: next.map(|next| {
-            format!("/discarded?{}", selection::write(&filter).add("before", next).finish())
+            format!("/discarded?{}", selection::write(&filter).add("before", &next).finish())
         }),
         is_first: before.is_none(),
         actions: Action::on(Some(State::Discarded)),

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Part, PayloadView, SHOWN_BYTES, count_of};
+use super::super::parts::{Part, Payload, PayloadView, count_of};
 use super::super::selection::or_none;
 use super::super::timeline::{Step, timeline};
 use super::super::visit::{Answer, Visit, page};
@@ -38,18 +38,28 @@ struct EventPage {
 struct Found {
     log: Vec<Line>,
     letters: Vec<Letter>,
-    body: Option<Vec<u8>>,
+    payload: Option<Payload>,
 }
 
 pub(in crate::console) async fn show(visit: Visit, identity: web::Path<String>) -> Answer {
     let identity = identity_of(&identity)?;
     let (records, letters, asked) =
         (visit.app.records.clone(), visit.app.letters.clone(), identity.clone());
+    let redaction = visit.app.redaction.clone();
     let found = visit.app.ask(async move {
         let question = Question { event: Some(asked.clone()), ..Question::default() };
-        let log = records.history(&question, LINES + 1).await?;
-        let letters = letters.of_event(&asked).await?;
-        Ok(Found { log, letters, body: records.event_body(&asked).await? })
+        let mut log = records.history(&question, LINES + 1).await?;
+        let mut letters = letters.of_event(&asked).await?;
+        let body = records.event_body(&asked).await?;
+        let event = redaction.of_kept(body.as_deref());
+        for error in log.iter_mut().filter_map(|line| line.error.as_mut()) {
+            *error = event.text(error).into_owned();
+        }
+        for letter in &mut letters {
+            letter.error = event.text(&letter.error).into_owned();
+        }
+        let payload = body.as_ref().map(|body| Payload::redacted(&event, body));
+        Ok(Found { log, letters, payload })
     });
     let found = found.await?;
     if found.log.is_empty() && found.letters.is_empty() {
@@ -71,7 +81,7 @@ pub(super) fn identity_of(text: &str) -> Result<String, Fault> {
 }
 
 fn template(visit: &Visit, identity: String, found: Found) -> EventPage {
-    let Found { mut log, letters, body } = found;
+    let Found { mut log, letters, payload } = found;
     let is_cut = log.len() > LINES as usize;
     log.truncate(LINES as usize);
     let line = log.first();
@@ -98,12 +108,8 @@ fn template(visit: &Visit, identity: String, found: Found) -> EventPage {
             format!("Only the last {} are shown.", count_of(i64::from(LINES), "line", "lines"))
         }),
         letters: letters.iter().map(row).collect(),
-        payload: body.map(|body| {
-            let total = i64::try_from(body.len()).unwrap_or(i64::MAX);
-            let shown = body.len().min(usize::try_from(SHOWN_BYTES).unwrap_or_default());
-            let download = format!("/events/{identity}/payload");
-            PayloadView::new(&body[..shown], total, Some(download))
-        }),
+        payload: payload
+            .map(|payload| PayloadView::new(&payload, &format!("/events/{identity}/payload"))),
         command: format!("worker events --event {identity}"),
         identity,
     }

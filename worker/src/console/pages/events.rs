@@ -6,7 +6,7 @@ use askama::Template;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part};
 use super::super::query::{Query, Writer};
-use super::super::selection::or_none;
+use super::super::selection::{Condition, or_none};
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
@@ -56,23 +56,28 @@ struct EventsPage {
     verdicts: [&'static str; VERDICTS.len()],
     mistakes: Vec<String>,
     is_asked: bool,
+    conditions: Vec<Condition>,
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
     first: String,
+    replay: String,
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
     let question = read(&visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
-    let (records, asked) = (visit.app.records.clone(), question.clone());
+    let (records, redaction, asked) =
+        (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
     let lines = visit.app.ask(async move {
         if !is_understood {
             return Ok(Vec::new());
         }
         // One more than is shown tells whether there are more.
-        records.history(&asked, ROWS + 1).await
+        let mut lines = records.history(&asked, ROWS + 1).await?;
+        records.redact(&redaction, &mut lines).await?;
+        Ok(lines)
     });
     let mut lines = lines.await?;
     let more = lines.len() > ROWS as usize;
@@ -83,9 +88,11 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
         verdicts: VERDICTS,
         is_asked: visit.query.has_any(&FIELDS),
+        conditions: conditions(&visit.query),
         rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
         next: last.map(|last| address(&visit.query, Some(last))),
         first: address(&visit.query, None),
+        replay: address(&visit.query, None).replacen("/events", "/replay", 1),
         is_first,
         fields: Fields { query: visit.query },
         mistakes,
@@ -96,7 +103,13 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 const FIELDS: [&str; 8] =
     ["event", "portal", "object", "type", "target", "verdict", "since", "until"];
 
-fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
+/// As it was asked.
+fn conditions(query: &Query) -> Vec<Condition> {
+    let condition = |name| Some(Condition { name, value: query.get(name)?.to_owned() });
+    FIELDS.into_iter().filter_map(condition).collect()
+}
+
+pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
     let mut number = |name: &str, label: &str| {
         let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
@@ -104,6 +117,10 @@ fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     };
     let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
     let mut time = |name: &str, label: &str| {
+        // Exactly, where a plan was made of it; else as people write it.
+        if let Some(exact) = query.get(&format!("{name}_ms")) {
+            return exact.parse().map_err(|_| mistakes.push(format!("{label}: no time."))).ok();
+        }
         let time = when::parse(query.get(name)?);
         time.map_err(|why| mistakes.push(format!("{label}: {why}."))).ok()
     };
@@ -134,21 +151,21 @@ fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     }
 }
 
-/// An identity, or how one begins.
+/// An identity, or how one begins; a problem's fingerprint too.
 pub(super) fn is_identity(text: &str) -> bool {
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     (1..=64).contains(&text.len()) && text.chars().all(is_hex)
 }
 
-fn address(query: &Query, after: Option<Cursor>) -> String {
+pub(super) fn address(query: &Query, after: Option<Cursor>) -> String {
     let mut writer = Writer::default();
     for name in FIELDS {
         if let Some(value) = query.get(name) {
-            writer.add(name, value);
+            writer.add(name, &value);
         }
     }
     if let Some(Cursor { settled_ms, id }) = after {
-        writer.add("after", format!("{settled_ms}-{id}"));
+        writer.add("after", &format!("{settled_ms}-{id}"));
     }
     format!("/events?{}", writer.finish())
 }

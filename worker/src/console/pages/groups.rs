@@ -72,10 +72,18 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let by = visit.query.get("by").unwrap_or("problem").to_owned();
     let (word, _, column, grouping) = WAYS.into_iter().find(|way| way.0 == by).unwrap_or(WAYS[0]);
     let is_all = visit.query.get("all").is_some();
-    let letters = visit.app.letters.clone();
-    let groups = visit.app.ask(async move { letters.groups(grouping, is_all).await }).await?;
     let number = usize::try_from(visit.query.number("page")?.unwrap_or(1)).unwrap_or(1).max(1);
     let first = (number - 1).saturating_mul(GROUPS);
+    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
+    let groups = visit.app.ask(async move {
+        let mut groups = letters.groups(grouping, is_all).await?;
+        let last = first.saturating_add(GROUPS).min(groups.len());
+        if let Some(shown) = groups.get_mut(first..last) {
+            letters.redact_samples(&redaction, shown).await?;
+        }
+        Ok(groups)
+    });
+    let groups = groups.await?;
     let last = first.saturating_add(GROUPS).min(groups.len());
     let address = |page: usize| address(word, is_all, page);
     let shown = groups.get(first..last).unwrap_or_default();
@@ -103,13 +111,13 @@ fn way(word: &str, label: &'static str, current: &str, is_all: bool) -> Way {
 fn address(by: &str, is_all: bool, page: usize) -> String {
     let mut query = Writer::default();
     if by != "problem" {
-        query.add("by", by);
+        query.add("by", &by);
     }
     if is_all {
-        query.add("all", 1);
+        query.add("all", &1);
     }
     if page > 1 {
-        query.add("page", page);
+        query.add("page", &page);
     }
     let query = query.finish();
     if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }

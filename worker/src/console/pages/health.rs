@@ -130,7 +130,7 @@ fn outcomes(outcomes: &[(String, i64)], since_ms: i64) -> Vec<Outcome> {
     let largest = outcomes.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
     let outcome = |(verdict, count): &(String, i64)| {
         let mut query = Writer::default();
-        query.add("verdict", verdict).add("since", crate::when::exact(since_ms));
+        query.add("verdict", &verdict).add("since", &crate::when::exact(since_ms));
         Outcome {
             tone: tone(verdict),
             count: grouped(*count),

@@ -34,7 +34,7 @@ impl LetterRow {
             id: letter.id,
             died: Moment::new(letter.died_ms, now_ms),
             code: or_none(&letter.code).to_owned(),
-            error: start(&letter.error),
+            error: start(error_of(letter)),
             target: or_none(&letter.target).to_owned(),
             portal: letter.portal_id.cast_unsigned(),
             subscription_type: or_none(&letter.subscription_type).to_owned(),
@@ -45,6 +45,11 @@ impl LetterRow {
             deleted: is_discarded.then(|| Moment::new(deleted_ms, now_ms)),
         }
     }
+}
+
+/// What went wrong; nothing is known of it any more if the event was erased.
+pub(super) fn error_of(letter: &Letter) -> &str {
+    if letter.body_bytes.is_some() { &letter.error } else { "(erased)" }
 }
 
 /// One line of an error.

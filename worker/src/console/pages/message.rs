@@ -6,12 +6,12 @@ use askama::Template;
 use super::super::action::Action;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, PayloadView, SHOWN_BYTES, size};
+use super::super::parts::{Moment, Part, Payload, PayloadView, SHOWN_BYTES, size};
 use super::super::selection::{or_none, words_of};
 use super::super::shell;
 use super::super::timeline::{Step, timeline};
 use super::super::visit::{Answer, Visit, page};
-use super::letter_row::LetterRow;
+use super::letter_row::{LetterRow, error_of};
 use super::messages::{number_of, retention_ms};
 use crate::records::dead_letters::{Letter, Shown, State};
 
@@ -24,6 +24,7 @@ struct MessagePage {
     object: Option<u64>,
     target: String,
     code: String,
+    error: String,
     subscription_type: String,
     state: &'static str,
     died: Part<Moment>,
@@ -32,6 +33,8 @@ struct MessagePage {
     /// When a discarded one is deleted.
     deleted: Option<Part<Moment>>,
     trace_id: Option<String>,
+    /// The steps that had succeeded.
+    done: String,
     size: String,
     steps: Vec<Step>,
     has_log: bool,
@@ -44,22 +47,30 @@ struct MessagePage {
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
-    let letters = visit.app.letters.clone();
+    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
     let found = visit.app.ask(async move {
-        let Some(shown) = letters.show(id).await? else { return Ok(None) };
-        let body = letters.body_start(id, SHOWN_BYTES).await?;
-        Ok(Some((shown, body)))
+        let Some(mut shown) = letters.show(id).await? else { return Ok(None) };
+        let total = shown.letter.body_bytes.unwrap_or_default();
+        if !redaction.is_on() {
+            let start = letters.body_start(id, SHOWN_BYTES).await?;
+            return Ok(Some((shown, start.map(|start| Payload::start(start, total)))));
+        }
+        // What is left out of it can only be told of the whole.
+        let body = letters.body(id).await?;
+        let redacted = redaction.of_kept(body.as_deref());
+        shown.redact(&redacted);
+        Ok(Some((shown, body.as_ref().map(|body| Payload::redacted(&redacted, body)))))
     });
     let found = found.await?;
-    let (shown, body) = found.ok_or_else(|| {
+    let (shown, payload) = found.ok_or_else(|| {
         Fault::NotFound(format!(
             "There is no letter {id}. Discarded letters are deleted when their time is over."
         ))
     })?;
-    page(&template(&visit, shown, body))
+    page(&template(&visit, shown, payload))
 }
 
-fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
+fn template(visit: &Visit, shown: Shown, payload: Option<Payload>) -> MessagePage {
     let Shown { letter, earlier, later, log } = shown;
     let (now_ms, retention_ms) = (visit.now_ms, retention_ms(visit));
     let moment = |ms: i64| Moment::new(ms, now_ms);
@@ -76,6 +87,7 @@ fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
         object: letter.object_id.map(i64::cast_unsigned),
         target: or_none(&letter.target).to_owned(),
         code: or_none(&letter.code).to_owned(),
+        error: error_of(&letter).to_owned(),
         subscription_type: or_none(&letter.subscription_type).to_owned(),
         state: words_of(letter.state),
         died: moment(letter.died_ms),
@@ -84,14 +96,14 @@ fn template(visit: &Visit, shown: Shown, body: Option<Vec<u8>>) -> MessagePage {
         deleted: (letter.state == State::Discarded)
             .then(|| moment(letter.state_ms.saturating_add(retention_ms))),
         trace_id,
+        done: letter.steps.replace(',', ", "),
         size: size(bytes),
         steps: timeline(&log, &all, Some(letter.id), now_ms),
         has_log: !log.is_empty(),
         earlier: earlier.iter().map(row).collect(),
         later: later.iter().map(row).collect(),
-        payload: body.map(|body| {
-            PayloadView::new(&body, bytes, Some(format!("/messages/{}/payload", letter.id)))
-        }),
+        payload: payload
+            .map(|payload| PayloadView::new(&payload, &format!("/messages/{}/payload", letter.id))),
         command: shell::show(letter.id),
         actions: Action::on(Some(letter.state)),
         letter,

@@ -8,7 +8,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, Trend, count_of, grouped};
 use super::super::query::Query;
-use super::super::selection::{self, words_of};
+use super::super::selection::{self, Condition, Selection, words_of};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
@@ -54,6 +54,7 @@ struct MessagesPage {
     states: Vec<Choice>,
     mistakes: Vec<String>,
     is_filtered: bool,
+    conditions: Vec<Condition>,
     problem: Option<Problem>,
     rows: Vec<LetterRow>,
     summary: String,
@@ -65,6 +66,8 @@ struct MessagesPage {
     next: Option<String>,
     is_first: bool,
     first: String,
+    /// Where they can be had as a file, without the format.
+    export: String,
     is_dead: bool,
     actions: Vec<Action>,
     /// How many all are.
@@ -72,30 +75,24 @@ struct MessagesPage {
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
-    let selection = selection::read(&visit.query);
-    let mut mistakes = selection.mistakes;
-    let state = match visit.query.get("state") {
-        None => Some(State::Dead),
-        Some("any") => None,
-        Some(state) => state.parse().map(Some).unwrap_or_else(|error| {
-            mistakes.push(format!("State: {error}."));
-            Some(State::Dead)
-        }),
-    };
-    let filter = Filter { state, ..selection.filter };
+    let Selection { filter, mistakes } = selected(&visit.query);
+    let state = filter.state;
     let before = visit.query.number("before")?;
-    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
+    let (letters, redaction, asked) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), filter.clone());
     let is_understood = mistakes.is_empty();
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(None);
         }
-        let page = letters.list(&asked, before, ROWS).await?;
+        let mut page = letters.list(&asked, before, ROWS).await?;
+        letters.redact(&redaction, &mut page.letters).await?;
         let count = letters.count(&asked).await?;
-        let problem = match &asked.fingerprint {
+        let mut problem = match &asked.fingerprint {
             Some(fingerprint) => letters.problem(fingerprint).await?,
             None => None,
         };
+        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
         Ok(Some((page, count, problem)))
     });
     let (page, count, problem) = match found.await? {
@@ -110,6 +107,10 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         frame: visit.frame("Messages", Tab::Letters).live(before.is_none() && is_understood),
         states: states(state),
         is_filtered: !filter.is_empty(),
+        conditions: selection::words(&Filter {
+            state: state.filter(|state| *state != State::Dead),
+            ..filter.clone()
+        }),
         problem: problem.map(|group| self::problem(group, visit.now_ms)),
         rows: letters
             .iter()
@@ -121,6 +122,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         next: next.map(|next| address(Some(next))),
         is_first: before.is_none(),
         first: address(None),
+        export: address(None).replacen("/messages?", "/messages/export?", 1),
         is_dead: state == Some(State::Dead),
         actions: Action::on(state),
         all: grouped(count),
@@ -129,6 +131,23 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         mistakes,
     };
     page_with(if is_understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &template)
+}
+
+/// The filter of the address; of dead letters, unless it names another state.
+pub(super) fn selected(query: &Query) -> Selection {
+    let mut selection = selection::read(query);
+    selection.filter.state = match query.get("state") {
+        None => Some(State::Dead),
+        Some("any") => None,
+        Some(state) => match state.parse() {
+            Ok(state) => Some(state),
+            Err(error) => {
+                selection.mistakes.push(format!("State: {error}."));
+                Some(State::Dead)
+            }
+        },
+    };
+    selection
 }
 
 pub(super) fn retention_ms(visit: &Visit) -> i64 {
@@ -150,11 +169,11 @@ pub(super) fn address(filter: &Filter, before: Option<i64>) -> String {
     let mut query = selection::write(filter);
     match filter.state {
         Some(State::Dead) => {}
-        Some(state) => _ = query.add("state", state),
-        None => _ = query.add("state", "any"),
+        Some(state) => _ = query.add("state", &state),
+        None => _ = query.add("state", &"any"),
     }
     if let Some(before) = before {
-        query.add("before", before);
+        query.add("before", &before);
     }
     format!("/messages?{}", query.finish())
 }

@@ -9,6 +9,7 @@ use super::super::frame::{Frame, Tab};
 use super::super::query::Writer;
 use super::super::selection::or_none;
 use super::super::visit::{Answer, Visit, page, see};
+use super::events::is_identity;
 use crate::records::dead_letters::MAX_NOTE_BYTES;
 
 #[derive(Template)]
@@ -28,9 +29,14 @@ pub(in crate::console) async fn show(visit: Visit, fingerprint: web::Path<String
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let (letters, asked) = (visit.app.letters.clone(), fingerprint.to_string());
-    let found = visit.app.ask(async move { letters.problem(&asked).await }).await?;
-    let group = found.ok_or_else(nothing)?;
+    let (letters, redaction, asked) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), known(&fingerprint)?);
+    let found = visit.app.ask(async move {
+        let mut problem = letters.problem(&asked).await?;
+        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
+        Ok(problem)
+    });
+    let group = found.await?.ok_or_else(nothing)?;
     page(&NotePage {
         frame: visit.frame("Note", Tab::Problems),
         code: or_none(group.code.as_deref().unwrap_or_default()).to_owned(),
@@ -58,7 +64,7 @@ pub(in crate::console) async fn write(
         )));
     }
     let (letters, who, asked) =
-        (visit.app.letters.clone(), visit.person.name.clone(), fingerprint.to_string());
+        (visit.app.letters.clone(), visit.person.name.clone(), known(&fingerprint)?);
     let written = visit.app.ask(async move {
         letters.note(&asked, Some(note.as_str()).filter(|note| !note.is_empty()), &who).await
     });
@@ -68,8 +74,13 @@ pub(in crate::console) async fn write(
     Ok(see(&format!("{}&done=note", list(&fingerprint))))
 }
 
+/// A fingerprint, as problems have one.
+fn known(text: &str) -> Result<String, Fault> {
+    if is_identity(text) { Ok(text.to_owned()) } else { Err(nothing()) }
+}
+
 fn list(fingerprint: &str) -> String {
-    format!("/messages?{}", Writer::default().add("problem", fingerprint).finish())
+    format!("/messages?{}", Writer::default().add("problem", &fingerprint).finish())
 }
 
 fn nothing() -> Fault {

@@ -1,5 +1,5 @@
-//! `/messages/{id}/payload` and `/events/{identity}/payload`: an event's bytes as they came, to be
-//! kept in a file. Never shown by the browser, which would take them for what they say they are.
+//! `/messages/{id}/payload` and `/events/{identity}/payload`: an event's bytes as they came, but
+//! for what is not shown to people, to be kept in a file. Never shown by the browser, which would take them for what they say they are.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
@@ -13,22 +13,26 @@ pub(in crate::console) async fn of_letter(visit: Visit, id: web::Path<String>) -
     let id = number_of(&id)?;
     let letters = visit.app.letters.clone();
     let body = visit.app.ask(async move { letters.body(id).await }).await?;
-    file(body, &format!("letter-{id}"))
+    file(&visit, body.as_deref(), &format!("letter-{id}"))
 }
 
 pub(in crate::console) async fn of_event(visit: Visit, identity: web::Path<String>) -> Answer {
     let identity = identity_of(&identity)?;
     let (records, asked) = (visit.app.records.clone(), identity.clone());
     let body = visit.app.ask(async move { records.event_body(&asked).await }).await?;
-    file(body, &format!("event-{identity}"))
+    file(&visit, body.as_deref(), &format!("event-{identity}"))
 }
 
-fn file(body: Option<Vec<u8>>, name: &str) -> Answer {
+fn file(visit: &Visit, body: Option<&[u8]>, name: &str) -> Answer {
     let body = body.ok_or_else(|| {
         Fault::NotFound("There is no such event, or its bytes are gone.".to_owned())
+    })?;
+    let redacted = visit.app.redaction.of(body);
+    let shown = redacted.bytes().ok_or_else(|| {
+        Fault::Forbidden("It cannot be read, and names one of REDACT_PROPERTIES.".to_owned())
     })?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.bin\"")))
-        .body(body))
+        .body(shown.to_vec()))
 }

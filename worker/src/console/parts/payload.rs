@@ -6,45 +6,79 @@ use askama::filters::Safe;
 
 use super::{Part, size};
 use crate::harmless::{harmless_bytes, indented};
+use crate::records::redaction::Redacted;
 
 /// Bytes of an event that a page shows.
 pub(in crate::console) const SHOWN_BYTES: i32 = 64 * 1024;
 /// What indenting may make of them: deep nesting takes up room.
 const MAX_PRETTY_BYTES: usize = 512 * 1024;
 
+/// The beginning of an event.
+pub(in crate::console) struct Payload {
+    /// None if it must not be shown.
+    bytes: Option<Vec<u8>>,
+    /// How many bytes all of it is.
+    total: i64,
+    is_redacted: bool,
+}
+
+impl Payload {
+    /// The first bytes of `total`, as they came.
+    pub(in crate::console) fn start(bytes: Vec<u8>, total: i64) -> Self {
+        Self { bytes: Some(bytes), total, is_redacted: false }
+    }
+
+    /// What may be shown of an event whose bytes are `body`.
+    pub(in crate::console) fn redacted(event: &Redacted<'_>, body: &[u8]) -> Self {
+        let all = event.bytes();
+        let shown = usize::try_from(SHOWN_BYTES).unwrap_or_default();
+        Self {
+            bytes: all.map(|all| all[..shown.min(all.len())].to_vec()),
+            total: i64::try_from(all.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX),
+            is_redacted: all != Some(body),
+        }
+    }
+}
+
 /// An event, to be read.
-#[derive(Template)]
+#[derive(Default, Template)]
 #[template(path = "parts/payload.html")]
 pub(in crate::console) struct PayloadView {
     /// With each value on a line of its own, if it is JSON.
     pretty: Option<String>,
     raw: String,
+    is_withheld: bool,
+    is_redacted: bool,
     /// Whether bytes stand there as `\xff`.
     has_escapes: bool,
     /// How much is shown of how much, if not all is.
     part: Option<(String, String)>,
     /// Where all of it can be had.
-    download: Option<String>,
+    download: String,
 }
 
 impl PayloadView {
-    /// Of the first `bytes` of `total`.
-    pub(in crate::console) fn new(
-        bytes: &[u8],
-        total: i64,
-        download: Option<String>,
-    ) -> Part<Self> {
+    /// All of it can be had at `download`.
+    pub(in crate::console) fn new(payload: &Payload, download: &str) -> Part<Self> {
+        let Payload { bytes, total, is_redacted } = payload;
+        let Some(bytes) = bytes else {
+            return Safe(Self { is_withheld: true, ..Self::default() });
+        };
         let shown = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        let text = std::str::from_utf8(bytes).ok();
-        let is_whole = shown >= total;
+        let is_whole = shown >= *total;
         let is_json = |text: &&str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-        let json = text.filter(|_| is_whole).filter(is_json);
-        let pretty = json.filter(|text| fits(text)).map(indented);
+        let text = std::str::from_utf8(bytes).ok();
+        let json = text.filter(|_| is_whole).filter(is_json).filter(|text| fits(text));
         let raw = harmless_bytes(bytes);
-        let has_escapes = raw.as_bytes() != bytes;
-        let part = (!is_whole).then(|| (size(shown), size(total)));
-        let pretty = pretty.map(|json| harmless_bytes(json.as_bytes()));
-        Safe(Self { pretty, raw, has_escapes, part, download })
+        Safe(Self {
+            pretty: json.map(|json| harmless_bytes(indented(json).as_bytes())),
+            is_withheld: false,
+            is_redacted: *is_redacted,
+            has_escapes: raw.as_bytes() != bytes,
+            part: (!is_whole).then(|| (size(shown), size(*total))),
+            download: download.to_owned(),
+            raw,
+        })
     }
 }
 
@@ -76,7 +110,7 @@ mod tests {
 
     fn view(bytes: &[u8], total: usize) -> PayloadView {
         let total = i64::try_from(total).unwrap_or(i64::MAX);
-        let Safe(view) = PayloadView::new(bytes, total, None);
+        let Safe(view) = PayloadView::new(&Payload::start(bytes.to_vec(), total), "/x");
         view
     }
 

@@ -7,6 +7,7 @@ use shared::event::{Event, Identity};
 use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
 
 use super::fingerprint::fingerprint;
+use crate::records::erasure::{Contact, contact_of};
 
 /// The longest target, type, code and trace context that are kept, in bytes: PostgreSQL's indexes
 /// take no long texts.
@@ -23,6 +24,7 @@ pub(super) struct Arrival {
     pub(super) portal_id: i64,
     pub(super) subscription_type: String,
     pub(super) object_id: Option<i64>,
+    pub(super) contact_id: Option<i64>,
     pub(super) reason: &'static str,
     pub(super) code: String,
     pub(super) error: String,
@@ -44,10 +46,7 @@ impl Arrival {
         now_ms: i64,
     ) -> Self {
         let message = message.unwrap_or_else(|malformed| unreadable(malformed, now_ms));
-        let object_id = Event::parse_known(&message.body, message.identity.clone())
-            .ok()
-            .and_then(|event| event.object_id)
-            .map(u64::cast_signed);
+        let event = Event::parse_known(&message.body, message.identity.clone()).ok();
         let (reason, death) = match message.death {
             Some(death) => (death.reason.as_str(), death),
             None => nobodys_verdict(queue, now_ms),
@@ -63,7 +62,8 @@ impl Arrival {
             queue: queue.as_str(),
             portal_id: message.portal_id.cast_signed(),
             subscription_type: name(&message.subscription_type),
-            object_id,
+            object_id: event.as_ref().and_then(|event| event.object_id).map(u64::cast_signed),
+            contact_id: event.as_ref().and_then(contact_of),
             reason,
             code,
             error,
@@ -74,6 +74,10 @@ impl Arrival {
             steps: clean(&death.steps_text(), MAX_ERROR_BYTES),
             body: message.body,
         }
+    }
+
+    pub(super) fn contact(&self) -> Option<Contact> {
+        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
     }
 
     /// What tells it from every other.

@@ -10,6 +10,10 @@ use super::filter::{Filter, push_in};
 use super::letter::{COLUMNS, Letter};
 use crate::records::database::{Database, on_pool};
 
+mod format;
+
+pub(crate) use format::Format;
+
 /// Letters looked up at once, without their bytes.
 const PAGE: i64 = 500;
 /// Bytes read at once; one letter can have more.

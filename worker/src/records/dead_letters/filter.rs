@@ -35,6 +35,9 @@ pub struct Filter {
     /// The target it was given up for; empty for those without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The job that claimed it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<i64>,
     /// What is the case with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
@@ -83,6 +86,7 @@ impl Filter {
         let numbers = [
             ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
+            ("job_id =", self.job_id),
             ("died_ms >=", self.since_ms),
             ("died_ms <", self.until_ms),
         ];
@@ -125,6 +129,7 @@ impl fmt::Display for Filter {
             ("type", self.subscription_type.clone()),
             ("object", number(self.object_id)),
             ("target", self.target.clone()),
+            ("job", number(self.job_id)),
             ("state", self.state.map(|state| state.to_string())),
             ("since_ms", number(self.since_ms)),
             ("until_ms", number(self.until_ms)),

@@ -42,8 +42,10 @@ pub struct Group {
     pub code: Option<String>,
     /// The target; only of a problem.
     pub target: Option<String>,
-    /// The last error; only of a problem.
+    /// The error of a letter, the last one unless that is gone; only of a problem.
     pub sample: Option<String>,
+    /// That letter.
+    pub sample_id: Option<i64>,
     /// What people wrote about the problem.
     pub note: Option<String>,
     /// The version of the rule that made the fingerprint.
@@ -62,7 +64,8 @@ struct Problem {
     rule: i32,
     code: String,
     target: String,
-    sample: String,
+    sample: Option<String>,
+    sample_id: Option<i64>,
     #[sqlx(flatten)]
     counters: Counters,
     portals: i64,
@@ -91,13 +94,20 @@ struct Portal {
     last_ms: i64,
 }
 
-/// Those with letters that somebody still has to do with, unless all are asked for.
-const PROBLEMS: &str = "SELECT fingerprint, rule, code, target, sample, dead, requested, retried, \
+/// Those with letters that somebody still has to do with, unless all are asked for. In place of the
+/// last letter, if that was erased or deleted, another one says what it is about.
+const PROBLEMS: &str = "SELECT shown.*, \
+    (SELECT error FROM dead_letter WHERE dead_letter.id = shown.sample_id) AS sample \
+    FROM (SELECT fingerprint, rule, code, target, dead, requested, retried, \
     resolved, died_again, discarded, first_ms, last_ms, note, \
     (SELECT count(*) FROM problem_portal \
-     WHERE problem_portal.fingerprint = problem.fingerprint AND problem_portal.dead > 0) AS portals \
-    FROM problem WHERE ($1 OR dead + requested + retried > 0) AND ($2 = '' OR fingerprint = $2) \
-    ORDER BY dead DESC, last_ms DESC";
+     WHERE problem_portal.fingerprint = problem.fingerprint AND problem_portal.dead > 0) AS portals, \
+     COALESCE(\
+      (SELECT id FROM dead_letter WHERE id = problem.sample_id AND body IS NOT NULL), \
+      (SELECT id FROM dead_letter \
+       WHERE dead_letter.fingerprint = problem.fingerprint AND body IS NOT NULL LIMIT 1)) AS sample_id \
+     FROM problem WHERE ($1 OR dead + requested + retried > 0) AND ($2 = '' OR fingerprint = $2)) shown \
+     ORDER BY dead DESC, last_ms DESC";
 const HOURS: &str = "SELECT fingerprint, hour, deaths FROM problem_hour \
     WHERE hour > $1 AND ($2 = '' OR fingerprint = $2)";
 const PORTALS: &str = "SELECT portal_id, CAST(sum(dead) AS BIGINT) AS dead, \
@@ -156,7 +166,8 @@ async fn problems(
         portals: problem.portals,
         code: Some(problem.code),
         target: Some(problem.target),
-        sample: Some(problem.sample),
+        sample: Some(problem.sample.unwrap_or_default()),
+        sample_id: problem.sample_id,
         note: problem.note,
         rule: Some(problem.rule),
         first_ms: Some(problem.first_ms),
@@ -230,6 +241,7 @@ fn empty() -> Group {
         code: None,
         target: None,
         sample: None,
+        sample_id: None,
         note: None,
         rule: None,
         first_ms: None,

@@ -1,6 +1,6 @@
 //! Writes letters into the records, each once, however often it comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use shared::clock::now_ms;
 use sqlx::{FromRow, QueryBuilder};
@@ -10,6 +10,7 @@ use super::fingerprint::RULE;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Database, Transaction, on_transaction};
+use crate::records::erasure::{Contact, catch_up, erased};
 use crate::records::jobs::{self, End};
 
 const HOUR_MS: i64 = 3600 * 1000;
@@ -17,7 +18,7 @@ const HOUR_MS: i64 = 3600 * 1000;
 pub(super) const TREND_HOURS: i64 = 24;
 
 const INSERT: &str = "INSERT INTO dead_letter (identity, target, generation, attempt, queue, \
-    portal_id, type, object_id, reason, code, error, fingerprint, received_ms, died_ms, \
+    portal_id, type, object_id, contact_id, reason, code, error, fingerprint, received_ms, died_ms, \
     indexed_ms, traceparent, steps, body, state, state_ms) ";
 const ONCE: &str = " ON CONFLICT (identity, target, generation, attempt) DO NOTHING \
     RETURNING id, identity, target, generation, attempt";
@@ -61,7 +62,8 @@ struct Earlier {
     state: State,
 }
 
-/// Writes `arrivals` in one transaction.
+/// Writes `arrivals` in one transaction. Those of contacts that were erased come in without their
+/// content.
 pub(super) async fn index(
     database: &Database,
     arrivals: &[Arrival],
@@ -70,30 +72,34 @@ pub(super) async fn index(
     // and so that ids grow with the time of death.
     let mut sorted: Vec<&Arrival> = arrivals.iter().collect();
     sorted.sort_by(|a, b| (a.died_ms, a.key()).cmp(&(b.died_ms, b.key())));
+    let contacts: BTreeSet<Contact> = arrivals.iter().filter_map(Arrival::contact).collect();
+    let gone = erased(database, &contacts).await?;
     let mut transaction = database.transaction().await?;
-    let inserted = insert(&mut transaction, &sorted).await?;
+    let inserted = insert(&mut transaction, &sorted, &gone).await?;
     let mut died_again = 0;
     if !inserted.is_empty() {
         let by_key: HashMap<_, _> =
             sorted.iter().map(|arrival| (arrival.key(), *arrival)).collect();
-        let new: Vec<&Arrival> = inserted
+        let new: Vec<(i64, &Arrival)> = inserted
             .iter()
             .filter_map(|row| {
-                by_key.get(&(&*row.identity, &*row.target, row.generation, row.attempt)).copied()
+                let key = (&*row.identity, &*row.target, row.generation, row.attempt);
+                by_key.get(&key).map(|arrival| (row.id, *arrival))
             })
             .collect();
         let mut tally = Tally::default();
         died_again = end_retries(&mut transaction, &inserted, &mut tally).await?;
-        for arrival in &new {
+        for (_, arrival) in &new {
             tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
         }
         write_problems(&mut transaction, &new).await?;
         tally.write(&mut transaction).await?;
         write_hours(&mut transaction, &new).await?;
-        let ends = new.iter().filter_map(|arrival| Some((arrival.job_id?, End::Died)));
+        let ends = new.iter().filter_map(|(_, arrival)| Some((arrival.job_id?, End::Died)));
         jobs::note_ends(&mut transaction, ends).await?;
     }
     transaction.commit().await?;
+    catch_up(database, &contacts).await?;
     let new = inserted.len() as u64;
     Ok(Indexed { new, known: arrivals.len() as u64 - new, died_again })
 }
@@ -102,6 +108,7 @@ pub(super) async fn index(
 async fn insert(
     transaction: &mut Transaction,
     arrivals: &[&Arrival],
+    gone: &HashSet<Contact>,
 ) -> Result<Vec<Inserted>, sqlx::Error> {
     if arrivals.is_empty() {
         return Ok(Vec::new());
@@ -110,6 +117,8 @@ async fn insert(
     on_transaction!(transaction, connection => {
         let mut insert = QueryBuilder::new(INSERT);
         insert.push_values(arrivals, |mut row, arrival| {
+            let is_erased = arrival.contact().is_some_and(|contact| gone.contains(&contact));
+            let error = if is_erased { "" } else { &*arrival.error };
             row.push_bind(&arrival.identity)
                 .push_bind(&arrival.target)
                 .push_bind(arrival.generation)
@@ -118,16 +127,17 @@ async fn insert(
                 .push_bind(arrival.portal_id)
                 .push_bind(&arrival.subscription_type)
                 .push_bind(arrival.object_id)
+                .push_bind(arrival.contact_id)
                 .push_bind(arrival.reason)
                 .push_bind(&arrival.code)
-                .push_bind(&arrival.error)
+                .push_bind(error)
                 .push_bind(&arrival.fingerprint)
                 .push_bind(arrival.received_ms)
                 .push_bind(arrival.died_ms)
                 .push_bind(now_ms)
                 .push_bind(&arrival.traceparent)
                 .push_bind(&arrival.steps)
-                .push_bind(&arrival.body[..])
+                .push_bind(Some(&arrival.body[..]).filter(|_| !is_erased))
                 .push_bind(State::Dead.as_str())
                 .push_bind(now_ms);
         });
@@ -197,35 +207,38 @@ async fn end_retries(
     Ok(died_again)
 }
 
-/// Makes a row for each problem that has none, and notes when it was met.
+/// Makes a row for each problem that has none, and notes when it was met, and by which letter last.
 async fn write_problems(
     transaction: &mut Transaction,
-    arrivals: &[&Arrival],
+    letters: &[(i64, &Arrival)],
 ) -> Result<(), sqlx::Error> {
-    let mut problems: BTreeMap<&str, (&Arrival, i64, i64)> = BTreeMap::new();
-    for arrival in arrivals {
+    let mut problems: BTreeMap<&str, (&Arrival, i64, i64, i64)> = BTreeMap::new();
+    for (id, arrival) in letters {
         let died_ms = arrival.died_ms;
-        let problem = problems.entry(&arrival.fingerprint).or_insert((arrival, died_ms, died_ms));
-        problem.1 = problem.1.min(died_ms);
-        problem.2 = problem.2.max(died_ms);
+        let problem =
+            problems.entry(&arrival.fingerprint).or_insert((arrival, *id, died_ms, died_ms));
+        problem.1 = problem.1.max(*id);
+        problem.2 = problem.2.min(died_ms);
+        problem.3 = problem.3.max(died_ms);
     }
     on_transaction!(transaction, connection => {
         let mut upsert = QueryBuilder::new(
-            "INSERT INTO problem (fingerprint, rule, code, target, sample, dead, requested, \
+            "INSERT INTO problem (fingerprint, rule, code, target, sample_id, dead, requested, \
              retried, resolved, died_again, discarded, first_ms, last_ms) ",
         );
-        upsert.push_values(problems, |mut row, (fingerprint, (sample, first_ms, last_ms))| {
+        let rows = problems.into_iter();
+        upsert.push_values(rows, |mut row, (fingerprint, (any, id, first_ms, last_ms))| {
             row.push_bind(fingerprint)
                 .push_bind(RULE)
-                .push_bind(&sample.code)
-                .push_bind(&sample.target)
-                .push_bind(&sample.error)
+                .push_bind(&any.code)
+                .push_bind(&any.target)
+                .push_bind(id)
                 .push("0, 0, 0, 0, 0, 0")
                 .push_bind(first_ms)
                 .push_bind(last_ms);
         });
         upsert.push(
-            " ON CONFLICT (fingerprint) DO UPDATE SET sample = excluded.sample, \
+            " ON CONFLICT (fingerprint) DO UPDATE SET sample_id = excluded.sample_id, \
              first_ms = CASE WHEN excluded.first_ms < problem.first_ms \
              THEN excluded.first_ms ELSE problem.first_ms END, \
              last_ms = CASE WHEN excluded.last_ms > problem.last_ms \
@@ -239,11 +252,11 @@ async fn write_problems(
 /// Counts deaths by the hour, as far as the trend goes back.
 async fn write_hours(
     transaction: &mut Transaction,
-    arrivals: &[&Arrival],
+    letters: &[(i64, &Arrival)],
 ) -> Result<(), sqlx::Error> {
     let oldest = hour_of(now_ms()) - TREND_HOURS;
     let mut hours: BTreeMap<(&str, i64), i64> = BTreeMap::new();
-    for arrival in arrivals {
+    for (_, arrival) in letters {
         let hour = hour_of(arrival.died_ms);
         if hour > oldest {
             *hours.entry((&arrival.fingerprint, hour)).or_default() += 1;

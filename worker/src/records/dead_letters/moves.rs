@@ -17,9 +17,9 @@ use crate::records::database::{Database, Transaction, on_pool, on_transaction};
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
-/// Claimed letters read at once, and their bytes.
+/// Claimed letters read at once, and the bytes of letters in memory at once.
 const CLAIMED: i64 = 200;
-const CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
+const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
 /// How often a transaction is tried that met another in a ring.
 const TRIES: u32 = 10;
 
@@ -115,19 +115,21 @@ impl DeadLetters {
 
     /// Claims up to `limit` letters for a job, the oldest first: those that match, still have their
     /// event, and have been in their state at `cutoff_ms`: dead ones, or those whose retry was never
-    /// heard of if the filter says so. They are `requested` then, and nobody else gets them.
+    /// heard of if the filter says so. They are `requested` then, and nobody else gets them. Letters
+    /// up to `after` are not looked at: those were claimed before, or are not of the plan.
     pub async fn claim_for_job(
         &self,
         job_id: i64,
         filter: &Filter,
         cutoff_ms: i64,
+        after: i64,
         limit: u32,
     ) -> anyhow::Result<usize> {
         let database = self.records.ready().await?;
         let from = [filter.state.unwrap_or(State::Dead)];
         let step = Move::new(filter, &from, Some(State::Requested));
         let step = Move { cutoff_ms, job_id: Some(job_id), with_body: true, ..step };
-        Ok(chunk(database, step, i64::MIN, limit).await?.len())
+        Ok(chunk(database, step, after, limit).await?.len())
     }
 
     /// What `job_id` has claimed and not published, with its bytes, the oldest first: as much as
@@ -144,16 +146,7 @@ impl DeadLetters {
             .fetch_all(pool)
             .await?
         });
-        let mut bytes = 0;
-        let mut ids = Vec::new();
-        for (id, size) in sizes {
-            bytes += size;
-            if bytes > CLAIMED_BYTES && !ids.is_empty() {
-                break;
-            }
-            ids.push(id);
-        }
-        Ok(fetch(database, &ids).await?)
+        Ok(fetch(database, &first_bytes(sizes)).await?)
     }
 
     /// Letters that `job_id` has claimed and published.
@@ -212,6 +205,19 @@ impl DeadLetters {
             moved += ids.len() as u64;
         }
     }
+}
+
+/// The first letters of these ids and sizes: no more than memory should hold, and one at least.
+pub(super) fn first_bytes(sizes: Vec<(i64, i64)>) -> Vec<i64> {
+    let (mut bytes, mut ids) = (0, Vec::new());
+    for (id, size) in sizes {
+        bytes += size;
+        if bytes > AT_ONCE_BYTES && !ids.is_empty() {
+            break;
+        }
+        ids.push(id);
+    }
+    ids
 }
 
 /// Moves up to `limit` letters behind `after` in one transaction; gives them in order.

@@ -20,12 +20,14 @@ impl Jobs {
         let letters = self.letters();
         let mut claimed = letters.claimed(job.id).await?;
         if claimed.is_empty() && limit > 0 {
-            letters.claim_for_job(job.id, filter, job.cutoff_ms, limit).await?;
+            let after = job.place_id;
+            letters.claim_for_job(job.id, filter, job.cutoff_ms, after, limit).await?;
             claimed = letters.claimed(job.id).await?;
         }
         let mut batch = Batch::default();
         for letter in claimed {
             let id = letter.letter.id;
+            batch.place = Some((job.place_ms, id));
             match again(letter, job.id, restart) {
                 Some(message) => {
                     batch.letters.push(id);

@@ -85,6 +85,7 @@ impl Jobs {
                 None => (0, 0),
             };
             bytes += event.body.len();
+            batch.counted += 1;
             batch.publications.push(bulk(Message {
                 body: event.body.into(),
                 identity: identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?,

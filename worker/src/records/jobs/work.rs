@@ -35,8 +35,10 @@ pub(super) struct Batch {
     pub(super) letters: Vec<i64>,
     /// Letters that cannot be published.
     pub(super) unfit: Vec<i64>,
-    /// Where the log was read to.
+    /// How far letters were claimed, or the log was read.
     pub(super) place: Option<(i64, i64)>,
+    /// Events to be counted as published; letters are with their claim.
+    pub(super) counted: i64,
     /// Events whose bytes are gone.
     pub(super) gone: i64,
 }
@@ -192,9 +194,7 @@ impl Work {
         letters.put_back(job.id, &batch.unfit).await?;
         let skipped = batch.gone + i64::try_from(batch.unfit.len()).unwrap_or(i64::MAX);
         if let Some(place) = batch.place {
-            self.jobs.advance(job, &self.owner, place, i64::from(count), skipped).await?;
-        } else if skipped > 0 {
-            self.jobs.advance(job, &self.owner, (job.place_ms, job.place_id), 0, skipped).await?;
+            self.jobs.advance(job, &self.owner, place, batch.counted, skipped).await?;
         }
         if !job.reason.is_empty() {
             self.jobs.remark(job, &self.owner, "").await?;

@@ -19,23 +19,30 @@ use super::rig::{Letters, letter, with_body};
 use crate::harness::within;
 
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
     stderr: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-/// Runs it on the rig's records, with its broker if it has one to itself.
-async fn run(rig: &Letters, arguments: &[&str]) -> Ended {
+/// The program, told where the rig's records are and nothing else.
+pub(super) fn command(rig: &Letters) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     command.env_clear().env("DATABASE_URL", rig.database.url()).env("USER", "ann");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs it on the rig's records, with its broker if it has one to itself.
+pub(super) async fn run(rig: &Letters, arguments: &[&str]) -> Ended {
+    let mut command = command(rig);
     match rig.queues.broker() {
         Broker::RabbitMq { settings, .. } => {
             command.env("AMQP_URL", settings.amqp_url.expose_secret());
@@ -47,7 +54,7 @@ async fn run(rig: &Letters, arguments: &[&str]) -> Ended {
             rig.drain().await;
         }
     }
-    command.arg("dead-letters").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.arg("dead-letters").args(arguments);
     let output = within("the program's end", command.output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

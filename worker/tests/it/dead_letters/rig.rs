@@ -18,25 +18,25 @@ use worker::records::dead_letters::{
 
 use crate::harness::{PATIENCE, deal, fresh, within};
 
-pub(super) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Nothing that a test has done is that old.
-pub(super) const KEPT: Retention = Retention { discarded: WEEK, resolved: WEEK };
+pub(crate) const KEPT: Retention = Retention { discarded: WEEK, resolved: WEEK };
 /// Everything is, once the clock has gone on.
-pub(super) const AT_ONCE: Retention =
+pub(crate) const AT_ONCE: Retention =
     Retention { discarded: Duration::ZERO, resolved: Duration::ZERO };
 /// A cutoff that leaves out nothing.
-pub(super) const ALWAYS: i64 = i64::MAX;
+pub(crate) const ALWAYS: i64 = i64::MAX;
 
-pub(super) struct Letters {
-    pub(super) queues: Place,
-    pub(super) database: TestDatabase,
-    pub(super) records: DeadLetters,
+pub(crate) struct Letters {
+    pub(crate) queues: Place,
+    pub(crate) database: TestDatabase,
+    pub(crate) records: DeadLetters,
     /// None once the queues were lent.
     publisher: Option<Publisher>,
 }
 
 impl Letters {
-    pub(super) async fn new(engine: DatabaseEngine) -> Self {
+    pub(crate) async fn new(engine: DatabaseEngine) -> Self {
         let settings = BrokerSettings {
             amqp_url: SecretString::from(amqp_url()),
             amqp_url_file: None,
@@ -55,7 +55,7 @@ impl Letters {
     }
 
     /// Publishes letters as workers do.
-    pub(super) async fn put(&self, messages: &[Message]) {
+    pub(crate) async fn put(&self, messages: &[Message]) {
         for messages in messages.chunks(500) {
             let batch = messages
                 .iter()
@@ -67,39 +67,39 @@ impl Letters {
     }
 
     /// Lets another process have the data file. Nothing more can be put into it here.
-    pub(super) async fn lend(&mut self) -> Loan {
+    pub(crate) async fn lend(&mut self) -> Loan {
         self.publisher = None;
         self.queues.lend().await.unwrap()
     }
 
     /// Puts them there and takes them into the records.
-    pub(super) async fn index(&self, messages: &[Message]) -> Drained {
+    pub(crate) async fn index(&self, messages: &[Message]) -> Drained {
         self.put(messages).await;
         self.drain().await
     }
 
-    pub(super) async fn drain(&self) -> Drained {
+    pub(crate) async fn drain(&self) -> Drained {
         let drained = drain(&self.records, &self.queues.broker(), PATIENCE).await.unwrap();
         assert!(drained.complete);
         drained
     }
 
-    pub(super) fn indexer(&self, letters: &DeadLetters) -> Indexer {
+    pub(crate) fn indexer(&self, letters: &DeadLetters) -> Indexer {
         let (mut registry, broker) = (Registry::default(), self.queues.broker());
         let metrics = BrokerMetrics::register(&mut registry);
         Indexer::start(letters.clone(), broker, KEPT, &mut registry, metrics)
     }
 
-    pub(super) async fn count(&self, filter: &Filter) -> i64 {
+    pub(crate) async fn count(&self, filter: &Filter) -> i64 {
         self.records.count(filter).await.unwrap()
     }
 
-    pub(super) async fn in_state(&self, state: State) -> i64 {
+    pub(crate) async fn in_state(&self, state: State) -> i64 {
         self.count(&Filter { state: Some(state), ..Filter::default() }).await
     }
 
     /// Ends an indexer, and takes what it had in hand.
-    pub(super) async fn end(&self, indexer: Indexer) {
+    pub(crate) async fn end(&self, indexer: Indexer) {
         indexer.close().await;
         // What earlier ones had in hand comes back when the broker has seen their ends.
         let mut quiet = 0;
@@ -111,7 +111,7 @@ impl Letters {
     }
 
     /// Waits until so many letters are there.
-    pub(super) async fn wait_for(&self, count: i64) {
+    pub(crate) async fn wait_for(&self, count: i64) {
         let waiting = async {
             while self.count(&Filter::default()).await < count {
                 // A table has nothing to wait on; this is the poll of a test, not a delay.
@@ -122,7 +122,7 @@ impl Letters {
     }
 
     /// Every counter is what counting the rows gives.
-    pub(super) async fn assert_counters(&self) {
+    pub(crate) async fn assert_counters(&self) {
         use worker::records::dead_letters::Grouping;
         let groups = self.records.groups(Grouping::Fingerprint, true).await.unwrap();
         assert!(!groups.is_empty());
@@ -153,7 +153,7 @@ impl Letters {
     }
 
     /// Ends the test: no queue may hold anything.
-    pub(super) async fn finish(self) {
+    pub(crate) async fn finish(self) {
         let Self { queues, database, records, publisher } = self;
         drop((records, publisher));
         queues.settle().await;
@@ -163,7 +163,12 @@ impl Letters {
     }
 }
 
-pub(super) fn dead_letters(url: &str) -> DeadLetters {
+/// The rig's records, opened once more.
+pub(crate) fn records(rig: &Letters) -> Records {
+    Records::new(&SecretString::from(rig.database.url())).unwrap()
+}
+
+pub(crate) fn dead_letters(url: &str) -> DeadLetters {
     DeadLetters::new(Records::new(&SecretString::from(url.to_owned())).unwrap())
 }
 
@@ -176,7 +181,7 @@ async fn publisher(broker: &Broker) -> Publisher {
 }
 
 /// A letter about a deal, given up at its tenth attempt.
-pub(super) fn letter(id: u64, code: &str, error: &str) -> Message {
+pub(crate) fn letter(id: u64, code: &str, error: &str) -> Message {
     let death = Death::new(DeathReason::Exhausted, code, error, shared::clock::now_ms());
     Message {
         attempt: 10,
@@ -187,11 +192,11 @@ pub(super) fn letter(id: u64, code: &str, error: &str) -> Message {
 }
 
 /// The same event's next end.
-pub(super) fn again(message: &Message) -> Message {
+pub(crate) fn again(message: &Message) -> Message {
     Message { attempt: message.attempt + 10, ..message.clone() }
 }
 
 /// Bytes under an identity of their own.
-pub(super) fn with_body(message: Message, body: Bytes) -> Message {
+pub(crate) fn with_body(message: Message, body: Bytes) -> Message {
     Message { identity: shared::event::Identity::of_unreadable(&body), body, ..message }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
-use worker::records::dead_letters::State;
+use worker::records::dead_letters::{Filter, State};
 
 use super::rig::Bulk;
 use crate::harness::within;
@@ -63,7 +63,7 @@ async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
     assert!(planned.stdout.contains("To retry: 12 letters of 1 portals"), "{planned:?}");
     assert!(planned.stdout.contains("about 1s at 50/s"), "{planned:?}");
     assert_eq!(bulk.in_state(State::Dead).await, 12);
-    let first = bulk.letters.list(&Default::default(), None, 1).await.unwrap().letters[0].id;
+    let first = bulk.letters.list(&Filter::default(), None, 1).await.unwrap().letters[0].id;
     let one = run(&bulk, &["dead-letters", "retry", &first.to_string(), "--yes", "--json"]).await;
     assert_eq!((one.code, &one.json()["succeeded"]), (Some(0), &1.into()), "{one:?}");
     let rest =

@@ -13,7 +13,7 @@ fn all(force: bool) -> Scope {
 }
 
 /// Waits until the log knows of that many events: it is written beside the work.
-pub(super) async fn logged(bulk: &Bulk, events: i64) {
+pub(crate) async fn logged(bulk: &Bulk, events: i64) {
     while bulk.jobs.plan(&all(false), i64::MAX).await.unwrap().count < events {
         look_again().await;
     }

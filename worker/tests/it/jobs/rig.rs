@@ -18,22 +18,22 @@ use crate::harness::{Engine, PATIENCE, Probe, Rig, deal, probed, within};
 
 const KEPT: Retention = Retention { discarded: PATIENCE, resolved: PATIENCE };
 
-pub(super) struct Bulk {
-    pub(super) rig: Rig,
-    pub(super) database: TestDatabase,
-    pub(super) worker: Option<Worker>,
-    pub(super) letters: DeadLetters,
-    pub(super) jobs: Jobs,
+pub(crate) struct Bulk {
+    pub(crate) rig: Rig,
+    pub(crate) database: TestDatabase,
+    pub(crate) worker: Option<Worker>,
+    pub(crate) letters: DeadLetters,
+    pub(crate) jobs: Jobs,
     indexer: Option<Indexer>,
-    pub(super) probe: Probe,
+    pub(crate) probe: Probe,
     /// Whether the handler succeeds.
-    pub(super) mended: Arc<AtomicBool>,
+    pub(crate) mended: Arc<AtomicBool>,
     /// How often its first step ran.
-    pub(super) steps: Arc<AtomicU64>,
+    pub(crate) steps: Arc<AtomicU64>,
 }
 
 impl Bulk {
-    pub(super) async fn new(engine: DatabaseEngine) -> Self {
+    pub(crate) async fn new(engine: DatabaseEngine) -> Self {
         let on = match engine {
             DatabaseEngine::Postgres => Engine::Cluster,
             DatabaseEngine::Sqlite => Engine::Embedded,
@@ -63,7 +63,7 @@ impl Bulk {
     }
 
     /// Starts the worker, with more handlers.
-    pub(super) fn start(&mut self, more: impl FnOnce(&mut Registry)) {
+    pub(crate) fn start(&mut self, more: impl FnOnce(&mut Registry)) {
         let (probe, mended, steps) =
             (self.probe.clone(), Arc::clone(&self.mended), Arc::clone(&self.steps));
         let worker = self.rig.worker(|registry| {
@@ -88,18 +88,18 @@ impl Bulk {
         self.worker = Some(worker);
     }
 
-    pub(super) async fn stop_worker(&mut self) {
+    pub(crate) async fn stop_worker(&mut self) {
         if let Some(worker) = self.worker.take() {
             within("the worker's end", worker.stop()).await;
         }
     }
 
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.mended.store(true, Ordering::SeqCst);
     }
 
     /// Events that end as dead letters.
-    pub(super) async fn die(&self, ids: std::ops::RangeInclusive<u64>) {
+    pub(crate) async fn die(&self, ids: std::ops::RangeInclusive<u64>) {
         let before = self.in_state(State::Dead).await;
         let count = i64::try_from(ids.clone().count()).unwrap();
         for id in ids {
@@ -108,27 +108,27 @@ impl Bulk {
         self.wait_for(State::Dead, before + count).await;
     }
 
-    pub(super) fn runner(&self) -> Runner {
+    pub(crate) fn runner(&self) -> Runner {
         let metrics = BrokerMetrics::register(&mut Metrics::default());
         Runner::start(self.jobs.clone(), self.rig.queues.broker(), None, metrics)
     }
 
     /// A job on all letters that are dead now, as fast as it goes.
-    pub(super) async fn retry(&self, restart: bool) -> Job {
+    pub(crate) async fn retry(&self, restart: bool) -> Job {
         self.wish(Scope::Letters { filter: Filter::default(), restart }, 0).await
     }
 
-    pub(super) async fn wish(&self, scope: Scope, rate: u32) -> Job {
+    pub(crate) async fn wish(&self, scope: Scope, rate: u32) -> Job {
         let wish = Wish { scope, cutoff_ms: now_ms(), rate, who: "ann".to_owned() };
         self.jobs.create(&wish).await.unwrap().expect("something to do")
     }
 
-    pub(super) async fn job(&self, id: i64) -> Job {
+    pub(crate) async fn job(&self, id: i64) -> Job {
         self.jobs.get(id).await.unwrap().unwrap()
     }
 
     /// Waits until a job is as it should be.
-    pub(super) async fn until(&self, id: i64, what: &str, holds: impl Fn(&Job) -> bool) -> Job {
+    pub(crate) async fn until(&self, id: i64, what: &str, holds: impl Fn(&Job) -> bool) -> Job {
         let waiting = async {
             loop {
                 let job = self.job(id).await;
@@ -138,36 +138,35 @@ impl Bulk {
                 look_again().await;
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(job) => job,
-            Err(_) => panic!("{what}: {:?}", self.job(id).await),
+        if let Ok(job) = tokio::time::timeout(PATIENCE, waiting).await {
+            return job;
         }
+        panic!("{what}: {:?}", self.job(id).await)
     }
 
     /// Waits until all is published and has ended.
-    pub(super) async fn finished(&self, id: i64) -> Job {
+    pub(crate) async fn finished(&self, id: i64) -> Job {
         let all = |job: &Job| job.state == JobState::Done && job.ended() >= job.published;
         self.until(id, "the job is not finished", all).await
     }
 
-    pub(super) async fn in_state(&self, state: State) -> i64 {
+    pub(crate) async fn in_state(&self, state: State) -> i64 {
         let filter = Filter { state: Some(state), ..Filter::default() };
         self.letters.count(&filter).await.unwrap()
     }
 
-    pub(super) async fn wait_for(&self, state: State, count: i64) {
+    pub(crate) async fn wait_for(&self, state: State, count: i64) {
         let waiting = async {
             while self.in_state(state).await != count {
                 look_again().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("{} letters are {state}, not {count}", self.in_state(state).await);
-        }
+        let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(in_time, "{} letters are {state}, not {count}", self.in_state(state).await);
     }
 
     /// Ends the test: no queue may hold anything.
-    pub(super) async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.stop_worker().await;
         self.indexer.take().unwrap().close().await;
         let Self { rig, database, letters, jobs, .. } = self;
@@ -178,6 +177,6 @@ impl Bulk {
 }
 
 /// A table has nothing to wait on; this is the poll of a test, not a delay.
-pub(super) async fn look_again() {
+pub(crate) async fn look_again() {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
 }

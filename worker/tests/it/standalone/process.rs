@@ -17,6 +17,7 @@ pub(super) struct Process {
     child: Child,
     pub(super) address: SocketAddr,
     pub(super) admin: SocketAddr,
+    pub(super) console: SocketAddr,
 }
 
 /// The command, with nothing of this process' environment.
@@ -62,7 +63,8 @@ impl Process {
         // Its log is read to the end, or a full pipe would hold it up.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         let address = |name: &str| started[name].as_str().unwrap().parse().unwrap();
-        Self { child, address: address("listen"), admin: address("admin") }
+        let (admin, console) = (address("admin"), address("console"));
+        Self { child, address: address("listen"), admin, console }
     }
 
     /// SIGKILL, and waits until it is gone.

@@ -1,0 +1,98 @@
+//! `/messages/export`: all letters that match, with their events, as a file. However many they are,
+//! memory holds a few.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::super::fault::Fault;
+use super::super::selection::Selection;
+use super::super::visit::{Answer, Visit};
+use super::messages::selected;
+use crate::records::dead_letters::{Export, ExportFormat, Exported};
+use crate::records::redaction::Redaction;
+
+type Chunk = Result<Bytes, std::io::Error>;
+
+pub(in crate::console) async fn show(visit: Visit) -> Answer {
+    let (format, content_type, name) = match visit.query.get("format") {
+        Some("csv") => (ExportFormat::Csv, "text/csv; charset=utf-8", "letters.csv"),
+        _ => (ExportFormat::JsonLines, "application/jsonl; charset=utf-8", "letters.jsonl"),
+    };
+    let Selection { filter, mistakes } = selected(&visit.query);
+    if !mistakes.is_empty() {
+        return Err(Fault::Wrong(mistakes.join(" ")));
+    }
+    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
+    // What cannot be begun is told; what breaks off later can only break off.
+    let begun = visit.app.ask(async move {
+        let mut export = letters.export(&filter).await?;
+        let first = export.next().await?;
+        Ok((export, first))
+    });
+    let (export, first) = begun.await?;
+    let (chunks, receiver) = mpsc::channel(2);
+    let writing = AbortOnDropHandle::new(visit.app.begin(write(
+        export,
+        first,
+        Spelling { format, redaction },
+        chunks,
+    )));
+    let body = stream::unfold((receiver, writing), async |(mut receiver, writing)| {
+        receiver.recv().await.map(|chunk: Chunk| (chunk, (receiver, writing)))
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, content_type))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .streaming(Box::pin(body)))
+}
+
+/// How letters are written, and what of them is not.
+struct Spelling {
+    format: ExportFormat,
+    redaction: Redaction,
+}
+
+impl Spelling {
+    fn line(&self, exported: &Exported) -> anyhow::Result<String> {
+        let event = exported.body.as_deref().map(|body| self.redaction.of(body));
+        self.format.line(&exported.letter, event.as_ref())
+    }
+}
+
+/// Writes until the end, or until nobody reads any more.
+async fn write(
+    mut export: Export,
+    mut batch: Vec<Exported>,
+    spelling: Spelling,
+    chunks: mpsc::Sender<Chunk>,
+) {
+    let mut text = spelling.format.head();
+    loop {
+        let is_last = batch.is_empty();
+        let written = batch.iter().try_for_each(|exported| {
+            text.push_str(&spelling.line(exported)?);
+            anyhow::Ok(())
+        });
+        let chunk = match written {
+            Ok(()) => Ok(Bytes::from(std::mem::take(&mut text))),
+            Err(error) => Err(std::io::Error::other(error)),
+        };
+        let is_broken = chunk.is_err();
+        if chunks.send(chunk).await.is_err() || is_last || is_broken {
+            return;
+        }
+        batch = match export.next().await {
+            Ok(batch) => batch,
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "an export of the console broke off");
+                let _ = chunks.send(Err(std::io::Error::other("broken off"))).await;
+                return;
+            }
+        };
+    }
+}

@@ -1,0 +1,241 @@
+//! `/jobs`: what was retried or replayed in bulk, and how it goes. `/jobs/{id}`: one of them, and
+//! with POST to `/jobs/{id}/{deed}` it waits, goes on or ends.
+
+use actix_web::web;
+use askama::Template;
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Tab};
+use super::super::parts::{Moment, Part, count_of, grouped};
+use super::super::visit::{Answer, Visit, page, see};
+use super::ROWS;
+use crate::records::jobs::{Job, JobState, Kind};
+
+/// A job as it is shown.
+struct Shown {
+    id: i64,
+    what: &'static str,
+    who: String,
+    filter: String,
+    made: Part<Moment>,
+    since: Part<Moment>,
+    cutoff: Part<Moment>,
+    state: &'static str,
+    tone: &'static str,
+    reason: String,
+    rate: String,
+    planned: i64,
+    published: i64,
+    progress: String,
+    succeeded: String,
+    died: String,
+    skipped: String,
+    /// Runs that have not come to their end.
+    open: Option<String>,
+    is_of_letters: bool,
+    deeds: Vec<Deed>,
+}
+
+/// What can be done to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Pause,
+    Resume,
+    Cancel,
+}
+
+impl Deed {
+    const ALL: [Self; 3] = [Self::Pause, Self::Resume, Self::Cancel];
+
+    /// By the word of its address.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|deed| deed.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Cancel => "Cancel the job",
+        }
+    }
+
+    /// The class of its button.
+    fn tone(self) -> &'static str {
+        match self {
+            Self::Pause => "plain",
+            Self::Resume => "primary",
+            Self::Cancel => "danger",
+        }
+    }
+
+    /// What can be done to a job in this state.
+    fn on(state: JobState) -> Vec<Self> {
+        match state {
+            JobState::Running => vec![Self::Pause, Self::Cancel],
+            JobState::Paused | JobState::Stopped => vec![Self::Resume, Self::Cancel],
+            JobState::Cancelling | JobState::Cancelled | JobState::Done => Vec::new(),
+        }
+    }
+}
+
+impl Shown {
+    fn new(job: Job, now_ms: i64) -> Self {
+        let open = job.published.saturating_sub(job.ended());
+        let is_of_letters = matches!(job.kind, Kind::Retry | Kind::Restart);
+        Self {
+            what: what(job.kind),
+            made: Moment::new(job.created_ms, now_ms),
+            since: Moment::new(job.state_ms, now_ms),
+            cutoff: Moment::new(job.cutoff_ms, now_ms),
+            state: words(job.state),
+            tone: tone(job.state),
+            rate: match job.rate {
+                0 => "as fast as it goes".to_owned(),
+                rate => format!("{} a second at most", grouped(rate)),
+            },
+            progress: format!("{} of {}", grouped(job.published), grouped(job.planned)),
+            succeeded: grouped(job.succeeded),
+            died: grouped(job.died),
+            skipped: grouped(job.skipped),
+            // Of a replay an event is a run for each handler: what is open cannot be told.
+            open: Some(open).filter(|open| is_of_letters && *open > 0).map(grouped),
+            is_of_letters,
+            deeds: Deed::on(job.state),
+            id: job.id,
+            who: job.who,
+            filter: job.filter,
+            reason: job.reason,
+            planned: job.planned,
+            published: job.published,
+        }
+    }
+}
+
+/// What a job does, in words.
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Retry => "Retry",
+        Kind::Restart => "Restart",
+        Kind::Replay => "Replay",
+        Kind::ForcedReplay => "Forced replay",
+    }
+}
+
+fn words(state: JobState) -> &'static str {
+    match state {
+        JobState::Running => "running",
+        JobState::Paused => "paused",
+        JobState::Stopped => "stopped by itself",
+        JobState::Cancelling => "being cancelled",
+        JobState::Cancelled => "cancelled",
+        JobState::Done => "all published",
+    }
+}
+
+/// The class of a state.
+fn tone(state: JobState) -> &'static str {
+    match state {
+        JobState::Running | JobState::Cancelling | JobState::Paused => "wait",
+        JobState::Stopped => "bad",
+        JobState::Done => "good",
+        JobState::Cancelled => "over",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "jobs.html")]
+struct JobsPage {
+    frame: Frame,
+    rows: Vec<Shown>,
+    next: Option<String>,
+    is_first: bool,
+}
+
+pub(in crate::console) async fn list(visit: Visit) -> Answer {
+    let before = visit.query.number("before")?;
+    let jobs = visit.app.letters.jobs();
+    // One more than is shown tells whether there are more.
+    let mut found = visit.app.ask(async move { jobs.list(before, ROWS + 1).await }).await?;
+    let more = found.len() > ROWS as usize;
+    found.truncate(ROWS as usize);
+    let next = found.last().filter(|_| more).map(|job| format!("/jobs?before={}", job.id));
+    page(&JobsPage {
+        frame: visit.frame("Jobs", Tab::Jobs).live(before.is_none()),
+        rows: found.into_iter().map(|job| Shown::new(job, visit.now_ms)).collect(),
+        next,
+        is_first: before.is_none(),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "job.html")]
+struct JobPage {
+    frame: Frame,
+    job: Shown,
+    command: String,
+}
+
+pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
+    let job = job(&visit, &id).await?;
+    let is_live = !job.state.is_over() || job.ended() < job.published;
+    let title = format!("Job {}", job.id);
+    page(&JobPage {
+        frame: visit.frame(title, Tab::Jobs).live(is_live),
+        command: format!("worker dead-letters jobs show {}", job.id),
+        job: Shown::new(job, visit.now_ms),
+    })
+}
+
+/// Lets it wait, go on or end.
+pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, String)>) -> Answer {
+    let (id, deed) = path.into_inner();
+    let nothing = || Fault::NotFound("There is no such action.".to_owned());
+    let deed = Deed::named(&deed).ok_or_else(nothing)?;
+    let job = job(&visit, &id).await?;
+    let (jobs, who, id) = (visit.app.letters.jobs(), visit.person.name.clone(), job.id);
+    let turning = visit.app.ask(async move {
+        match deed {
+            Deed::Pause => jobs.pause(id, &who).await,
+            Deed::Resume => jobs.resume(id, &who).await,
+            Deed::Cancel => jobs.cancel(id, &who).await,
+        }
+    });
+    let done = if turning.await? { deed.name() } else { "nothing" };
+    Ok(see(&format!("/jobs/{id}?done=job-{done}")))
+}
+
+async fn job(visit: &Visit, id: &str) -> Result<Job, Fault> {
+    let nothing = || Fault::NotFound(format!("There is no job {id}."));
+    let number: i64 = id.parse().map_err(|_| nothing())?;
+    let jobs = visit.app.letters.jobs();
+    visit.app.ask(async move { jobs.get(number).await }).await?.ok_or_else(nothing)
+}
+
+/// What was done to a job just before.
+pub(in crate::console) fn notice(done: &str) -> Option<String> {
+    let notice = match done {
+        "job-made" => "The job is made. It begins with a few and looks how they fare.",
+        "job-pause" => "The job waits until it is resumed.",
+        "job-resume" => "The job goes on.",
+        "job-cancel" => "The job ends: what it has not published is dead as before.",
+        "job-nothing" => "Nothing was done: the job's state is another one by now.",
+        _ => return None,
+    };
+    Some(notice.to_owned())
+}
+
+/// How long `count` messages take at `rate` a second, in words.
+pub(in crate::console) fn takes(count: i64, rate: u32) -> String {
+    let seconds = count.max(0).unsigned_abs().div_ceil(u64::from(rate.max(1)));
+    let time = crate::when::rough(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
+    format!("{} at {rate} a second: about {time}", count_of(count, "message", "messages"))
+}

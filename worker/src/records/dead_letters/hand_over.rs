@@ -1,0 +1,75 @@
+//! Letters that another Hubline is to have: taken out some at a time, as the messages they came as,
+//! and let go of here once they are there.
+
+use shared::message::{Death, DeathReason, Message};
+use sqlx::QueryBuilder;
+
+use super::DeadLetters;
+use super::export::{Exported, fetch};
+use super::filter::Filter;
+use super::moves::{Move, first_bytes};
+use super::state::State;
+use crate::records::database::on_pool;
+
+/// Those that somebody still has to do with.
+const OPEN: [State; 3] = [State::Dead, State::Requested, State::Retried];
+const WHERE_OPEN: &str = "WHERE state IN ('dead', 'requested', 'retried') AND body IS NOT NULL";
+
+impl DeadLetters {
+    /// How many somebody still has to do with; those that were erased cannot be moved.
+    pub(crate) async fn count_open(&self) -> anyhow::Result<u64> {
+        let database = self.records.ready().await?;
+        let count: i64 = on_pool!(database, pool => {
+            let mut select = QueryBuilder::new("SELECT count(*) FROM dead_letter ");
+            select.push(WHERE_OPEN).build_query_scalar().fetch_one(pool).await?
+        });
+        Ok(count.cast_unsigned())
+    }
+
+    /// The next of them, the oldest first, each with its number: as much as memory should hold.
+    pub(crate) async fn next_open(&self) -> anyhow::Result<Vec<(i64, Message)>> {
+        let database = self.records.ready().await?;
+        let sizes: Vec<(i64, i64)> = on_pool!(database, pool => {
+            let mut select = QueryBuilder::new(
+                "SELECT id, coalesce(CAST(length(body) AS BIGINT), 0) FROM dead_letter ",
+            );
+            select.push(WHERE_OPEN).push(" ORDER BY id LIMIT 200");
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let letters = fetch(database, &first_bytes(sizes)).await?;
+        letters.into_iter().map(|letter| Ok((letter.letter.id, message(letter)?))).collect()
+    }
+
+    /// Lets go of letters that are elsewhere now, softly.
+    pub(crate) async fn handed_over(&self, ids: &[i64]) -> anyhow::Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let filter = Filter::of(ids);
+        let step = Move::new(&filter, &OPEN, Some(State::Discarded));
+        self.run(Move { by: Some(("hubline", "migrate")), ..step }).await
+    }
+}
+
+/// The letter as a worker gave it up.
+fn message(exported: Exported) -> anyhow::Result<Message> {
+    let Exported { letter, body } = exported;
+    let reason = letter.reason.parse().unwrap_or(DeathReason::Crashed);
+    let death = Death::new(reason, &letter.code, &letter.error, letter.died_ms);
+    Ok(Message {
+        body: body.unwrap_or_default().into(),
+        identity: letter
+            .identity
+            .parse()
+            .map_err(|_| anyhow::anyhow!("letter {} has no identity", letter.id))?,
+        subscription_type: letter.subscription_type,
+        portal_id: letter.portal_id.cast_unsigned(),
+        attempt: u32::try_from(letter.attempt)?,
+        target: Some(letter.target).filter(|target| !target.is_empty()),
+        received_ms: letter.received_ms,
+        generation: u32::try_from(letter.generation)?,
+        traceparent: letter.traceparent,
+        job: None,
+        death: Some(death.after(Death::steps_of(&letter.steps))),
+    })
+}

@@ -1,0 +1,13 @@
+//! The console as a browser meets it: over HTTP, on either database.
+
+mod access;
+mod actions;
+mod away;
+mod events;
+mod health;
+mod hostile;
+mod jobs;
+mod pages;
+mod program;
+mod redaction;
+pub(crate) mod rig;

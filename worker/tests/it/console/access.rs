@@ -1,0 +1,273 @@
+//! Who is let in, from where, and to do what.
+
+use reqwest::Method;
+use reqwest::header::SET_COOKIE;
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::State;
+
+use super::rig::{Answer, OPERATOR, Rig, VIEWER};
+use crate::dead_letters::rig::letter;
+
+const PAGES: [&str; 8] = [
+    "/",
+    "/messages",
+    "/messages/1",
+    "/messages/export",
+    "/discarded",
+    "/events",
+    "/audit",
+    "/health",
+];
+const POSTS: [&str; 3] = ["/actions/discard", "/actions/restore", "/problems/x/note"];
+
+fn assert_headers(answer: &Answer) {
+    for (name, value) in [
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+             img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        assert_eq!(answer.header(name), value, "{name} of {answer:?}");
+    }
+}
+
+async fn without_a_token_only_this_machine_is_answered(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x")]).await;
+    let port = rig.browser.address.port();
+    for host in ["localhost", &format!("localhost:{port}"), "127.0.0.1", "[::1]:1"] {
+        rig.browser.with("host", host).get("/").await.shows(&["1 dead letter"]);
+    }
+    for host in
+        ["evil.example", "127.0.0.1.evil.example", "10.0.0.7", &format!("evil.example:{port}")]
+    {
+        for path in [&PAGES[..], &["/login", "/nowhere"]].concat() {
+            let answer = rig.browser.with("host", host).get(path).await;
+            assert_eq!(answer.status, 421, "{host} {path}");
+            assert!(!answer.text.contains("dead letter"), "{}", answer.text);
+            assert_headers(&answer);
+        }
+        let fields = [("filter", "code=A"), ("cutoff_ms", "1")];
+        let answer = rig.browser.with("host", host).post("/actions/discard", &fields).await;
+        assert_eq!(answer.status, 421);
+    }
+    let proxied = rig.browser.with("x-forwarded-for", "10.0.0.7").get("/").await;
+    assert!(proxied.status == 421 && proxied.text.contains("CONSOLE_TOKEN"));
+    assert_eq!(rig.browser.get("/login").await.status, 303);
+    rig.finish().await;
+}
+
+async fn what_another_site_posts_is_refused(engine: DatabaseEngine) {
+    for token in [None, Some(OPERATOR)] {
+        let rig = match token {
+            None => Rig::new(engine).await,
+            Some(_) => Rig::guarded(engine).await,
+        };
+        rig.letters.index(&[letter(1, "A", "x")]).await;
+        let browser = match token {
+            None => rig.browser.clone(),
+            Some(token) => rig.browser.sign_in(token, "").await,
+        };
+        let own = format!("http://{}", rig.browser.address);
+        let now = shared::clock::now_ms().to_string();
+        let fields = [("filter", "code=A"), ("cutoff_ms", now.as_str()), ("count", "1")];
+        for headers in [
+            &[][..],
+            &[("sec-fetch-site", "cross-site"), ("origin", own.as_str())],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "http://evil.example")],
+            &[("origin", "null")],
+        ] {
+            let browser =
+                headers.iter().fold(browser.clone(), |it, (name, value)| it.with(name, value));
+            for path in [&POSTS[..], &["/login", "/logout", "/nowhere"]].concat() {
+                let answer = browser.post_bare(path, &fields).await;
+                assert_eq!(answer.status, 403, "{path} {headers:?}");
+                assert!(!answer.headers.contains_key(SET_COOKIE));
+                assert_headers(&answer);
+            }
+        }
+        assert_eq!(rig.letters.in_state(State::Dead).await, 1);
+        let done = browser.with("origin", &own).post_bare("/actions/discard", &fields).await;
+        assert_eq!((done.status, rig.letters.in_state(State::Dead).await), (303, 0));
+        rig.finish().await;
+    }
+}
+
+async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
+    let rig = Rig::guarded(engine).await;
+    rig.letters.index(&[letter(1, "SECRET_CODE", "x")]).await;
+    let forged =
+        "hubline_console=operator.9999999999999.QW5u.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let strangers = [
+        rig.browser.clone(),
+        rig.browser.with("cookie", forged),
+        rig.browser.with("cookie", "hubline_console=; hubline_console=x.y.z"),
+    ];
+    for stranger in &strangers {
+        for path in [&PAGES[..], &["/nowhere", "/actions/discard"]].concat() {
+            let answer = stranger.get(path).await;
+            assert_eq!(answer.status, 303, "{path}");
+            assert!(answer.header("location").starts_with("/login?next=%2F"), "{answer:?}");
+            assert!(answer.text.is_empty());
+            assert_headers(&answer);
+        }
+        for path in POSTS {
+            assert_eq!(stranger.post(path, &[("note", "x")]).await.status, 401, "{path}");
+        }
+    }
+    for token in ["wrong-token-0123456789", "", VIEWER.trim_end_matches('9')] {
+        let answer = rig.browser.post("/login", &[("token", token), ("name", "ann")]).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.text.contains("not a token") && !answer.headers.contains_key(SET_COOKIE));
+        let header = format!("Bearer {token}");
+        let answer = rig.browser.with("authorization", &header).get("/messages").await;
+        assert!(answer.status == 401 && !answer.text.contains("SECRET_CODE"));
+    }
+    // A link in a chat: the browser sends its cookie only when it is asked from here.
+    let linked =
+        rig.browser.with("sec-fetch-site", "cross-site").with("sec-fetch-mode", "navigate");
+    let page = linked.get("/messages?code=A%22").await;
+    page.shows(&["content=\"0; url=/messages?code=A%22\""]).hides(&["SECRET_CODE", "/audit"]);
+    linked.get("//evil.example/x").await.shows(&["content=\"0; url=/\""]).hides(&["evil"]);
+    assert_eq!(linked.with("cookie", forged).get("/").await.status, 200);
+    // What a proxy asks for is its own business.
+    let basic = rig.browser.with("authorization", "Basic dXNlcjpwYXNz");
+    assert_eq!(basic.get("/").await.status, 303);
+    basic.sign_in(OPERATOR, "").await.get("/messages").await.shows(&["SECRET_CODE"]);
+    // Any name will do for one who has a token.
+    rig.browser.with("host", "console.example").get("/login").await.shows(&["Token"]);
+    rig.finish().await;
+}
+
+async fn a_session_lasts_until_it_is_ended_or_altered(engine: DatabaseEngine) {
+    let rig = Rig::guarded(engine).await;
+    rig.letters.index(&[letter(1, "A", "x")]).await;
+    let fields = [("token", OPERATOR), ("name", "Ann <b>"), ("next", "/messages?code=A")];
+    let answer = rig.browser.post("/login", &fields).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/messages?code=A"));
+    let cookie = answer.header("set-cookie").to_owned();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {
+        assert!(cookie.contains(part), "{part} in {cookie}");
+    }
+    assert!(!cookie.contains("Secure") && !cookie.contains(OPERATOR), "{cookie}");
+    let secure =
+        rig.browser.with("origin", "https://console.example").post("/login", &fields).await;
+    assert!(secure.header("set-cookie").ends_with("; Secure"), "{secure:?}");
+    let away = [("token", OPERATOR), ("next", "//evil.example/")];
+    assert_eq!(rig.browser.post("/login", &away).await.header("location"), "/");
+
+    let session = cookie.split(';').next().unwrap();
+    let ann = rig.browser.with("cookie", session);
+    let page = ann.get("/").await;
+    page.shows(&["Ann &#60;b&#62;", "operator", "Sign out"]).hides(&[OPERATOR, VIEWER, session]);
+    ann.act("/actions/discard?code=A").await;
+    ann.get("/audit").await.shows(&["Ann &#60;b&#62;", "discard"]);
+    let (start, end) = session.split_at(session.len() - 3);
+    let flipped: String = end.chars().rev().collect();
+    for altered in [
+        session.replace("operator", "viewer"),
+        format!("{start}{flipped}x"),
+        session.replacen('.', ".9", 1),
+    ] {
+        assert_eq!(rig.browser.with("cookie", &altered).get("/").await.status, 303, "{altered}");
+    }
+    let out = ann.post("/logout", &[]).await;
+    assert_eq!((out.status, out.header("location")), (303, "/login"));
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    rig.finish().await;
+}
+
+async fn a_viewer_reads_everything_and_changes_nothing(engine: DatabaseEngine) {
+    let rig = Rig::guarded(engine).await;
+    rig.letters.index(&[letter(1, "A", "x")]).await;
+    let id = rig.browser.with("authorization", &format!("Bearer {VIEWER}")).get("/messages").await;
+    let id = id.letters()[0];
+    let letter = format!("/messages/{id}");
+    let viewers = [
+        rig.browser.sign_in(VIEWER, "Vic").await,
+        rig.browser.with("authorization", &format!("bearer {VIEWER}")),
+    ];
+    for viewer in &viewers {
+        for path in [
+            &PAGES[..2],
+            &["/messages/export", "/discarded", "/events", "/audit", "/health", &letter],
+        ]
+        .concat()
+        {
+            let page = viewer.get(path).await;
+            page.shows(&[]).hides(&[
+                "Discard…",
+                "/actions/",
+                "type=\"checkbox\"",
+                "Write a note",
+                "Note…",
+            ]);
+            assert_headers(&page);
+        }
+        for path in [&POSTS[..], &["/nowhere", "/messages"]].concat() {
+            let fields = [("filter", "code=A"), ("cutoff_ms", "1"), ("note", "x")];
+            let answer = viewer.post(path, &fields).await;
+            assert!(answer.status == 403 && answer.text.contains("viewer"), "{path} {answer:?}");
+        }
+        for path in ["/actions/discard?code=A", "/problems/x/note"] {
+            assert_eq!(viewer.get(path).await.status, 403, "{path}");
+        }
+    }
+    assert_eq!(rig.letters.in_state(State::Dead).await, 1);
+    // Operators see what they can do.
+    let operator = rig.browser.with("authorization", &format!("Bearer {OPERATOR}"));
+    operator.get("/").await.shows(&["Discard…", "Note…"]);
+    operator.get("/messages").await.shows(&[
+        "type=\"checkbox\"",
+        "Discard ticked…",
+        "Discard all 1…",
+    ]);
+    operator.act(&format!("/actions/discard?id={id}")).await;
+    assert_eq!(rig.letters.in_state(State::Discarded).await, 1);
+    rig.finish().await;
+}
+
+async fn requests_are_small_and_of_a_known_kind(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    let large = "x".repeat(70_000);
+    assert_eq!(rig.browser.post("/actions/discard", &[("filter", &large)]).await.status, 413);
+    let json = rig.browser.with("sec-fetch-site", "same-origin");
+    let request = json.request(Method::POST, "/actions/discard").json(&serde_json::json!({}));
+    assert_eq!(json.send(request).await.status, 400);
+    for (method, path) in [
+        (Method::POST, "/messages"),
+        (Method::DELETE, "/messages/1"),
+        (Method::PUT, "/"),
+        (Method::GET, "/logout"),
+    ] {
+        let answer = json.send(json.request(method.clone(), path)).await;
+        assert_eq!(answer.status, 405, "{method} {path}");
+        assert_headers(&answer);
+    }
+    let page = rig.browser.get("/").await;
+    for start in ["href=\"/static/", "src=\"/static/"] {
+        let (_, rest) = page.text.split_once(start).unwrap();
+        let file = rig.browser.get(&format!("/static/{}", rest.split('"').next().unwrap())).await;
+        assert!(file.status == 200 && file.text.len() > 500);
+        assert!(file.header("cache-control").contains("immutable"), "{file:?}");
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
+    }
+    assert_eq!(rig.browser.get("/static/console.css").await.status, 404);
+    rig.finish().await;
+}
+
+on_every_database! {
+    without_a_token_only_this_machine_is_answered
+    what_another_site_posts_is_refused
+    with_a_token_nobody_else_sees_anything
+    a_session_lasts_until_it_is_ended_or_altered
+    a_viewer_reads_everything_and_changes_nothing
+    requests_are_small_and_of_a_known_kind
+}

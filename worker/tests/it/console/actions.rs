@@ -1,0 +1,136 @@
+//! What is done to letters: planned, agreed to, done once, and noted.
+
+use shared::message::Message;
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::{Filter, Grouping, State};
+
+use super::rig::Rig;
+use crate::dead_letters::rig::letter;
+
+async fn letters_are_discarded_and_restored_as_planned(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    let mut messages: Vec<Message> = (1..=30).map(|id| letter(id, "ERP_422", "no")).collect();
+    messages[0].portal_id = 9;
+    messages.push(letter(31, "SLACK_5XX", "down"));
+    rig.letters.index(&messages).await;
+    let plan = "/actions/discard?code=ERP_422";
+    rig.browser.get(plan).await.shows(&[
+        "Discard 30 letters?",
+        "code</i> ERP_422",
+        "<dt>Portals</dt><dd>2</dd>",
+        "restored for 7 days",
+        "worker dead-letters discard --code=ERP_422",
+    ]);
+    let done = rig.browser.act(plan).await;
+    assert_eq!(done.header("location"), "/messages?code=ERP_422&done=discard&count=30&of=30");
+    let page = rig.browser.get(done.header("location")).await;
+    page.shows(&["30 letters discarded.", "No letter matches"]);
+    let discarded = rig.browser.get("/discarded").await;
+    discarded.shows(&["30 discarded letters", "in 6 days"]);
+    let ids = discarded.letters();
+    let ticked = format!("/actions/restore?scope=ticked&id={}&id={}", ids[0], ids[1]);
+    let done = rig.browser.act(&ticked).await;
+    assert_eq!(done.header("location"), "/discarded?done=restore&count=2&of=2");
+    assert_eq!(rig.letters.in_state(State::Discarded).await, 28);
+    rig.browser.get("/audit").await.shows(&["console", "discard", "code=ERP_422", "restore"]);
+    rig.letters.assert_counters().await;
+    rig.finish().await;
+}
+
+async fn what_dies_after_the_plan_was_shown_is_left_alone(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
+    let plan = rig.browser.get("/actions/discard?code=A").await;
+    let (filter, cutoff_ms) = (plan.field("filter"), plan.field("cutoff_ms"));
+    // The next millisecond is not the plan's any more.
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    rig.letters.index(&[letter(3, "A", "x")]).await;
+    let fields = [("filter", filter.as_str()), ("cutoff_ms", &cutoff_ms), ("count", "2")];
+    let done = rig.browser.post("/actions/discard", &fields).await;
+    assert!(done.header("location").ends_with("count=2&of=2"), "{done:?}");
+    assert_eq!(rig.letters.in_state(State::Dead).await, 1);
+    // Sent once more, it finds nothing to do, and says so.
+    let again = rig.browser.post("/actions/discard", &fields).await;
+    assert!(again.header("location").ends_with("count=0&of=2"), "{again:?}");
+    let page = rig.browser.get(again.header("location")).await;
+    page.shows(&["0 letters discarded. 2 were meanwhile in another state"]);
+    // A time that is not over yet is nobody's plan.
+    let far = (shared::clock::now_ms() + 3_600_000).to_string();
+    for cutoff_ms in ["", "x", &far] {
+        let fields = [("filter", filter.as_str()), ("cutoff_ms", cutoff_ms)];
+        assert_eq!(rig.browser.post("/actions/discard", &fields).await.status, 400);
+    }
+    assert_eq!(rig.letters.in_state(State::Dead).await, 1);
+    rig.finish().await;
+}
+
+async fn every_letter_must_be_meant(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x"), letter(2, "B", "x")]).await;
+    let plan = rig.browser.get("/actions/discard?scope=matching&filter=").await;
+    plan.shows(&["every letter there is", "name=\"every\" value=\"1\" required"]);
+    let cutoff_ms = plan.field("cutoff_ms");
+    let post = async |more: &[(&str, &str)]| {
+        let fields = [&[("cutoff_ms", cutoff_ms.as_str()), ("count", "2")], more].concat();
+        rig.browser.post("/actions/discard", &fields).await
+    };
+    for wrong in [
+        &[][..],
+        &[("filter", "")],
+        &[("filter", "state=dead")],
+        &[("filter", "nothing=known")],
+        &[("filter", "portal=x"), ("every", "1")],
+        &[("filter", "id=x"), ("every", "1")],
+    ] {
+        let refused = post(wrong).await;
+        assert!(refused.status == 400 && refused.text.contains("Nothing was done"), "{wrong:?}");
+    }
+    for path in ["/actions/discard?scope=ticked&filter=code%3DA", "/actions/discard?portal=x"] {
+        assert_eq!(rig.browser.get(path).await.status, 400, "{path}");
+    }
+    assert_eq!(rig.letters.in_state(State::Dead).await, 2);
+    assert_eq!(post(&[("every", "1")]).await.status, 303);
+    assert_eq!(rig.letters.in_state(State::Discarded).await, 2);
+    rig.browser.get("/actions/discard?code=A").await.shows(&["Nothing to discard"]);
+    assert_eq!(rig.browser.get("/actions/explode?code=A").await.status, 404);
+    rig.finish().await;
+}
+
+async fn a_note_is_written_and_taken_away(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x")]).await;
+    let problem =
+        rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;
+    let path = format!("/problems/{problem}/note");
+    rig.browser.get(&path).await.shows(&["<textarea"]);
+    let written = rig.browser.post(&path, &[("note", "line one\r\nline two ")]).await;
+    rig.browser
+        .get(written.header("location"))
+        .await
+        .shows(&["The note is written", "line one\nline two"]);
+    assert_eq!(rig.browser.post(&path, &[("note", &"x".repeat(2001))]).await.status, 400);
+    assert_eq!(rig.browser.post("/problems/none/note", &[("note", "x")]).await.status, 404);
+    assert_eq!(rig.browser.post(&path, &[("note", "")]).await.status, 303);
+    let group = rig.letters.records.problem(&problem).await.unwrap().unwrap();
+    assert_eq!(group.note, None);
+    rig.finish().await;
+}
+
+async fn many_letters_are_moved_as_one(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    let messages: Vec<Message> = (1..=4500).map(|id| letter(id, "A", "x")).collect();
+    rig.letters.index(&messages).await;
+    let done = rig.browser.act("/actions/discard?code=A").await;
+    assert!(done.header("location").ends_with("count=4500&of=4500"), "{done:?}");
+    assert_eq!(rig.letters.count(&Filter::default()).await, 4500);
+    rig.letters.assert_counters().await;
+    rig.finish().await;
+}
+
+on_every_database! {
+    letters_are_discarded_and_restored_as_planned
+    what_dies_after_the_plan_was_shown_is_left_alone
+    every_letter_must_be_meant
+    a_note_is_written_and_taken_away
+    many_letters_are_moved_as_one
+}

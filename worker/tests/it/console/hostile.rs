@@ -1,0 +1,101 @@
+//! Whatever letters hold, pages show it and do nothing with it.
+
+use bytes::Bytes;
+use shared::message::Message;
+use shared::testing::{DatabaseEngine, on_every_database};
+use worker::records::dead_letters::{Filter, Grouping};
+
+use super::rig::{Answer, Rig, encode};
+use crate::dead_letters::rig::{letter, with_body};
+
+const HOSTILE: &str = "</code></td><script>alert(1)</script>\"'><img src=x onerror=alert(2)>\
+    &lt;\u{202e}\u{1b}[2J\u{0}\u{9b}\u{feff}\u{2066}";
+
+/// Neither markup nor anything that turns text around or hides in it.
+fn assert_harmless(path: &str, page: &Answer) {
+    assert_eq!(page.status, 200, "{path}: {}", page.text);
+    for markup in ["<script>", "<img", "onerror=alert(2)>", "alert(1)</"] {
+        assert!(!page.text.contains(markup), "{path}: {markup} in {}", page.text);
+    }
+    let steers = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let found = page.text.chars().find(|c| steers(*c));
+    assert_eq!(found, None, "{path}");
+}
+
+async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    let body = Bytes::from([b"\xff\xfe".as_slice(), HOSTILE.as_bytes(), b"\r\n"].concat());
+    let json = serde_json::to_vec(&serde_json::json!({ HOSTILE: [HOSTILE, "</pre>"] })).unwrap();
+    let strange = Message {
+        target: Some(HOSTILE.to_owned()),
+        subscription_type: HOSTILE.to_owned(),
+        traceparent: Some(HOSTILE.to_owned()),
+        ..with_body(letter(1, HOSTILE, HOSTILE), body)
+    };
+    let messages = [
+        strange,
+        with_body(letter(2, "A", HOSTILE), json.into()),
+        with_body(letter(3, "", ""), Bytes::new()),
+        Message {
+            portal_id: u64::MAX,
+            received_ms: i64::MAX,
+            generation: u32::MAX,
+            attempt: u32::MAX,
+            ..letter(4, "A", "far")
+        },
+        Message { received_ms: i64::MIN, ..letter(5, "A", "long ago") },
+    ];
+    rig.letters.index(&messages).await;
+    let groups = rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap();
+    let problem = groups.iter().find(|group| group.code.as_deref() != Some("A")).unwrap();
+    rig.letters.records.note(&problem.key, Some(HOSTILE), HOSTILE).await.unwrap();
+    let letters = rig.letters.records.list(&Filter::default(), None, 9).await.unwrap().letters;
+
+    let code = encode(&[("code", HOSTILE)]);
+    let mut paths: Vec<String> = [
+        "/",
+        "/?by=code",
+        "/?by=target",
+        "/?by=portal",
+        "/messages",
+        "/audit",
+        "/discarded",
+        "/health",
+    ]
+    .map(str::to_owned)
+    .into();
+    paths.extend([format!("/messages?{code}"), format!("/actions/discard?{code}")]);
+    paths.push(format!("/actions/retry?{code}"));
+    paths.push(format!("/messages?problem={}", problem.key));
+    paths.push(format!("/problems/{}/note", problem.key));
+    paths.push(format!("/events?{}", encode(&[("type", HOSTILE), ("target", HOSTILE)])));
+    for letter in &letters {
+        paths.push(format!("/messages/{}", letter.id));
+        paths.push(format!("/events/{}", letter.identity));
+    }
+    for path in &paths {
+        assert_harmless(path, &rig.browser.get(path).await);
+    }
+    let shown = rig.browser.get(&format!("/messages?{code}")).await;
+    shown.shows(&["1 dead letter", "&#60;script&#62;", "\\u{202e}"]);
+    // What is at fault is told without being repeated as markup.
+    let wrong = rig.browser.get(&format!("/messages?{}", encode(&[("portal", HOSTILE)]))).await;
+    assert!(wrong.status == 400 && !wrong.text.contains("<script>"), "{}", wrong.text);
+    let nowhere = rig.browser.get("/messages/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
+    assert!(nowhere.status == 404 && !nowhere.text.contains("<script>"), "{}", nowhere.text);
+
+    // The filter of a strange code means those letters and no others, all the way.
+    let done = rig.browser.act(&format!("/actions/discard?{code}")).await;
+    assert_eq!(done.status, 303);
+    assert!(done.header("location").ends_with("done=discard&count=1&of=1"), "{done:?}");
+    assert_harmless("done", &rig.browser.get(done.header("location")).await);
+    rig.letters.assert_counters().await;
+    rig.finish().await;
+}
+
+on_every_database! {
+    nothing_that_was_sent_is_markup_or_steers
+}

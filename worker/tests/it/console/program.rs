@@ -1,0 +1,108 @@
+//! The console as an operator starts it: by itself, and within standalone.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use shared::broker::Broker;
+use shared::testing::DatabaseEngine;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+
+use super::rig::Browser;
+use crate::dead_letters::rig::{Letters, letter};
+use crate::harness::{Admin, within};
+
+fn command(rig: &Letters, environment: &[(&str, &str)]) -> Command {
+    let Broker::RabbitMq { settings, .. } = rig.queues.broker() else { panic!("not on RabbitMQ") };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command
+        .arg("console")
+        .env_clear()
+        .env("DATABASE_URL", rig.database.url())
+        .env("AMQP_URL", settings.amqp_url.expose_secret())
+        .env("PREFIX", &settings.prefix)
+        .env("CONSOLE_LISTEN", "127.0.0.1:0")
+        .env("ADMIN_LISTEN", "127.0.0.1:0")
+        .env("LOG_FORMAT", "json")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
+    let rig = Letters::new(DatabaseEngine::Postgres).await;
+    rig.put(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
+    let token = "a-token-of-some-length";
+    let mut child = command(&rig, &[("CONSOLE_TOKEN", token)]).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = within("its first line", said.next_line()).await.unwrap().unwrap();
+    let address = line.rsplit("http://").next().unwrap().trim_end_matches('/').parse().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let started = async {
+        loop {
+            let line = log.next_line().await.unwrap().unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "console started" {
+                return line;
+            }
+        }
+    };
+    let started = within("its start", started).await;
+    let admin: SocketAddr = started["admin"].as_str().unwrap().parse().unwrap();
+    let collected = tokio::spawn(async move {
+        let mut text = String::new();
+        while let Some(line) = log.next_line().await.unwrap() {
+            text += &line;
+        }
+        text
+    });
+    Admin::at(admin).wait_until_ready().await;
+    let browser = Browser::at(address).sign_in(token, "ann").await;
+    rig.wait_for(2).await;
+    browser.get("/").await.shows(&["2 dead letters in 1 problem"]);
+    browser.get("/health").await.shows(&[".dead", "waiting for the next attempt"]);
+    assert!(Admin::at(admin).get("metrics").await.contains("hubline_dead_letters_indexed_total 2"));
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
+    assert_eq!(within("the end", child.wait()).await.unwrap().code(), Some(0));
+    let log = collected.await.unwrap();
+    assert!(log.contains("console stopped") && !log.contains(token), "{log}");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why() {
+    let rig = Letters::new(DatabaseEngine::Postgres).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = std::env::temp_dir().join(format!("hubline-{}", shared::testing::prefix()));
+    std::fs::write(&file, "short\n").unwrap();
+    for (environment, says) in [
+        (&[("CONSOLE_LISTEN", address.as_str())][..], "CONSOLE_LISTEN"),
+        (&[("ADMIN_LISTEN", &address)], "ADMIN_LISTEN"),
+        (
+            &[("CONSOLE_LISTEN", "127.0.0.1:7"), ("ADMIN_LISTEN", "127.0.0.1:7")],
+            "each its own port",
+        ),
+        (&[("CONSOLE_LISTEN", "0.0.0.0:0")], "set CONSOLE_TOKEN"),
+        (&[("CONSOLE_TOKEN", "hunter2")], "at least 16 characters"),
+        (&[("CONSOLE_VIEWER_TOKEN_FILE", file.to_str().unwrap())], "CONSOLE_VIEWER_TOKEN"),
+        (&[("DATABASE_URL", "")], "DATABASE_URL"),
+        (&[("CONSOLE_RECEIVERS", "nowhere")], "HOST:PORT"),
+    ] {
+        let mut child = command(&rig, environment).spawn().unwrap();
+        let mut said = String::new();
+        let mut log = child.stderr.take().unwrap();
+        within("its end", log.read_to_string(&mut said)).await.unwrap();
+        assert_eq!(within("its end", child.wait()).await.unwrap().code(), Some(2), "{said}");
+        assert!(said.contains(says) && !said.contains("hunter2"), "{says} in {said}");
+    }
+    std::fs::remove_file(file).unwrap();
+    rig.finish().await;
+}
