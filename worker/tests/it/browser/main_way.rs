@@ -10,7 +10,15 @@ use crate::harness::{Engine, deal};
 
 /// Three letters of one problem, and somebody who is about to look at them.
 async fn with_three_letters(engine: Engine, scripts: Scripts) -> (Site, Visitor) {
-    let registry = failing(&Mended::default(), |id| format!("order {id} has no amount"));
+    with_three_letters_of(&Mended::default(), engine, scripts).await
+}
+
+async fn with_three_letters_of(
+    mended: &Mended,
+    engine: Engine,
+    scripts: Scripts,
+) -> (Site, Visitor) {
+    let registry = failing(mended, |id| format!("order {id} has no amount"));
     let site = Site::on(engine, registry).await;
     site.send(&[deal(1), deal(2), deal(3)]).await;
     let visitor = Visitor::of(&site, scripts).await;
@@ -21,7 +29,7 @@ async fn with_three_letters(engine: Engine, scripts: Scripts) -> (Site, Visitor)
 /// Opens the problem and its latest letter; tells the letter's number.
 async fn open_a_letter(visitor: &Visitor) -> i64 {
     visitor.arrives_at("Problems").await;
-    visitor.follow("Open").await;
+    visitor.follow(CODE).await;
     visitor.arrives_at("Messages").await;
     visitor.reads("3 dead letters").await;
     let link = visitor.find(By::Css(".letters tbody th a")).await;
@@ -53,6 +61,56 @@ async fn from_a_problem_to_a_letter_and_its_bytes(engine: Engine) {
 async fn what_is_discarded_can_be_restored(engine: Engine) {
     let (site, visitor) = with_three_letters(engine, Scripts::Run).await;
     discard_and_restore(&visitor).await;
+    visitor.leave().await;
+    site.finish().await;
+}
+
+async fn what_was_mended_is_retried_and_resolved(engine: Engine) {
+    let mended = Mended::default();
+    let (site, visitor) = with_three_letters_of(&mended, engine, Scripts::Run).await;
+    visitor.hurry().await;
+    mended.now();
+    visitor.open("/").await;
+    visitor.follow("Retry…").await;
+    visitor.arrives_at("Retry").await;
+    visitor.reads("Retry 3 letters?").await;
+    visitor.press("Retry 3 letters").await;
+    visitor.arrives_at("Job 1").await;
+    visitor.reads("The job is made.").await;
+    // The page keeps up with the job by itself.
+    visitor.reads("all published").await;
+    visitor.click(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='3']")).await;
+    visitor.arrives_at("Messages").await;
+    visitor.reads("3 letters, resolved").await;
+    visitor.click(By::Css(".letters tbody th a")).await;
+    visitor.reads("the retry succeeded: this letter").await;
+    visitor.reads("attempt 2: succeeded").await;
+    visitor.follow("Problems").await;
+    visitor.reads("No dead letters").await;
+    visitor.follow("Also those that are over").await;
+    visitor.reads("3 succeeded, 0 died again").await;
+    visitor.leave().await;
+    site.finish().await;
+}
+
+async fn what_dies_again_leads_to_the_letter_that_has_its_place(engine: Engine) {
+    let (site, visitor) = with_three_letters(engine, Scripts::Run).await;
+    visitor.hurry().await;
+    visitor.open("/").await;
+    let letter = open_a_letter(&visitor).await;
+    visitor.follow("Restart…").await;
+    visitor.arrives_at("Restart").await;
+    visitor.reads("may be done twice").await;
+    visitor.press("Restart 1 letter").await;
+    visitor.arrives_at("Job 1").await;
+    visitor.click(By::XPath("//dt[.='Died again']/following-sibling::dd[1]/a[.='1']")).await;
+    visitor.follow(&letter.to_string()).await;
+    visitor.arrives_at(&format!("Letter {letter}")).await;
+    visitor.reads("the retry died again: this letter").await;
+    visitor.click(By::XPath("//section[h2='Replayed as']//tbody//a")).await;
+    visitor.reads(&format!("letter {letter}")).await;
+    visitor.follow(&format!("letter {letter}")).await;
+    visitor.arrives_at(&format!("Letter {letter}")).await;
     visitor.leave().await;
     site.finish().await;
 }
@@ -125,6 +183,8 @@ async fn discard_and_restore(visitor: &Visitor) {
 }
 
 on_every_engine! {
+    what_was_mended_is_retried_and_resolved
+    what_dies_again_leads_to_the_letter_that_has_its_place
     from_a_problem_to_a_letter_and_its_bytes
     what_is_discarded_can_be_restored
 }
