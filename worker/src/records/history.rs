@@ -13,7 +13,7 @@ use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Question {
     /// An event's identity, or its beginning.
     pub event: Option<String>,

@@ -8,9 +8,12 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 use super::state::State;
 use crate::records::conditions;
 
+/// Letters that can be named by number at once.
+const MAX_IDS: usize = 10_000;
+
 /// What is not set does not matter; what is set must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// These and no others; empty for any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -55,6 +58,16 @@ impl Filter {
     #[must_use]
     pub fn of(ids: &[i64]) -> Self {
         Self { ids: ids.to_vec(), ..Self::default() }
+    }
+
+    /// Refuses more numbers than a statement takes.
+    pub(in crate::records) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.ids.len() <= MAX_IDS,
+            "{} letters by number are too many: name at most {MAX_IDS}, or use a filter",
+            self.ids.len()
+        );
+        Ok(())
     }
 
     /// Whether every letter is meant. A state alone leaves out nothing that an action would meet.

@@ -86,6 +86,7 @@ impl DeadLetters {
         cutoff_ms: i64,
         with_body: bool,
     ) -> anyhow::Result<Plan> {
+        filter.check()?;
         let database = self.records.ready().await?;
         let plan = on_pool!(database, pool => {
             let mut select = QueryBuilder::new(
