@@ -4,7 +4,8 @@
 
 (() => {
   const EVERY = 5000;
-  const part = () => document.querySelector("[data-live]");
+  const part = () => document.querySelector("[data-part]");
+  const isLive = () => part()?.hasAttribute("data-live");
   const say = (text) => {
     const place = document.querySelector("[data-live-state]");
     if (place && place.textContent !== text) place.textContent = text;
@@ -36,7 +37,7 @@
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-live]");
+    const fresh = page.querySelector("[data-part]");
     if (answer.redirected || !fresh) return false;
     if (isInUse()) return true;
     const focused = document.activeElement;
@@ -59,8 +60,14 @@
         say("Not up to date: the console does not answer.");
       }
     }
-    setTimeout(live, EVERY);
+    // What has come to its end, as jobs do, changes no more.
+    if (isLive()) setTimeout(live, EVERY);
   };
 
-  if (part()) setTimeout(live, EVERY);
+  if (isLive()) setTimeout(live, EVERY);
+
+  // Browsers keep whole pages to go back to: also those of somebody who has signed out since.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && document.querySelector('[action="/logout"]')) location.reload();
+  });
 })();

@@ -12,6 +12,7 @@ mod harness;
 
 mod broker;
 mod broker_restart;
+mod browser;
 mod child;
 mod console;
 mod crashes;

@@ -70,7 +70,7 @@ async fn a_server_that_is_not_there_is_named_and_nothing_is_changed() {
         let end = ended.stderr.lines().last().unwrap();
         assert!(end.starts_with(&format!("worker: {name}")), "{end}");
         assert!(end.contains("300ms") && end.contains("nothing was changed"), "{end}");
-        let said = ended.stdout + &ended.stderr;
+        let said = ended.stdout + ended.stderr.as_str();
         assert!(!said.contains("hunter2"), "{said}");
     }
     assert_eq!(directory.rows().await, before);

@@ -1,0 +1,13 @@
+//! The console in a browser: Debian's Chromium, driven as a person would drive it, on a Hubline
+//! that has really got signed deliveries.
+
+mod chromium;
+mod room;
+mod site;
+mod visitor;
+
+mod access;
+mod hostile;
+mod keyboard;
+mod live;
+mod main_way;
