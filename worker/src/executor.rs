@@ -136,7 +136,8 @@ impl Executor {
 
     fn skip(&self, message: &Message, event: &Event, verdict: &'static str) -> Disposition {
         self.metrics.delivery(NO_HANDLER, verdict);
-        self.note(message, Some(event), &Course::now(verdict));
+        let course = Course { target: message.target.as_deref(), ..Course::now(verdict) };
+        self.note(message, Some(event), &course);
         tracing::debug!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
 mod clock;
+mod conditions;
 mod database;
 pub mod dead_letters;
 mod entry;

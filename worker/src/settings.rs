@@ -59,6 +59,7 @@ impl WorkerSettings {
         self.broker.url()?;
         self.redis.url()?;
         self.records.check()?;
-        self.processing.check()
+        self.processing.check()?;
+        self.processing.check_log(self.records.log_retention)
     }
 }

@@ -74,7 +74,7 @@ fn run(line: &Line, now_ms: i64) -> Step {
     let attempt = i64::from(line.attempt) + 1;
     let title = match line.generation {
         0 => format!("attempt {attempt}: {}", line.verdict),
-        generation => format!("attempt {attempt} of run {}: {}", generation + 1, line.verdict),
+        _ => format!("started over, attempt {attempt}: {}", line.verdict),
     };
     let error = match (&line.code, &line.error) {
         (Some(code), Some(error)) => Some(format!("{code} {error}")),

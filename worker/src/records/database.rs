@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 8;
@@ -21,7 +23,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
     Postgres(PgPool),
-    Sqlite(SqlitePool),
+    /// With the turn to write: one at a time, so that those who wait hold no connection.
+    Sqlite(SqlitePool, Arc<Semaphore>),
 }
 
 /// What is written differently.
@@ -36,7 +39,7 @@ macro_rules! on_pool {
     ($database:expr, $pool:ident => $work:expr) => {
         match $database {
             $crate::records::database::Database::Postgres($pool) => $work,
-            $crate::records::database::Database::Sqlite($pool) => $work,
+            $crate::records::database::Database::Sqlite($pool, _) => $work,
         }
     };
 }
@@ -46,7 +49,8 @@ pub(crate) use on_pool;
 #[derive(Debug)]
 pub(crate) enum Transaction {
     Postgres(sqlx::Transaction<'static, Postgres>),
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// The turn is given back once the transaction is over.
+    Sqlite(sqlx::Transaction<'static, Sqlite>, OwnedSemaphorePermit),
 }
 
 /// Runs the same code on the connection of a transaction:
@@ -58,7 +62,7 @@ macro_rules! on_transaction {
                 let $connection = &mut **transaction;
                 $work
             }
-            $crate::records::database::Transaction::Sqlite(transaction) => {
+            $crate::records::database::Transaction::Sqlite(transaction, _) => {
                 let $connection = &mut **transaction;
                 $work
             }
@@ -71,7 +75,7 @@ impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Postgres(transaction) => transaction.commit().await,
-            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction, _turn) => transaction.commit().await,
         }
     }
 
@@ -80,7 +84,7 @@ impl Transaction {
     pub(crate) fn locking(&self) -> &'static str {
         match self {
             Self::Postgres(_) => " FOR UPDATE",
-            Self::Sqlite(_) => "",
+            Self::Sqlite(..) => "",
         }
     }
 }
@@ -122,13 +126,13 @@ impl Database {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
-        Self::Sqlite(pool.connect_lazy_with(options))
+        Self::Sqlite(pool.connect_lazy_with(options), Arc::new(Semaphore::new(1)))
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
             Self::Postgres(_) => Dialect::Postgres,
-            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Sqlite(..) => Dialect::Sqlite,
         }
     }
 
@@ -137,7 +141,7 @@ impl Database {
     pub(crate) fn begin(&self) -> &'static str {
         match self {
             Self::Postgres(_) => "BEGIN",
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Sqlite(..) => "BEGIN IMMEDIATE",
         }
     }
 
@@ -145,7 +149,11 @@ impl Database {
     pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             Self::Postgres(pool) => Transaction::Postgres(pool.begin_with(self.begin()).await?),
-            Self::Sqlite(pool) => Transaction::Sqlite(pool.begin_with(self.begin()).await?),
+            Self::Sqlite(pool, turns) => {
+                let turn = Arc::clone(turns).acquire_owned().await;
+                let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
+                Transaction::Sqlite(pool.begin_with(self.begin()).await?, turn)
+            }
         })
     }
 
@@ -158,4 +166,15 @@ impl Database {
     pub(crate) async fn close(&self) {
         on_pool!(self, pool => pool.close().await);
     }
+}
+
+/// How often a transaction is tried again that met another.
+const TRIES: u32 = 10;
+
+/// Whether a transaction is to be tried again after its `tries`-th try, which the database has ended
+/// because it and another waited for one another.
+pub(super) fn met_another(error: &sqlx::Error, tries: &mut u32) -> bool {
+    *tries += 1;
+    let sqlx::Error::Database(error) = error else { return false };
+    *tries <= TRIES && matches!(error.code().as_deref(), Some("40P01" | "40001"))
 }

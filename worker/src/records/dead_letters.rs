@@ -34,7 +34,7 @@ pub use index::Indexed;
 pub use indexer::{Drained, Indexer, drain};
 pub use letter::Letter;
 pub use list::{Page, Plan};
-pub use moves::Done;
+pub use moves::{ClaimOf, Done};
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
 pub use retention::{Expired, Retention};
 pub use show::Shown;

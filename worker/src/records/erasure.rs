@@ -179,7 +179,7 @@ async fn erase_some(
 /// SQLite leaves in the file what pages held that are no longer used, unless it is told to write
 /// over it. Elsewhere that would be a waste: such pages are given back.
 async fn overwrite(transaction: &mut Transaction, on: bool) -> Result<(), sqlx::Error> {
-    let Transaction::Sqlite(transaction) = transaction else { return Ok(()) };
+    let Transaction::Sqlite(transaction, _) = transaction else { return Ok(()) };
     let pragma = if on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = FAST" };
     sqlx::raw_sql(pragma).execute(&mut **transaction).await?;
     Ok(())

@@ -7,12 +7,13 @@ use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
 use super::clock::day_of;
+use super::conditions;
 use super::database::{self, on_pool};
 use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Question {
     /// An event's identity, or its beginning.
     pub event: Option<String>,
@@ -50,48 +51,35 @@ impl Question {
             query.push(format_args!(" AND {of}identity < ")).push_bind(format!("{event}g"));
         }
         let texts = [
-            ("type", &self.subscription_type),
-            ("target", &self.target),
-            ("verdict", &self.verdict),
+            ("type", self.subscription_type.as_deref()),
+            ("target", self.target.as_deref()),
+            ("verdict", self.verdict.as_deref()),
         ];
-        for (column, text) in texts {
-            if let Some(text) = text {
-                query.push(format_args!(" AND {of}{column} = ")).push_bind(text.clone());
-            }
-        }
         let numbers = [
             ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
             ("settled_ms >=", self.since_ms),
             ("settled_ms <", self.until_ms),
         ];
-        for (condition, number) in numbers {
-            if let Some(number) = number {
-                query.push(format_args!(" AND {of}{condition} ")).push_bind(number);
-            }
-        }
+        conditions::restrict(query, of, &texts, &numbers);
     }
 }
 
-/// As the audit keeps it: `type=deal.creation portal=62515`.
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |number: Option<i64>| number.map(|number| number.to_string());
-        let parts = [
-            ("event", self.event.clone()),
-            ("portal", number(self.portal_id)),
-            ("object", number(self.object_id)),
-            ("type", self.subscription_type.clone()),
-            ("target", self.target.clone()),
-            ("verdict", self.verdict.clone()),
-            ("since_ms", number(self.since_ms)),
-            ("until_ms", number(self.until_ms)),
+        let texts = [
+            ("event", self.event.as_deref()),
+            ("type", self.subscription_type.as_deref()),
+            ("target", self.target.as_deref()),
+            ("verdict", self.verdict.as_deref()),
         ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
-            .collect();
-        f.write_str(&parts.join(" "))
+        let numbers = [
+            ("portal", self.portal_id),
+            ("object", self.object_id),
+            ("since_ms", self.since_ms),
+            ("until_ms", self.until_ms),
+        ];
+        conditions::words(f, &texts, &numbers)
     }
 }
 

@@ -2,14 +2,16 @@
 //! waits for it. A database that is away makes it late; one that is away for so long that memory
 //! must not hold more makes gaps, which are counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use shared::clock::now_ms;
 use shared::retry::Reconnect;
 use sqlx::QueryBuilder;
 use tokio::sync::{mpsc, watch};
@@ -18,25 +20,30 @@ use tokio::time::timeout;
 
 use super::Records;
 use super::clock::day_of;
-use super::database::{Database, Transaction, on_transaction};
+use super::database::{Database, Transaction, met_another, on_transaction};
 use super::dead_letters::{self, Done};
 use super::entry::Entry;
 use super::erasure::{Contact, catch_up, erased};
 use super::jobs::{self, End};
 
-/// Entries of one statement: SQLite takes 32,766 values, and each has 20.
+#[cfg(test)]
+mod tests;
+
+/// Entries of one statement: SQLite takes 32,766 values, and each has 21.
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// How long a batch may take.
+const WRITE: Duration = Duration::from_secs(30);
 /// How long the last entries may take at the end, and how long if the database is away.
 const FLUSH: Duration = Duration::from_secs(15);
 const LATE_FLUSH: Duration = Duration::from_secs(3);
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
     contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
-    code, error, trace_id, job_id, body) ";
+    code, error, trace_id, job_id, logged_ms, body) ";
 /// A batch whose commit was not heard of is written again.
-const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING";
+const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING RETURNING id";
 
 /// Takes entries.
 #[derive(Clone, Debug)]
@@ -167,9 +174,11 @@ impl Writing {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.entries.recv_many(&mut batch, BATCH).await > 0 {
-            let ids: Vec<(i32, i64)> = batch.iter().map(|entry| id(entry.settled_ms)).collect();
+            let mut ids = ids(&batch);
+            let mut is_new = true;
             let mut reconnect = Reconnect::default();
-            while let Err(error) = self.write(&batch, &ids).await {
+            while let Err(error) = self.write(&batch, &mut ids, is_new).await {
+                is_new = false;
                 self.metrics.failures.inc();
                 if self.late.borrow().is_none() {
                     tracing::error!(%error, "event log is late: its database takes nothing");
@@ -188,33 +197,86 @@ impl Writing {
         }
     }
 
-    async fn write(&self, batch: &[Entry], ids: &[(i32, i64)]) -> anyhow::Result<()> {
+    /// Writes a batch; one that `is_new` cannot be there already.
+    async fn write(&self, batch: &[Entry], ids: &mut [i64], is_new: bool) -> anyhow::Result<()> {
         let database = self.records.ready().await?;
-        insert(database, batch, ids).await?;
-        Ok(())
+        let mut tries = 0;
+        loop {
+            let writing = insert(database, batch, ids, is_new);
+            let written = timeout(WRITE, writing).await;
+            match written.context("the records' database does not answer in time")? {
+                Err(error) if met_another(&error, &mut tries) => {}
+                result => return Ok(result?),
+            }
+        }
     }
 }
 
-/// Day and id of an entry of this moment.
-fn id(settled_ms: i64) -> (i32, i64) {
-    (day_of(settled_ms), (settled_ms << 20) | i64::from(rand::random::<u32>() >> 12))
+/// A number for an entry of this moment.
+fn id(settled_ms: i64) -> i64 {
+    (settled_ms << 20) | i64::from(rand::random::<u32>() >> 12)
 }
 
+/// Numbers for all entries, each another one.
+fn ids(batch: &[Entry]) -> Vec<i64> {
+    let mut taken = HashSet::with_capacity(batch.len());
+    let free = |entry: &Entry| {
+        let mut id = id(entry.settled_ms);
+        while !taken.insert(id) {
+            id = self::id(entry.settled_ms);
+        }
+        id
+    };
+    batch.iter().map(free).collect()
+}
+
+/// Writes all of a batch or nothing. Where another process has taken a number, the entry gets
+/// another; but a batch of which every number is taken is one whose commit was not heard of.
 async fn insert(
     database: &Database,
     batch: &[Entry],
-    ids: &[(i32, i64)],
+    ids: &mut [i64],
+    is_new: bool,
 ) -> Result<(), sqlx::Error> {
     let contacts: BTreeSet<Contact> = batch.iter().filter_map(Entry::contact).collect();
     let gone = erased(database, &contacts).await?;
     let mut transaction = database.transaction().await?;
-    let rows = batch.iter().zip(ids);
-    let written = on_transaction!(&mut transaction, connection => {
+    let mut left: Vec<usize> = (0..batch.len()).collect();
+    let mut is_there = false;
+    while !left.is_empty() {
+        let written = insert_rows(&mut transaction, batch, ids, &left, &gone).await?;
+        if written.is_empty() && !is_new && left.len() == batch.len() {
+            is_there = true;
+            break;
+        }
+        left.retain(|place| !written.contains(&ids[*place]));
+        for place in &left {
+            ids[*place] = id(batch[*place].settled_ms);
+        }
+    }
+    if !is_there {
+        tell_jobs(&mut transaction, batch).await?;
+    }
+    transaction.commit().await?;
+    catch_up(database, &contacts).await
+}
+
+/// Writes some entries; gives the numbers of those that were free.
+async fn insert_rows(
+    transaction: &mut Transaction,
+    batch: &[Entry],
+    ids: &[i64],
+    places: &[usize],
+    gone: &HashSet<Contact>,
+) -> Result<HashSet<i64>, sqlx::Error> {
+    let now_ms = now_ms();
+    on_transaction!(transaction, connection => {
         let mut insert = QueryBuilder::new(INSERT);
-        insert.push_values(rows, |mut row, (entry, (day, id))| {
+        insert.push_values(places, |mut row, place| {
+            let (entry, id) = (&batch[*place], ids[*place]);
             let is_erased = entry.contact().is_some_and(|contact| gone.contains(&contact));
-            row.push_bind(*day)
-                .push_bind(*id)
+            row.push_bind(day_of(entry.settled_ms))
+                .push_bind(id)
                 .push_bind(&entry.identity)
                 .push_bind(entry.portal_id)
                 .push_bind(&entry.subscription_type)
@@ -232,18 +294,15 @@ async fn insert(
                 .push_bind(entry.error.as_ref().filter(|_| !is_erased))
                 .push_bind(&entry.trace_id)
                 .push_bind(entry.job_id)
+                .push_bind(now_ms)
                 .push_bind(entry.body.as_ref().filter(|_| !is_erased));
         });
         insert.push(ONCE);
         // Sizes vary: not worth remembering.
-        insert.build().persistent(false).execute(connection).await?.rows_affected()
-    });
-    // A batch that was there already was told of as well.
-    if written > 0 {
-        tell_jobs(&mut transaction, batch).await?;
-    }
-    transaction.commit().await?;
-    catch_up(database, &contacts).await
+        let written: Vec<i64> =
+            insert.build_query_scalar().persistent(false).fetch_all(connection).await?;
+        Ok(written.into_iter().collect())
+    })
 }
 
 /// What jobs have published and how it ended: their counters, and letters that have no more to wait
@@ -252,7 +311,9 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
     let done: Vec<Done> = batch
         .iter()
         .filter(|entry| entry.job_id.is_some())
-        .filter(|entry| matches!(entry.verdict, "succeeded" | "duplicate"))
+        .filter(|entry| {
+            matches!(entry.verdict, "succeeded" | "duplicate" | "unwanted" | "own_write")
+        })
         .map(|entry| Done {
             identity: entry.identity.clone(),
             target: entry.target.clone().unwrap_or_default(),

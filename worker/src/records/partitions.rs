@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use shared::clock::now_ms;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgPool};
 
 use super::Records;
 use super::clock::day_of;
@@ -15,6 +15,8 @@ use super::erasure::sweep;
 const AHEAD: i32 = 3;
 /// So often it is looked whether a day has begun.
 const EVERY: Duration = Duration::from_secs(600);
+/// PostgreSQL's word for a lock that was not had in time.
+const LOCK_TIMEOUT: &str = "55P03";
 /// Rows that one statement deletes where a day is no table of its own.
 const CHUNK: i64 = 5000;
 
@@ -48,20 +50,38 @@ pub(super) async fn keep(records: Records, retention: Duration) {
 pub(super) async fn make(database: &Database, today: i32) -> Result<(), sqlx::Error> {
     let Database::Postgres(pool) = database else { return Ok(()) };
     for day in today..=today + AHEAD {
+        let is_there = "SELECT to_regclass($1) IS NOT NULL";
+        let name = format!("event_log_{day}");
+        if sqlx::query_scalar(is_there).bind(name).fetch_one(pool).await? {
+            continue;
+        }
         let create = format!(
             "CREATE TABLE IF NOT EXISTS event_log_{day} PARTITION OF event_log \
              FOR VALUES FROM ({day}) TO ({})",
             day + 1
         );
-        match sqlx::query(AssertSqlSafe(create)).execute(pool).await {
-            Ok(_) => {}
-            // Made by another process at this moment, or held by rows in the default partition.
+        match unless_busy(pool, create).await {
+            Ok(()) => {}
+            // Made by another process at this moment, held by rows in the default partition, or by
+            // somebody who reads all of it: the next time, or never.
             Err(sqlx::Error::Database(error))
-                if matches!(error.code().as_deref(), Some("42P07" | "23514" | "23505")) => {}
+                if matches!(
+                    error.code().as_deref(),
+                    Some("42P07" | "23514" | "23505" | LOCK_TIMEOUT)
+                ) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Changes a table, unless somebody holds it for long: whoever comes behind one who waits for a
+/// table's lock waits as well, and a backup reads for hours.
+async fn unless_busy(pool: &PgPool, change: String) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
+    sqlx::query(AssertSqlSafe(change)).execute(&mut *transaction).await?;
+    transaction.commit().await
 }
 
 /// Drops every day before `day`.
@@ -79,8 +99,14 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
                 let number = partition.strip_prefix("event_log_").and_then(|day| day.parse().ok());
                 if number.is_some_and(|number: i32| number < day) {
                     let drop = format!("DROP TABLE IF EXISTS {partition}");
-                    sqlx::query(AssertSqlSafe(drop)).execute(pool).await?;
-                    tracing::info!(partition, "old day of the event log dropped");
+                    match unless_busy(pool, drop).await {
+                        Ok(()) => {
+                            tracing::info!(partition, "old day of the event log dropped");
+                        }
+                        Err(sqlx::Error::Database(error))
+                            if error.code().as_deref() == Some(LOCK_TIMEOUT) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             sqlx::query("DELETE FROM event_log_other WHERE day < $1")
@@ -88,7 +114,7 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
                 .execute(pool)
                 .await?;
         }
-        Database::Sqlite(pool) => {
+        Database::Sqlite(pool, _) => {
             let delete = "DELETE FROM event_log WHERE (day, id) IN \
                 (SELECT day, id FROM event_log WHERE day < $1 LIMIT $2)";
             loop {

@@ -135,7 +135,8 @@ CREATE TABLE audit (
 /// has a letter for each of the last runs that ended, `s` for success and `d` for death. `place_ms`
 /// and `place_id` are how far a replay has come in the log; of letters `place_id` is the last that
 /// was claimed. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
-/// between.
+/// between. `generation` is that of what the job starts over; a line's `logged_ms` is when it was
+/// written, which can be late.
 const JOBS: &str = "
 CREATE TABLE job (
     id {growing},
@@ -144,6 +145,7 @@ CREATE TABLE job (
     scope TEXT NOT NULL,
     filter TEXT NOT NULL,
     cutoff_ms BIGINT NOT NULL,
+    generation BIGINT NOT NULL,
     rate BIGINT NOT NULL,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
@@ -164,6 +166,7 @@ CREATE INDEX job_by_state ON job (state, id);
 ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
 CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
 ALTER TABLE event_log ADD COLUMN job_id BIGINT;
+ALTER TABLE event_log ADD COLUMN logged_ms BIGINT NOT NULL DEFAULT 0;
 ";
 
 /// `erasure` has a tombstone for each contact that was erased: what is about it has no content, now
@@ -207,7 +210,7 @@ pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrator = Migrator::with_migrations(migrations(database.dialect()));
     let migrated = match database {
         Database::Postgres(pool) => migrator.run(pool).await,
-        Database::Sqlite(pool) => migrate_file(&migrator, &pool.connect_options()).await,
+        Database::Sqlite(pool, _) => migrate_file(&migrator, &pool.connect_options()).await,
     };
     migrated.context("cannot bring the records' database up to date")
 }

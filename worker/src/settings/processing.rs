@@ -17,7 +17,7 @@ use super::retry::RetrySettings;
 
 /// HubSpot comes again for a day, and an operator may replay the log of a week: what was
 /// completed must still be known then.
-const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// Under RabbitMQ's default consumer timeout of 30 minutes.
 const LONGEST_RUN: Duration = Duration::from_secs(25 * 60);
@@ -53,6 +53,19 @@ impl ProcessingSettings {
     /// How long the ledger remembers.
     pub fn retention(&self) -> anyhow::Result<Duration> {
         Ok(REMEMBERED + self.retry.schedule()?.span())
+    }
+
+    /// Refuses an event log that goes back further than the ledger: a replay would do again what is
+    /// completed.
+    pub fn check_log(&self, log_retention: Duration) -> anyhow::Result<()> {
+        let retention = self.retention()?;
+        anyhow::ensure!(
+            log_retention <= retention,
+            "LOG_RETENTION ({}) must be at most {}, for which it is remembered what is completed: a replay would do it again",
+            humantime::format_duration(log_retention),
+            humantime::format_duration(Duration::from_secs(retention.as_secs())),
+        );
+        Ok(())
     }
 
     /// The share of runs that one portal may have at once.

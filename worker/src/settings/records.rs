@@ -26,7 +26,8 @@ pub struct RecordsSettings {
     /// File that holds DATABASE_URL
     #[arg(long, env, value_name = "FILE")]
     pub database_url_file: Option<PathBuf>,
-    /// How long the event log is kept, in whole days
+    /// How long the event log is kept, in whole days; no longer than it is remembered what is
+    /// completed (eight days and the retry schedule)
     #[arg(long, env, default_value = "7d", value_parser = parse_duration)]
     pub log_retention: Duration,
     /// How long discarded dead letters can be restored; then they are deleted

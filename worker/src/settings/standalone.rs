@@ -60,6 +60,7 @@ impl StandaloneSettings {
         self.endpoint.check()?;
         self.records.check()?;
         self.processing.check()?;
+        self.processing.check_log(self.records.log_retention)?;
         self.console.check()?;
         distinct_listeners(&[
             ("LISTEN", self.listen),

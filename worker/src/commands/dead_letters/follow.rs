@@ -72,6 +72,7 @@ pub(in crate::commands) async fn follow(
 
 async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Result<Job> {
     let (mut said, mut said_at, mut over_at) = (String::new(), None::<Instant>, None);
+    let mut is_away = false;
     loop {
         let line = progress(&job);
         let is_time = said_at.is_none_or(|at| at.elapsed() >= TELL);
@@ -90,11 +91,19 @@ async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Resul
             _ => return Ok(job),
         }
         tokio::time::sleep(LOOK).await;
-        job = letters
-            .jobs()
-            .get(job.id)
-            .await?
-            .ok_or_else(|| anyhow::anyhow!("job {} is gone", job.id))?;
+        match letters.jobs().get(job.id).await {
+            Ok(Some(found)) => {
+                job = found;
+                is_away = false;
+            }
+            Ok(None) => anyhow::bail!("job {} is gone", job.id),
+            // The job waits as well, and goes on.
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    complain(format_args!("waiting for the records: {error:#}"));
+                }
+            }
+        }
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) struct Retry {
     pub(super) change: Change,
 }
 
+/// Said of letters that are older than what is remembered.
+const FORGOTTEN: &str =
+    "Some died more than eight days ago: their steps may be forgotten, and run again.";
+
 /// Messages a second.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::commands) struct Rate(pub(in crate::commands) u32);
@@ -95,6 +99,9 @@ impl Act for Retry {
             say(describe(verb, &filter, &plan))?;
             if plan.count > 0 {
                 say(format_args!("That takes {}.", self.rate.takes(plan.count)))?;
+            }
+            if !self.from_start && plan.forgets_steps(now_ms()) {
+                say(FORGOTTEN)?;
             }
         }
         let wanted = self.change.wants(verb, &plan)?;

@@ -87,7 +87,14 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
         ("object", number(letter.object_id)),
         ("event", letter.identity.clone()),
         ("received", when::show(letter.received_ms)),
-        ("attempts", format!("{} (generation {})", letter.attempt, letter.generation)),
+        (
+            "attempts",
+            match letter.generation {
+                0 => letter.attempt.to_string(),
+                _ => format!("{} since it was started over", letter.attempt),
+            },
+        ),
+        ("steps done", letter.steps.replace(',', ", ")),
         ("trace", letter.traceparent.clone().unwrap_or_default()),
         ("size", size),
         ("job", number(letter.job_id)),
@@ -95,7 +102,7 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
     ];
     for (name, fact) in facts {
         if !fact.is_empty() {
-            say(format_args!("{name:<9} {}", harmless(&fact)))?;
+            say(format_args!("{name:<10} {}", harmless(&fact)))?;
         }
     }
     Ok(())

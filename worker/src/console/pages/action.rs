@@ -41,6 +41,8 @@ struct PlanPage {
     /// The rate to begin with and how long that takes, if a job does it.
     rate: Option<u32>,
     takes: String,
+    /// Whether steps may be forgotten.
+    forgets_steps: bool,
     /// The filter as it is posted.
     filter: String,
     /// Where the letters are listed.
@@ -82,6 +84,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         cutoff_ms,
         rate: action.scope(&filter).map(|_| DEFAULT_RATE),
         takes: jobs::takes(plan.count, DEFAULT_RATE),
+        forgets_steps: action == Action::Retry && plan.forgets_steps(visit.now_ms),
         filter: selection::write(&filter).finish(),
         back: list(action, &filter, ""),
         command: shell::on_filter(action.command(), &filter),

@@ -82,7 +82,9 @@ impl Deed {
         match state {
             JobState::Running => vec![Self::Pause, Self::Cancel],
             JobState::Paused | JobState::Stopped => vec![Self::Resume, Self::Cancel],
-            JobState::Cancelling | JobState::Cancelled | JobState::Done => Vec::new(),
+            JobState::Cancelling | JobState::Cancelled | JobState::Done | JobState::Unknown => {
+                Vec::new()
+            }
         }
     }
 }
@@ -127,6 +129,7 @@ fn what(kind: Kind) -> &'static str {
         Kind::Restart => "Restart",
         Kind::Replay => "Replay",
         Kind::ForcedReplay => "Forced replay",
+        Kind::Unknown => "Job of a newer version",
     }
 }
 
@@ -138,6 +141,7 @@ fn words(state: JobState) -> &'static str {
         JobState::Cancelling => "being cancelled",
         JobState::Cancelled => "cancelled",
         JobState::Done => "all published",
+        JobState::Unknown => "unknown to this version",
     }
 }
 
@@ -147,7 +151,7 @@ fn tone(state: JobState) -> &'static str {
         JobState::Running | JobState::Cancelling | JobState::Paused => "wait",
         JobState::Stopped => "bad",
         JobState::Done => "good",
-        JobState::Cancelled => "over",
+        JobState::Cancelled | JobState::Unknown => "over",
     }
 }
 

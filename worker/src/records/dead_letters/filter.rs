@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::state::State;
+use crate::records::conditions;
+
+/// Letters that can be named by number at once.
+const MAX_IDS: usize = 10_000;
 
 /// What is not set does not matter; what is set must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// These and no others; empty for any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,6 +60,16 @@ impl Filter {
         Self { ids: ids.to_vec(), ..Self::default() }
     }
 
+    /// Refuses more numbers than a statement takes.
+    pub(in crate::records) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.ids.len() <= MAX_IDS,
+            "{} letters by number are too many: name at most {MAX_IDS}, or use a filter",
+            self.ids.len()
+        );
+        Ok(())
+    }
+
     /// Whether every letter is meant. A state alone leaves out nothing that an action would meet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -71,18 +85,13 @@ impl Filter {
     {
         push_in(query, "id", &self.ids);
         let texts = [
-            ("fingerprint", self.fingerprint.clone()),
-            ("code", self.code.clone()),
-            ("reason", self.reason.clone()),
-            ("type", self.subscription_type.clone()),
-            ("target", self.target.clone()),
-            ("state", self.state.map(|state| state.as_str().to_owned())),
+            ("fingerprint", self.fingerprint.as_deref()),
+            ("code", self.code.as_deref()),
+            ("reason", self.reason.as_deref()),
+            ("type", self.subscription_type.as_deref()),
+            ("target", self.target.as_deref()),
+            ("state", self.state.map(State::as_str)),
         ];
-        for (column, text) in texts {
-            if let Some(text) = text {
-                query.push(format_args!(" AND {column} = ")).push_bind(text);
-            }
-        }
         let numbers = [
             ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
@@ -90,11 +99,7 @@ impl Filter {
             ("died_ms >=", self.since_ms),
             ("died_ms <", self.until_ms),
         ];
-        for (condition, number) in numbers {
-            if let Some(number) = number {
-                query.push(format_args!(" AND {condition} ")).push_bind(number);
-            }
-        }
+        conditions::restrict(query, "", &texts, &numbers);
     }
 }
 
@@ -115,30 +120,27 @@ where
     query.push(")");
 }
 
-/// As the audit keeps it: `code=ERP_422 portal=62515`.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |number: Option<i64>| number.map(|number| number.to_string());
         let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
-        let parts = [
-            ("id", Some(ids.join(",")).filter(|ids| !ids.is_empty())),
-            ("fingerprint", self.fingerprint.clone()),
-            ("code", self.code.clone()),
-            ("reason", self.reason.clone()),
-            ("portal", number(self.portal_id)),
-            ("type", self.subscription_type.clone()),
-            ("object", number(self.object_id)),
-            ("target", self.target.clone()),
-            ("job", number(self.job_id)),
-            ("state", self.state.map(|state| state.to_string())),
-            ("since_ms", number(self.since_ms)),
-            ("until_ms", number(self.until_ms)),
+        let ids = ids.join(",");
+        let texts = [
+            ("id", Some(&*ids).filter(|ids| !ids.is_empty())),
+            ("fingerprint", self.fingerprint.as_deref()),
+            ("code", self.code.as_deref()),
+            ("reason", self.reason.as_deref()),
+            ("type", self.subscription_type.as_deref()),
+            ("target", self.target.as_deref()),
+            ("state", self.state.map(State::as_str)),
         ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
-            .collect();
-        f.write_str(if parts.is_empty() { "all".to_owned() } else { parts.join(" ") }.as_str())
+        let numbers = [
+            ("portal", self.portal_id),
+            ("object", self.object_id),
+            ("job", self.job_id),
+            ("since_ms", self.since_ms),
+            ("until_ms", self.until_ms),
+        ];
+        conditions::words(f, &texts, &numbers)
     }
 }
 

@@ -9,9 +9,12 @@ use super::arrival::Arrival;
 use super::fingerprint::RULE;
 use super::state::State;
 use super::tally::Tally;
-use crate::records::database::{Database, Transaction, on_transaction};
+use crate::records::database::{Database, Transaction, met_another, on_transaction};
 use crate::records::erasure::{Contact, catch_up, erased};
 use crate::records::jobs::{self, End};
+
+#[cfg(test)]
+mod tests;
 
 const HOUR_MS: i64 = 3600 * 1000;
 /// The trend goes back so far.
@@ -48,7 +51,16 @@ struct Inserted {
     attempt: i64,
 }
 
-/// A letter that is out for a retry.
+impl Inserted {
+    fn key(&self) -> (&str, &str, i64, i64) {
+        (&self.identity, &self.target, self.generation, self.attempt)
+    }
+}
+
+/// The columns of an [`Earlier`].
+const EARLIER: &str = "id, identity, target, generation, attempt, fingerprint, portal_id, state";
+
+/// A letter that waits for something.
 #[derive(FromRow)]
 struct Earlier {
     id: i64,
@@ -62,12 +74,21 @@ struct Earlier {
     state: State,
 }
 
-/// Writes `arrivals` in one transaction. Those of contacts that were erased come in without their
-/// content.
+/// Writes `arrivals` in one transaction.
 pub(super) async fn index(
     database: &Database,
     arrivals: &[Arrival],
 ) -> Result<Indexed, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        match try_to_index(database, arrivals).await {
+            Err(error) if met_another(&error, &mut tries) => {}
+            result => return result,
+        }
+    }
+}
+
+async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Indexed, sqlx::Error> {
     // In order, so that two indexers with the same letters wait for one another and not in a ring;
     // and so that ids grow with the time of death.
     let mut sorted: Vec<&Arrival> = arrivals.iter().collect();
@@ -76,32 +97,30 @@ pub(super) async fn index(
     let gone = erased(database, &contacts).await?;
     let mut transaction = database.transaction().await?;
     let inserted = insert(&mut transaction, &sorted, &gone).await?;
-    let mut died_again = 0;
-    if !inserted.is_empty() {
-        let by_key: HashMap<_, _> =
-            sorted.iter().map(|arrival| (arrival.key(), *arrival)).collect();
-        let new: Vec<(i64, &Arrival)> = inserted
-            .iter()
-            .filter_map(|row| {
-                let key = (&*row.identity, &*row.target, row.generation, row.attempt);
-                by_key.get(&key).map(|arrival| (row.id, *arrival))
-            })
-            .collect();
-        let mut tally = Tally::default();
-        died_again = end_retries(&mut transaction, &inserted, &mut tally).await?;
-        for (_, arrival) in &new {
-            tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
-        }
-        write_problems(&mut transaction, &new).await?;
-        tally.write(&mut transaction).await?;
-        write_hours(&mut transaction, &new).await?;
-        let ends = new.iter().filter_map(|(_, arrival)| Some((arrival.job_id?, End::Died)));
-        jobs::note_ends(&mut transaction, ends).await?;
+    let by_key: HashMap<_, _> = sorted.iter().map(|arrival| (arrival.key(), *arrival)).collect();
+    let new: Vec<(i64, &Arrival)> = inserted
+        .iter()
+        .filter_map(|row| by_key.get(&row.key()).map(|arrival| (row.id, *arrival)))
+        .collect();
+    let mut tally = Tally::default();
+    let died_again = end_retries(&mut transaction, &inserted, &by_key, &mut tally).await?;
+    let back = if inserted.len() < sorted.len() {
+        come_back(&mut transaction, &sorted, &mut tally).await?
+    } else {
+        Vec::new()
+    };
+    for (_, arrival) in &new {
+        tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
     }
+    write_problems(&mut transaction, &new).await?;
+    tally.write(&mut transaction).await?;
+    write_hours(&mut transaction, &new).await?;
+    let ends = new.iter().filter_map(|(_, arrival)| arrival.job_id).chain(back.iter().copied());
+    jobs::note_ends(&mut transaction, ends.map(|job_id| (job_id, End::Died))).await?;
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
-    let new = inserted.len() as u64;
-    Ok(Indexed { new, known: arrivals.len() as u64 - new, died_again })
+    let (new, back) = (inserted.len() as u64, back.len() as u64);
+    Ok(Indexed { new, known: arrivals.len() as u64 - new, died_again: died_again + back })
 }
 
 /// Gives those that were not there.
@@ -146,19 +165,73 @@ async fn insert(
     })
 }
 
+/// Letters that are out for a retry and come back as they went: the broker gave them up, which
+/// spends no attempt. They are dead again. Gives their jobs.
+async fn come_back(
+    transaction: &mut Transaction,
+    arrivals: &[&Arrival],
+    tally: &mut Tally,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let mut back = Vec::new();
+    for arrival in arrivals {
+        let Some(job_id) = arrival.job_id else { continue };
+        let (identity, target, generation, attempt) = arrival.key();
+        let locking = transaction.locking();
+        let letter: Option<Earlier> = on_transaction!(transaction, connection => {
+            let mut select = QueryBuilder::new(format!(
+                "SELECT {EARLIER} FROM dead_letter WHERE state IN ('requested', 'retried')"
+            ));
+            select.push(" AND job_id = ").push_bind(job_id);
+            select.push(" AND identity = ").push_bind(identity);
+            select.push(" AND target = ").push_bind(target);
+            select.push(" AND generation = ").push_bind(generation);
+            select.push(" AND attempt = ").push_bind(attempt).push(locking);
+            select.build_query_as().persistent(false).fetch_optional(connection).await?
+        });
+        if let Some(letter) = letter {
+            turn(transaction, &letter, State::Dead, tally).await?;
+            back.push(job_id);
+        }
+    }
+    Ok(back)
+}
+
+/// Moves a letter whose row is locked.
+async fn turn(
+    transaction: &mut Transaction,
+    letter: &Earlier,
+    to: State,
+    tally: &mut Tally,
+) -> Result<(), sqlx::Error> {
+    on_transaction!(transaction, connection => {
+        sqlx::query("UPDATE dead_letter SET state = $1, state_ms = $2 WHERE id = $3")
+            .bind(to.as_str())
+            .bind(now_ms())
+            .bind(letter.id)
+            .execute(connection)
+            .await?;
+    });
+    tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), Some(to));
+    Ok(())
+}
+
 /// Earlier letters of the same event and target that are out for a retry have died again: the new
-/// one takes their place and names the last of them.
+/// one takes their place and names the last of them. So do those of an event that was replayed.
 async fn end_retries(
     transaction: &mut Transaction,
     inserted: &[Inserted],
+    arrivals: &HashMap<(&str, &str, i64, i64), &Arrival>,
     tally: &mut Tally,
 ) -> Result<u64, sqlx::Error> {
+    if inserted.is_empty() {
+        return Ok(0);
+    }
     let locking = transaction.locking();
     let mut earlier: Vec<Earlier> = on_transaction!(transaction, connection => {
-        let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, state \
-             FROM dead_letter WHERE state IN ('requested', 'retried') AND identity IN (",
-        );
+        let mut select = QueryBuilder::new(format!(
+            "SELECT {EARLIER} FROM dead_letter \
+             WHERE state IN ('dead', 'requested', 'retried') AND identity IN ("
+        ));
         let mut identities = select.separated(", ");
         for row in inserted {
             identities.push_bind(&row.identity);
@@ -170,6 +243,11 @@ async fn end_retries(
     for row in inserted {
         let ended: Vec<Earlier> = earlier
             .extract_if(.., |earlier| {
+                let is_of_job =
+                    arrivals.get(&row.key()).is_some_and(|arrival| arrival.job_id.is_some());
+                if earlier.state == State::Dead && !is_of_job {
+                    return false;
+                }
                 // A letter of no target was an event for all of them; a copy that was on its way
                 // before the retry says nothing of it.
                 let is_same = (&earlier.identity, &earlier.target) == (&row.identity, &row.target)
@@ -182,18 +260,8 @@ async fn end_retries(
             })
             .collect();
         let Some(last) = ended.last() else { continue };
-        let now_ms = now_ms();
         for letter in &ended {
-            on_transaction!(transaction, connection => {
-                sqlx::query("UPDATE dead_letter SET state = $1, state_ms = $2 WHERE id = $3")
-                    .bind(State::DiedAgain.as_str())
-                    .bind(now_ms)
-                    .bind(letter.id)
-                    .execute(connection)
-                    .await?;
-            });
-            let (from, to) = (Some(letter.state), Some(State::DiedAgain));
-            tally.moved(&letter.fingerprint, letter.portal_id, from, to);
+            turn(transaction, letter, State::DiedAgain, tally).await?;
             died_again += 1;
         }
         on_transaction!(transaction, connection => {
@@ -212,6 +280,9 @@ async fn write_problems(
     transaction: &mut Transaction,
     letters: &[(i64, &Arrival)],
 ) -> Result<(), sqlx::Error> {
+    if letters.is_empty() {
+        return Ok(());
+    }
     let mut problems: BTreeMap<&str, (&Arrival, i64, i64, i64)> = BTreeMap::new();
     for (id, arrival) in letters {
         let died_ms = arrival.died_ms;

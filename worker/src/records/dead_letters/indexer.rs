@@ -26,9 +26,9 @@ use super::retention::{Expired, Retention};
 use super::state::State;
 
 /// Letters of one transaction.
-const BATCH: usize = 500;
-/// What the broker may send ahead is what one batch takes: letters can be large.
-const PREFETCH: u16 = 500;
+const BATCH: usize = 100;
+/// What the broker may send ahead: letters can be large, and each of these may be in memory.
+const PREFETCH: u16 = 100;
 /// A batch takes no more letters behind the one that takes it over this: one can have megabytes.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// How long a letter waits for company.
@@ -39,8 +39,10 @@ const COMMIT: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(5);
 /// What has been over for too long is looked for so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
-/// In a queue that others take from too, letters that do not come within this are theirs.
+/// In a queue that others take from too, letters that do not come within this are theirs; the first
+/// may take longer.
 const QUIET: Duration = Duration::from_secs(1);
+const FIRST: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StateLabels {
@@ -241,9 +243,11 @@ pub async fn drain(
         let never = CancellationToken::new();
         while taken < expected {
             let left = usize::try_from(expected - taken).unwrap_or(BATCH).min(BATCH);
-            let batch = gather(&mut deliveries, left, Some(QUIET), &never).await;
+            let patience = if taken == 0 { FIRST } else { QUIET };
+            let batch = gather(&mut deliveries, left, Some(patience), &never).await;
             if batch.is_empty() {
-                break;
+                // Somebody else has them, or they are slow to come.
+                return Ok(taken > 0);
             }
             taken += batch.len() as u64;
             let Indexed { new, known, died_again } = commit(letters, batch).await?;
@@ -251,13 +255,12 @@ pub async fn drain(
             drained.indexed.known += known;
             drained.indexed.died_again += died_again;
         }
-        anyhow::Ok(())
+        anyhow::Ok(true)
     };
     let ended = timeout_at(deadline, draining).await;
     drop(deliveries);
     consumer.close().await;
-    drained.complete = ended.is_ok();
-    ended.unwrap_or(Ok(()))?;
+    drained.complete = ended.unwrap_or(Ok(false))?;
     Ok(drained)
 }
 

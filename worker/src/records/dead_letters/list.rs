@@ -8,6 +8,7 @@ use super::filter::Filter;
 use super::letter::{COLUMNS, Letter};
 use super::state::State;
 use crate::records::database::on_pool;
+use crate::settings::processing::REMEMBERED;
 
 /// Some letters, the latest first.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +30,16 @@ pub struct Plan {
     pub newest_ms: Option<i64>,
     /// In how many portals.
     pub portals: i64,
+}
+
+impl Plan {
+    /// Whether some of the letters are so old that the steps they name may be forgotten: a retry
+    /// runs those again.
+    #[must_use]
+    pub fn forgets_steps(&self, now_ms: i64) -> bool {
+        let remembered_ms = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
+        self.oldest_ms.is_some_and(|oldest_ms| oldest_ms < now_ms - remembered_ms)
+    }
 }
 
 impl DeadLetters {
@@ -86,6 +97,7 @@ impl DeadLetters {
         cutoff_ms: i64,
         with_body: bool,
     ) -> anyhow::Result<Plan> {
+        filter.check()?;
         let database = self.records.ready().await?;
         let plan = on_pool!(database, pool => {
             let mut select = QueryBuilder::new(

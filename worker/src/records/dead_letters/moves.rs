@@ -13,15 +13,13 @@ use super::filter::{Filter, push_in};
 use super::state::State;
 use super::tally::Tally;
 use super::{DeadLetters, audit};
-use crate::records::database::{Database, Transaction, on_pool, on_transaction};
+use crate::records::database::{Database, Transaction, met_another, on_pool, on_transaction};
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
 /// Claimed letters read at once, and the bytes of letters in memory at once.
 const CLAIMED: i64 = 200;
 const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
-/// How often a transaction is tried that met another in a ring.
-const TRIES: u32 = 10;
 
 /// One move of many letters.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +37,8 @@ pub(super) struct Move<'a> {
     pub(super) of_job: Option<i64>,
     /// The job that claims it.
     pub(super) job_id: Option<i64>,
+    /// Who must be at work on that job.
+    pub(super) owner: Option<&'a str>,
     /// Who does it, and what they call it.
     pub(super) by: Option<(&'a str, &'a str)>,
 }
@@ -54,9 +54,28 @@ impl<'a> Move<'a> {
             with_body: false,
             of_job: None,
             job_id: None,
+            owner: None,
             by: None,
         }
     }
+}
+
+/// Letters that a job wants: those that match, still have their event, and have been in their state
+/// at `cutoff_ms`: dead ones, or those whose retry was never heard of if the filter says so.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimOf<'a> {
+    /// The job.
+    pub job_id: i64,
+    /// Who works on it; the claim is void if that is somebody else by now, or the job is not running.
+    pub owner: Option<&'a str>,
+    /// Which letters.
+    pub filter: &'a Filter,
+    /// What came into its state later is left alone.
+    pub cutoff_ms: i64,
+    /// Letters up to this one are not looked at: they were claimed before, or are not of the plan.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// A run that succeeded.
@@ -113,22 +132,14 @@ impl DeadLetters {
         self.run(Move { cutoff_ms, since_ms, by: Some((who, "restore")), ..step }).await
     }
 
-    /// Claims up to `limit` letters for a job, the oldest first: those that match, still have their
-    /// event, and have been in their state at `cutoff_ms`: dead ones, or those whose retry was never
-    /// heard of if the filter says so. They are `requested` then, and nobody else gets them. Letters
-    /// up to `after` are not looked at: those were claimed before, or are not of the plan.
-    pub async fn claim_for_job(
-        &self,
-        job_id: i64,
-        filter: &Filter,
-        cutoff_ms: i64,
-        after: i64,
-        limit: u32,
-    ) -> anyhow::Result<usize> {
+    /// Claims letters for a job, the oldest first. They are `requested` then, and nobody else gets
+    /// them. Tells how many: none if somebody else works on the job by now, or it is to end.
+    pub async fn claim_for_job(&self, claim: ClaimOf<'_>) -> anyhow::Result<usize> {
+        let ClaimOf { job_id, owner, filter, cutoff_ms, after, limit } = claim;
         let database = self.records.ready().await?;
         let from = [filter.state.unwrap_or(State::Dead)];
         let step = Move::new(filter, &from, Some(State::Requested));
-        let step = Move { cutoff_ms, job_id: Some(job_id), with_body: true, ..step };
+        let step = Move { cutoff_ms, job_id: Some(job_id), owner, with_body: true, ..step };
         Ok(chunk(database, step, after, limit).await?.len())
     }
 
@@ -196,6 +207,7 @@ impl DeadLetters {
 
     /// Moves all there are, some at a time.
     pub(super) async fn run(&self, step: Move<'_>) -> anyhow::Result<u64> {
+        step.filter.check()?;
         let database = self.records.ready().await?;
         let (mut after, mut moved) = (i64::MIN, 0);
         loop {
@@ -230,12 +242,7 @@ async fn chunk(
     let mut tries = 0;
     loop {
         match try_chunk(database, step, after, limit).await {
-            // Two that wait for one another: the database has ended this one.
-            Err(sqlx::Error::Database(error))
-                if tries < TRIES && matches!(error.code().as_deref(), Some("40P01" | "40001")) =>
-            {
-                tries += 1;
-            }
+            Err(error) if met_another(&error, &mut tries) => {}
             result => return result,
         }
     }
@@ -261,11 +268,14 @@ async fn try_chunk(
     // Counted with the claim: a run may end before its letter is known to be published.
     let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     match (step.to, step.job_id, step.of_job) {
-        (Some(State::Requested), Some(job_id), _) => tally.published(job_id, letters),
-        (Some(State::Dead), _, Some(job_id)) => tally.published(job_id, -letters),
+        (Some(State::Requested), Some(job_id), _) => tally.published(job_id, letters, step.owner),
+        (Some(State::Dead), _, Some(job_id)) => tally.published(job_id, -letters, None),
         _ => {}
     }
-    tally.write(&mut transaction).await?;
+    if !tally.write(&mut transaction).await? {
+        // Dropped, it leaves no trace.
+        return Ok(Vec::new());
+    }
     if let Some((who, action)) = step.by {
         let (filter, count) = (step.filter.to_string(), ids.len() as u64);
         audit::note(&mut transaction, who, action, &filter, count).await?;

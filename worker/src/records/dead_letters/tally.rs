@@ -13,8 +13,8 @@ pub(super) struct Tally {
     problems: BTreeMap<String, Counters>,
     /// Dead letters of a problem in one portal, and when the last one died, if one did now.
     portals: BTreeMap<(String, i64), (i64, i64)>,
-    /// A job, and how many more letters it publishes.
-    published: Option<(i64, i64)>,
+    /// A job, how many more letters it publishes, and who must be at work on it.
+    published: Option<(i64, i64, Option<String>)>,
 }
 
 impl Tally {
@@ -47,12 +47,13 @@ impl Tally {
     }
 
     /// Letters that a job has claimed to publish them, less those it has given back.
-    pub(super) fn published(&mut self, job_id: i64, letters: i64) {
-        self.published = Some((job_id, letters));
+    pub(super) fn published(&mut self, job_id: i64, letters: i64, owner: Option<&str>) {
+        self.published = Some((job_id, letters, owner.map(str::to_owned)));
     }
 
-    /// Writes all of it. Every problem must have its row.
-    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    /// Writes all of it. Every problem must have its row. False if somebody else works on the job, or
+    /// it is not running: then nothing of it may be committed.
+    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<bool, sqlx::Error> {
         for (fingerprint, counters) in &self.problems {
             if *counters == Counters::default() {
                 continue;
@@ -96,15 +97,21 @@ impl Tally {
                 upsert.build().persistent(false).execute(connection).await?;
             });
         }
-        if let Some((job_id, letters)) = self.published {
-            on_transaction!(transaction, connection => {
-                sqlx::query("UPDATE job SET published = published + $1 WHERE id = $2")
-                    .bind(letters)
-                    .bind(job_id)
-                    .execute(connection)
-                    .await?;
-            });
-        }
-        Ok(())
+        let Some((job_id, letters, owner)) = self.published else { return Ok(true) };
+        let is_owned = owner.is_some();
+        // Last of all, as whoever notes the ends of runs does: two never wait for one another.
+        let written = on_transaction!(transaction, connection => {
+            sqlx::query(
+                "UPDATE job SET published = published + $1 WHERE id = $2 \
+                 AND ($3 = '' OR (owner = $3 AND state = 'running'))",
+            )
+            .bind(letters)
+            .bind(job_id)
+            .bind(owner.unwrap_or_default())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        Ok(written > 0 || !is_owned)
     }
 }

@@ -9,6 +9,9 @@ use super::{Jobs, replay};
 use crate::records::database::{on_pool, on_transaction};
 use crate::records::dead_letters::{Plan, audit};
 
+/// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
+/// an old ledger too; within 32 bits until 2093.
+const GENERATIONS_SINCE: i64 = 1_735_689_600;
 /// The longest name that is kept, in bytes.
 const MAX_WHO_BYTES: usize = 200;
 
@@ -29,7 +32,9 @@ impl Jobs {
     /// do.
     pub async fn create(&self, wish: &Wish) -> anyhow::Result<Option<Job>> {
         anyhow::ensure!(wish.rate <= MAX_RATE, "a rate is at most {MAX_RATE} a second");
-        let planned = self.plan(&wish.scope, wish.cutoff_ms).await?.count;
+        // What is still to come is in nobody's plan, least of all what the job itself publishes.
+        let cutoff_ms = wish.cutoff_ms.min(now_ms());
+        let planned = self.plan(&wish.scope, cutoff_ms).await?.count;
         if planned == 0 {
             return Ok(None);
         }
@@ -42,9 +47,11 @@ impl Jobs {
         let mut transaction = database.transaction().await?;
         let now_ms = now_ms();
         let insert = format!(
-            "INSERT INTO job (kind, who, scope, filter, cutoff_ms, rate, state, reason, planned, \
+            "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, \
              published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
-             owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, $6, 'running', '', $7, 0, 0, 0, 0, \
+             owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, \
+             (SELECT CASE WHEN coalesce(max(generation), 0) < $10 THEN $10 \
+              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, 0, 0, 0, 0, \
              '', $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
         );
         let job: Job = on_transaction!(&mut transaction, connection => {
@@ -53,11 +60,12 @@ impl Jobs {
                 .bind(who)
                 .bind(scope)
                 .bind(&words)
-                .bind(wish.cutoff_ms)
+                .bind(cutoff_ms)
                 .bind(i64::from(wish.rate))
                 .bind(planned)
                 .bind(now_ms)
                 .bind(i64::MIN)
+                .bind(now_ms / 1000 - GENERATIONS_SINCE)
                 .fetch_one(connection)
                 .await?
         });

@@ -59,7 +59,7 @@ pub(in crate::records) async fn note_ends(
     }
     let last = match transaction {
         Transaction::Postgres(_) => "right(recent || $4, $5)",
-        Transaction::Sqlite(_) => "substr(recent || $4, -$5)",
+        Transaction::Sqlite(..) => "substr(recent || $4, -$5)",
     };
     for (job_id, ends) in jobs {
         let update = format!(

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 /// The columns of a [`Job`].
-pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, rate, state, reason, \
+pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
     planned, published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
     owned_until_ms";
 
@@ -22,6 +22,8 @@ pub enum Kind {
     Replay,
     /// Events of the log from the start, also what is completed, under a new generation.
     ForcedReplay,
+    /// Something that only a newer version knows.
+    Unknown,
 }
 
 /// How a job stands.
@@ -40,12 +42,9 @@ pub enum JobState {
     Cancelled,
     /// All is published.
     Done,
+    /// Something that only a newer version knows.
+    Unknown,
 }
-
-/// A word that is none of the names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a job's kind or state is not known to this version")]
-pub struct NotKnown;
 
 macro_rules! named {
     ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
@@ -57,11 +56,9 @@ macro_rules! named {
             }
         }
 
-        impl TryFrom<String> for $type {
-            type Error = NotKnown;
-
-            fn try_from(text: String) -> Result<Self, NotKnown> {
-                match text.as_str() { $($name => Ok(Self::$variant),)+ _ => Err(NotKnown) }
+        impl From<String> for $type {
+            fn from(text: String) -> Self {
+                match text.as_str() { $($name => Self::$variant,)+ _ => Self::Unknown }
             }
         }
 
@@ -78,6 +75,7 @@ named!(Kind {
     Restart => "restart",
     Replay => "replay",
     ForcedReplay => "forced_replay",
+    Unknown => "unknown",
 });
 named!(JobState {
     Running => "running",
@@ -86,6 +84,7 @@ named!(JobState {
     Cancelling => "cancelling",
     Cancelled => "cancelled",
     Done => "done",
+    Unknown => "unknown",
 });
 
 impl JobState {
@@ -99,7 +98,7 @@ impl JobState {
 /// One job and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
 pub struct Job {
-    /// The number by which people call it; also the generation of what it starts over.
+    /// The number by which people call it.
     pub id: i64,
     /// What it does.
     #[sqlx(try_from = "String")]
@@ -112,6 +111,8 @@ pub struct Job {
     pub filter: String,
     /// Nothing that came later is touched.
     pub cutoff_ms: i64,
+    /// The generation of what it starts over.
+    pub generation: i64,
     /// Messages published a second at most; 0 for as fast as it goes.
     pub rate: i64,
     /// How it stands.

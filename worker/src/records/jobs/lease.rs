@@ -27,7 +27,7 @@ impl Jobs {
         let take = format!(
             "UPDATE job SET owner = $1, owned_until_ms = $2 WHERE id = (SELECT min(id) FROM job \
              WHERE state IN ('running', 'cancelling') AND owned_until_ms < $3 \
-             AND ($4 < 0 OR id = $4)) AND owned_until_ms < $3 RETURNING {COLUMNS}"
+             AND kind IN ('retry', 'restart', 'replay', 'forced_replay') AND ($4 < 0 OR id = $4)) AND owned_until_ms < $3 RETURNING {COLUMNS}"
         );
         let job = on_pool!(database, pool => {
             sqlx::query_as(AssertSqlSafe(take))

@@ -5,7 +5,7 @@ use shared::message::Message;
 
 use super::work::Batch;
 use super::{Job, Jobs};
-use crate::records::dead_letters::{Exported, Filter};
+use crate::records::dead_letters::{ClaimOf, Exported, Filter};
 
 impl Jobs {
     /// The next letters of a job: first what it has claimed already and perhaps published before it
@@ -13,6 +13,7 @@ impl Jobs {
     pub(super) async fn next_letters(
         &self,
         job: &Job,
+        owner: &str,
         filter: &Filter,
         restart: bool,
         limit: u32,
@@ -20,15 +21,22 @@ impl Jobs {
         let letters = self.letters();
         let mut claimed = letters.claimed(job.id).await?;
         if claimed.is_empty() && limit > 0 {
-            let after = job.place_id;
-            letters.claim_for_job(job.id, filter, job.cutoff_ms, after, limit).await?;
+            let claim = ClaimOf {
+                job_id: job.id,
+                owner: Some(owner),
+                filter,
+                cutoff_ms: job.cutoff_ms,
+                after: job.place_id,
+                limit,
+            };
+            letters.claim_for_job(claim).await?;
             claimed = letters.claimed(job.id).await?;
         }
         let mut batch = Batch::default();
         for letter in claimed {
             let id = letter.letter.id;
             batch.place = Some((job.place_ms, id));
-            match again(letter, job.id, restart) {
+            match again(letter, job, restart) {
                 Some(message) => {
                     batch.letters.push(id);
                     batch.publications.push(bulk(message));
@@ -47,13 +55,13 @@ pub(super) fn bulk(message: Message) -> Publication {
 
 /// The letter as a message: where it failed, or from the start. `None` if it was erased meanwhile,
 /// or is not one that a program of ours has written.
-fn again(exported: Exported, job_id: i64, restart: bool) -> Option<Message> {
+fn again(exported: Exported, job: &Job, restart: bool) -> Option<Message> {
     let Exported { letter, body } = exported;
     let generation = u32::try_from(letter.generation).ok()?;
     let attempt = u32::try_from(letter.attempt).ok()?;
     let (generation, attempt) = if restart {
-        // Later than any there was: jobs are numbered upwards, and so are their generations.
-        (generation.saturating_add(1).max(u32::try_from(job_id).ok()?), 0)
+        // Later than any there was.
+        (generation.saturating_add(1).max(u32::try_from(job.generation).ok()?), 0)
     } else {
         // One more attempt than was spent; the ledger takes no earlier one.
         (generation, attempt)
@@ -68,7 +76,7 @@ fn again(exported: Exported, job_id: i64, restart: bool) -> Option<Message> {
         received_ms: letter.received_ms,
         generation,
         traceparent: letter.traceparent,
-        job: Some(job_id.cast_unsigned()),
+        job: Some(job.id.cast_unsigned()),
         death: None,
     })
 }

@@ -1,6 +1,6 @@
 //! Events of the log as a job publishes them again: each once, however many lines it has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use shared::message::Message;
 use sqlx::{FromRow, QueryBuilder};
@@ -23,13 +23,27 @@ struct First {
     identity: String,
 }
 
-/// What the log knows of an event's attempts.
+/// What the log knows of a run.
 #[derive(FromRow)]
-struct Course {
+struct Run {
     identity: String,
+    target: Option<String>,
     attempt: i32,
     generation: i32,
+    settled_ms: i64,
     verdict: String,
+}
+
+/// A run that is wanted: what was not done, from where it was given up.
+struct Wanted {
+    target: Option<String>,
+    generation: u32,
+    attempt: u32,
+}
+
+impl Wanted {
+    /// By whichever handlers want the event and have not done it.
+    const ALL: Self = Self { target: None, generation: 0, attempt: 0 };
 }
 
 #[derive(FromRow)]
@@ -71,7 +85,7 @@ impl Jobs {
         let database = self.records.ready().await?;
         let mut batch = Batch::default();
         let firsts = firsts(database, job, question, limit).await?;
-        let spent = if force { HashMap::new() } else { spent(database, &firsts).await? };
+        let mut runs = if force { HashMap::new() } else { runs(database, job, &firsts).await? };
         let mut bytes = 0;
         for First { settled_ms, id, identity } in firsts {
             batch.place = Some((settled_ms, id));
@@ -79,25 +93,29 @@ impl Jobs {
                 batch.gone += 1;
                 continue;
             };
-            let (generation, attempt) = match spent.get(&identity) {
-                _ if force => (u32::try_from(job.id)?, 0),
-                Some(spent) => *spent,
-                None => (0, 0),
+            let wanted = if force {
+                vec![Wanted { generation: u32::try_from(job.generation)?, ..Wanted::ALL }]
+            } else {
+                wanted(&runs.remove(&identity).unwrap_or_default())
             };
             bytes += event.body.len();
             batch.counted += 1;
-            batch.publications.push(bulk(Message {
+            let message = Message {
                 body: event.body.into(),
                 identity: identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?,
                 subscription_type: event.subscription_type,
                 portal_id: event.portal_id.cast_unsigned(),
-                attempt,
+                attempt: 0,
                 target: None,
                 received_ms: event.received_ms,
-                generation,
+                generation: 0,
                 traceparent: None,
                 job: Some(job.id.cast_unsigned()),
                 death: None,
+            };
+            batch.publications.extend(wanted.into_iter().map(|wanted| {
+                let Wanted { target, generation, attempt } = wanted;
+                bulk(Message { target, generation, attempt, ..message.clone() })
             }));
             if bytes >= BYTES {
                 break;
@@ -125,27 +143,32 @@ async fn firsts(
         select.push(
             ") AND NOT EXISTS (SELECT 1 FROM event_log earlier \
              WHERE earlier.identity = line.identity \
-             AND (earlier.settled_ms, earlier.id) < (line.settled_ms, line.id)",
+             AND (earlier.settled_ms, earlier.id) < (line.settled_ms, line.id) \
+             AND earlier.logged_ms <= ",
         );
+        // What was written late may stand where the job has been already.
+        select.push_bind(job.created_ms);
         question.restrict(&mut select, "earlier.");
         select.push(") ORDER BY settled_ms, id LIMIT ").push_bind(i64::from(limit));
         select.build_query_as().persistent(false).fetch_all(pool).await
     })
 }
 
-/// The generation of each event's last runs, and an attempt that the ledger takes for what did not
-/// succeed in it: none that was spent.
-async fn spent(
+/// The runs of each event, but for those of the job itself.
+async fn runs(
     database: &Database,
+    job: &Job,
     firsts: &[First],
-) -> Result<HashMap<String, (u32, u32)>, sqlx::Error> {
+) -> Result<HashMap<String, Vec<Run>>, sqlx::Error> {
     if firsts.is_empty() {
         return Ok(HashMap::new());
     }
-    let courses: Vec<Course> = on_pool!(database, pool => {
+    let found: Vec<Run> = on_pool!(database, pool => {
         let mut select = QueryBuilder::new(
-            "SELECT identity, attempt, generation, verdict FROM event_log WHERE identity IN (",
+            "SELECT identity, target, attempt, generation, settled_ms, verdict FROM event_log \
+             WHERE (job_id IS NULL OR job_id <> ",
         );
+        select.push_bind(job.id).push(") AND identity IN (");
         let mut identities = select.separated(", ");
         for first in firsts {
             identities.push_bind(&first.identity);
@@ -153,15 +176,52 @@ async fn spent(
         select.push(")");
         select.build_query_as().persistent(false).fetch_all(pool).await?
     });
-    let mut spent: HashMap<String, (u32, u32)> = HashMap::new();
-    for course in courses {
-        let failed = matches!(&*course.verdict, "retried" | "exhausted" | "permanent" | "crashed");
-        let attempt = if failed { course.attempt.saturating_add(1) } else { 0 };
-        let run = (course.generation.cast_unsigned(), attempt.cast_unsigned());
-        let last = spent.entry(course.identity).or_default();
-        *last = (*last).max(run);
+    let mut runs: HashMap<String, Vec<Run>> = HashMap::new();
+    for run in found {
+        runs.entry(run.identity.clone()).or_default().push(run);
     }
-    Ok(spent)
+    Ok(runs)
+}
+
+/// What of an event is to be run: each handler that gave it up, where it was given up and with one
+/// attempt more than was spent, which is the first that the ledger takes; and all others afresh. Those
+/// that have done it answer that they have; one that waits for another try goes on by itself.
+fn wanted(runs: &[Run]) -> Vec<Wanted> {
+    let mut last: BTreeMap<&str, &Run> = BTreeMap::new();
+    for run in runs {
+        let Some(target) = &run.target else { continue };
+        // A copy says nothing of how the event fares.
+        if matches!(&*run.verdict, "duplicate" | "stale") {
+            continue;
+        }
+        let newest = last.entry(target).or_insert(run);
+        if (run.generation, run.attempt, run.settled_ms)
+            > (newest.generation, newest.attempt, newest.settled_ms)
+        {
+            *newest = run;
+        }
+    }
+    let given_up = |run: &&&Run| is_given_up(&run.verdict);
+    let mut wanted: Vec<Wanted> = last.values().filter(given_up).map(|run| after(run)).collect();
+    // No handler has ever seen what cannot be read.
+    let unreadable = runs.iter().filter(|run| run.target.is_none() && run.verdict == "unreadable");
+    match unreadable.max_by_key(|run| run.attempt) {
+        Some(run) if last.is_empty() => wanted.push(after(run)),
+        _ => wanted.push(Wanted::ALL),
+    }
+    wanted
+}
+
+fn is_given_up(verdict: &str) -> bool {
+    matches!(verdict, "exhausted" | "permanent" | "crashed")
+}
+
+fn after(run: &Run) -> Wanted {
+    Wanted {
+        target: run.target.clone(),
+        generation: run.generation.cast_unsigned(),
+        attempt: run.attempt.saturating_add(1).cast_unsigned(),
+    }
 }
 
 /// The event's bytes and what was known of it when it came in, if the log still has them.

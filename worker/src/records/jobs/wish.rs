@@ -13,7 +13,7 @@ pub const MAX_RATE: u32 = 10_000;
 
 /// To what a job is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
     /// Dead letters; with a filter for `retried` ones those whose retry was never heard of.
     Letters {

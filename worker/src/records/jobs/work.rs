@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::broker::{Broker, Lane, Link, Publication, Publisher, PublisherOptions};
 use shared::metrics::BrokerMetrics;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ends::RECENT;
@@ -22,6 +22,8 @@ const CONFIRM: Duration = Duration::from_secs(10);
 const PROBE: Duration = Duration::from_secs(30);
 /// What may wait in the bulk queue: what is there already cannot be cancelled.
 const MAX_WAITING: u64 = 2000;
+/// How long one step may take, with all it asks.
+const STEP: Duration = Duration::from_secs(60);
 /// Until something is looked at again that was not so far.
 const LOOK: Duration = Duration::from_millis(300);
 /// Until something is tried again that has failed.
@@ -85,7 +87,9 @@ impl Work {
     pub(super) async fn run(mut self, mut job: Job) {
         tracing::info!(job.id, job.kind = job.kind.as_str(), planned = job.planned, "job taken up");
         loop {
-            let wait = match self.step(&job).await {
+            let step = timeout(STEP, self.step(&job)).await;
+            let step = step.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
+            let wait = match step {
                 Ok(Next::Nothing) => return,
                 Ok(Next::After(wait)) => wait,
                 Err(error) => {
@@ -121,7 +125,11 @@ impl Work {
                 self.jobs.end(job, &self.owner, JobState::Cancelled, "").await?;
                 return Ok(Next::Nothing);
             }
-            JobState::Paused | JobState::Stopped | JobState::Cancelled | JobState::Done => {
+            JobState::Paused
+            | JobState::Stopped
+            | JobState::Cancelled
+            | JobState::Done
+            | JobState::Unknown => {
                 self.jobs.let_go(job.id, &self.owner).await?;
                 return Ok(Next::Nothing);
             }
@@ -166,9 +174,14 @@ impl Work {
 
     /// Publishes what is claimed already, or up to `limit` more.
     async fn publish_some(&self, job: &Job, limit: u32) -> anyhow::Result<Next> {
-        let batch = match serde_json::from_str(&job.scope)? {
+        let Ok(scope) = serde_json::from_str(&job.scope) else {
+            let reason = "made by another version, which this one does not understand";
+            self.jobs.end(job, &self.owner, JobState::Stopped, reason).await?;
+            return Ok(Next::Nothing);
+        };
+        let batch = match scope {
             Scope::Letters { filter, restart } => {
-                self.jobs.next_letters(job, &filter, restart, limit).await?
+                self.jobs.next_letters(job, &self.owner, &filter, restart, limit).await?
             }
             Scope::Events { question, force } => {
                 self.jobs.next_events(job, &question, force, limit).await?

@@ -130,7 +130,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     };
     rig.letters.index(std::slice::from_ref(&first)).await;
     let filter = Filter { object_id: Some(7), ..Filter::default() };
-    rig.letters.records.claim_for_job(3, &filter, i64::MAX, i64::MIN, 10).await.unwrap();
+    rig.letters.claim(3, &filter, 10).await;
     let id = rig.letters.records.claimed(3).await.unwrap()[0].letter.id;
     rig.letters.records.mark_retried(3, &[id]).await.unwrap();
     rig.letters.index(&[again(&first)]).await;

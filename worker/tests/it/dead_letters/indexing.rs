@@ -171,7 +171,7 @@ async fn a_retry_that_ends_in_a_letter_is_found_in_it(engine: DatabaseEngine) {
     let first = letter(1, "ERP_5XX", "down");
     rig.index(&[first.clone(), letter(2, "ERP_5XX", "down")]).await;
     let filter = Filter { object_id: Some(1), ..Filter::default() };
-    assert_eq!(rig.records.claim_for_job(3, &filter, i64::MAX, i64::MIN, 10).await.unwrap(), 1);
+    assert_eq!(rig.claim(3, &filter, 10).await, 1);
     let claimed = rig.records.claimed(3).await.unwrap();
     let id = claimed[0].letter.id;
     assert_eq!(rig.records.mark_retried(3, &[id]).await.unwrap(), 1);

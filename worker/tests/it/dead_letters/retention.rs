@@ -40,7 +40,7 @@ async fn keys(rig: &Letters) -> Vec<String> {
 
 /// Claims what has `code` for a job, says that it was published, and gives their events.
 async fn retry(rig: &Letters, job_id: i64, code: &str) -> Vec<String> {
-    rig.records.claim_for_job(job_id, &of(code), ALWAYS, i64::MIN, 100).await.unwrap();
+    rig.claim(job_id, &of(code), 100).await;
     let claimed = rig.records.claimed(job_id).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
     rig.records.mark_retried(job_id, &ids).await.unwrap();
@@ -71,7 +71,7 @@ async fn what_is_over_goes_and_what_waits_for_somebody_stays(engine: DatabaseEng
     });
     rig.index(&later.collect::<Vec<_>>()).await;
     rig.records.discard(&of("DISCARDED"), ALWAYS, "ann").await.unwrap();
-    rig.records.claim_for_job(3, &of("OUT"), ALWAYS, i64::MIN, 1).await.unwrap();
+    rig.claim(3, &of("OUT"), 1).await;
     retry(&rig, 4, "RETRIED").await;
 
     assert_eq!(rig.records.expire(KEPT).await.unwrap(), Expired::default());

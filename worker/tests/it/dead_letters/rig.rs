@@ -13,7 +13,7 @@ use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_ur
 use tokio::time::Instant;
 use worker::records::Records;
 use worker::records::dead_letters::{
-    DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
+    ClaimOf, DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
 };
 
 use crate::harness::{PATIENCE, deal, fresh, within};
@@ -88,6 +88,13 @@ impl Letters {
         let (mut registry, broker) = (Registry::default(), self.queues.broker());
         let metrics = BrokerMetrics::register(&mut registry);
         Indexer::start(letters.clone(), broker, KEPT, &mut registry, metrics)
+    }
+
+    /// Claims letters for a job that nobody has to work on; tells how many.
+    pub(crate) async fn claim(&self, job_id: i64, filter: &Filter, limit: u32) -> usize {
+        let (cutoff_ms, after) = (ALWAYS, i64::MIN);
+        let claim = ClaimOf { job_id, owner: None, filter, cutoff_ms, after, limit };
+        self.records.claim_for_job(claim).await.unwrap()
     }
 
     pub(crate) async fn count(&self, filter: &Filter) -> i64 {

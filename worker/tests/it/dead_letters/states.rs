@@ -26,7 +26,7 @@ fn done(message: &Message, generation: i64) -> Done {
 
 /// What a job has claimed once it has claimed so many more.
 async fn claim(rig: &Letters, job_id: i64, filter: &Filter, limit: u32) -> Vec<Exported> {
-    rig.records.claim_for_job(job_id, filter, ALWAYS, i64::MIN, limit).await.unwrap();
+    rig.claim(job_id, filter, limit).await;
     rig.records.claimed(job_id).await.unwrap()
 }
 
@@ -39,9 +39,9 @@ async fn of_two_who_discard_the_same_each_letter_is_one_ones(engine: DatabaseEng
     let (one, other, claimed) = tokio::join!(
         rig.records.discard(&filter, ALWAYS, "ann"),
         rig.records.discard(&everything, ALWAYS, "bob"),
-        rig.records.claim_for_job(1, &everything, ALWAYS, i64::MIN, 1000),
+        rig.claim(1, &everything, 1000),
     );
-    let (one, other, claimed) = (one.unwrap(), other.unwrap(), claimed.unwrap() as u64);
+    let (one, other, claimed) = (one.unwrap(), other.unwrap(), claimed as u64);
     assert_eq!((one + other + claimed, claimed <= 1000), (5000, true));
     assert_eq!(rig.in_state(State::Discarded).await, i64::try_from(one + other).unwrap());
     assert!(i64::try_from(one).unwrap() <= expected);

@@ -8,7 +8,7 @@ use worker::records::jobs::{Job, Kind, Scope};
 use super::rig::{Bulk, look_again};
 use crate::harness::{Probe, deal, wait_for_verdicts};
 
-fn all(force: bool) -> Scope {
+pub(crate) fn all(force: bool) -> Scope {
     Scope::Events { question: Question { since_ms: Some(0), ..Question::default() }, force }
 }
 

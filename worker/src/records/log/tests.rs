@@ -1,0 +1,99 @@
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use secrecy::SecretString;
+use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+use super::*;
+
+fn entry(number: u64, settled_ms: i64) -> Entry {
+    Entry {
+        identity: format!("{number:064x}"),
+        portal_id: 1,
+        subscription_type: "deal.creation".to_owned(),
+        object_id: None,
+        contact_id: None,
+        property: None,
+        received_ms: 0,
+        started_ms: 0,
+        settled_ms,
+        attempt: 0,
+        generation: 0,
+        target: None,
+        verdict: "succeeded",
+        code: None,
+        error: None,
+        trace_id: None,
+        job_id: None,
+        body: Some(b"{}".to_vec()),
+    }
+}
+
+fn records(test: &TestDatabase) -> Records {
+    Records::new(&SecretString::from(test.url())).unwrap()
+}
+
+async fn no_line_is_lost_however_many_end_in_one_moment(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let records = records(&test);
+    let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
+    let now_ms = now_ms();
+    // Some share their millisecond with five hundred others.
+    for number in 0..20_000 {
+        log.write(entry(number, now_ms + i64::try_from(number / 500).unwrap()));
+    }
+    let metrics = log.metrics.clone();
+    drop(log);
+    writer.close().await;
+    assert_eq!(test.number("SELECT count(*) FROM event_log").await, 20_000);
+    assert_eq!((metrics.written.get(), metrics.dropped.get()), (20_000, 0));
+    records.close().await;
+    test.end().await;
+}
+
+async fn a_batch_that_was_there_already_is_there_once(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let records = records(&test);
+    let database = records.ready().await.unwrap();
+    let batch: Vec<Entry> = (0..10).map(|number| entry(number, now_ms())).collect();
+    let mut ids = ids(&batch);
+    insert(database, &batch, &mut ids, true).await.unwrap();
+    // Its commit was not heard of.
+    insert(database, &batch, &mut ids, false).await.unwrap();
+    assert_eq!(test.number("SELECT count(*) FROM event_log").await, 10);
+    // Another's entries with the same numbers are others.
+    insert(database, &batch, &mut ids, true).await.unwrap();
+    assert_eq!(test.number("SELECT count(*) FROM event_log").await, 20);
+    records.close().await;
+    test.end().await;
+}
+
+on_every_database! {
+    no_line_is_lost_however_many_end_in_one_moment
+    a_batch_that_was_there_already_is_there_once
+}
+
+/// A backup reads for hours, and at midnight a day is to be made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_over_midnight_holds_nothing_up() {
+    let test = TestDatabase::new(DatabaseEngine::Postgres).await;
+    let records = records(&test);
+    let database = records.ready().await.unwrap().clone();
+    let Database::Postgres(pool) = &database else { panic!("PostgreSQL") };
+    let mut backup = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE event_log IN ACCESS SHARE MODE").execute(&mut *backup).await.unwrap();
+    let tomorrow = day_of(now_ms()) + 1;
+    let making = crate::records::partitions::make(&database, tomorrow);
+    tokio::time::timeout(Duration::from_secs(60), making).await.unwrap().unwrap();
+    let batch = [entry(1, now_ms())];
+    insert(&database, &batch, &mut ids(&batch), true).await.unwrap();
+    backup.rollback().await.unwrap();
+    crate::records::partitions::make(&database, tomorrow).await.unwrap();
+    let made = format!(
+        "SELECT count(*) FROM pg_class WHERE relname = 'event_log_{}' \
+        AND relnamespace = current_schema()::regnamespace",
+        tomorrow + 3
+    );
+    assert_eq!(test.number(&made).await, 1);
+    records.close().await;
+    test.end().await;
+}
