@@ -121,3 +121,17 @@ async fn other_sites_can_lead_here_and_can_do_nothing_here() {
     visitor.leave().await;
     site.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_when_its_session_is_over() {
+    let site = a_site().await;
+    let visitor = Visitor::of(&site, Scripts::Run).await;
+    visitor.hurry().await;
+    visitor.open("/").await;
+    sign_in(&visitor, OPERATOR, "").await;
+    visitor.open_until("/", "1 dead letter in 1 problem").await;
+    visitor.chromium.session.delete_all_cookies().await.unwrap();
+    visitor.reads("Signed out: load the page again.").await;
+    visitor.leave().await;
+    site.finish().await;
+}

@@ -79,6 +79,7 @@ async fn what_was_mended_is_retried_and_resolved(engine: Engine) {
     visitor.reads("The job is made.").await;
     // The page keeps up with the job by itself.
     visitor.reads("all published").await;
+    assert!(!visitor.text().await.contains("Signed out"));
     visitor.click(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='3']")).await;
     visitor.arrives_at("Messages").await;
     visitor.reads("3 letters, resolved").await;
