@@ -194,15 +194,13 @@ impl Visitor {
                 Err(error) => error.to_string(),
             };
             if Instant::now() >= deadline {
-                let (path, page) = (self.path().await, self.source().await);
-                panic!("{what}: not within {PATIENCE:?}. {last}\nOn {path}:\n{page}");
+                let session = &self.chromium.session;
+                let (url, page) = (session.current_url().await, session.source().await);
+                let page = page.unwrap_or_else(|error| error.to_string());
+                panic!("{what}: not within {PATIENCE:?}. {last}\nOn {url:?}:\n{page}");
             }
             // A page has nothing to wait on; this is the poll of a test, not a delay.
             sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    async fn source(&self) -> String {
-        self.chromium.session.source().await.unwrap_or_else(|error| error.to_string())
     }
 }
