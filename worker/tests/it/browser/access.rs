@@ -7,10 +7,8 @@ use super::chromium::Scripts;
 use super::room::Room;
 use super::site::{Mended, Site, failing};
 use super::visitor::Visitor;
+use crate::console::rig::{OPERATOR, VIEWER};
 use crate::harness::deal;
-
-const OPERATOR: &str = "operator-token-0123456789";
-const VIEWER: &str = "viewer-token-0123456789";
 
 async fn a_site() -> Site {
     let flags = ["--console-token", OPERATOR, "--console-viewer-token", VIEWER];

@@ -7,6 +7,7 @@ use thirtyfour::error::WebDriverErrorInner;
 use super::chromium::Scripts;
 use super::site::{Mended, Site, failing};
 use super::visitor::Visitor;
+use crate::console::rig::encode;
 use crate::harness::Engine;
 
 /// It ends whatever it may stand in, and then tries everything; and turns the line around.
@@ -107,7 +108,7 @@ async fn what_was_sent_is_shown_and_does_nothing() {
     }
 
     // As a filter, all the way to the audit.
-    let address = |path: &str| format!("{path}?code={}", encode(HOSTILE));
+    let address = |path: &str| format!("{path}?{}", encode(&[("code", HOSTILE)]));
     for (path, title) in
         [("/messages", "Messages"), ("/discarded", "Discarded"), ("/actions/discard", "Discard")]
     {
@@ -167,9 +168,4 @@ async fn a_script_that_got_in_would_not_run() {
     assert_eq!(visitor.chromium.session.title().await.unwrap(), "Problems · Hubline");
     visitor.leave().await;
     site.finish().await;
-}
-
-/// As it stands in an address.
-fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }

@@ -169,7 +169,7 @@ impl Visitor {
         self.tell("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Sends the browser a command of its DevTools.
+    /// Sends the browser a command of its developer tools.
     async fn tell(&self, command: &str, what: Value) {
         self.chromium.session.cdp().send_raw(command, what).await.unwrap();
     }
@@ -196,8 +196,9 @@ impl Visitor {
             if Instant::now() >= deadline {
                 let session = &self.chromium.session;
                 let (url, page) = (session.current_url().await, session.source().await);
+                let url = url.map_or_else(|error| error.to_string(), |url| url.to_string());
                 let page = page.unwrap_or_else(|error| error.to_string());
-                panic!("{what}: not within {PATIENCE:?}. {last}\nOn {url:?}:\n{page}");
+                panic!("{what}: not within {PATIENCE:?}. {last}\nOn {url}:\n{page}");
             }
             // A page has nothing to wait on; this is the poll of a test, not a delay.
             sleep(Duration::from_millis(20)).await;
