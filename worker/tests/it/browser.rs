@@ -3,6 +3,7 @@
 
 mod chromium;
 mod room;
+mod showcase;
 mod site;
 mod visitor;
 
@@ -11,3 +12,4 @@ mod hostile;
 mod keyboard;
 mod live;
 mod main_way;
+mod pages;

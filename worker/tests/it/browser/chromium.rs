@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::room::Room;
 use crate::harness::{PATIENCE, within};
 
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless",
     "--no-sandbox", // Tests may run as root, and open their own pages only.
     "--disable-gpu",
@@ -21,6 +21,7 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1280,1000",
+    "--hide-scrollbars", // A width is then what a page has, as on telephones.
 ];
 
 const MISSING: &str = "Chromium and its chromedriver are needed: run scripts/test, which installs \

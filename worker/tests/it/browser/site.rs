@@ -27,6 +27,7 @@ pub(super) const CODE: &str = "TEST_4XX";
 pub(super) struct Site {
     /// Where the console is: `http://127.0.0.1:41234`.
     pub(super) console: String,
+    endpoint: SocketAddr,
     sender: Sender,
     running: Running,
 }
@@ -61,10 +62,7 @@ impl Site {
     }
 
     fn new(console: String, endpoint: SocketAddr, running: Running) -> Self {
-        let url = format!("http://{endpoint}/webhooks/hubspot");
-        let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-        let sender = Sender::new(&url, None, secret, Version::V3).unwrap();
-        Self { console, sender, running }
+        Self { console, endpoint, sender: sender(endpoint, SECRET), running }
     }
 
     /// Posts a signed delivery of these events.
@@ -86,6 +84,13 @@ impl Site {
         within("an answer", sending).await;
     }
 
+    /// Posts a delivery that somebody else has signed.
+    pub(super) async fn send_forged(&self, body: Vec<u8>) {
+        let sender = sender(self.endpoint, "not-the-s3cret");
+        let answer = within("an answer", sender.send(body)).await.unwrap();
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+
     /// Ends all of it; on servers nothing may be left.
     pub(super) async fn finish(self) {
         match self.running {
@@ -93,6 +98,12 @@ impl Site {
             Running::Cluster(cluster) => cluster.finish().await,
         }
     }
+}
+
+fn sender(endpoint: SocketAddr, secret: &str) -> Sender {
+    let url = format!("http://{endpoint}/webhooks/hubspot");
+    let secret = ClientSecret::new(secret.to_owned()).unwrap();
+    Sender::new(&url, None, secret, Version::V3).unwrap()
 }
 
 /// A handler for every event. It fails for good, in the words that `error` finds for the event's

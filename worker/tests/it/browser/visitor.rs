@@ -159,10 +159,13 @@ impl Visitor {
         self.tell("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Prefers dark pages, or light ones.
+    /// Prefers dark pages, or light ones, without colours that change by and by.
     pub(super) async fn darken(&self, is_dark: bool) {
         let scheme = if is_dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
         self.tell("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
