@@ -74,10 +74,32 @@ async fn a_second_process_is_refused_and_told_why() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_first_version_becomes_one_of_this() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    for statement in [
+        "ALTER TABLE message DROP COLUMN job",
+        "ALTER TABLE message DROP COLUMN steps",
+        "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, received_ms, \
+         generation, body) VALUES ('work', 0, 'x', '', 1, 0, 0, 0, x'7b7d')",
+        "PRAGMA user_version = 1",
+    ] {
+        execute(&store, statement).await.unwrap();
+    }
+    let closed = store.closed();
+    drop(store);
+    closed.await;
+    let store = Store::open(&directory.0).await.unwrap();
+    let kept = "SELECT count(*) FROM message WHERE job IS NULL AND steps IS NULL";
+    let kept: i64 = sqlx::query_scalar(kept).fetch_one(store.reader()).await.unwrap();
+    assert_eq!(kept, 1);
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_is_left_alone() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    execute(&store, "PRAGMA user_version = 2").await.unwrap();
+    execute(&store, "PRAGMA user_version = 99").await.unwrap();
     drop(store);
     let error = loop {
         let error = format!("{:#}", Store::open(&directory.0).await.unwrap_err());
