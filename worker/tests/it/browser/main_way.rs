@@ -32,8 +32,7 @@ async fn open_a_letter(visitor: &Visitor) -> i64 {
     visitor.follow(CODE).await;
     visitor.arrives_at("Messages").await;
     visitor.reads("3 dead letters").await;
-    let link = visitor.find(By::Css(".letters tbody th a")).await;
-    let letter: i64 = link.text().await.unwrap().parse().unwrap();
+    let letter: i64 = visitor.text_of(By::Css(".letters tbody th a")).await.parse().unwrap();
     visitor.follow(&letter.to_string()).await;
     visitor.arrives_at(&format!("Letter {letter}")).await;
     letter

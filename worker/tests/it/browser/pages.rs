@@ -115,11 +115,11 @@ async fn jobs(visitor: &Visitor) {
     visitor.press("Retry 41 letters").await;
     visitor.arrives_at("Job 1").await;
     look(visitor).await;
-    visitor.find(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='41']")).await;
+    visitor.sees(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='41']")).await;
     draw(visitor, "job").await;
     follow_of(visitor, "ERP_422", "Retry…").await;
     visitor.press("Retry 16 letters").await;
-    visitor.find(By::XPath("//dt[.='Died again']/following-sibling::dd[1]/a[.='16']")).await;
+    visitor.sees(By::XPath("//dt[.='Died again']/following-sibling::dd[1]/a[.='16']")).await;
     visitor.follow("Jobs").await;
     visitor.arrives_at("Jobs").await;
     draw(visitor, "jobs").await;

@@ -2,8 +2,8 @@
 //! waits until it is so.
 
 use serde_json::{Value, json};
+use thirtyfour::By;
 use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, WebElement};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::chromium::{Chromium, Scripts};
@@ -50,8 +50,13 @@ impl Visitor {
 
     /// All that can be read on the page.
     pub(super) async fn text(&self) -> String {
-        self.trying("the page's text", async || {
-            Ok(Some(self.chromium.session.find(By::Tag("body")).await?.text().await?))
+        self.text_of(By::Tag("body")).await
+    }
+
+    /// What can be read in the first that there is.
+    pub(super) async fn text_of(&self, what: By) -> String {
+        self.trying(&format!("the text of {what:?}"), async || {
+            Ok(Some(self.chromium.session.find(what.clone()).await?.text().await?))
         })
         .await
     }
@@ -101,12 +106,13 @@ impl Visitor {
         .await;
     }
 
-    /// The first that there is.
-    pub(super) async fn find(&self, what: By) -> WebElement {
+    /// Waits until there is one.
+    pub(super) async fn sees(&self, what: By) {
         self.trying(&format!("{what:?}"), async || {
-            Ok(Some(self.chromium.session.find(what.clone()).await?))
+            self.chromium.session.find(what.clone()).await?;
+            Ok(Some(()))
         })
-        .await
+        .await;
     }
 
     /// How many there are now.
