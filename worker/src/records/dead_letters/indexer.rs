@@ -26,9 +26,9 @@ use super::retention::{Expired, Retention};
 use super::state::State;
 
 /// Letters of one transaction.
-const BATCH: usize = 250;
+const BATCH: usize = 500;
 /// What the broker may send ahead: letters can be large, and each of these may be in memory.
-const PREFETCH: u16 = 250;
+const PREFETCH: u16 = 500;
 /// A batch takes no more letters behind the one that takes it over this: one can have megabytes.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// How long a letter waits for company.
