@@ -8,6 +8,7 @@ use super::jobs::Jobs;
 
 mod arrival;
 pub(in crate::records) mod audit;
+mod claims;
 mod export;
 mod filter;
 mod fingerprint;
@@ -26,6 +27,7 @@ mod state;
 mod tally;
 
 pub use audit::{Act, Acts};
+pub use claims::ClaimOf;
 pub(crate) use export::Format as ExportFormat;
 pub use export::{Export, Exported};
 pub use filter::Filter;
@@ -34,7 +36,7 @@ pub use index::Indexed;
 pub use indexer::{Drained, Indexer, drain};
 pub use letter::Letter;
 pub use list::{Page, Plan};
-pub use moves::{ClaimOf, Done};
+pub use moves::Done;
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
 pub use retention::{Expired, Retention};
 pub use show::Shown;

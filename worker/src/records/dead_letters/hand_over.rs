@@ -5,9 +5,10 @@ use shared::message::{Death, DeathReason, Message};
 use sqlx::QueryBuilder;
 
 use super::DeadLetters;
+use super::claims::first_bytes;
 use super::export::{Exported, fetch};
 use super::filter::Filter;
-use super::moves::{Move, first_bytes};
+use super::moves::Move;
 use super::state::State;
 use crate::records::database::on_pool;
 

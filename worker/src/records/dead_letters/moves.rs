@@ -8,18 +8,14 @@ use std::time::Duration;
 use shared::clock::now_ms;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::export::{Exported, fetch};
 use super::filter::{Filter, push_in};
 use super::state::State;
 use super::tally::Tally;
 use super::{DeadLetters, audit};
-use crate::records::database::{Database, Transaction, met_another, on_pool, on_transaction};
+use crate::records::database::{Database, Transaction, met_another, on_transaction};
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
-/// Claimed letters read at once, and the bytes of letters in memory at once.
-const CLAIMED: i64 = 200;
-const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
 
 /// One move of many letters.
 #[derive(Clone, Copy, Debug)]
@@ -58,24 +54,6 @@ impl<'a> Move<'a> {
             by: None,
         }
     }
-}
-
-/// Letters that a job wants: those that match, still have their event, and have been in their state
-/// at `cutoff_ms`: dead ones, or those whose retry was never heard of if the filter says so.
-#[derive(Clone, Copy, Debug)]
-pub struct ClaimOf<'a> {
-    /// The job.
-    pub job_id: i64,
-    /// Who works on it; the claim is void if that is somebody else by now, or the job is not running.
-    pub owner: Option<&'a str>,
-    /// Which letters.
-    pub filter: &'a Filter,
-    /// What came into its state later is left alone.
-    pub cutoff_ms: i64,
-    /// Letters up to this one are not looked at: they were claimed before, or are not of the plan.
-    pub after: i64,
-    /// At most so many.
-    pub limit: u32,
 }
 
 /// A run that succeeded.
@@ -132,65 +110,6 @@ impl DeadLetters {
         self.run(Move { cutoff_ms, since_ms, by: Some((who, "restore")), ..step }).await
     }
 
-    /// Claims letters for a job, the oldest first. They are `requested` then, and nobody else gets
-    /// them. Tells how many: none if somebody else works on the job by now, or it is to end.
-    pub async fn claim_for_job(&self, claim: ClaimOf<'_>) -> anyhow::Result<usize> {
-        let ClaimOf { job_id, owner, filter, cutoff_ms, after, limit } = claim;
-        let database = self.records.ready().await?;
-        let from = [filter.state.unwrap_or(State::Dead)];
-        let step = Move::new(filter, &from, Some(State::Requested));
-        let step = Move { cutoff_ms, job_id: Some(job_id), owner, with_body: true, ..step };
-        Ok(chunk(database, step, after, limit).await?.len())
-    }
-
-    /// What `job_id` has claimed and not published, with its bytes, the oldest first: as much as
-    /// memory should hold, and one letter at least if there is any.
-    pub async fn claimed(&self, job_id: i64) -> anyhow::Result<Vec<Exported>> {
-        let database = self.records.ready().await?;
-        let sizes: Vec<(i64, i64)> = on_pool!(database, pool => {
-            sqlx::query_as(
-                "SELECT id, coalesce(CAST(length(body) AS BIGINT), 0) FROM dead_letter \
-                 WHERE job_id = $1 AND state = 'requested' ORDER BY id LIMIT $2",
-            )
-            .bind(job_id)
-            .bind(CLAIMED)
-            .fetch_all(pool)
-            .await?
-        });
-        Ok(fetch(database, &first_bytes(sizes)).await?)
-    }
-
-    /// Letters that `job_id` has claimed and published.
-    pub async fn mark_retried(&self, job_id: i64, ids: &[i64]) -> anyhow::Result<u64> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let filter = Filter::of(ids);
-        let step = Move::new(&filter, &[State::Requested], Some(State::Retried));
-        self.run(Move { of_job: Some(job_id), ..step }).await
-    }
-
-    /// Makes these of what `job_id` has claimed dead again.
-    pub(in crate::records) async fn put_back(
-        &self,
-        job_id: i64,
-        ids: &[i64],
-    ) -> anyhow::Result<u64> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let filter = Filter::of(ids);
-        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
-        self.run(Move { of_job: Some(job_id), ..step }).await
-    }
-
-    /// Makes what `job_id` has claimed and not published dead again.
-    pub async fn give_back(&self, job_id: i64) -> anyhow::Result<u64> {
-        let filter = Filter::default();
-        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
-        self.run(Move { of_job: Some(job_id), ..step }).await
-    }
-
     /// These have succeeded, retried or replayed: whatever letter there is of them has no more to
     /// wait for. A run of a later generation counts for earlier letters too: the event was started
     /// over.
@@ -219,21 +138,8 @@ impl DeadLetters {
     }
 }
 
-/// The first letters of these ids and sizes: no more than memory should hold, and one at least.
-pub(super) fn first_bytes(sizes: Vec<(i64, i64)>) -> Vec<i64> {
-    let (mut bytes, mut ids) = (0, Vec::new());
-    for (id, size) in sizes {
-        bytes += size;
-        if bytes > AT_ONCE_BYTES && !ids.is_empty() {
-            break;
-        }
-        ids.push(id);
-    }
-    ids
-}
-
 /// Moves up to `limit` letters behind `after` in one transaction; gives them in order.
-async fn chunk(
+pub(super) async fn chunk(
     database: &Database,
     step: Move<'_>,
     after: i64,
