@@ -51,7 +51,7 @@ impl Endpoint {
         broker_metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
         settings.check()?;
-        let metrics = ReceiverMetrics::register(registry);
+        let metrics = ReceiverMetrics::register(registry, &settings.business_hours);
         let publisher = broker.publisher(
             PublisherOptions {
                 name: "hubline receiver".to_owned(),

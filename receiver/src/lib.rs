@@ -6,6 +6,7 @@ pub mod settings;
 
 mod admin;
 mod app;
+mod business_hours;
 mod endpoint;
 mod error;
 mod metrics;
@@ -15,5 +16,6 @@ mod rejections;
 mod verified;
 mod webhook;
 
+pub use business_hours::BusinessHours;
 pub use endpoint::Endpoint;
 pub use receiver::{Receiver, run};

@@ -8,7 +8,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use shared::metrics::latency;
+use shared::clock::now_ms;
+use shared::metrics::{latency, probe};
+use shared::signature::Rejection;
+
+use crate::business_hours::BusinessHours;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StatusLabels {
@@ -48,7 +52,14 @@ impl Drop for InFlight {
 }
 
 impl ReceiverMetrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry, business_hours: &BusinessHours) -> Self {
+        let hours = business_hours.clone();
+        probe(
+            registry,
+            "business_hours",
+            "1 while deliveries are expected, by BUSINESS_HOURS",
+            move || f64::from(u8::from(hours.contain(now_ms()))),
+        );
         let metrics = Self {
             receipts: Family::default(),
             rejections: Family::default(),
@@ -85,6 +96,13 @@ impl ReceiverMetrics {
             "Requests being answered",
             metrics.in_flight.clone(),
         );
+        // There from the start, so that the first of each is seen as an increase.
+        for status in [200, 400, 401, 404, 405, 408, 413, 415, 503] {
+            let _ = metrics.receipts.get_or_create(&StatusLabels { status });
+        }
+        for rejection in Rejection::ALL {
+            let _ = metrics.rejections.get_or_create(&ReasonLabels { reason: rejection.code() });
+        }
         metrics
     }
 

@@ -16,6 +16,7 @@ use shared::settings::{
 };
 use shared::signature::{AcceptedVersions, ClientSecret, Secrets};
 
+use crate::business_hours::BusinessHours;
 use crate::public_url::PublicUrl;
 
 /// Takes HubSpot's webhooks in: verifies each delivery's signature, publishes its events to
@@ -96,6 +97,10 @@ pub struct EndpointSettings {
     /// Threads that serve requests; 0: one per core
     #[arg(long, env, default_value = "0")]
     pub http_workers: usize,
+    /// When deliveries are expected, so that their absence is an alert: days, hours, time zone;
+    /// `always` or `never`
+    #[arg(long, env, default_value = "Mon-Fri 09:00-17:00 UTC")]
+    pub business_hours: BusinessHours,
 }
 
 impl ReceiverSettings {

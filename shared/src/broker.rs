@@ -19,7 +19,7 @@ mod sqlite;
 
 pub use consumer::{Consumer, ConsumerOptions};
 pub use dead_letters::{DeadLetterOptions, DeadLetters, DeadQueue};
-pub use depths::{QueueDepth, QueueKind};
+pub use depths::{Measuring, QueueDepth, QueueKind};
 pub use publisher::{Publisher, PublisherOptions};
 pub use rabbitmq::properties::MalformedMessage;
 #[cfg(feature = "testing")]
@@ -28,6 +28,7 @@ pub use rabbitmq::topology::Topology;
 pub use settlement::Settlement;
 pub use sqlite::Embedded;
 pub use sqlite::backlog::Backlog;
+pub use sqlite::depths::oldest_delayed;
 pub use sqlite::export::{Exported, Standing};
 
 /// Where messages are kept: one variant per engine, the same meaning in each.
@@ -73,6 +74,9 @@ pub enum Route {
 }
 
 impl Route {
+    /// Every name in metrics.
+    pub const NAMES: [&str; 4] = ["work", "bulk", "retry", "dead"];
+
     /// The name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

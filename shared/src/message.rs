@@ -134,6 +134,9 @@ pub enum DeathReason {
 }
 
 impl DeathReason {
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Unreadable, Self::Permanent, Self::Exhausted, Self::Crashed];
+
     /// The name in headers, metrics and filters.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -156,9 +159,6 @@ impl FromStr for DeathReason {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Unreadable, Self::Permanent, Self::Exhausted, Self::Crashed]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .ok_or(())
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(())
     }
 }

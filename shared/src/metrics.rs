@@ -5,7 +5,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use crate::broker::Route;
+
+mod probe;
+
+pub use probe::{probe, probe_by};
 
 /// Upper bounds, in seconds, for things that take from half a millisecond to a minute.
 pub const LATENCY_BUCKETS: [f64; 16] = [
@@ -13,10 +20,13 @@ pub const LATENCY_BUCKETS: [f64; 16] = [
     60.0,
 ];
 
-/// A registry whose metrics all begin with `hubline_`.
+/// A registry whose metrics all begin with `hubline_`, with the version that is running.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::with_prefix("hubline")
+    let mut registry = Registry::with_prefix("hubline");
+    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The version that is running", version);
+    registry
 }
 
 /// The registry in the OpenMetrics text format.
@@ -51,6 +61,8 @@ pub struct BrokerMetrics {
     pub confirm_seconds: Histogram,
     /// 1 while the publishing connection is up and not blocked.
     pub publisher_up: Gauge,
+    /// 1 while the broker blocks the publishing connection (a memory or disk alarm).
+    pub publisher_blocked: Gauge,
     /// 1 while the consuming connection is up.
     pub consumer_up: Gauge,
     /// Connections lost or refused.
@@ -64,6 +76,7 @@ impl BrokerMetrics {
             publishes: Family::default(),
             confirm_seconds: latency(),
             publisher_up: Gauge::default(),
+            publisher_blocked: Gauge::default(),
             consumer_up: Gauge::default(),
             connection_failures: Counter::default(),
         };
@@ -83,6 +96,11 @@ impl BrokerMetrics {
             metrics.publisher_up.clone(),
         );
         registry.register(
+            "publisher_blocked",
+            "1 while the broker blocks the publishing connection",
+            metrics.publisher_blocked.clone(),
+        );
+        registry.register(
             "consumer_up",
             "1 while the consuming connection is up",
             metrics.consumer_up.clone(),
@@ -92,6 +110,12 @@ impl BrokerMetrics {
             "Broker connections lost or refused",
             metrics.connection_failures.clone(),
         );
+        // There from the start, so that the first of each is seen as an increase.
+        for route in Route::NAMES {
+            for result in ["confirmed", "refused", "timed_out", "failed"] {
+                metrics.published(route, result, 0);
+            }
+        }
         metrics
     }
 

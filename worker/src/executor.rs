@@ -17,6 +17,7 @@ use shared::retry::RetrySchedule;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::error::HandlerError;
 use crate::ledger::Ledger;
@@ -32,7 +33,7 @@ mod settle;
 use settle::{Disposition, Unit};
 
 /// The label of what no handler was run for.
-const NO_HANDLER: &str = "none";
+pub(crate) const NO_HANDLER: &str = "none";
 
 /// Everything a delivery needs on its way through a worker.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Executor {
     pub(crate) publisher: Publisher,
     pub(crate) schedule: RetrySchedule,
     pub(crate) metrics: WorkerMetrics,
+    pub(crate) ages: Arc<Ages>,
     pub(crate) handler_timeout: Duration,
     /// What is done with the app's own writes.
     pub(crate) own_writes: OwnWrites,

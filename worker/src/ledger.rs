@@ -124,9 +124,20 @@ impl Ledger {
     /// Counts one request against `limit` requests per sliding 10 s of `portal_id`, for all
     /// workers together.
     pub async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
+        let (budget, metrics) = match self {
+            Self::Redis(ledger) => (ledger.budget(portal_id, limit).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.budget(portal_id, limit).await, &ledger.metrics),
+        };
+        metrics.budget_asked(matches!(budget, Budget::Granted));
+        budget
+    }
+
+    /// Notes what is delayed, for all workers together, and gives the time of receipt of the oldest
+    /// live event that is, ms since the Unix epoch.
+    pub(crate) async fn oldest_delayed(&self, now_ms: i64, marks: &[Mark]) -> Option<i64> {
         match self {
-            Self::Redis(ledger) => ledger.budget(portal_id, limit).await,
-            Self::Sqlite(ledger) => ledger.budget(portal_id, limit).await,
+            Self::Redis(ledger) => ledger.oldest_delayed(now_ms, marks).await,
+            Self::Sqlite(ledger) => ledger.oldest_delayed().await,
         }
     }
 }
@@ -217,6 +228,15 @@ pub enum Release {
     Same,
     /// The run failed; this attempt's message is confirmed and older ones are void.
     Next(u32),
+}
+
+/// Stands for all live events that are delayed until about `due_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// When the last of them is worked on again, ms since the Unix epoch.
+    pub(crate) due_ms: i64,
+    /// When the oldest of them was received, ms since the Unix epoch.
+    pub(crate) received_ms: i64,
 }
 
 /// Whether a request fits into a budget.

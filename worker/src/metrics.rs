@@ -8,7 +8,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use shared::message::DeathReason;
 use shared::metrics::latency;
+
+use crate::verdict::VERDICTS;
 
 /// Upper bounds, in seconds, for the time from receipt to the start of work: from milliseconds
 /// to the end of the retry schedule.
@@ -57,6 +60,11 @@ struct ApiName {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BudgetLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PortalLabels {
     portal: u64,
 }
@@ -74,6 +82,7 @@ pub struct WorkerMetrics {
     ledger_seconds: Histogram,
     api_calls: Family<ApiLabels, Counter>,
     api_seconds: Family<ApiName, Histogram>,
+    budget_requests: Family<BudgetLabels, Counter>,
     portal_events: Option<Family<PortalLabels, Counter>>,
     /// Deliveries being worked on.
     pub(crate) in_flight: Gauge,
@@ -92,6 +101,7 @@ impl WorkerMetrics {
             ledger_seconds: latency(),
             api_calls: Family::default(),
             api_seconds: Family::new_with_constructor(latency),
+            budget_requests: Family::default(),
             portal_events: by_portal.then(Family::default),
             in_flight: Gauge::default(),
         };
@@ -140,11 +150,37 @@ impl WorkerMetrics {
             "Duration of calls to other systems' APIs",
             metrics.api_seconds.clone(),
         );
+        registry.register(
+            "budget_requests",
+            "Requests to HubSpot's API that asked for room in their portal's budget",
+            metrics.budget_requests.clone(),
+        );
+        for result in ["granted", "spent"] {
+            let _ = metrics.budget_requests.get_or_create(&BudgetLabels { result });
+        }
         registry.register("in_flight", "Deliveries being worked on", metrics.in_flight.clone());
         if let Some(portal_events) = &metrics.portal_events {
             registry.register("portal_events", "Runs by portal", portal_events.clone());
         }
         metrics
+    }
+
+    /// Makes all that can be counted of these handlers be there, so that the first of each is seen as
+    /// an increase.
+    pub(crate) fn expect(&self, handlers: impl Iterator<Item = &'static str>) {
+        for handler in handlers {
+            for verdict in VERDICTS {
+                let _ = self.deliveries.get_or_create(&VerdictLabels { handler, verdict });
+            }
+            for reason in DeathReason::ALL.map(DeathReason::as_str) {
+                let _ = self.dead_letters.get_or_create(&DeathLabels { handler, reason });
+            }
+        }
+    }
+
+    pub(crate) fn budget_asked(&self, is_granted: bool) {
+        let result = if is_granted { "granted" } else { "spent" };
+        self.budget_requests.get_or_create(&BudgetLabels { result }).inc();
     }
 
     pub(crate) fn delivery(&self, handler: &'static str, verdict: &'static str) {

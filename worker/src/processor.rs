@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
-use shared::broker::{Consumer, ConsumerOptions, Delivery, Link, PublisherOptions};
-use shared::metrics::BrokerMetrics;
+use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
+use shared::metrics::{BrokerMetrics, probe};
 use tokio::sync::{RwLock, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
 use crate::engines::Engines;
-use crate::executor::{Executor, OwnWrites};
+use crate::executor::{Executor, NO_HANDLER, OwnWrites};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
@@ -24,12 +25,16 @@ use crate::settings::ProcessingSettings;
 /// How long interrupted runs have to give back what they hold.
 const GIVE_BACK: Duration = Duration::from_secs(3);
 
+/// How long the last exchange of what is delayed may take.
+const LAST_MARKS: Duration = Duration::from_secs(1);
+
 /// Takes deliveries and runs handlers until it is stopped.
 pub(crate) struct Processor {
     executor: Arc<Executor>,
     consumer: Arc<Consumer>,
     runs: TaskTracker,
     taking: tokio::task::JoinHandle<()>,
+    _sharing: AbortOnDropHandle<()>,
     stop_taking: CancellationToken,
 }
 
@@ -48,6 +53,8 @@ impl Processor {
         let schedule = settings.retry.schedule()?;
         let broker = engines.broker(&schedule);
         let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
+        metrics.expect(handlers.names().chain([NO_HANDLER]));
+        let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
         let records = keeping.map(Keeping::records);
@@ -81,6 +88,7 @@ impl Processor {
             publisher,
             schedule,
             metrics,
+            ages: Arc::clone(&ages),
             handler_timeout: settings.handler_timeout,
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
@@ -90,6 +98,12 @@ impl Processor {
             alone: RwLock::new(()),
             interrupt: CancellationToken::new(),
         });
+        let sharing = ages.share(Arc::clone(&executor.ledger));
+        let seen = Arc::downgrade(&executor);
+        probe(registry, "ledger_up", "1 while Redis, or the data file, answers", move || {
+            let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
+            f64::from(u8::from(up))
+        });
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
         let taking = tokio::spawn(take(
             deliveries,
@@ -98,7 +112,7 @@ impl Processor {
             runs.clone(),
             stop_taking.clone(),
         ));
-        Ok(Self { executor, consumer, runs, taking, stop_taking })
+        Ok(Self { executor, consumer, runs, taking, _sharing: sharing, stop_taking })
     }
 
     /// The integrations, one line each.
@@ -129,6 +143,9 @@ impl Processor {
             self.executor.interrupt.cancel();
             let _ = tokio::time::timeout(GIVE_BACK, self.runs.wait()).await;
         }
+        // What this worker sent to wait would else be known to nobody.
+        let telling = self.executor.ages.exchange(&self.executor.ledger);
+        let _ = tokio::time::timeout(LAST_MARKS, telling).await;
         drop(self.executor);
         let mut consumer = self.consumer;
         loop {
@@ -167,6 +184,7 @@ async fn take(
     let permits = Arc::new(Semaphore::new(concurrency));
     let taking = async {
         while let Some(delivery) = deliveries.recv().await {
+            let in_hand = in_hand(&executor, &delivery);
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             if delivery.settlement.is_lost() {
                 // Its copy is on its way: run now, this one would only stand in the other's.
@@ -176,11 +194,17 @@ async fn take(
             // Boxed: the future is large, and a spawn moves it more than once.
             runs.spawn(Box::pin(async move {
                 executor.process(delivery).await;
-                drop(permit);
+                drop((in_hand, permit));
             }));
         }
     };
     stop.run_until_cancelled(taking).await;
+}
+
+/// Counts a live event as in hand; replays may be of any age.
+fn in_hand(executor: &Executor, delivery: &Delivery) -> Option<InHand> {
+    let message = delivery.message.as_ref().ok().filter(|_| delivery.lane == Lane::Work);
+    message.map(|message| executor.ages.take(message.received_ms))
 }
 
 fn readiness(

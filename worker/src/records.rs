@@ -21,6 +21,7 @@ pub mod jobs;
 mod keeping;
 mod log;
 mod partitions;
+mod pulse;
 pub mod redaction;
 mod schema;
 

@@ -66,6 +66,21 @@ pub(crate) enum MessageMove {
     Requeue,
 }
 
+/// Every label that a decision can have.
+pub(crate) const VERDICTS: [&str; 11] = [
+    "succeeded",
+    "duplicate",
+    "stale",
+    "held",
+    "limited",
+    "interrupted",
+    "crashed",
+    "retried",
+    "exhausted",
+    "permanent",
+    "lost",
+];
+
 /// The decision on one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {

@@ -128,7 +128,7 @@ async fn readiness_follows_the_broker_and_liveness_does_not() {
 }
 
 async fn what_happened_is_measured(engine: Engine) {
-    let fixture = Fixture::start(engine, &[]).await;
+    let fixture = Fixture::start(engine, &["--business-hours", "always"]).await;
     let mixed = format!("[{},{},17]", events::fresh(), events::fresh());
     fixture.post(mixed).await.assert_received(3);
     fixture
@@ -156,6 +156,10 @@ async fn what_happened_is_measured(engine: Engine) {
         r#"hubline_publishes_total{route="dead",result="confirmed"} 1"#,
         "hubline_confirm_seconds_count 1",
         "hubline_publisher_up 1",
+        "hubline_publisher_blocked 0",
+        "hubline_business_hours 1.0",
+        r#"hubline_receipts_total{status="503"} 0"#,
+        concat!(r#"hubline_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
         "hubline_broker_connection_failures_total 0",
     ] {
         assert!(page.body.lines().any(|found| found == line), "{line} not in\n{}", page.body);

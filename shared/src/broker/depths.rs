@@ -1,7 +1,10 @@
 //! How much stands in every queue, and since when, for people who watch. Decides nothing, and
 //! declares nothing.
 
+use prometheus_client::registry::Registry;
+
 use super::{Broker, rabbitmq, sqlite};
+use crate::metrics::BrokerMetrics;
 
 /// What a queue is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +47,30 @@ impl QueueDepth {
     }
 }
 
+/// Keeps gauges of the queues until it is dropped.
+#[derive(Debug)]
+pub struct Measuring {
+    _running: Box<dyn std::fmt::Debug + Send + Sync>,
+}
+
 impl Broker {
+    /// Keeps `hubline_queue_messages`, and on RabbitMQ `hubline_queue_consumers`, in `registry`, over
+    /// a connection of its own. What is not known has no value. Must be called on a multi-thread
+    /// runtime.
+    pub fn measure(
+        &self,
+        registry: &mut Registry,
+        metrics: BrokerMetrics,
+    ) -> anyhow::Result<Measuring> {
+        let running: Box<dyn std::fmt::Debug + Send + Sync> = match self {
+            Self::RabbitMq { settings, topology } => {
+                Box::new(rabbitmq::depths::measure(settings, topology.clone(), registry, metrics)?)
+            }
+            Self::Sqlite(embedded) => Box::new(embedded.measure(registry)),
+        };
+        Ok(Measuring { _running: running })
+    }
+
     /// All queues, those with live events first. On RabbitMQ over a connection of its own, which
     /// takes as long as the server does: give it a deadline.
     pub async fn depths(&self) -> anyhow::Result<Vec<QueueDepth>> {

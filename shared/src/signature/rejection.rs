@@ -32,6 +32,17 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Every one of them.
+    pub const ALL: [Self; 7] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::TimestampMissing,
+        Self::TimestampMalformed,
+        Self::Expired,
+        Self::InFuture,
+        Self::Mismatch,
+    ];
+
     /// The code that the answer and the metrics carry. Never changes.
     pub const fn code(self) -> &'static str {
         match self {

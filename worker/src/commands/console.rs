@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use shared::admin::{self, Admin};
-use shared::broker::{Broker, Topology};
+use shared::broker::{Broker, Measuring, Topology};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::{shutdown, telemetry};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::console::{self, Console, Sources};
 use crate::records::Records;
@@ -60,6 +61,7 @@ struct Program {
     runner: Runner,
     records: Records,
     admin: actix_web::dev::ServerHandle,
+    _watching: (Measuring, AbortOnDropHandle<()>),
 }
 
 impl Program {
@@ -81,6 +83,8 @@ impl Program {
             &mut registry,
             broker_metrics.clone(),
         );
+        let measuring = broker.measure(&mut registry, broker_metrics.clone())?;
+        let pulse = records.watch(&mut registry, None);
         let runner =
             Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
         let sources = Sources {
@@ -99,7 +103,7 @@ impl Program {
             admin = %admin_address,
             "console started"
         );
-        Ok(Self { console, indexer, runner, records, admin })
+        Ok(Self { console, indexer, runner, records, admin, _watching: (measuring, pulse) })
     }
 
     async fn stop(self) {

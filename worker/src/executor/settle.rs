@@ -150,7 +150,7 @@ impl Executor {
             };
             let error = tokio::select! {
                 published = publishing => match published {
-                    Ok(()) => return true,
+                    Ok(()) => break,
                     Err(error) => error,
                 },
                 () = too_late => return false,
@@ -161,6 +161,10 @@ impl Executor {
                 () = self.interrupt.cancelled() => return false,
             }
         }
+        if let Route::Later { lane: Lane::Work, delay, .. } = publication.route {
+            self.ages.delayed(publication.message.received_ms, delay);
+        }
+        true
     }
 
     async fn write_ledger(&self, unit: &Unit<'_>, ledger_move: LedgerMove) -> bool {

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use shared::retry::Reconnect;
 use shared::settings;
 
-use super::{Budget, Claim, EntryKey, Lease, Release};
+use super::{Budget, Claim, EntryKey, Lease, Mark, Release};
 use crate::metrics::WorkerMetrics;
 
 pub(super) mod import;
@@ -41,7 +41,7 @@ pub struct Ledger {
     prefix: String,
     lease: Duration,
     retention: Duration,
-    metrics: WorkerMetrics,
+    pub(super) metrics: WorkerMetrics,
 }
 
 impl Ledger {
@@ -131,6 +131,16 @@ impl Ledger {
                 Err(_) => self.malformed("budget").await,
             }
         }
+    }
+
+    pub(super) async fn oldest_delayed(&self, now_ms: i64, marks: &[Mark]) -> Option<i64> {
+        let key = format!("{}:delayed:{{all}}", self.prefix);
+        let mut arguments = vec![now_ms.to_string(), millis(self.retention).to_string()];
+        for mark in marks {
+            arguments.extend([mark.due_ms.to_string(), mark.received_ms.to_string()]);
+        }
+        let reply = self.run("delayed", Script::Delayed, &key, arguments).await;
+        Option::<i64>::from_redis_value(reply).ok().flatten()
     }
 
     async fn write(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::broker::Link;
+use shared::broker::{Link, oldest_delayed};
 use shared::store::{NotWritten, Store};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -30,7 +30,7 @@ pub struct Ledger {
     completions: Gather<Completion, bool>,
     lease: Duration,
     retention: Duration,
-    metrics: WorkerMetrics,
+    pub(super) metrics: WorkerMetrics,
     _forgetting: AbortOnDropHandle<()>,
 }
 
@@ -121,6 +121,11 @@ impl Ledger {
             })
         };
         self.call("budget", spend).await
+    }
+
+    /// The file's own messages tell.
+    pub(super) async fn oldest_delayed(&self) -> Option<i64> {
+        oldest_delayed(&self.store).await.ok().flatten()
     }
 
     fn owner(&self, lease: &Lease) -> Arc<Owner> {

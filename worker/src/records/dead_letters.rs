@@ -20,6 +20,7 @@ mod letter;
 mod list;
 pub(in crate::records) mod moves;
 mod note;
+mod open;
 mod redacted;
 mod retention;
 mod show;

@@ -18,6 +18,7 @@ pub(crate) struct Keeping {
     log: Log,
     writer: Writer,
     days: AbortOnDropHandle<()>,
+    _pulse: AbortOnDropHandle<()>,
 }
 
 impl Keeping {
@@ -26,7 +27,8 @@ impl Keeping {
     pub(crate) fn start(records: Records, retention: Duration, registry: &mut Registry) -> Self {
         let (log, writer) = Writer::start(records.clone(), registry);
         let days = records.look_after_days(retention);
-        Self { records, log, writer, days }
+        let pulse = records.watch(registry, Some(writer.lateness.clone()));
+        Self { records, log, writer, days, _pulse: pulse }
     }
 
     /// Takes what is to be logged.

@@ -10,6 +10,7 @@
 mod handlers;
 mod harness;
 
+mod ages;
 mod broker;
 mod broker_restart;
 mod browser;

@@ -95,6 +95,7 @@ impl Publisher {
                 session_tx.send_replace(None);
                 depth_tx.send_replace(None);
                 measured.publisher_up.set(0);
+                measured.publisher_blocked.set(0);
                 ended
             },
         ));
@@ -196,6 +197,7 @@ impl Serving<'_> {
         let error = tokio::select! {
             error = connection::watch(connection, |blocked| {
                 self.metrics.publisher_up.set(i64::from(!blocked));
+                self.metrics.publisher_blocked.set(i64::from(blocked));
             }) => error,
             Some(error) = failed.recv() => error,
             error = depth::watch(connection, &declaring, self.topology, self.depth) => error,

@@ -45,6 +45,11 @@ impl Topology {
         }
     }
 
+    /// First part of every name.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The work queues, by shard.
     pub fn work_queues(&self) -> impl Iterator<Item = String> {
         (0..self.work_shards).map(|shard| format!("{}.work.{shard}", self.prefix))

@@ -3,6 +3,10 @@
 use super::Embedded;
 use crate::broker::{QueueDepth, QueueKind};
 use crate::clock::now_ms;
+use crate::store::Store;
+
+const OLDEST_DELAYED: &str = "SELECT min(received_ms) FROM message \
+    WHERE queue = 'work' AND due_ms > (SELECT max(high_ms, ?) FROM clock)";
 
 const SELECT: &str = "SELECT queue, due_ms <= (SELECT max(high_ms, ?) FROM clock), count(*), \
     min(due_ms) FROM message GROUP BY 1, 2";
@@ -39,4 +43,10 @@ pub(in crate::broker) async fn count(embedded: &Embedded) -> Result<Vec<QueueDep
         *first = Some(first.map_or(first_ms, |known| known.min(first_ms)));
     }
     Ok(depths.into())
+}
+
+/// When the oldest live event was received that waits for another attempt, ms since the Unix epoch;
+/// `None` if none waits. What was committed last is what it sees.
+pub async fn oldest_delayed(store: &Store) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(OLDEST_DELAYED).bind(now_ms()).fetch_one(store.reader()).await
 }

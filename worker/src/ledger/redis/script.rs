@@ -22,17 +22,19 @@ pub(super) enum Script {
     Complete,
     Release,
     Budget,
+    Delayed,
     Import,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Claim,
         Self::Extend,
         Self::Step,
         Self::Complete,
         Self::Release,
         Self::Budget,
+        Self::Delayed,
         Self::Import,
     ];
 
@@ -44,13 +46,14 @@ impl Script {
             Self::Complete => COMPLETE,
             Self::Release => RELEASE,
             Self::Budget => BUDGET,
+            Self::Delayed => DELAYED,
             Self::Import => IMPORT,
         }
     }
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 7]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 8]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
@@ -183,6 +186,24 @@ if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[1]) then
 end
 local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return math.max(1, (oldest[2] or now) + window - now)
+";
+
+/// now, retention, due, received, due, received, … → the smallest time of receipt of all marks that
+/// are not over, or nothing. A mark stands for all that is delayed until it is due, and the oldest
+/// of it.
+const DELAYED: &str = r"
+for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'LT', ARGV[i + 1], ARGV[i]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local marks = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local oldest = false
+for i = 1, #marks, 2 do
+  if tonumber(marks[i]) < tonumber(ARGV[1]) then
+    redis.call('ZREM', KEYS[1], marks[i])
+  elseif not oldest then
+    oldest = marks[i + 1]
+  end
+end
+return oldest
 ";
 
 /// value, expiry, step, JSON, step, JSON, … → 1 if it was written, 0 if something stands there,

@@ -35,6 +35,8 @@ pub struct Indexed {
     pub known: u64,
     /// Earlier letters whose retry ended in one of the new ones.
     pub died_again: u64,
+    /// Problems that had no letter before.
+    pub problems: u64,
 }
 
 /// The hour of a time, counted from the Unix epoch.
@@ -112,7 +114,7 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
     for (_, arrival) in &new {
         tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
     }
-    write_problems(&mut transaction, &new).await?;
+    let problems = write_problems(&mut transaction, &new).await?;
     tally.write(&mut transaction).await?;
     write_hours(&mut transaction, &new).await?;
     let ends = new.iter().filter_map(|(_, arrival)| arrival.job_id).chain(back.iter().copied());
@@ -120,7 +122,8 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
     let (new, back) = (inserted.len() as u64, back.len() as u64);
-    Ok(Indexed { new, known: arrivals.len() as u64 - new, died_again: died_again + back })
+    let (known, died_again) = (arrivals.len() as u64 - new, died_again + back);
+    Ok(Indexed { new, known, died_again, problems })
 }
 
 /// Gives those that were not there.
@@ -279,9 +282,9 @@ async fn end_retries(
 async fn write_problems(
     transaction: &mut Transaction,
     letters: &[(i64, &Arrival)],
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     if letters.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut problems: BTreeMap<&str, (&Arrival, i64, i64, i64)> = BTreeMap::new();
     for (id, arrival) in letters {
@@ -292,7 +295,7 @@ async fn write_problems(
         problem.2 = problem.2.min(died_ms);
         problem.3 = problem.3.max(died_ms);
     }
-    on_transaction!(transaction, connection => {
+    let counts: Vec<i64> = on_transaction!(transaction, connection => {
         let mut upsert = QueryBuilder::new(
             "INSERT INTO problem (fingerprint, rule, code, target, sample_id, dead, requested, \
              retried, resolved, died_again, discarded, first_ms, last_ms) ",
@@ -313,11 +316,13 @@ async fn write_problems(
              first_ms = CASE WHEN excluded.first_ms < problem.first_ms \
              THEN excluded.first_ms ELSE problem.first_ms END, \
              last_ms = CASE WHEN excluded.last_ms > problem.last_ms \
-             THEN excluded.last_ms ELSE problem.last_ms END",
+             THEN excluded.last_ms ELSE problem.last_ms END \
+             RETURNING dead + requested + retried + resolved + died_again + discarded",
         );
-        upsert.build().persistent(false).execute(connection).await?;
+        upsert.build_query_scalar().persistent(false).fetch_all(connection).await?
     });
-    Ok(())
+    // Counters are written after this: those of a new problem stand at nothing yet.
+    Ok(counts.iter().filter(|letters| **letters == 0).count() as u64)
 }
 
 /// Counts deaths by the hour, as far as the trend goes back.

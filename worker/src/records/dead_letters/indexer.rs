@@ -2,6 +2,7 @@
 //! then, so that whatever ends it in between makes a letter come again, and none is lost. While
 //! the database is away nothing is taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,6 +14,7 @@ use shared::broker::{Broker, DeadLetterOptions, DeadQueue, Delivery, Settlement}
 use shared::clock::now_ms;
 use shared::metrics::BrokerMetrics;
 use shared::retry::Reconnect;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -53,6 +55,7 @@ struct StateLabels {
 struct IndexMetrics {
     indexed: Counter,
     failures: Counter,
+    problems: Counter,
     deleted: Family<StateLabels, Counter>,
     problems_deleted: Counter,
 }
@@ -69,6 +72,11 @@ impl IndexMetrics {
             "dead_letter_index_failures",
             "Times that dead letters could not be taken into the records; they stay in their queue",
             metrics.failures.clone(),
+        );
+        registry.register(
+            "dead_letter_problems",
+            "Problems that were new, or had no letter any more, when a dead letter came",
+            metrics.problems.clone(),
         );
         registry.register(
             "dead_letters_deleted",
@@ -103,6 +111,7 @@ pub struct Indexer {
     task: JoinHandle<()>,
     stop: CancellationToken,
     _expiring: AbortOnDropHandle<()>,
+    _counting: AbortOnDropHandle<()>,
 }
 
 impl Indexer {
@@ -117,12 +126,16 @@ impl Indexer {
         broker_metrics: BrokerMetrics,
     ) -> Self {
         let (metrics, stop) = (IndexMetrics::register(registry), CancellationToken::new());
+        let changed = Arc::new(Notify::new());
+        let counting = letters.measure_open(registry, Arc::clone(&changed));
         let expiring = expire(letters.clone(), retention, metrics.clone());
-        let indexing = Indexing { letters, broker, metrics, broker_metrics, stop: stop.clone() };
+        let indexing =
+            Indexing { letters, broker, metrics, broker_metrics, changed, stop: stop.clone() };
         Self {
             task: tokio::spawn(indexing.run()),
             stop,
             _expiring: AbortOnDropHandle::new(tokio::spawn(expiring)),
+            _counting: counting,
         }
     }
 
@@ -161,6 +174,8 @@ struct Indexing {
     broker: Broker,
     metrics: IndexMetrics,
     broker_metrics: BrokerMetrics,
+    /// Told when letters were taken in.
+    changed: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -202,6 +217,8 @@ impl Indexing {
                 Err(error) => break Err(error),
                 Ok(indexed) => {
                     self.metrics.indexed.inc_by(indexed.new);
+                    self.metrics.problems.inc_by(indexed.problems);
+                    self.changed.notify_one();
                     reconnect.reset();
                     if std::mem::take(late) {
                         tracing::info!("dead letters are taken into the records again");
@@ -250,10 +267,11 @@ pub async fn drain(
                 return Ok(taken > 0);
             }
             taken += batch.len() as u64;
-            let Indexed { new, known, died_again } = commit(letters, batch).await?;
+            let Indexed { new, known, died_again, problems } = commit(letters, batch).await?;
             drained.indexed.new += new;
             drained.indexed.known += known;
             drained.indexed.died_again += died_again;
+            drained.indexed.problems += problems;
         }
         anyhow::Ok(true)
     };

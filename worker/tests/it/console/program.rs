@@ -67,7 +67,18 @@ async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
     rig.wait_for(2).await;
     browser.get("/").await.shows(&["2 dead letters in 1 problem"]);
     browser.get("/health").await.shows(&[".dead", "waiting for the next attempt"]);
-    assert!(Admin::at(admin).get("metrics").await.contains("hubline_dead_letters_indexed_total 2"));
+    let metrics = Admin::at(admin);
+    metrics.wait_for("hubline_dead_letters_open", &[], 2).await;
+    let text = metrics.get("metrics").await;
+    for line in [
+        "hubline_dead_letters_indexed_total 2",
+        "hubline_dead_letter_problems_total 1",
+        "hubline_records_up 1.0",
+        "hubline_queue_messages{queue=\"unrouted\"} 0.0",
+        "hubline_queue_consumers{queue=\"dead\"} 1.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
+    }
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
     assert_eq!(within("the end", child.wait()).await.unwrap().code(), Some(0));

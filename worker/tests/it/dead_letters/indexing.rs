@@ -38,9 +38,15 @@ async fn a_letter_is_kept_with_all_there_is_to_know_of_it(engine: DatabaseEngine
 async fn the_same_letter_twice_is_one(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     let messages: Vec<Message> = (1..=700).map(|id| letter(id, "ERP_5XX", "down")).collect();
-    assert_eq!(rig.index(&messages).await.indexed, Indexed { new: 700, known: 0, died_again: 0 });
+    assert_eq!(
+        rig.index(&messages).await.indexed,
+        Indexed { new: 700, known: 0, died_again: 0, problems: 1 }
+    );
     let more = [messages.clone(), vec![letter(701, "X", "y"), letter(701, "X", "y")]].concat();
-    assert_eq!(rig.index(&more).await.indexed, Indexed { new: 1, known: 701, died_again: 0 });
+    assert_eq!(
+        rig.index(&more).await.indexed,
+        Indexed { new: 1, known: 701, died_again: 0, problems: 1 }
+    );
     assert_eq!(rig.count(&Filter::default()).await, 701);
     rig.assert_counters().await;
     rig.finish().await;
@@ -179,7 +185,7 @@ async fn a_retry_that_ends_in_a_letter_is_found_in_it(engine: DatabaseEngine) {
     let earlier = Message { attempt: first.attempt - 1, ..first.clone() };
     assert_eq!(rig.index(&[first.clone(), earlier]).await.indexed.died_again, 0);
     let indexed = rig.index(&[again(&first)]).await.indexed;
-    assert_eq!(indexed, Indexed { new: 1, known: 0, died_again: 1 });
+    assert_eq!(indexed, Indexed { new: 1, known: 0, died_again: 1, problems: 0 });
     let newest = rig.records.list(&filter, None, 1).await.unwrap().letters.remove(0);
     assert_eq!((newest.previous_id, newest.state), (Some(id), State::Dead));
     let shown = rig.records.show(newest.id).await.unwrap().unwrap();
