@@ -40,7 +40,7 @@ impl Receiver {
     /// The same on any broker; the settings' own is not looked at.
     pub fn on(broker: &Broker, settings: &ReceiverSettings) -> anyhow::Result<Self> {
         let listener = admin::bind(settings.admin_listen)?;
-        let mut registry = registry();
+        let mut registry = registry("receiver");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let endpoint = Endpoint::open(
             &settings.endpoint,

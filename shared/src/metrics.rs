@@ -20,12 +20,13 @@ pub const LATENCY_BUCKETS: [f64; 16] = [
     60.0,
 ];
 
-/// A registry whose metrics all begin with `hubline_`, with the version that is running.
+/// A registry whose metrics all begin with `hubline_`, with which `program` is running (`receiver`,
+/// `worker`, `console`, `standalone`) and its version.
 #[must_use]
-pub fn registry() -> Registry {
+pub fn registry(program: &'static str) -> Registry {
     let mut registry = Registry::with_prefix("hubline");
-    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("build", "The version that is running", version);
+    let build = Info::new([("program", program), ("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "Which program is running, and its version", build);
     registry
 }
 

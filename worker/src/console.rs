@@ -42,6 +42,8 @@ mod visit;
 
 use app::App;
 
+pub use crate::alerts::Board;
+
 /// People, not programs: two threads are plenty.
 const THREADS: usize = 2;
 const MAX_CONNECTIONS: usize = 256;
@@ -66,6 +68,8 @@ pub struct Sources {
     pub receivers: Vec<SocketAddr>,
     /// The parts of this process that somebody might want to know of; must not block.
     pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
+    /// What is open of the alerts.
+    pub alerts: Board,
 }
 
 /// A running console; ends when it is stopped.

@@ -20,6 +20,7 @@ pub mod stand_ins;
 pub mod standalone;
 
 mod ages;
+mod alerts;
 mod engines;
 mod executor;
 mod harmless;

@@ -12,19 +12,23 @@ use std::time::Duration;
 use clap::Args;
 use shared::settings::{BrokerSettings, LogSettings, parse_duration};
 
+pub mod alerts;
 pub mod console;
 pub mod integrations;
 pub mod processing;
 pub mod records;
 pub mod redis;
 pub mod retry;
+pub mod slack;
 pub mod standalone;
 
+pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};
 pub use processing::ProcessingSettings;
 pub use records::RecordsSettings;
 pub use redis::RedisSettings;
 pub use retry::RetrySettings;
+pub use slack::SlackSettings;
 pub use standalone::StandaloneSettings;
 
 /// Everything `worker run` can be told.

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::settings::SlackSettings;
 use crate::settings::integrations::IntegrationSettings;
 
 pub use fault::Fault;
@@ -70,8 +71,11 @@ impl StandIns {
         IntegrationSettings {
             hubspot_api_url: self.url("hubspot"),
             hubspot_access_token: secret("pat-stand-in"),
-            slack_api_url: self.url("slack"),
-            slack_bot_token: secret("xoxb-stand-in"),
+            slack: SlackSettings {
+                slack_api_url: self.url("slack"),
+                slack_bot_token: secret("xoxb-stand-in"),
+                ..SlackSettings::default()
+            },
             erp_url: Some(self.url("erp")),
             erp_api_key: secret("erp-stand-in"),
             onboarding_url: Some(self.url("onboarding")),

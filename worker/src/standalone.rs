@@ -14,7 +14,8 @@ use shared::metrics::{BrokerMetrics, registry};
 use shared::store::Store;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::console::{self, Console, Sources};
+use crate::alerts::{Alerts, Own};
+use crate::console::{self, Board, Console, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
 use crate::records::dead_letters::{DeadLetters, Indexer};
@@ -38,7 +39,7 @@ pub struct Standalone {
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
     grace: Duration,
-    measuring: AbortOnDropHandle<()>,
+    watching: (AbortOnDropHandle<()>, Alerts),
 }
 
 impl Standalone {
@@ -50,7 +51,7 @@ impl Standalone {
         let listener = admin::bind(settings.admin_listen)?;
         let console_listener = console::bind(&settings.console)?;
         let store = Arc::new(Store::open(&settings.data).await?);
-        let mut registry = registry();
+        let mut registry = registry("standalone");
         store.register(&mut registry);
         let embedded = Embedded::new(store);
         let measuring = embedded.measure(&mut registry);
@@ -94,8 +95,13 @@ impl Standalone {
             (endpoint.readiness(), processor.readiness(), keeping.readiness());
         let readiness: Arc<dyn Fn() -> Readiness + Send + Sync> =
             Arc::new(move || receiving().and(processing()).and(recording()));
-        let shown = Admin { registry: Arc::new(registry), readiness: Arc::clone(&readiness) };
+        let registry = Arc::new(registry);
+        let shown = Admin { registry: Arc::clone(&registry), readiness: Arc::clone(&readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        let board = Board::default();
+        let own = Own { registry, instance: admin_address.to_string() };
+        let slack = &settings.processing.integrations.slack;
+        let alerts = Alerts::start(&settings.console, slack, own, board.clone())?;
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
@@ -103,6 +109,7 @@ impl Standalone {
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),
+            alerts: board,
         };
         let console = Console::serve(console_listener, &settings.console, sources)?;
         tracing::info!(
@@ -125,7 +132,7 @@ impl Standalone {
             admin_address,
             embedded,
             grace,
-            measuring,
+            watching: (measuring, alerts),
         })
     }
 
@@ -172,7 +179,7 @@ impl Standalone {
             admin,
             embedded,
             grace,
-            measuring,
+            watching,
             ..
         } = self;
         endpoint.close(grace).await;
@@ -182,7 +189,7 @@ impl Standalone {
         admin.stop(false).await;
         indexer.close().await;
         keeping.close().await;
-        drop(measuring);
+        drop(watching);
         let closed = embedded.store().closed();
         drop(embedded);
         if tokio::time::timeout(CLOSE, closed).await.is_err() {

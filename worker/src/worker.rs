@@ -49,7 +49,7 @@ impl Worker {
         handlers: Registry,
     ) -> anyhow::Result<Self> {
         let listener = admin::bind(settings.admin_listen)?;
-        let mut registry = registry();
+        let mut registry = registry("worker");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let keeping = settings
             .records

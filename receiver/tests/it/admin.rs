@@ -159,7 +159,11 @@ async fn what_happened_is_measured(engine: Engine) {
         "hubline_publisher_blocked 0",
         "hubline_business_hours 1.0",
         r#"hubline_receipts_total{status="503"} 0"#,
-        concat!(r#"hubline_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+        concat!(
+            r#"hubline_build_info{program="receiver",version=""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""} 1"#
+        ),
         "hubline_broker_connection_failures_total 0",
     ] {
         assert!(page.body.lines().any(|found| found == line), "{line} not in\n{}", page.body);

@@ -5,11 +5,16 @@
 
 mod message;
 
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
 use reqwest::Method;
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
 use crate::error::HandlerError;
+use crate::metrics::WorkerMetrics;
+use crate::settings::integrations::Access;
 
 pub use message::Message;
 
@@ -33,6 +38,14 @@ pub struct Slack {
 }
 
 impl Slack {
+    /// Slack for what is posted beside events, whose calls are not measured.
+    pub(crate) fn open(access: Access, channel: &str, timeout: Duration) -> anyhow::Result<Self> {
+        let metrics = WorkerMetrics::register(&mut Registry::default(), false);
+        let Access { url, token } = access;
+        let api = Api::new(Service::Slack, url, Some(token), timeout, metrics)?;
+        Ok(Self::new(api, channel))
+    }
+
     pub(super) fn new(api: Api, channel: &str) -> Self {
         Self { api, channel: channel.to_owned() }
     }

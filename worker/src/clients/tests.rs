@@ -28,7 +28,7 @@ impl Bench {
         let stand_ins = StandIns::start().await.unwrap();
         let mut settings = stand_ins.settings();
         change(&mut settings);
-        let mut registry = shared::metrics::registry();
+        let mut registry = shared::metrics::registry("worker");
         let metrics = WorkerMetrics::register(&mut registry, false);
         Self { clients: Clients::new(&settings, metrics).unwrap(), stand_ins, registry }
     }
@@ -196,7 +196,7 @@ async fn neither_the_clients_nor_their_summary_show_a_secret() {
 
 #[test]
 fn what_is_off_says_so_and_why() {
-    let metrics = WorkerMetrics::register(&mut shared::metrics::registry(), false);
+    let metrics = WorkerMetrics::register(&mut shared::metrics::registry("worker"), false);
     let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
     let summary = clients.summary();
     assert_eq!(summary.len(), 4);

@@ -12,7 +12,8 @@ use shared::metrics::{BrokerMetrics, registry};
 use shared::{shutdown, telemetry};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::console::{self, Console, Sources};
+use crate::alerts::{Alerts, Own};
+use crate::console::{self, Board, Console, Sources};
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, Indexer};
 use crate::records::jobs::{Jobs, Runner};
@@ -61,7 +62,7 @@ struct Program {
     runner: Runner,
     records: Records,
     admin: actix_web::dev::ServerHandle,
-    _watching: (Measuring, AbortOnDropHandle<()>),
+    _watching: (Measuring, AbortOnDropHandle<()>, Alerts),
 }
 
 impl Program {
@@ -70,7 +71,7 @@ impl Program {
         let listener = console::bind(&settings.console)?;
         let admin_listener = admin::bind(settings.admin_listen)?;
         let records = settings.records.open_for_reading(None)?;
-        let mut registry = registry();
+        let mut registry = registry("console");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let schedule = settings.retry.schedule()?;
         let (prefix, shards) = (&settings.broker.prefix, settings.broker.work_shards);
@@ -87,6 +88,7 @@ impl Program {
         let pulse = records.watch(&mut registry, None);
         let runner =
             Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
+        let board = Board::default();
         let sources = Sources {
             records: records.clone(),
             discarded_retention: settings.records.discarded_retention,
@@ -94,16 +96,20 @@ impl Program {
             broker,
             receivers: Vec::new(),
             parts: None,
+            alerts: board.clone(),
         };
         let console = Console::serve(listener, &settings.console, sources)?;
-        let shown = Admin { registry: Arc::new(registry), readiness: console.readiness() };
+        let registry = Arc::new(registry);
+        let shown = Admin { registry: Arc::clone(&registry), readiness: console.readiness() };
         let (admin, admin_address) = admin::serve(admin_listener, shown, |_| {})?;
+        let own = Own { registry, instance: admin_address.to_string() };
+        let alerts = Alerts::start(&settings.console, &settings.slack, own, board)?;
         tracing::info!(
             console = %console.address(),
             admin = %admin_address,
             "console started"
         );
-        Ok(Self { console, indexer, runner, records, admin, _watching: (measuring, pulse) })
+        Ok(Self { console, indexer, runner, records, admin, _watching: (measuring, pulse, alerts) })
     }
 
     async fn stop(self) {

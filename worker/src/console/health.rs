@@ -11,7 +11,8 @@ use shared::clock::now_ms;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::Sources;
+use super::{Board, Sources};
+use crate::alerts::Open;
 use crate::records::Records;
 use crate::settings::ConsoleSettings;
 
@@ -37,6 +38,7 @@ pub(super) struct Health {
     /// Of this process.
     pub(super) parts: BTreeMap<&'static str, String>,
     pub(super) receivers: Vec<ReceiverHealth>,
+    pub(super) alerts: Vec<Open>,
 }
 
 /// Asks them all.
@@ -45,19 +47,20 @@ pub(super) struct Watch {
     broker: Broker,
     parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
     receivers: Receivers,
+    alerts: Board,
     last: Mutex<Option<(Instant, Arc<Health>)>>,
 }
 
 impl Watch {
     pub(super) fn new(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
-        let Sources { records, broker, receivers, parts, .. } = sources;
+        let Sources { records, broker, receivers, parts, alerts, .. } = sources;
         let own = receivers.iter().map(ToString::to_string);
         let mut addresses: Vec<String> =
             own.chain(settings.console_receivers.iter().cloned()).collect();
         addresses.sort();
         addresses.dedup();
         let receivers = Receivers::new(addresses)?;
-        Ok(Self { records, broker, parts, receivers, last: Mutex::default() })
+        Ok(Self { records, broker, parts, receivers, alerts, last: Mutex::default() })
     }
 
     /// How things are, or were a moment ago. Whoever comes meanwhile waits for the same answer.
@@ -82,7 +85,7 @@ impl Watch {
             self.receivers.ask(),
         );
         let parts = self.parts.as_ref().map(|parts| parts().checks).unwrap_or_default();
-        Health { at_ms, queues, outcomes, since_ms, parts, receivers }
+        Health { at_ms, queues, outcomes, since_ms, parts, receivers, alerts: self.alerts.open() }
     }
 }
 

@@ -60,7 +60,7 @@ impl Cluster {
         let topology = Topology::new(&broker.prefix, broker.work_shards, Some(&schedule));
         let publisher = Broker::RabbitMq { settings: broker, topology }.publisher(
             PublisherOptions { name: "hubline migrate".to_owned(), watch_depth: None },
-            BrokerMetrics::register(&mut registry()),
+            BrokerMetrics::register(&mut registry("worker")),
         )?;
         let reason = || publisher.link().to_string();
         patience.wait(&rabbitmq, publisher.ready(), reason).await?;

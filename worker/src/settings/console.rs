@@ -13,7 +13,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{BrokerSettings, LogSettings, distinct_listeners, secret};
 
-use super::{RecordsSettings, RetrySettings};
+use super::{AlertSettings, RecordsSettings, RetrySettings, SlackSettings};
 
 /// Shorter tokens can be guessed.
 const MIN_TOKEN_CHARS: usize = 16;
@@ -37,8 +37,11 @@ pub struct ConsoleSettings {
     #[arg(long, env, value_name = "FILE")]
     pub console_viewer_token_file: Option<PathBuf>,
     /// Admin addresses of receivers, whose refused requests the console shows: HOST:PORT,…
-    #[arg(long, env, value_delimiter = ',', value_name = "ADDRESSES", value_parser = parse_receiver)]
+    #[arg(long, env, value_delimiter = ',', value_name = "ADDRESSES", value_parser = parse_address)]
     pub console_receivers: Vec<String>,
+    /// Alerts.
+    #[command(flatten)]
+    pub alerts: AlertSettings,
 }
 
 /// What lets people in.
@@ -106,6 +109,9 @@ pub struct ConsoleProgramSettings {
     /// The retry schedule: the names of the queues that retries wait in.
     #[command(flatten)]
     pub retry: RetrySettings,
+    /// Slack, for alerts.
+    #[command(flatten)]
+    pub slack: SlackSettings,
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
@@ -115,6 +121,7 @@ impl ConsoleProgramSettings {
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
         self.console.check()?;
+        self.console.alerts.channel(&self.slack)?;
         self.records.check()?;
         anyhow::ensure!(
             self.records.url()?.is_some(),
@@ -128,8 +135,8 @@ impl ConsoleProgramSettings {
     }
 }
 
-/// `host:port`, as it stands in `http://host:port/rejections`.
-fn parse_receiver(text: &str) -> Result<String, String> {
+/// `host:port`, as it stands in `http://host:port/metrics`.
+pub(super) fn parse_address(text: &str) -> Result<String, String> {
     let address = text.trim().trim_start_matches("http://").trim_end_matches('/');
     let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
@@ -188,10 +195,10 @@ mod tests {
 
     #[test]
     fn receivers_are_addresses() {
-        assert_eq!(parse_receiver("http://10.0.0.7:9090/"), Ok("10.0.0.7:9090".to_owned()));
-        assert_eq!(parse_receiver(" receiver:9090"), Ok("receiver:9090".to_owned()));
+        assert_eq!(parse_address("http://10.0.0.7:9090/"), Ok("10.0.0.7:9090".to_owned()));
+        assert_eq!(parse_address(" receiver:9090"), Ok("receiver:9090".to_owned()));
         for wrong in ["receiver", ":9090", "a:99999", "a b:1", "user@host:1", "h:1/x"] {
-            assert!(parse_receiver(wrong).is_err(), "{wrong}");
+            assert!(parse_address(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -13,9 +13,10 @@ use reqwest::Url;
 use secrecy::SecretString;
 use shared::settings::{parse_duration, secret};
 
+use super::SlackSettings;
+
 const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
 const HUBSPOT_BUDGET: u32 = 100;
-const SLACK_API_URL: &str = "https://slack.com/api";
 const SLACK_CHANNEL: &str = "#sales-wins";
 const WON_STAGES: &str = "closedwon";
 const API_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,15 +47,9 @@ pub struct IntegrationSettings {
     /// Requests to HubSpot per 10 s and portal, all workers together; HubSpot allows 100 to 250
     #[arg(long, env, value_name = "REQUESTS", default_value = "100", value_parser = parse_budget)]
     pub hubspot_budget: u32,
-    /// Where Slack's Web API is
-    #[arg(long, env, default_value = SLACK_API_URL)]
-    pub slack_api_url: String,
-    /// Bot token (`xoxb-…`) with the scope `chat:write`; without it nothing is posted
-    #[arg(long, env, hide_env_values = true)]
-    pub slack_bot_token: Option<SecretString>,
-    /// File that holds SLACK_BOT_TOKEN
-    #[arg(long, env, value_name = "FILE", value_parser = file())]
-    pub slack_bot_token_file: Option<PathBuf>,
+    /// Slack.
+    #[command(flatten)]
+    pub slack: SlackSettings,
     /// Channel that is posted to, by name or id; the bot must be in it
     #[arg(long, env, default_value = SLACK_CHANNEL)]
     pub slack_channel: String,
@@ -97,9 +92,7 @@ impl Default for IntegrationSettings {
             hubspot_app_id: None,
             hubspot_portal_id: None,
             hubspot_budget: HUBSPOT_BUDGET,
-            slack_api_url: SLACK_API_URL.to_owned(),
-            slack_bot_token: None,
-            slack_bot_token_file: None,
+            slack: SlackSettings::default(),
             slack_channel: SLACK_CHANNEL.to_owned(),
             erp_url: None,
             erp_api_key: None,
@@ -144,13 +137,7 @@ impl IntegrationSettings {
 
     /// Slack's API, if it is on.
     pub fn slack(&self) -> anyhow::Result<Option<Access>> {
-        let url = url("SLACK_API_URL", &self.slack_api_url, SLACK_API_URL)?;
-        let token = token(
-            "SLACK_BOT_TOKEN",
-            self.slack_bot_token.as_ref(),
-            self.slack_bot_token_file.as_deref(),
-        )?;
-        Ok(token.map(|token| Access { url, token }))
+        self.slack.access()
     }
 
     /// The channel that Slack messages go to.
@@ -195,7 +182,7 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }
 
-fn token(
+pub(super) fn token(
     name: &str,
     value: Option<&SecretString>,
     file: Option<&Path>,
@@ -205,7 +192,7 @@ fn token(
 
 /// The address of an API, onto which paths are put. Its errors do not quote it: it may hold a
 /// password.
-fn url(name: &str, text: &str, default: &str) -> anyhow::Result<Url> {
+pub(super) fn url(name: &str, text: &str, default: &str) -> anyhow::Result<Url> {
     let url = web(name, filled(Some(text)).unwrap_or(default))?;
     anyhow::ensure!(
         url.username().is_empty() && url.password().is_none(),
@@ -230,7 +217,7 @@ fn web(name: &str, text: &str) -> anyhow::Result<Url> {
 }
 
 /// A path that may be empty, which clap's own parser refuses.
-fn file() -> impl TypedValueParser<Value = PathBuf> {
+pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 

@@ -62,6 +62,7 @@ impl StandaloneSettings {
         self.processing.check()?;
         self.processing.check_log(self.records.log_retention)?;
         self.console.check()?;
+        self.console.alerts.channel(&self.processing.integrations.slack)?;
         distinct_listeners(&[
             ("LISTEN", self.listen),
             ("ADMIN_LISTEN", self.admin_listen),

@@ -31,7 +31,8 @@ async fn what_has_to_wait_comes_back_to_its_own_lane() {
         lease: Duration::from_secs(60),
         retention: Duration::from_secs(60),
     };
-    let ledger = Ledger::start(options, WorkerMetrics::register(&mut registry(), false)).unwrap();
+    let ledger =
+        Ledger::start(options, WorkerMetrics::register(&mut registry("worker"), false)).unwrap();
     let entry = EntryKey { identity: &held.identity, target: TARGET, generation: 0 };
     assert!(matches!(ledger.claim(&entry, 0).await, Claim::Started(_)));
     for message in [fresh(&deal(1)), fresh(&deal(2)), held] {

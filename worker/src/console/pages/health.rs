@@ -11,6 +11,7 @@ use super::super::parts::{Moment, Part, grouped};
 use super::super::query::Writer;
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page};
+use crate::alerts::{Open, Severity};
 
 struct Queue {
     name: String,
@@ -49,11 +50,20 @@ struct Rejection {
     headers: Vec<String>,
 }
 
+struct Alert {
+    name: &'static str,
+    summary: String,
+    is_critical: bool,
+    since: Part<Moment>,
+    runbook: String,
+}
+
 #[derive(Template)]
 #[template(path = "health.html")]
 struct HealthPage {
     frame: Frame,
     at: Part<Moment>,
+    alerts: Vec<Alert>,
     components: Vec<Component>,
     queues: Vec<Queue>,
     queues_error: Option<String>,
@@ -87,6 +97,7 @@ fn template(visit: &Visit, health: &Health) -> HealthPage {
     HealthPage {
         frame: visit.frame("Health", Tab::Health).live(true),
         at: Moment::new(health.at_ms, now_ms),
+        alerts: health.alerts.iter().map(|alert| self::alert(alert, now_ms)).collect(),
         components: components(health),
         queues: depths.iter().map(|depth| queue(depth, now_ms)).collect(),
         queues_error: health.queues.as_ref().err().cloned(),
@@ -97,6 +108,16 @@ fn template(visit: &Visit, health: &Health) -> HealthPage {
         total: grouped(total),
         rejections: rejections.into_iter().map(|(_, rejection)| rejection).collect(),
         has_receivers: !health.receivers.is_empty(),
+    }
+}
+
+fn alert(alert: &Open, now_ms: i64) -> Alert {
+    Alert {
+        name: alert.name,
+        summary: alert.summary.clone(),
+        is_critical: alert.severity == Severity::Critical,
+        since: Moment::new(alert.since_ms, now_ms),
+        runbook: alert.runbook(),
     }
 }
 

@@ -32,7 +32,7 @@ async fn open() -> (Directory, Arc<Store>) {
 }
 
 fn ledger(store: &Arc<Store>, retention: Duration) -> Ledger {
-    let metrics = WorkerMetrics::register(&mut registry(), false);
+    let metrics = WorkerMetrics::register(&mut registry("worker"), false);
     Ledger::embedded(Arc::clone(store), LONG, retention, metrics)
 }
 

@@ -39,6 +39,11 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
+    /// Whether no queue had its routing key.
+    pub(super) fn is_unrouted(&self) -> bool {
+        self.queue == DeadQueue::Unrouted.as_str()
+    }
+
     /// The letter that stands in `queue` as `message`.
     pub(super) fn new(
         message: Result<Message, MalformedMessage>,

@@ -56,6 +56,7 @@ struct IndexMetrics {
     indexed: Counter,
     failures: Counter,
     problems: Counter,
+    unrouted: Counter,
     deleted: Family<StateLabels, Counter>,
     problems_deleted: Counter,
 }
@@ -72,6 +73,11 @@ impl IndexMetrics {
             "dead_letter_index_failures",
             "Times that dead letters could not be taken into the records; they stay in their queue",
             metrics.failures.clone(),
+        );
+        registry.register(
+            "unrouted_events",
+            "Events that no queue took, as they were taken out of the queue for such",
+            metrics.unrouted.clone(),
         );
         registry.register(
             "dead_letter_problems",
@@ -213,10 +219,12 @@ impl Indexing {
                     Err(anyhow::anyhow!("the consumer has ended"))
                 };
             }
+            let unrouted = batch.iter().filter(|(arrival, _)| arrival.is_unrouted()).count();
             match commit(&self.letters, batch).await {
                 Err(error) => break Err(error),
                 Ok(indexed) => {
                     self.metrics.indexed.inc_by(indexed.new);
+                    self.metrics.unrouted.inc_by(unrouted as u64);
                     self.metrics.problems.inc_by(indexed.problems);
                     self.changed.notify_one();
                     reconnect.reset();

@@ -71,8 +71,10 @@ fn an_address_that_cannot_be_called_is_an_error_that_does_not_quote_it() {
     for bad in
         ["ftp://u:hunter2@host", "hunter2", "https://u:hunter2@host", "https://host/?hunter2"]
     {
-        let settings =
-            IntegrationSettings { slack_api_url: bad.to_owned(), ..IntegrationSettings::default() };
+        let settings = IntegrationSettings {
+            slack: SlackSettings { slack_api_url: bad.to_owned(), ..SlackSettings::default() },
+            ..IntegrationSettings::default()
+        };
         let error = settings.check().unwrap_err().to_string();
         assert!(error.contains("SLACK_API_URL") && !error.contains("hunter2"), "{error}");
     }

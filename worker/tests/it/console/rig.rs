@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
-use worker::console::{Console, Sources};
+use worker::console::{Board, Console, Sources};
 use worker::records::Records;
 use worker::records::redaction::Redaction;
 use worker::settings::ConsoleSettings;
@@ -206,6 +206,7 @@ pub(crate) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &
         broker,
         receivers: Vec::new(),
         parts: None,
+        alerts: Board::default(),
     };
     Console::start(&settings, sources).unwrap()
 }

@@ -50,7 +50,7 @@ impl Case {
     }
 
     pub(super) fn ledger_for(&self, lease: Duration, retention: Duration) -> Ledger {
-        let metrics = WorkerMetrics::register(&mut registry(), false);
+        let metrics = WorkerMetrics::register(&mut registry("worker"), false);
         match &self.engine {
             Engine::Redis { prefix, .. } => {
                 let (url, prefix) = (redis_url().into(), prefix.clone());
@@ -67,7 +67,7 @@ impl Case {
         let Engine::Redis { prefix, .. } = &self.engine else { panic!("not on Redis") };
         let (url, prefix) = (url.to_owned().into(), prefix.clone());
         let options = LedgerOptions { url, prefix, lease: LONG, retention: LONG };
-        Ledger::start(options, WorkerMetrics::register(&mut registry(), false)).unwrap()
+        Ledger::start(options, WorkerMetrics::register(&mut registry("worker"), false)).unwrap()
     }
 
     pub(super) fn entry(&self) -> EntryKey<'_> {

@@ -1,0 +1,104 @@
+//! Alerts without Prometheus: reads the metrics of Hubline's processes and of the broker, evaluates
+//! the conditions of `k8s/monitoring/alerts.yaml`, and posts to Slack what opens and what is over.
+//!
+//! Owns when an alert is open. Decides nothing about events. What it knows is in memory: a process
+//! that starts knows nothing of the time before.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::clock::now_ms;
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clients::slack::Slack;
+use crate::settings::{ConsoleSettings, SlackSettings};
+
+mod exposition;
+mod history;
+mod notices;
+mod rules;
+#[cfg(test)]
+mod scenarios;
+mod sources;
+mod states;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use rules::Severity;
+pub(crate) use sources::Own;
+pub(crate) use states::Open;
+
+use history::History;
+use notices::Notices;
+use sources::Sources;
+use states::States;
+
+/// How often metrics are read, and conditions evaluated.
+const EVERY: Duration = Duration::from_secs(30);
+/// How long Slack may take to answer.
+const POST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is open now, for whoever shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<Mutex<Vec<Open>>>);
+
+impl Board {
+    /// Open alerts, the oldest first.
+    pub(crate) fn open(&self) -> Vec<Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn show(&self, open: Vec<Open>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = open;
+    }
+}
+
+/// Evaluates until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Alerts {
+    _running: AbortOnDropHandle<()>,
+}
+
+impl Alerts {
+    /// Starts evaluating what this process, its receivers and its other sources measure. What opens
+    /// is shown on `board`, and posted if the settings name a channel.
+    pub(crate) fn start(
+        settings: &ConsoleSettings,
+        slack: &SlackSettings,
+        own: Own,
+        board: Board,
+    ) -> anyhow::Result<Self> {
+        let others = settings.console_receivers.iter().chain(&settings.alerts.alert_sources);
+        let sources = Sources::new(own, others.cloned().collect())?;
+        let notices = match settings.alerts.channel(slack)? {
+            Some((channel, access)) => {
+                let slack = Slack::open(access, &channel, POST_TIMEOUT)?;
+                tracing::info!(channel, "alerts are posted to Slack");
+                Some(Notices::start(slack))
+            }
+            None => None,
+        };
+        let running = run(sources, board, notices, EVERY);
+        Ok(Self { _running: AbortOnDropHandle::new(tokio::spawn(running)) })
+    }
+}
+
+async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every: Duration) {
+    let (mut history, mut states) = (History::default(), States::default());
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let at_ms = now_ms();
+        sources.read(&mut history, at_ms).await;
+        let changes = states.advance(&mut history, at_ms);
+        board.show(states.open());
+        for change in &changes {
+            change.log();
+        }
+        if let Some(notices) = &notices {
+            notices.tell(changes);
+        }
+    }
+}
