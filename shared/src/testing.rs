@@ -34,6 +34,11 @@ pub fn amqp_url() -> String {
     required("HUBLINE_TEST_AMQP_URL")
 }
 
+/// Where RabbitMQ's own metrics are read in tests: `host:port`.
+pub fn rabbitmq_metrics() -> String {
+    required("HUBLINE_TEST_RABBITMQ_METRICS")
+}
+
 /// Redis for tests, as `scripts/services env` names it.
 pub fn redis_url() -> String {
     required("HUBLINE_TEST_REDIS_URL")

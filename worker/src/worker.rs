@@ -71,6 +71,7 @@ impl Worker {
         };
         let shown = Admin { registry: Arc::new(registry), readiness: Arc::new(readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
+        tracing::info!(admin = %admin_address, "admin listener started");
         Ok(Self { processor, keeping, admin, admin_address, grace: settings.shutdown_grace })
     }
 

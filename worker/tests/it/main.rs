@@ -28,6 +28,7 @@ mod lanes;
 mod ledger;
 mod migrate;
 mod portals;
+mod prometheus;
 mod records_file;
 mod redis_restart;
 mod retries;

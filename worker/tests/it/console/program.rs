@@ -7,8 +7,9 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
+use worker::stand_ins::StandIns;
 
 use super::rig::Browser;
 use crate::dead_letters::rig::{Letters, letter};
@@ -87,6 +88,50 @@ async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
     rig.finish().await;
 }
 
+/// Something whose metrics say that the broker blocks it; answers as long as the test lasts.
+async fn blocked_receiver() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let text = "hubline_build_info{program=\"receiver\"} 1\nhubline_publisher_blocked 1\n# EOF\n";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = socket.read(&mut head).await;
+            let _ = socket.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_on_the_page_and_in_slack() {
+    let rig = Letters::new(DatabaseEngine::Postgres).await;
+    let (receiver, slack) =
+        (blocked_receiver().await.to_string(), StandIns::start().await.unwrap());
+    let environment = [
+        ("ALERT_SLACK_CHANNEL", "#ops"),
+        ("ALERT_SOURCES", &receiver),
+        ("SLACK_API_URL", &slack.url("slack")),
+        ("SLACK_BOT_TOKEN", "xoxb-of-the-test"),
+    ];
+    let mut child = command(&rig, &environment).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = within("its first line", said.next_line()).await.unwrap().unwrap();
+    let address = line.rsplit("http://").next().unwrap().trim_end_matches('/').parse().unwrap();
+    let posted = within("the notice", slack.wait_for(1, |call| call.api == "slack")).await;
+    assert_eq!(posted[0].body["channel"], "#ops");
+    let text = posted[0].body["text"].as_str().unwrap();
+    assert!(text.starts_with("Alert (critical): HublineBrokerAlarm"), "{text}");
+    let browser = Browser::at(address);
+    browser.get("/health").await.shows(&["HublineBrokerAlarm", "RabbitMQ blocks publishers"]);
+    child.kill().await.unwrap();
+    rig.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_start_says_why() {
     let rig = Letters::new(DatabaseEngine::Postgres).await;
@@ -106,6 +151,8 @@ async fn what_cannot_start_says_why() {
         (&[("CONSOLE_VIEWER_TOKEN_FILE", file.to_str().unwrap())], "CONSOLE_VIEWER_TOKEN"),
         (&[("DATABASE_URL", "")], "DATABASE_URL"),
         (&[("CONSOLE_RECEIVERS", "nowhere")], "HOST:PORT"),
+        (&[("ALERT_SOURCES", "http://x/")], "HOST:PORT"),
+        (&[("ALERT_SLACK_CHANNEL", "#ops")], "without SLACK_BOT_TOKEN"),
     ] {
         let mut child = command(&rig, environment).spawn().unwrap();
         let mut said = String::new();
