@@ -10,6 +10,7 @@ mod endpoint;
 mod error;
 mod metrics;
 mod public_url;
+mod receipt;
 mod receiver;
 mod rejections;
 mod verified;

@@ -22,7 +22,6 @@ pub mod standalone;
 mod engines;
 mod executor;
 mod harmless;
-mod http_client;
 mod migrate;
 mod portals;
 mod processor;

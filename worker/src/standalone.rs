@@ -12,6 +12,7 @@ use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::store::Store;
+use shared::trace::Tracer;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::console::{self, Console, Sources};
@@ -39,6 +40,7 @@ pub struct Standalone {
     embedded: Arc<Embedded>,
     grace: Duration,
     measuring: AbortOnDropHandle<()>,
+    tracer: Tracer,
 }
 
 impl Standalone {
@@ -49,6 +51,7 @@ impl Standalone {
         // Nothing is begun before it is clear that it can be.
         let listener = admin::bind(settings.admin_listen)?;
         let console_listener = console::bind(&settings.console)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-standalone")?;
         let store = Arc::new(Store::open(&settings.data).await?);
         let mut registry = registry();
         store.register(&mut registry);
@@ -62,6 +65,7 @@ impl Standalone {
             &Broker::Sqlite(Arc::clone(&embedded)),
             &mut registry,
             broker_metrics.clone(),
+            &tracer,
         )?;
         let records = match settings.records.url()? {
             Some(url) => Records::new(&url)?,
@@ -79,6 +83,7 @@ impl Standalone {
             Broker::Sqlite(Arc::clone(&embedded)),
             None,
             broker_metrics.clone(),
+            &tracer,
         );
         let keeping =
             Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
@@ -89,6 +94,7 @@ impl Standalone {
             Some(&keeping),
             &mut registry,
             broker_metrics,
+            &tracer,
         )?;
         let (receiving, processing, recording) =
             (endpoint.readiness(), processor.readiness(), keeping.readiness());
@@ -126,6 +132,7 @@ impl Standalone {
             embedded,
             grace,
             measuring,
+            tracer,
         })
     }
 
@@ -173,6 +180,7 @@ impl Standalone {
             embedded,
             grace,
             measuring,
+            tracer,
             ..
         } = self;
         endpoint.close(grace).await;
@@ -182,6 +190,7 @@ impl Standalone {
         admin.stop(false).await;
         indexer.close().await;
         keeping.close().await;
+        tracer.close().await;
         drop(measuring);
         let closed = embedded.store().closed();
         drop(embedded);

@@ -9,6 +9,7 @@ use clap::Args;
 use shared::admin::{self, Admin};
 use shared::broker::{Broker, Topology};
 use shared::metrics::{BrokerMetrics, registry};
+use shared::trace::Tracer;
 use shared::{shutdown, telemetry};
 
 use crate::console::{self, Console, Sources};
@@ -60,6 +61,7 @@ struct Program {
     runner: Runner,
     records: Records,
     admin: actix_web::dev::ServerHandle,
+    tracer: Tracer,
 }
 
 impl Program {
@@ -67,6 +69,7 @@ impl Program {
         // Nothing is begun before it is clear that it can be.
         let listener = console::bind(&settings.console)?;
         let admin_listener = admin::bind(settings.admin_listen)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-console")?;
         let records = settings.records.open_for_reading(None)?;
         let mut registry = registry();
         let broker_metrics = BrokerMetrics::register(&mut registry);
@@ -81,8 +84,8 @@ impl Program {
             &mut registry,
             broker_metrics.clone(),
         );
-        let runner =
-            Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
+        let jobs = Jobs::new(records.clone());
+        let runner = Runner::start(jobs, broker.clone(), None, broker_metrics, &tracer);
         let sources = Sources {
             records: records.clone(),
             discarded_retention: settings.records.discarded_retention,
@@ -99,7 +102,7 @@ impl Program {
             admin = %admin_address,
             "console started"
         );
-        Ok(Self { console, indexer, runner, records, admin })
+        Ok(Self { console, indexer, runner, records, admin, tracer })
     }
 
     async fn stop(self) {
@@ -108,6 +111,7 @@ impl Program {
         self.runner.close().await;
         self.indexer.close().await;
         self.records.close().await;
+        self.tracer.close().await;
         tracing::info!("console stopped");
     }
 }
