@@ -17,7 +17,7 @@ mod context;
 mod queue;
 mod span;
 
-pub use context::TraceContext;
+pub use context::{InvalidTraceparent, TraceContext};
 pub use opentelemetry::KeyValue;
 pub use opentelemetry::trace::SpanKind;
 pub use span::{Description, Span, number};
@@ -114,5 +114,96 @@ impl Tracer {
 impl fmt::Debug for Tracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_on() { "Tracer(on)" } else { "Tracer(off)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    /// One that sends nowhere.
+    fn tracer(share: f64) -> Tracer {
+        let settings = TraceSettings {
+            otel_exporter_otlp_endpoint: Some("http://127.0.0.1:1".to_owned()),
+            otel_exporter_otlp_headers: None,
+            otel_exporter_otlp_headers_file: None,
+            otel_traces_sampler_arg: share,
+        };
+        Tracer::start(&settings, "test").unwrap()
+    }
+
+    fn described() -> Description {
+        ("test".into(), Vec::new())
+    }
+
+    fn never() -> Description {
+        panic!("described without being traced")
+    }
+
+    #[tokio::test]
+    async fn off_there_are_contexts_and_no_spans() {
+        let off = Tracer::default();
+        let context = off.begin();
+        assert!(!context.sampled);
+        let elsewhere = TraceContext { sampled: true, ..context };
+        let spans = [
+            off.root(elsewhere, SpanKind::Server, never),
+            off.follow(Some(elsewhere), SpanKind::Consumer, never),
+            off.follow(None, SpanKind::Consumer, never),
+            Span::current().child(SpanKind::Client, never),
+        ];
+        for span in spans {
+            span.say(|| panic!("said without being traced"));
+            assert_eq!(span.id(), None);
+            span.around(async { assert_eq!(Span::current().id(), None) }).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_begins_a_trace_decides_for_all_that_follows() {
+        let (all, none) = (tracer(1.0), tracer(0.0));
+        let (traced, untraced) = (all.begin(), none.begin());
+        assert_eq!((traced.sampled, untraced.sampled), (true, false));
+        assert_eq!(all.root(untraced, SpanKind::Server, never).id(), None);
+        assert_eq!(all.follow(Some(untraced), SpanKind::Consumer, never).id(), None);
+        let run = none.follow(Some(traced), SpanKind::Consumer, described);
+        let context = run.context().unwrap();
+        assert_eq!((context.trace_id, context.sampled), (traced.trace_id, true));
+        assert_ne!(context.span_id, traced.span_id);
+        assert_eq!(none.follow(None, SpanKind::Consumer, never).id(), None);
+    }
+
+    #[tokio::test]
+    async fn what_runs_around_a_span_has_it_as_current_one() {
+        let tracer = tracer(1.0);
+        let outer = tracer.root(tracer.begin(), SpanKind::Server, described);
+        let inner = outer.child(SpanKind::Internal, described);
+        let seen = outer.around(async {
+            let before = Span::current().id();
+            let within = inner.around(async { Span::current().id() }).await;
+            [before, within, Span::current().id()]
+        });
+        assert_eq!(seen.await, [outer.id(), inner.id(), outer.id()]);
+        assert_eq!(Span::current().id(), None);
+    }
+
+    #[tokio::test]
+    async fn a_tracer_shows_nothing_of_itself() {
+        assert_eq!(format!("{:?} {:?}", Tracer::default(), tracer(1.0)), "Tracer(off) Tracer(on)");
+    }
+
+    /// On one thread: what sends does not run meanwhile.
+    #[tokio::test]
+    async fn what_has_no_room_is_dropped_and_counted_and_the_end_comes() {
+        let tracer = tracer(1.0);
+        for _ in 0..queue::WAITING + 100 {
+            tracer.root(tracer.begin(), SpanKind::Server, described).end();
+        }
+        assert_eq!(tracer.0.as_ref().unwrap().queue.lost(), 100);
+        tracer.close().await;
+        tracer.close().await;
+        tracer.root(tracer.begin(), SpanKind::Server, described).end();
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn exporter(
         // Its waits would block the thread; and what comes meanwhile is worth more.
         .with_retry_policy(RetryPolicy::disabled())
         .build()
-        .context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+        .context("traces cannot be sent")?;
     exporter.set_resource(&resource(service));
     Ok(exporter)
 }

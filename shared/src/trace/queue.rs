@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Spans that wait at most; some 500 bytes each.
-const WAITING: usize = 8192;
+pub(super) const WAITING: usize = 8192;
 /// Spans that are sent at once at most.
 const BATCH: usize = 512;
 /// How long the first span of a batch waits for others.
@@ -45,6 +45,12 @@ impl Queue {
         if self.spans.try_send(span).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Spans lost that nothing was said of yet.
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Sends what is left, for [`FLUSH`] at most.
