@@ -11,6 +11,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError as _};
 use shared::broker::Publisher;
 use shared::signature::Verifier;
+use shared::trace::Tracer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::error::Refusal;
 use crate::metrics::ReceiverMetrics;
 use crate::public_url::PublicUrl;
+use crate::receipt::Receipt;
 use crate::rejections::Rejections;
 use crate::verified::{public_url, refused};
 use crate::webhook::receive;
@@ -35,6 +37,7 @@ pub(crate) struct Intake {
     pub(crate) publish_timeout: Duration,
     pub(crate) queue_soft_limit: u64,
     pub(crate) metrics: ReceiverMetrics,
+    pub(crate) tracer: Tracer,
     pub(crate) rejections: Rejections,
     /// Requests being answered.
     pub(crate) requests: TaskTracker,
@@ -58,7 +61,9 @@ pub(crate) fn routes(config: &mut ServiceConfig, path: &str) {
 }
 
 async fn wrong_method(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
-    refused(&intake, &request, &public_url(&request, &intake), &Refusal::Method, None);
+    let receipt = Receipt::begin(&intake.tracer, &request);
+    let url = public_url(&request, &intake);
+    refused(&intake, &request, &receipt, &url, &Refusal::Method, None);
     Refusal::Method.error_response()
 }
 
@@ -67,9 +72,11 @@ async fn wrong_path(request: HttpRequest, intake: Data<Intake>) -> HttpResponse 
         request.headers().keys().any(|name| name.as_str().starts_with("x-hubspot-signature"));
     if request.method() == Method::POST && signed {
         let hint = "this looks like HubSpot: is WEBHOOK_PATH the path of the app's target URL?";
-        refused(&intake, &request, &public_url(&request, &intake), &Refusal::NotFound, Some(hint));
+        let receipt = Receipt::begin(&intake.tracer, &request);
+        let url = public_url(&request, &intake);
+        refused(&intake, &request, &receipt, &url, &Refusal::NotFound, Some(hint));
     } else {
-        // Scanners would push what matters out of the list.
+        // Scanners would push what matters out of the list, and fill the traces.
         intake.metrics.refused(Refusal::NotFound.code());
     }
     Refusal::NotFound.error_response()
@@ -85,6 +92,7 @@ pub(crate) async fn observe(
     if intake.shutting_down.is_cancelled() {
         intake.metrics.refused(Refusal::ShuttingDown.code());
         intake.metrics.answered(503, started.elapsed());
+        Receipt::begin(&intake.tracer, request.request()).refused(&Refusal::ShuttingDown);
         return Ok(request.into_response(Refusal::ShuttingDown.error_response()));
     }
     let _in_flight = (intake.requests.token(), intake.metrics.in_flight());

@@ -15,6 +15,7 @@ use shared::admin::Readiness;
 use shared::broker::{Broker, Lane, PublisherOptions};
 use shared::metrics::BrokerMetrics;
 use shared::signature::Verifier;
+use shared::trace::Tracer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,7 +42,8 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Listens on `listen`; a broker that is not there yet is waited for, and meanwhile every
-    /// delivery is answered 503. What is measured goes into `registry` and `broker_metrics`.
+    /// delivery is answered 503. What is measured goes into `registry` and `broker_metrics`, what
+    /// is done into the traces of `tracer`.
     /// Must be called on a multi-thread runtime.
     pub fn open(
         settings: &EndpointSettings,
@@ -49,6 +51,7 @@ impl Endpoint {
         broker: &Broker,
         registry: &mut Registry,
         broker_metrics: BrokerMetrics,
+        tracer: &Tracer,
     ) -> anyhow::Result<Self> {
         settings.check()?;
         let metrics = ReceiverMetrics::register(registry, &settings.business_hours);
@@ -69,6 +72,7 @@ impl Endpoint {
             publish_timeout: settings.publish_timeout,
             queue_soft_limit: settings.queue_soft_limit,
             metrics,
+            tracer: tracer.clone(),
             rejections: Rejections::default(),
             requests: TaskTracker::new(),
             shutting_down: CancellationToken::new(),

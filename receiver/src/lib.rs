@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod metrics;
 mod public_url;
+mod receipt;
 mod receiver;
 mod rejections;
 mod verified;

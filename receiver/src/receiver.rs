@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use shared::admin::{self, Admin};
 use shared::broker::{Broker, Topology};
 use shared::metrics::{BrokerMetrics, registry};
+use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::Endpoint;
@@ -19,6 +20,7 @@ pub struct Receiver {
     admin: ServerHandle,
     admin_address: SocketAddr,
     grace: Duration,
+    tracer: Tracer,
 }
 
 /// Runs a receiver until `shutdown`, then drains it.
@@ -40,6 +42,7 @@ impl Receiver {
     /// The same on any broker; the settings' own is not looked at.
     pub fn on(broker: &Broker, settings: &ReceiverSettings) -> anyhow::Result<Self> {
         let listener = admin::bind(settings.admin_listen)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-receiver")?;
         let mut registry = registry("receiver");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let endpoint = Endpoint::open(
@@ -48,6 +51,7 @@ impl Receiver {
             broker,
             &mut registry,
             broker_metrics,
+            &tracer,
         )?;
         let shown = Admin { registry: Arc::new(registry), readiness: endpoint.readiness() };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
@@ -58,7 +62,7 @@ impl Receiver {
             signatures = %settings.endpoint.accept_signatures,
             "receiver started"
         );
-        Ok(Self { endpoint, admin, admin_address, grace: settings.shutdown_grace })
+        Ok(Self { endpoint, admin, admin_address, grace: settings.shutdown_grace, tracer })
     }
 
     /// Where deliveries are taken.
@@ -80,6 +84,7 @@ impl Receiver {
     pub async fn stop(self) {
         self.endpoint.close(self.grace).await;
         self.admin.stop(false).await;
+        self.tracer.close().await;
         tracing::info!("receiver stopped");
     }
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use secrecy::SecretString;
 use shared::settings::{
-    BrokerSettings, LogSettings, distinct_listeners, parse_bytes, parse_duration, secret,
+    BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_bytes, parse_duration,
+    secret,
 };
 use shared::signature::{AcceptedVersions, ClientSecret, Secrets};
 
@@ -55,6 +56,9 @@ pub struct ReceiverSettings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+    /// Traces.
+    #[command(flatten)]
+    pub trace: TraceSettings,
 }
 
 /// What is taken in and how, wherever it is put: the same in every way to run Hubline.
@@ -108,6 +112,7 @@ impl ReceiverSettings {
     pub fn check(&self) -> anyhow::Result<()> {
         self.endpoint.check()?;
         self.broker.url()?;
+        self.trace.check()?;
         distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
     }
 }

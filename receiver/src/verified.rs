@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::app::Intake;
 use crate::error::Refusal;
+use crate::receipt::Receipt;
 use crate::rejections::Refused;
 
 const GUESSED_URL: &str = "PUBLIC_URL is not set, so the URL was guessed from the Host header: \
@@ -28,6 +29,8 @@ pub(crate) struct Verified {
     pub(crate) body: Bytes,
     /// When its head had come.
     pub(crate) since: Instant,
+    /// Its receipt, until it is answered.
+    pub(crate) receipt: Receipt,
     /// Held until the delivery is answered.
     _room: Room,
 }
@@ -39,14 +42,22 @@ impl FromRequest for Verified {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload, since) = (request.clone(), payload.take(), Instant::now());
         Box::pin(async move {
-            let (body, room) = verify(&request, payload).await?;
-            Ok(Self { body, since, _room: room })
+            let Some(intake) = request.app_data::<Data<Intake>>() else {
+                return Err(Refusal::NotFound);
+            };
+            let receipt = Receipt::begin(&intake.tracer, &request);
+            let (body, room) = verify(&request, payload, intake, &receipt).await?;
+            Ok(Self { body, since, receipt, _room: room })
         })
     }
 }
 
-async fn verify(request: &HttpRequest, payload: Payload) -> Result<(Bytes, Room), Refusal> {
-    let Some(intake) = request.app_data::<Data<Intake>>() else { return Err(Refusal::NotFound) };
+async fn verify(
+    request: &HttpRequest,
+    payload: Payload,
+    intake: &Intake,
+    receipt: &Receipt,
+) -> Result<(Bytes, Room), Refusal> {
     let url = public_url(request, intake);
     // Read also before a refusal, unless it is too large: leaving a body unread costs the
     // connection.
@@ -60,7 +71,7 @@ async fn verify(request: &HttpRequest, payload: Payload) -> Result<(Bytes, Room)
     let (body, room) = match checked {
         Ok(read) => read,
         Err(refusal) => {
-            refused(intake, request, &url, &refusal, None);
+            refused(intake, request, receipt, &url, &refusal, None);
             return Err(refusal);
         }
     };
@@ -85,7 +96,7 @@ async fn verify(request: &HttpRequest, payload: Payload) -> Result<(Bytes, Room)
                 _ => rejection.hint(&signed),
             };
             let refusal = Refusal::Signature(rejection);
-            refused(intake, request, &url, &refusal, hint);
+            refused(intake, request, receipt, &url, &refusal, hint);
             Err(refusal)
         }
     }
@@ -102,6 +113,7 @@ pub(crate) fn public_url(request: &HttpRequest, intake: &Intake) -> String {
 pub(crate) fn refused(
     intake: &Intake,
     request: &HttpRequest,
+    receipt: &Receipt,
     url: &str,
     refusal: &Refusal,
     hint: Option<&'static str>,
@@ -115,8 +127,11 @@ pub(crate) fn refused(
         url.path = request.path(),
         clock_distance_ms = refused.clock_distance_ms(),
         hint,
+        trace.id = receipt.trace_id(),
+        span.id = receipt.span_id(),
         "request refused"
     );
+    receipt.refused(refusal);
     intake.rejections.add(refused);
 }
 

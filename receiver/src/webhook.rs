@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::app::Intake;
 use crate::error::Refusal;
+use crate::receipt::Receipt;
 use crate::verified::Verified;
 
 /// HubSpot takes no answer after 5 s, counted from its own start.
@@ -30,18 +31,19 @@ pub(crate) async fn receive(
     intake: Data<Intake>,
     publisher: Data<Publisher>,
 ) -> Result<HttpResponse, Refusal> {
-    let Verified { ref body, since, .. } = delivery;
+    let Verified { ref body, since, ref receipt, .. } = delivery;
     let started = Instant::now();
     // A body that took its time leaves less of it for the broker.
     let deadline = (started + intake.publish_timeout).min(since + ANSWER_WITHIN);
     if intake.is_full() {
-        return Err(unavailable(&intake, Refusal::Full, 0, started));
+        return Err(unavailable(&intake, receipt, Refusal::Full, 0, started));
     }
-    let batch = publications(body, now_ms(), &traceparent());
+    let batch = publications(body, now_ms(), &receipt.traceparent());
     let received = batch.len();
     let unreadable = batch.iter().filter(|publication| publication.route == Route::Dead).count();
-    if let Err(error) = publisher.publish(batch, deadline).await {
-        return Err(unavailable(&intake, Refusal::Broker(error), received, started));
+    receipt.read(received, unreadable);
+    if let Err(error) = receipt.around(publisher.publish(batch, deadline)).await {
+        return Err(unavailable(&intake, receipt, Refusal::Broker(error), received, started));
     }
     intake.metrics.events.inc_by(received as u64);
     intake.metrics.unreadable.inc_by(unreadable as u64);
@@ -52,6 +54,8 @@ pub(crate) async fn receive(
             unreadable,
             body_bytes = body.len(),
             duration_ms,
+            trace.id = receipt.trace_id(),
+            span.id = receipt.span_id(),
             "delivery received, partly unreadable"
         );
     } else {
@@ -59,20 +63,44 @@ pub(crate) async fn receive(
             events = received,
             body_bytes = body.len(),
             duration_ms,
+            trace.id = receipt.trace_id(),
+            span.id = receipt.span_id(),
             "delivery received"
         );
     }
+    receipt.received();
     Ok(HttpResponse::Ok().json(Received { received }))
 }
 
-fn unavailable(intake: &Intake, refusal: Refusal, events: usize, started: Instant) -> Refusal {
+fn unavailable(
+    intake: &Intake,
+    receipt: &Receipt,
+    refusal: Refusal,
+    events: usize,
+    started: Instant,
+) -> Refusal {
+    receipt.refused(&refusal);
     intake.metrics.refused(refusal.code());
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     // While there is no connection every delivery fails: that is logged where it is found out.
     if matches!(refusal, Refusal::Broker(PublishError::Unavailable)) {
-        tracing::debug!(reason = refusal.code(), events, duration_ms, "delivery not taken");
+        tracing::debug!(
+            reason = refusal.code(),
+            events,
+            duration_ms,
+            trace.id = receipt.trace_id(),
+            span.id = receipt.span_id(),
+            "delivery not taken"
+        );
     } else {
-        tracing::warn!(reason = refusal.code(), events, duration_ms, "delivery not taken");
+        tracing::warn!(
+            reason = refusal.code(),
+            events,
+            duration_ms,
+            trace.id = receipt.trace_id(),
+            span.id = receipt.span_id(),
+            "delivery not taken"
+        );
     }
     refusal
 }
@@ -114,12 +142,6 @@ fn publications(body: &Bytes, received_ms: i64, traceparent: &str) -> Vec<Public
         },
     };
     elements.into_iter().map(published).collect()
-}
-
-/// A new W3C trace context, so that a delivery's events can be found together in the logs.
-fn traceparent() -> String {
-    let (trace, span) = (rand::random::<u128>().max(1), rand::random::<u64>().max(1));
-    format!("00-{trace:032x}-{span:016x}-00")
 }
 
 #[cfg(test)]

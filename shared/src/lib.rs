@@ -6,6 +6,7 @@ pub mod admin;
 pub mod broker;
 pub mod clock;
 pub mod event;
+pub mod http_client;
 pub mod message;
 pub mod metrics;
 pub mod retry;
@@ -14,6 +15,7 @@ pub mod shutdown;
 pub mod signature;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 
 use crate::event::Identity;
+use crate::trace::TraceContext;
 
 /// The longest error text a dead letter carries, in bytes.
 pub const MAX_ERROR_BYTES: usize = 1024;
@@ -33,7 +34,8 @@ pub struct Message {
     pub received_ms: i64,
     /// Raised by a forced replay, so that completed work is done again; 0 at first.
     pub generation: u32,
-    /// W3C trace context of the delivery that brought the event.
+    /// W3C trace context of the receipt that brought the event, as it came: see
+    /// [`Self::trace_context`].
     pub traceparent: Option<String>,
     /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
     pub job: Option<u64>,
@@ -42,6 +44,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// What [`Self::traceparent`] says, if it keeps W3C's rules.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        self.traceparent.as_deref()?.parse().ok()
+    }
+
     /// The same event as the next attempt of one target.
     #[must_use]
     pub fn next_attempt(&self, target: Option<&str>) -> Self {

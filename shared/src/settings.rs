@@ -15,6 +15,10 @@ use clap::{Args, ValueEnum};
 use lapin::uri::AMQPUri;
 use secrecy::{ExposeSecret, SecretString};
 
+mod trace;
+
+pub use trace::TraceSettings;
+
 /// The largest secret file that is read, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 

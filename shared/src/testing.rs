@@ -11,6 +11,7 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod collector;
 mod data_file;
 mod database;
 mod engine;
@@ -20,6 +21,7 @@ mod proxy;
 mod queues;
 mod settings_table;
 
+pub use collector::{Collector, Mood, SentSpan};
 pub use data_file::{DataFile, Loan, Write};
 pub use database::{DatabaseEngine, TestDatabase, on_every_database};
 pub use engine::{Engine, on_every_engine};

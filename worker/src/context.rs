@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::event::Identity;
+use shared::trace::{KeyValue, Span, SpanKind};
 
 use crate::clients::Clients;
 use crate::clients::hubspot::HubSpot;
@@ -91,7 +92,11 @@ impl Context {
         if let Some(json) = self.lease.step(name) {
             return Ok(serde_json::from_str(&json)?);
         }
-        let result = work.await?;
+        let span = Span::current().child(SpanKind::Internal, || {
+            (format!("step {name}").into(), vec![KeyValue::new("step", name.to_owned())])
+        });
+        let result = span.around(work).await.inspect_err(|error| span.fail(&error.code))?;
+        span.end();
         let json = serde_json::to_string(&result)?;
         if json.len() > MAX_STEP_BYTES {
             return Err(HandlerError::permanent(

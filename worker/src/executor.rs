@@ -14,6 +14,7 @@ use shared::clock::now_ms;
 use shared::event::{Change, Event, Identity};
 use shared::message::{DeathReason, Message};
 use shared::retry::RetrySchedule;
+use shared::trace::Tracer;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,7 @@ pub(crate) struct Executor {
     pub(crate) schedule: RetrySchedule,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) ages: Arc<Ages>,
+    pub(crate) tracer: Tracer,
     pub(crate) handler_timeout: Duration,
     /// What is done with the app's own writes.
     pub(crate) own_writes: OwnWrites,

@@ -24,7 +24,6 @@ mod alerts;
 mod engines;
 mod executor;
 mod harmless;
-mod http_client;
 mod migrate;
 mod portals;
 mod processor;

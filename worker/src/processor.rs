@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
 use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
 use shared::metrics::{BrokerMetrics, probe};
+use shared::trace::Tracer;
 use tokio::sync::{RwLock, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -40,7 +41,8 @@ pub(crate) struct Processor {
 
 impl Processor {
     /// Starts in the background; servers that are not there yet are waited for. What becomes of
-    /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`.
+    /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`,
+    /// what is done into the traces of `tracer`.
     pub(crate) fn start(
         engines: &Engines,
         settings: &ProcessingSettings,
@@ -48,6 +50,7 @@ impl Processor {
         keeping: Option<&Keeping>,
         registry: &mut Metrics,
         broker_metrics: BrokerMetrics,
+        tracer: &Tracer,
     ) -> anyhow::Result<Self> {
         settings.check()?;
         let schedule = settings.retry.schedule()?;
@@ -89,6 +92,7 @@ impl Processor {
             schedule,
             metrics,
             ages: Arc::clone(&ages),
+            tracer: tracer.clone(),
             handler_timeout: settings.handler_timeout,
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,

@@ -40,7 +40,7 @@ impl Sender {
             .or_else(|| url.strip_prefix("https://"))
             .with_context(|| format!("--url {url}: write it with http:// or https://"))?;
         let signed_url = signed_url.map_or_else(|| format!("https://{rest}"), ToOwned::to_owned);
-        let client = crate::http_client::builder().timeout(TIMEOUT).build()?;
+        let client = shared::http_client::builder().timeout(TIMEOUT).build()?;
         Ok(Self { client, url: url.to_owned(), signed_url, secret, version })
     }
 

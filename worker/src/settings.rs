@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use shared::settings::{BrokerSettings, LogSettings, parse_duration};
+use shared::settings::{BrokerSettings, LogSettings, TraceSettings, parse_duration};
 
 pub mod alerts;
 pub mod console;
@@ -55,6 +55,9 @@ pub struct WorkerSettings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+    /// Traces.
+    #[command(flatten)]
+    pub trace: TraceSettings,
 }
 
 impl WorkerSettings {
@@ -62,6 +65,7 @@ impl WorkerSettings {
     pub fn check(&self) -> anyhow::Result<()> {
         self.broker.url()?;
         self.redis.url()?;
+        self.trace.check()?;
         self.records.check()?;
         self.processing.check()?;
         self.processing.check_log(self.records.log_retention)

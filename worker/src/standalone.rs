@@ -12,6 +12,7 @@ use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::store::Store;
+use shared::trace::Tracer;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::{Alerts, Own};
@@ -40,6 +41,7 @@ pub struct Standalone {
     embedded: Arc<Embedded>,
     grace: Duration,
     watching: (AbortOnDropHandle<()>, Alerts),
+    tracer: Tracer,
 }
 
 impl Standalone {
@@ -50,6 +52,7 @@ impl Standalone {
         // Nothing is begun before it is clear that it can be.
         let listener = admin::bind(settings.admin_listen)?;
         let console_listener = console::bind(&settings.console)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-standalone")?;
         let store = Arc::new(Store::open(&settings.data).await?);
         let mut registry = registry("standalone");
         store.register(&mut registry);
@@ -63,6 +66,7 @@ impl Standalone {
             &Broker::Sqlite(Arc::clone(&embedded)),
             &mut registry,
             broker_metrics.clone(),
+            &tracer,
         )?;
         let records = match settings.records.url()? {
             Some(url) => Records::new(&url)?,
@@ -80,6 +84,7 @@ impl Standalone {
             Broker::Sqlite(Arc::clone(&embedded)),
             None,
             broker_metrics.clone(),
+            &tracer,
         );
         let keeping =
             Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
@@ -90,6 +95,7 @@ impl Standalone {
             Some(&keeping),
             &mut registry,
             broker_metrics,
+            &tracer,
         )?;
         let (receiving, processing, recording) =
             (endpoint.readiness(), processor.readiness(), keeping.readiness());
@@ -133,6 +139,7 @@ impl Standalone {
             embedded,
             grace,
             watching: (measuring, alerts),
+            tracer,
         })
     }
 
@@ -180,6 +187,7 @@ impl Standalone {
             embedded,
             grace,
             watching,
+            tracer,
             ..
         } = self;
         endpoint.close(grace).await;
@@ -189,6 +197,7 @@ impl Standalone {
         admin.stop(false).await;
         indexer.close().await;
         keeping.close().await;
+        tracer.close().await;
         drop(watching);
         let closed = embedded.store().closed();
         drop(embedded);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use shared::admin::{self, Admin};
 use shared::metrics::{BrokerMetrics, registry};
+use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
@@ -22,6 +23,7 @@ pub struct Worker {
     admin: ServerHandle,
     admin_address: SocketAddr,
     grace: Duration,
+    tracer: Tracer,
 }
 
 /// Runs a worker with the handlers of `registry` until `shutdown`, then drains it.
@@ -49,6 +51,7 @@ impl Worker {
         handlers: Registry,
     ) -> anyhow::Result<Self> {
         let listener = admin::bind(settings.admin_listen)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-worker")?;
         let mut registry = registry("worker");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let keeping = settings
@@ -62,6 +65,7 @@ impl Worker {
             keeping.as_ref(),
             &mut registry,
             broker_metrics,
+            &tracer,
         )?;
         let (processing, recording) =
             (processor.readiness(), keeping.as_ref().map(Keeping::readiness));
@@ -72,7 +76,8 @@ impl Worker {
         let shown = Admin { registry: Arc::new(registry), readiness: Arc::new(readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
         tracing::info!(admin = %admin_address, "admin listener started");
-        Ok(Self { processor, keeping, admin, admin_address, grace: settings.shutdown_grace })
+        let grace = settings.shutdown_grace;
+        Ok(Self { processor, keeping, admin, admin_address, grace, tracer })
     }
 
     /// Where the admin listener is bound.
@@ -88,6 +93,7 @@ impl Worker {
         if let Some(keeping) = self.keeping {
             keeping.close().await;
         }
+        self.tracer.close().await;
         tracing::info!("worker stopped");
     }
 }

@@ -25,5 +25,6 @@ mod shutdown;
 mod signature;
 mod socket;
 mod start;
+mod traces;
 mod unreadable;
 mod work;

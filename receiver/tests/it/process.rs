@@ -16,6 +16,8 @@ use crate::fixture::{SHARDS, admin};
 pub(crate) struct Process {
     child: Child,
     log: mpsc::UnboundedReceiver<Value>,
+    /// Lines passed over.
+    passed: Vec<Value>,
     pub(crate) address: SocketAddr,
     pub(crate) admin_address: SocketAddr,
 }
@@ -38,9 +40,10 @@ impl Process {
                 }
             }
         });
-        let started = said(&mut log, "receiver started").await;
+        let mut passed = Vec::new();
+        let started = said(&mut log, &mut passed, "receiver started").await;
         let bound = |name: &str| started[name].as_str().unwrap().parse().unwrap();
-        Self { child, log, address: bound("listen"), admin_address: bound("admin") }
+        Self { child, log, passed, address: bound("listen"), admin_address: bound("admin") }
     }
 
     /// Waits until its broker takes messages.
@@ -55,7 +58,7 @@ impl Process {
 
     /// Waits for a log line with this message.
     pub(crate) async fn said(&mut self, message: &str) -> Value {
-        said(&mut self.log, message).await
+        said(&mut self.log, &mut self.passed, message).await
     }
 
     /// Sends SIGTERM.
@@ -79,11 +82,22 @@ impl Process {
     }
 
     /// Waits for the end of the process, at most 30 s.
-    pub(crate) async fn ended(mut self) -> ExitStatus {
-        let ending = async { while self.log.recv().await.is_some() {} };
+    pub(crate) async fn ended(self) -> ExitStatus {
+        self.ended_saying().await.0
+    }
+
+    /// The same, with all that it said and nobody asked for.
+    pub(crate) async fn ended_saying(mut self) -> (ExitStatus, String) {
+        let mut said = std::mem::take(&mut self.passed);
+        let ending = async {
+            while let Some(line) = self.log.recv().await {
+                said.push(line);
+            }
+        };
         tokio::time::timeout(Duration::from_secs(30), ending).await.expect("it goes on");
+        let said = Value::Array(said).to_string();
         // Its standard error is closed, so this takes no time.
-        self.child.wait().unwrap()
+        (self.child.wait().unwrap(), said)
     }
 }
 
@@ -94,8 +108,11 @@ impl Drop for Process {
     }
 }
 
-async fn said(log: &mut mpsc::UnboundedReceiver<Value>, message: &str) -> Value {
-    let mut before = Vec::new();
+async fn said(
+    log: &mut mpsc::UnboundedReceiver<Value>,
+    before: &mut Vec<Value>,
+    message: &str,
+) -> Value {
     let listening = async {
         while let Some(line) = log.recv().await {
             if line["message"] == message {

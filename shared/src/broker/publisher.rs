@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Broker, Embedded, Lane, Link, Publication, PublishError, rabbitmq};
 use crate::metrics::BrokerMetrics;
+use crate::trace::{Description, KeyValue, Span, SpanKind, number};
 
 /// How often the embedded queues are counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
@@ -113,7 +114,7 @@ impl Publisher {
     }
 
     /// Publishes `batch` and waits until every message of it is durable, but not past
-    /// `deadline`. An empty batch is so at once.
+    /// `deadline`. An empty batch is so at once. In traces it is part of the current span.
     pub async fn publish(
         &self,
         batch: Vec<Publication>,
@@ -127,6 +128,7 @@ impl Publisher {
             *counts.entry(publication.route.as_str()).or_default() += 1;
         }
         let started = Instant::now();
+        let span = Span::current().child(SpanKind::Producer, || self.describe(&counts, &batch));
         let sending = async {
             match &self.engine {
                 Engine::RabbitMq(publisher) => publisher.send(batch, deadline).await,
@@ -146,7 +148,39 @@ impl Publisher {
         if result.is_ok() {
             self.metrics.confirm_seconds.observe(started.elapsed().as_secs_f64());
         }
+        if let Err(error) = result {
+            span.fail(error.as_str());
+        }
+        span.end();
         result
+    }
+
+    /// As OpenTelemetry names what is published; destinations are those of the metrics.
+    fn describe(&self, counts: &BTreeMap<&'static str, u64>, batch: &[Publication]) -> Description {
+        let mut attributes = vec![
+            KeyValue::new("messaging.system", self.system()),
+            KeyValue::new("messaging.operation.name", "publish"),
+            KeyValue::new("messaging.operation.type", "send"),
+            number("messaging.batch.message_count", batch.len()),
+        ];
+        if let [publication] = batch {
+            let id = publication.message.identity.to_string();
+            attributes.push(KeyValue::new("messaging.message.id", id));
+        }
+        let mut destinations = counts.keys();
+        let (Some(destination), None) = (destinations.next(), destinations.next()) else {
+            return ("publish".into(), attributes);
+        };
+        attributes.push(KeyValue::new("messaging.destination.name", *destination));
+        (format!("publish {destination}").into(), attributes)
+    }
+
+    /// What carries the messages, as OpenTelemetry names it.
+    pub fn system(&self) -> &'static str {
+        match &self.engine {
+            Engine::RabbitMq(_) => "rabbitmq",
+            Engine::Sqlite(..) => "sqlite",
+        }
     }
 
     /// Whether messages can be published now.

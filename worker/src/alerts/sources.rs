@@ -59,7 +59,7 @@ impl Sources {
         addresses.sort();
         addresses.dedup();
         addresses.retain(|address| *address != own.instance);
-        let client = crate::http_client::builder().timeout(PATIENCE).build()?;
+        let client = shared::http_client::builder().timeout(PATIENCE).build()?;
         Ok(Self { own, addresses, client, jobs: HashMap::new() })
     }
 

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
+use shared::trace::{Description, KeyValue, Span, SpanKind, number};
 
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
@@ -95,7 +96,7 @@ impl Api {
         timeout: Duration,
         metrics: WorkerMetrics,
     ) -> anyhow::Result<Self> {
-        let client = crate::http_client::builder()
+        let client = shared::http_client::builder()
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .timeout(timeout)
             .user_agent(concat!("hubline/", env!("CARGO_PKG_VERSION")));
@@ -135,20 +136,29 @@ impl Api {
         }
     }
 
-    /// Sends it and reads the answer, whatever its status. Every call is counted, once.
+    /// Sends it and reads the answer, whatever its status. Every call is counted, once, and a
+    /// span of its own in a traced run.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         let started = Instant::now();
-        let count =
-            |status: &str| self.metrics.api_call(self.service.label(), status, started.elapsed());
-        match request.send().await {
+        let (client, request) = request.build_split();
+        let span = Span::current().child(SpanKind::Client, || self.describe(request.as_ref().ok()));
+        let count = |status: &str| {
+            self.metrics.api_call(self.service.label(), status, started.elapsed());
+        };
+        match async { client.execute(request?).await }.await {
             Ok(response) => {
-                let class = class(response.status());
+                let (status, class) = (response.status(), class(response.status()));
+                span.say(|| vec![number("http.response.status_code", status.as_u16())]);
+                if status.is_client_error() || status.is_server_error() {
+                    span.fail(status.as_str());
+                }
                 let reply = self.read(response).await;
                 count(class);
                 Ok(reply)
             }
             Err(error) if error.is_timeout() => {
                 count("timeout");
+                span.fail("timeout");
                 let waited = self.timeout.as_millis();
                 Err(HandlerError::transient(
                     self.service.code("TIMEOUT"),
@@ -157,12 +167,28 @@ impl Api {
             }
             Err(error) => {
                 count("unreachable");
+                span.fail("unreachable");
                 Err(HandlerError::transient(
                     self.service.code("UNREACHABLE"),
                     format!("{} cannot be reached: {}", self.service.name(), causes(error)),
                 ))
             }
         }
+    }
+
+    /// As OpenTelemetry names a request. Its path is left out: it may be a secret.
+    fn describe(&self, request: Option<&Request>) -> Description {
+        let mut attributes = vec![KeyValue::new("api", self.service.label())];
+        let Some(request) = request else { return ("HTTP".into(), attributes) };
+        let method = request.method().as_str().to_owned();
+        attributes.push(KeyValue::new("http.request.method", method.clone()));
+        if let Some(host) = request.url().host_str() {
+            attributes.push(KeyValue::new("server.address", host.to_owned()));
+        }
+        if let Some(port) = request.url().port_or_known_default() {
+            attributes.push(number("server.port", port));
+        }
+        (method.into(), attributes)
     }
 
     /// Reads no more than is allowed. That the body broke off is kept for whoever needs the

@@ -9,6 +9,7 @@ use clap::Args;
 use shared::admin::{self, Admin};
 use shared::broker::{Broker, Measuring, Topology};
 use shared::metrics::{BrokerMetrics, registry};
+use shared::trace::Tracer;
 use shared::{shutdown, telemetry};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -63,6 +64,7 @@ struct Program {
     records: Records,
     admin: actix_web::dev::ServerHandle,
     _watching: (Measuring, AbortOnDropHandle<()>, Alerts),
+    tracer: Tracer,
 }
 
 impl Program {
@@ -70,6 +72,7 @@ impl Program {
         // Nothing is begun before it is clear that it can be.
         let listener = console::bind(&settings.console)?;
         let admin_listener = admin::bind(settings.admin_listen)?;
+        let tracer = Tracer::start(&settings.trace, "hubline-console")?;
         let records = settings.records.open_for_reading(None)?;
         let mut registry = registry("console");
         let broker_metrics = BrokerMetrics::register(&mut registry);
@@ -86,8 +89,8 @@ impl Program {
         );
         let measuring = broker.measure(&mut registry, broker_metrics.clone())?;
         let pulse = records.watch(&mut registry, None);
-        let runner =
-            Runner::start(Jobs::new(records.clone()), broker.clone(), None, broker_metrics);
+        let jobs = Jobs::new(records.clone());
+        let runner = Runner::start(jobs, broker.clone(), None, broker_metrics, &tracer);
         let board = Board::default();
         let sources = Sources {
             records: records.clone(),
@@ -109,7 +112,8 @@ impl Program {
             admin = %admin_address,
             "console started"
         );
-        Ok(Self { console, indexer, runner, records, admin, _watching: (measuring, pulse, alerts) })
+        let _watching = (measuring, pulse, alerts);
+        Ok(Self { console, indexer, runner, records, admin, _watching, tracer })
     }
 
     async fn stop(self) {
@@ -118,6 +122,7 @@ impl Program {
         self.runner.close().await;
         self.indexer.close().await;
         self.records.close().await;
+        self.tracer.close().await;
         tracing::info!("console stopped");
     }
 }

@@ -118,7 +118,7 @@ impl Processes {
 }
 
 async fn ready(admin: SocketAddr) -> anyhow::Result<()> {
-    let client = crate::http_client::builder().timeout(ENDED).build()?;
+    let client = shared::http_client::builder().timeout(ENDED).build()?;
     let url = format!("http://{admin}/readyz");
     while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
         tokio::time::sleep(Duration::from_millis(50)).await;

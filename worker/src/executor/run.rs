@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use shared::broker::Lane;
+use shared::broker::{Lane, Route};
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
+use shared::trace::{Description, KeyValue, Span, SpanKind, number};
 use tokio::time::timeout;
+use tracing::field::display;
 
 use super::Executor;
 use super::settle::{Disposition, Unit};
@@ -41,6 +43,9 @@ impl Executor {
         self.metrics.started(message.portal_id, age);
         let entry =
             EntryKey { identity: &message.identity, target, generation: message.generation };
+        let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
+            describe(self.publisher.system(), message, lane, target)
+        });
         let admitted;
         let (outcome, lease, _gate) = match handler {
             None => (Outcome::TargetUnknown, None, None),
@@ -49,7 +54,9 @@ impl Executor {
                 match &admitted {
                     Err(wait) => (Outcome::Limited(*wait), None, None),
                     Ok(place) => {
-                        self.claim_and_perform(&entry, message, event, handler, age, place).await
+                        let run =
+                            self.claim_and_perform(&entry, message, event, handler, age, place);
+                        span.around(run).await
                     }
                 }
             }
@@ -57,19 +64,23 @@ impl Executor {
         let took = started.elapsed();
         let verdict = decide(&outcome, message.attempt, &self.schedule);
         let unit = Unit { message, lane, target, lease: lease.as_deref() };
-        let settled = self.settle(&unit, verdict).await;
-        report(message, target, &outcome, settled.label, took);
+        // What only waited for room has not ended in anything yet, and may come by often.
+        let is_put_off = matches!(outcome, Outcome::Limited(_) | Outcome::Held);
+        // Nor does it belong into a trace, unless its handler has begun.
+        let span = if is_put_off && lease.is_none() { span.discarded() } else { span };
+        let settled = span.around(self.settle(&unit, verdict)).await;
+        report(message, target, &outcome, settled.label, took, &span);
         let error = match &outcome {
             Outcome::Failed(error) => Some((error.code.as_ref(), error.message.as_str())),
             _ => None,
         };
         let (settled_ms, verdict) = (now_ms(), settled.label);
         let course = Course { target: Some(target), started_ms, settled_ms, verdict, error };
-        // What only waited for room has not ended in anything yet, and may come by often.
-        if !matches!(outcome, Outcome::Limited(_) | Outcome::Held) {
+        if !is_put_off {
             self.note(message, Some(event), &course);
         }
         self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.label);
+        end(&span, &outcome, settled.label);
         settled.disposition
     }
 
@@ -215,6 +226,36 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "a panic without words".to_owned())
 }
 
+/// As OpenTelemetry names the processing of a message; facts of our own as in the log.
+fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -> Description {
+    let destination = Route::Ready(lane).as_str();
+    let attributes = vec![
+        KeyValue::new("messaging.system", system),
+        KeyValue::new("messaging.operation.name", "process"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("messaging.destination.name", destination),
+        KeyValue::new("messaging.message.id", message.identity.to_string()),
+        KeyValue::new("event.id", message.identity.to_string()),
+        KeyValue::new("event.type", message.subscription_type.clone()),
+        number("portal.id", message.portal_id),
+        KeyValue::new("handler", target.to_owned()),
+        number("attempt", message.attempt),
+    ];
+    (format!("process {destination}").into(), attributes)
+}
+
+/// Ends a run's span with what became of it: a failure by its code, never by its text.
+fn end(span: &Span, outcome: &Outcome, verdict: &'static str) {
+    span.say(|| vec![KeyValue::new("verdict", verdict)]);
+    match outcome {
+        Outcome::Failed(error) => span.fail(&error.code),
+        Outcome::Crashed => span.fail("CRASHED"),
+        Outcome::TargetUnknown => span.fail("TARGET_UNKNOWN"),
+        _ => {}
+    }
+    span.end();
+}
+
 /// The one log line of a run.
 fn report(
     message: &Message,
@@ -222,10 +263,12 @@ fn report(
     outcome: &Outcome,
     verdict: &'static str,
     took: Duration,
+    span: &Span,
 ) {
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let trace =
-        message.traceparent.as_deref().and_then(|parent| parent.get(3..35)).unwrap_or_default();
+    let context = span.context().or_else(|| message.trace_context());
+    let trace = context.map(|context| display(context.trace_id));
+    let span = span.id().map(display);
     if let Outcome::Failed(error) = outcome {
         tracing::warn!(
             event.id = %message.identity,
@@ -238,6 +281,7 @@ fn report(
             error.message = error.message,
             duration_ms,
             trace.id = trace,
+            span.id = span,
             "event failed"
         );
     } else if matches!(outcome, Outcome::Limited(_) | Outcome::Held) {
@@ -250,6 +294,7 @@ fn report(
             verdict,
             duration_ms,
             trace.id = trace,
+            span.id = span,
             "event put off"
         );
     } else {
@@ -262,6 +307,7 @@ fn report(
             verdict,
             duration_ms,
             trace.id = trace,
+            span.id = span,
             "event processed"
         );
     }

@@ -12,10 +12,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
+const CLOSE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process to end its transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
@@ -163,8 +165,11 @@ impl Database {
             .context("the records' database does not answer")
     }
 
+    /// Ends all connections. One that waits for a server which does not answer is not waited for.
     pub(crate) async fn close(&self) {
-        on_pool!(self, pool => pool.close().await);
+        on_pool!(self, pool => {
+            let _ = timeout(CLOSE, pool.close()).await;
+        });
     }
 }
 

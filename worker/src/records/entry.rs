@@ -57,7 +57,6 @@ impl Course<'_> {
 impl Entry {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
-        let trace_id = message.traceparent.as_deref().and_then(|parent| parent.get(3..35));
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
             identity: message.identity.to_string(),
@@ -77,7 +76,7 @@ impl Entry {
             error: course
                 .error
                 .map(|(_, error)| clean(&error[..error.floor_char_boundary(MAX_ERROR_BYTES)])),
-            trace_id: trace_id.map(clean),
+            trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
             job_id: message.job.map(u64::cast_signed),
             body: is_fresh.then(|| message.body.to_vec()),
         }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use rand::RngExt as _;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
@@ -209,10 +210,29 @@ ALTER TABLE problem DROP COLUMN sample;
 pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrator = Migrator::with_migrations(migrations(database.dialect()));
     let migrated = match database {
-        Database::Postgres(pool) => migrator.run(pool).await,
+        Database::Postgres(pool) => migrate_server(&migrator, &pool.connect_options()).await,
         Database::Sqlite(pool, _) => migrate_file(&migrator, &pool.connect_options()).await,
     };
+    if let Err(MigrateError::VersionMissing(version)) = migrated {
+        anyhow::bail!(
+            "the records' database was made by a newer Hubline (its schema has step {version}): start that version again, or restore a backup from before it"
+        );
+    }
     migrated.context("cannot bring the records' database up to date")
+}
+
+/// On a connection of its own, which ends with it: where a migration is refused the lock would else
+/// stay with a connection that others use later, and hold up every program.
+async fn migrate_server(
+    migrator: &Migrator,
+    options: &PgConnectOptions,
+) -> Result<(), MigrateError> {
+    let mut connection = options.connect().await?;
+    // What `run` does, whose bounds the compiler cannot see met here.
+    let migrated = migrator.run_direct(None, &mut connection, false).await;
+    let closed = connection.close().await;
+    migrated?;
+    Ok(closed?)
 }
 
 /// The same of a file, all of it in one transaction that keeps others from writing. Where a file is
@@ -356,7 +376,29 @@ mod tests {
         test.end().await;
     }
 
+    async fn a_newer_database_is_refused_and_holds_up_nobody(engine: DatabaseEngine) {
+        let test = TestDatabase::new(engine).await;
+        let (old, other) = (SecretString::from(test.url()), SecretString::from(test.url()));
+        let (old, other) = (Database::new(&old).unwrap(), Database::new(&other).unwrap());
+        migrate(&old).await.unwrap();
+        test.run(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
+        )
+        .await;
+        for database in [&old, &other, &old] {
+            let error = migrate(database).await.unwrap_err().to_string();
+            assert!(error.contains("newer Hubline") && error.contains("999"), "{error}");
+        }
+        test.run("DELETE FROM _sqlx_migrations WHERE version = 999").await;
+        migrate(&other).await.unwrap();
+        old.close().await;
+        other.close().await;
+        test.end().await;
+    }
+
     on_every_database! {
         what_was_there_before_knows_its_contact
+        a_newer_database_is_refused_and_holds_up_nobody
     }
 }

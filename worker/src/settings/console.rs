@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
-use shared::settings::{BrokerSettings, LogSettings, distinct_listeners, secret};
+use shared::settings::{BrokerSettings, LogSettings, TraceSettings, distinct_listeners, secret};
 
 use super::{AlertSettings, RecordsSettings, RetrySettings, SlackSettings};
 
@@ -115,6 +115,9 @@ pub struct ConsoleProgramSettings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+    /// Traces.
+    #[command(flatten)]
+    pub trace: TraceSettings,
 }
 
 impl ConsoleProgramSettings {
@@ -129,6 +132,7 @@ impl ConsoleProgramSettings {
         );
         self.broker.url()?;
         self.retry.schedule()?;
+        self.trace.check()?;
         let listeners =
             [("CONSOLE_LISTEN", self.console.console_listen), ("ADMIN_LISTEN", self.admin_listen)];
         distinct_listeners(&listeners)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 use receiver::settings::EndpointSettings;
-use shared::settings::{LogSettings, distinct_listeners, parse_duration};
+use shared::settings::{LogSettings, TraceSettings, distinct_listeners, parse_duration};
 
 use super::{ConsoleSettings, ProcessingSettings, RecordsSettings};
 
@@ -52,6 +52,9 @@ pub struct StandaloneSettings {
     /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
+    /// Traces.
+    #[command(flatten)]
+    pub trace: TraceSettings,
 }
 
 impl StandaloneSettings {
@@ -63,6 +66,7 @@ impl StandaloneSettings {
         self.processing.check_log(self.records.log_retention)?;
         self.console.check()?;
         self.console.alerts.channel(&self.processing.integrations.slack)?;
+        self.trace.check()?;
         distinct_listeners(&[
             ("LISTEN", self.listen),
             ("ADMIN_LISTEN", self.admin_listen),

@@ -34,4 +34,5 @@ mod redis_restart;
 mod retries;
 mod shutdown;
 mod standalone;
+mod traces;
 mod two_workers;

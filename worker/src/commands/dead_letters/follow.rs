@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use shared::metrics::BrokerMetrics;
+use shared::trace::Tracer;
 use tokio::time::Instant;
 
 use super::output::{complain, say, say_json};
@@ -29,7 +30,10 @@ pub(in crate::commands) async fn follow(
     let at_work = match place.hands()? {
         Hands::Ours(broker) => {
             let metrics = || BrokerMetrics::register(&mut Registry::default());
-            let runner = Runner::start(letters.jobs(), broker.clone(), Some(job.id), metrics());
+            // Not traced: it is one command, and what it publishes goes on in the traces it is of.
+            let tracer = Tracer::default();
+            let runner =
+                Runner::start(letters.jobs(), broker.clone(), Some(job.id), metrics(), &tracer);
             // Tells the job of what dies again.
             let retention = place.records.retention();
             let indexer = Indexer::start(

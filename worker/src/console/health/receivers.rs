@@ -53,7 +53,7 @@ pub(super) struct Receivers {
 
 impl Receivers {
     pub(super) fn new(addresses: Vec<String>) -> anyhow::Result<Self> {
-        let client = crate::http_client::builder().timeout(PATIENCE).build()?;
+        let client = shared::http_client::builder().timeout(PATIENCE).build()?;
         Ok(Self { addresses, client })
     }
 

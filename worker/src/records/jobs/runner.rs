@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
+use shared::trace::Tracer;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -30,9 +31,16 @@ impl Runner {
     /// Starts in the background: takes whatever job there is, or `only` this one, and publishes to
     /// `broker`. A database or a broker that is not there yet is waited for. Must be called on a
     /// multi-thread runtime.
-    pub fn start(jobs: Jobs, broker: Broker, only: Option<i64>, metrics: BrokerMetrics) -> Self {
+    pub fn start(
+        jobs: Jobs,
+        broker: Broker,
+        only: Option<i64>,
+        metrics: BrokerMetrics,
+        tracer: &Tracer,
+    ) -> Self {
         let stop = CancellationToken::new();
-        let running = Running { jobs, broker, only, metrics, stop: stop.clone() };
+        let tracer = tracer.clone();
+        let running = Running { jobs, broker, only, metrics, tracer, stop: stop.clone() };
         Self { task: tokio::spawn(running.run()), stop }
     }
 
@@ -57,6 +65,7 @@ struct Running {
     broker: Broker,
     only: Option<i64>,
     metrics: BrokerMetrics,
+    tracer: Tracer,
     stop: CancellationToken,
 }
 
@@ -91,6 +100,7 @@ impl Running {
             owner.to_owned(),
             &self.broker,
             self.metrics.clone(),
+            self.tracer.clone(),
             self.stop.clone(),
         )?;
         works.spawn(work.run(job));

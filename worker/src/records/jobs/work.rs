@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shared::broker::{Broker, Lane, Link, Publication, Publisher, PublisherOptions};
 use shared::metrics::BrokerMetrics;
+use shared::trace::{KeyValue, Span, SpanKind, Tracer, number};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,7 @@ pub(super) struct Work {
     pub(super) jobs: Jobs,
     pub(super) owner: String,
     pub(super) publisher: Publisher,
+    pub(super) tracer: Tracer,
     pub(super) stop: CancellationToken,
     /// Until when the first few are waited for.
     probe_until: Option<Instant>,
@@ -75,12 +77,13 @@ impl Work {
         owner: String,
         broker: &Broker,
         metrics: BrokerMetrics,
+        tracer: Tracer,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let options =
             PublisherOptions { name: "hubline jobs".to_owned(), watch_depth: Some(Lane::Bulk) };
         let publisher = broker.publisher(options, metrics)?;
-        Ok(Self { jobs, owner, publisher, stop, probe_until: None })
+        Ok(Self { jobs, owner, publisher, tracer, stop, probe_until: None })
     }
 
     /// Works on `job` until it is over or has to wait, somebody else has it, or all is to stop.
@@ -179,7 +182,7 @@ impl Work {
             self.jobs.end(job, &self.owner, JobState::Stopped, reason).await?;
             return Ok(Next::Nothing);
         };
-        let batch = match scope {
+        let mut batch = match scope {
             Scope::Letters { filter, restart } => {
                 self.jobs.next_letters(job, &self.owner, &filter, restart, limit).await?
             }
@@ -196,8 +199,10 @@ impl Work {
             return Ok(Next::Nothing);
         }
         let count = u32::try_from(batch.publications.len()).unwrap_or(u32::MAX);
+        let span = self.trace(job, &mut batch.publications);
         let deadline = Instant::now() + CONFIRM;
-        if let Err(error) = self.publisher.publish(batch.publications, deadline).await {
+        let publishing = self.publisher.publish(batch.publications, deadline);
+        if let Err(error) = span.around(publishing).await {
             // What is claimed stays so, and is the first thing to be published again.
             self.jobs.remark(job, &self.owner, &format!("waiting: {error}")).await?;
             return Ok(Next::After(TRY));
@@ -215,6 +220,23 @@ impl Work {
         let rate = u32::try_from(job.rate).unwrap_or(0);
         let pause = if rate == 0 { Duration::ZERO } else { Duration::from_secs(1) * count / rate };
         Ok(Next::After(pause))
+    }
+}
+
+impl Work {
+    /// The batch's span. What belongs to no trace, as replayed events do, goes on in the batch's.
+    fn trace(&self, job: &Job, publications: &mut [Publication]) -> Span {
+        if !self.tracer.is_on() {
+            return Span::default();
+        }
+        let context = self.tracer.begin();
+        for publication in publications {
+            publication.message.traceparent.get_or_insert_with(|| context.to_string());
+        }
+        self.tracer.root(context, SpanKind::Internal, || {
+            let kind = KeyValue::new("job.kind", job.kind.as_str());
+            ("job batch".into(), vec![number("job.id", job.id), kind])
+        })
     }
 }
 

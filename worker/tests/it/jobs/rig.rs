@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use shared::clock::now_ms;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, TestDatabase};
+use shared::trace::Tracer;
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
 use worker::records::jobs::{Job, JobState, Jobs, Runner, Scope, Wish};
@@ -110,7 +111,8 @@ impl Bulk {
 
     pub(crate) fn runner(&self) -> Runner {
         let metrics = BrokerMetrics::register(&mut Metrics::default());
-        Runner::start(self.jobs.clone(), self.rig.queues.broker(), None, metrics)
+        let broker = self.rig.queues.broker();
+        Runner::start(self.jobs.clone(), broker, None, metrics, &Tracer::default())
     }
 
     /// A job on all letters that are dead now, as fast as it goes.

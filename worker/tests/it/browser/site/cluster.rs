@@ -9,6 +9,7 @@ use receiver::settings::EndpointSettings;
 use secrecy::SecretString;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, TestDatabase, amqp_url};
+use shared::trace::Tracer;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use worker::{Registry, Worker};
@@ -34,7 +35,9 @@ impl Cluster {
         let broker_metrics = BrokerMetrics::register(&mut metrics);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let broker = rig.queues.broker();
-        let endpoint = Endpoint::open(settings, listen, &broker, &mut metrics, broker_metrics);
+        let tracer = Tracer::default();
+        let endpoint =
+            Endpoint::open(settings, listen, &broker, &mut metrics, broker_metrics, &tracer);
         let endpoint = endpoint.unwrap();
         within("the endpoint", endpoint.ready()).await;
         Admin::of(&worker).wait_until_ready().await;

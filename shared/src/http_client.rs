@@ -2,7 +2,7 @@
 //! TLS provider.
 
 /// A client's builder; timeouts are the caller's.
-pub(crate) fn builder() -> reqwest::ClientBuilder {
+pub fn builder() -> reqwest::ClientBuilder {
     // reqwest takes the process's provider; an error says that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy()

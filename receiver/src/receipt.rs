@@ -1,0 +1,106 @@
+//! The receipt of one request, as traces and logs have it: the context that its events carry, and
+//! its span if it is traced. A context that the request brings is not looked at: anybody could
+//! send one.
+
+use std::future::Future;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, ResponseError as _};
+use shared::trace::{Description, KeyValue, Span, SpanKind, TraceContext, Tracer, number};
+use tracing::Value;
+use tracing::field::display;
+
+use crate::error::Refusal;
+
+/// The longest path that is shown, in bytes.
+const MAX_PATH_BYTES: usize = 256;
+
+/// One receipt; its span ends with the answer, or with this.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    context: TraceContext,
+    span: Span,
+}
+
+impl Receipt {
+    pub(crate) fn begin(tracer: &Tracer, request: &HttpRequest) -> Self {
+        let context = tracer.begin();
+        let span = tracer.root(context, SpanKind::Server, || describe(request));
+        Self { context, span }
+    }
+
+    /// What its events carry.
+    pub(crate) fn traceparent(&self) -> String {
+        self.context.to_string()
+    }
+
+    /// For logs.
+    pub(crate) fn trace_id(&self) -> impl Value + use<> {
+        display(self.context.trace_id)
+    }
+
+    /// For logs: nothing if it is not traced.
+    pub(crate) fn span_id(&self) -> impl Value + use<> {
+        self.span.id().map(display)
+    }
+
+    /// What is done in `future` is part of it.
+    pub(crate) fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        self.span.around(future)
+    }
+
+    /// How many events the delivery has, and how many of them are none.
+    pub(crate) fn read(&self, events: usize, unreadable: usize) {
+        self.span.say(|| vec![number("events", events), number("unreadable", unreadable)]);
+    }
+
+    /// It is answered 200.
+    pub(crate) fn received(&self) {
+        self.span.say(|| vec![number("http.response.status_code", 200)]);
+        self.span.end();
+    }
+
+    /// It is answered with a refusal. Only what is our own failing counts as one.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        let status = refusal.status_code();
+        self.span.say(|| vec![number("http.response.status_code", status.as_u16())]);
+        if status.is_server_error() {
+            self.span.fail(refusal.code());
+        } else {
+            self.span.say(|| vec![KeyValue::new("error.type", refusal.code())]);
+        }
+        self.span.end();
+    }
+}
+
+/// As OpenTelemetry names a request; what anybody may write into it is cut.
+fn describe(request: &HttpRequest) -> Description {
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    };
+    let path = request.path();
+    let path = path[..path.floor_char_boundary(MAX_PATH_BYTES)].to_owned();
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("url.path", path),
+        KeyValue::new("url.scheme", "http"),
+    ];
+    let named = if method == "_OTHER" { "HTTP" } else { method };
+    match request.match_pattern() {
+        None => (named.into(), attributes),
+        Some(route) => {
+            let name = format!("{named} {route}");
+            attributes.push(KeyValue::new("http.route", route));
+            (name.into(), attributes)
+        }
+    }
+}
