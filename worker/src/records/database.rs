@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections of one process.
-const CONNECTIONS: u32 = 8;
+pub(super) const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a writer waits for another process to end its transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
