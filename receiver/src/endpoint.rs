@@ -31,7 +31,7 @@ use crate::settings::EndpointSettings;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections without a request in flight may take to close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An open endpoint.
 pub struct Endpoint {

@@ -11,7 +11,7 @@ use shared::metrics::{BrokerMetrics, registry};
 use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{CLOSE_TIMEOUT, Endpoint};
 use crate::settings::ReceiverSettings;
 
 /// A running receiver.
@@ -32,6 +32,9 @@ pub async fn run(settings: &ReceiverSettings, shutdown: CancellationToken) -> an
 }
 
 impl Receiver {
+    /// What [`Self::stop`] takes beyond its grace at the most.
+    pub const AFTER_GRACE: Duration = CLOSE_TIMEOUT;
+
     /// Starts listening; a broker that is not there yet is waited for, and meanwhile every
     /// delivery is answered 503. Must be called on a multi-thread runtime.
     pub fn start(settings: &ReceiverSettings) -> anyhow::Result<Self> {

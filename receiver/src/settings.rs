@@ -144,7 +144,8 @@ impl EndpointSettings {
     }
 
     /// How much all bodies in flight may take up: sixteen of the largest, in KiB.
-    pub(crate) fn body_room_kib(&self) -> usize {
+    #[must_use]
+    pub fn body_room_kib(&self) -> usize {
         (self.max_body_bytes.div_ceil(1024) * 16).min(tokio::sync::Semaphore::MAX_PERMITS)
     }
 

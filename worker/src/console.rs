@@ -51,6 +51,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The largest form, in bytes: a page of ticks, or a note.
 const MAX_FORM_BYTES: usize = 64 * 1024;
+/// How long requests may take to finish at the end, in seconds.
+const SHUTDOWN_S: u64 = 1;
 /// How long what was begun may take to finish at the end.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -88,6 +90,9 @@ pub fn bind(settings: &ConsoleSettings) -> anyhow::Result<TcpListener> {
 }
 
 impl Console {
+    /// The longest that [`Self::stop`] takes.
+    pub const STOP: Duration = Duration::from_secs(SHUTDOWN_S).saturating_add(CLOSE);
+
     /// Starts on the address that the settings name. Connects to nothing yet.
     pub fn start(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
         Self::serve(bind(settings)?, settings, sources)
@@ -116,7 +121,7 @@ impl Console {
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(1)
+        .shutdown_timeout(SHUTDOWN_S)
         .disable_signals()
         .listen(listener)?
         .run();

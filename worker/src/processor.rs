@@ -40,6 +40,9 @@ pub(crate) struct Processor {
 }
 
 impl Processor {
+    /// What [`Self::stop`] takes beyond its grace at the most.
+    pub(crate) const AFTER_GRACE: Duration = GIVE_BACK.saturating_add(Consumer::CLOSE);
+
     /// Starts in the background; servers that are not there yet are waited for. What becomes of
     /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`,
     /// what is done into the traces of `tracer`.

@@ -43,6 +43,9 @@ pub struct Records {
 }
 
 impl Records {
+    /// Connections that one process has to PostgreSQL at the most.
+    pub const CONNECTIONS: u32 = database::CONNECTIONS;
+
     /// The database at `url`. Connects to nothing yet.
     pub fn new(url: &SecretString) -> anyhow::Result<Self> {
         Ok(Self::on(Database::new(url)?))

@@ -1,6 +1,7 @@
 //! Taking deliveries, whatever the engine. Decides nothing about them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -55,6 +56,9 @@ impl Broker {
 }
 
 impl Consumer {
+    /// The longest that [`Self::close`] takes.
+    pub const CLOSE: Duration = rabbitmq::consumer::CLOSE_TIMEOUT;
+
     /// Whether deliveries can come in now.
     pub fn link(&self) -> Link {
         match &self.0 {

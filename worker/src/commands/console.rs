@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use shared::admin::{self, Admin};
@@ -37,6 +38,10 @@ pub struct ConsoleCommand {
 }
 
 impl ConsoleCommand {
+    /// The longest that it takes to stop.
+    pub const STOP: Duration =
+        Console::STOP.saturating_add(Runner::CLOSE).saturating_add(Indexer::CLOSE);
+
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
         let settings = self.settings;
         settings.check()?;

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Connections of one process.
-const CONNECTIONS: u32 = 8;
+pub(super) const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
 const CLOSE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process to end its transaction.

@@ -9,7 +9,7 @@ use shared::admin::Readiness;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Records;
-use super::log::{Log, Writer};
+use super::log::{FLUSH, Log, Writer};
 
 /// Runs until closed.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ pub(crate) struct Keeping {
 }
 
 impl Keeping {
+    /// The longest that [`Self::close`] takes.
+    pub(crate) const CLOSE: Duration = FLUSH;
+
     /// Starts in the background; a database that is not there yet is waited for. What is measured
     /// goes into `registry`.
     pub(crate) fn start(records: Records, retention: Duration, registry: &mut Registry) -> Self {

@@ -36,7 +36,7 @@ const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// How long a batch may take.
 const WRITE: Duration = Duration::from_secs(30);
 /// How long the last entries may take at the end, and how long if the database is away.
-const FLUSH: Duration = Duration::from_secs(15);
+pub(super) const FLUSH: Duration = Duration::from_secs(15);
 const LATE_FLUSH: Duration = Duration::from_secs(3);
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \

@@ -286,6 +286,6 @@ impl<Source: Copy + Send + Sync + 'static> Queue<Source> {
 }
 
 /// How long closing may take altogether.
-const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+pub(in crate::broker) const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long the last settlements may take when the worker has not waited for its runs.
 const FLUSH: std::time::Duration = std::time::Duration::from_millis(500);

@@ -121,6 +121,9 @@ pub struct Indexer {
 }
 
 impl Indexer {
+    /// The longest that [`Self::close`] takes.
+    pub const CLOSE: Duration = CLOSE;
+
     /// Starts in the background; a broker or a database that is not there yet is waited for.
     /// Letters that have been over for longer than `retention` are deleted. Must be called on a
     /// multi-thread runtime.

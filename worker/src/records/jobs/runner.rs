@@ -28,6 +28,9 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// The longest that [`Self::close`] takes.
+    pub const CLOSE: Duration = CLOSE;
+
     /// Starts in the background: takes whatever job there is, or `only` this one, and publishes to
     /// `broker`. A database or a broker that is not there yet is waited for. Must be called on a
     /// multi-thread runtime.
