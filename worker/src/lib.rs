@@ -19,6 +19,7 @@ pub mod settings;
 pub mod stand_ins;
 pub mod standalone;
 
+mod addresses;
 mod ages;
 mod alerts;
 mod engines;

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
-use tokio::net::lookup_host;
-use tokio::time::timeout;
 
 use super::exposition::{Labels, Sample, samples};
 use super::history::History;
 use super::rules::{FAMILIES, METRICS};
+use crate::addresses;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A broker with thousands of queues has some megabytes.
@@ -80,10 +79,7 @@ impl Sources {
 
     async fn ask(&self, address: &str) -> Vec<Read> {
         let read = |instance: String, text| Read { instance, address: address.to_owned(), text };
-        let found: Vec<SocketAddr> = match timeout(PATIENCE, lookup_host(address)).await {
-            Ok(Ok(found)) => found.collect(),
-            _ => Vec::new(),
-        };
+        let found = addresses::all_of(address).await;
         if found.is_empty() {
             return vec![read(address.to_owned(), None)];
         }

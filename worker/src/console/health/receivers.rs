@@ -9,6 +9,8 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::addresses;
+
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A hundred refusals are some 100 KiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -59,7 +61,18 @@ impl Receivers {
 
     /// All of them, side by side.
     pub(super) async fn ask(&self) -> Vec<ReceiverHealth> {
-        join_all(self.addresses.iter().map(|address| self.ask_one(address))).await
+        let asked = join_all(self.addresses.iter().map(|name| self.ask_all(name))).await;
+        asked.into_iter().flatten().collect()
+    }
+
+    /// Every receiver that a name stands for; the name itself if it means nothing.
+    async fn ask_all(&self, name: &str) -> Vec<ReceiverHealth> {
+        let found = addresses::all_of(name).await;
+        if found.len() < 2 {
+            return vec![self.ask_one(name).await];
+        }
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        join_all(found.iter().map(|address| self.ask_one(address))).await
     }
 
     async fn ask_one(&self, address: &str) -> ReceiverHealth {
