@@ -2,15 +2,13 @@
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection, ErrorKind};
+use lapin::{Channel, Connection};
 
 use super::connection::{self, Address};
+use super::reply::is_not_found;
 use super::topology::Topology;
 use crate::broker::{QueueDepth, QueueKind};
 use crate::settings::BrokerSettings;
-
-/// AMQP's reply to a name that nothing has.
-const NOT_FOUND: u16 = 404;
 
 /// Asks over a connection of its own: what it asks for in vain costs a channel.
 pub(in crate::broker) async fn ask(
@@ -59,8 +57,4 @@ async fn ask_one(channel: &Channel, queue: &str) -> Result<(u32, u32), lapin::Er
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
     Ok((found.message_count(), found.consumer_count()))
-}
-
-fn is_not_found(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
 }
