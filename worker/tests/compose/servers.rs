@@ -10,7 +10,7 @@ use crate::file::{service, text};
 use crate::secrets::Secrets;
 
 /// Each of them takes seconds; a machine under load takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 const NEEDED: &str = "this runs compose.yaml's servers outside containers: install the packages \
                       rabbitmq-server, redis-server and postgresql";
 
