@@ -2,6 +2,7 @@
 //!
 //! It is thin on purpose: it knows RabbitMQ only, no Redis, no database, no HubSpot API.
 
+pub mod commands;
 pub mod settings;
 
 mod admin;

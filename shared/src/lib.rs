@@ -6,6 +6,7 @@ pub mod admin;
 pub mod broker;
 pub mod clock;
 pub mod event;
+pub mod healthcheck;
 pub mod http_client;
 pub mod message;
 pub mod metrics;

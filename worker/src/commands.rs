@@ -8,6 +8,7 @@ pub mod console;
 pub mod dead_letters;
 pub mod demo;
 pub mod events;
+pub mod healthcheck;
 pub mod migrate;
 pub mod replay;
 pub mod run;
@@ -58,6 +59,8 @@ enum Command {
     Replay(Box<replay::ReplayCommand>),
     /// Serve the console for dead letters and the event log, until SIGTERM
     Console(Box<console::ConsoleCommand>),
+    /// Ask a worker or a console on this machine whether it can do its work
+    Healthcheck(healthcheck::HealthcheckCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
     #[command(hide = true)]
     Demo(demo::DemoCommand),
@@ -75,6 +78,7 @@ impl Cli {
             Command::DeadLetters(command) => command.execute().await,
             Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
+            Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,
         };
         result.unwrap_or_else(|error| {

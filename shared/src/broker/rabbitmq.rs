@@ -6,6 +6,8 @@
 mod connection;
 mod depth;
 mod lane;
+mod provision;
+mod reply;
 
 pub(super) mod consumer;
 pub(super) mod depths;

@@ -23,6 +23,7 @@ mod erasure;
 mod event_log;
 mod foreign;
 mod frozen;
+mod healthcheck;
 mod jobs;
 mod lanes;
 mod ledger;

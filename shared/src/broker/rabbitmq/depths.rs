@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection, ErrorKind};
+use lapin::{Channel, Connection};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::{self, Address};
 use super::publisher::timed_out;
+use super::reply::is_not_found;
 use super::topology::Topology;
 use crate::broker::{Link, QueueDepth, QueueKind};
 use crate::metrics::{BrokerMetrics, probe_by};
@@ -24,9 +25,6 @@ const EVERY: Duration = Duration::from_secs(15);
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a queue that was not there is not asked for again.
 const MISSING_FOR: Duration = Duration::from_secs(60);
-
-/// AMQP's reply to a name that nothing has.
-const NOT_FOUND: u16 = 404;
 
 /// Asks over a connection of its own: what it asks for in vain costs a channel.
 pub(in crate::broker) async fn ask(
@@ -165,8 +163,4 @@ async fn ask_one(channel: &Channel, queue: &str) -> Result<(u32, u32), lapin::Er
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
     Ok((found.message_count(), found.consumer_count()))
-}
-
-fn is_not_found(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
 }

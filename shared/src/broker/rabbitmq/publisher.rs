@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::connection::{self, Address};
 use super::depth;
 use super::lane::{self, Job};
+use super::provision::{Provision, provide};
 use super::topology::Topology;
 use crate::broker::{Lane, Link, Publication, PublishError, PublisherOptions};
 use crate::metrics::BrokerMetrics;
@@ -25,6 +26,8 @@ use crate::settings::BrokerSettings;
 const WAITING_BATCHES: usize = 64;
 /// Declaring everything takes the broker well under this.
 pub(super) const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is looked whether somebody else has declared what is missing.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Publishes batches over a supervised connection, on a channel of its own. The connection
 /// ends after the last publisher on it.
@@ -44,7 +47,7 @@ struct Supervised {
     _stop: DropGuard,
 }
 
-/// One live connection, everything declared.
+/// One live connection, with everything there that is published to.
 pub(super) struct Session {
     pub(super) connection: Arc<Connection>,
     failures: mpsc::UnboundedSender<lapin::Error>,
@@ -177,18 +180,14 @@ struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    /// Declares, lets the lanes open their channels and serves until anything fails or `stop`.
+    /// Sees that everything is there, lets the lanes open their channels and serves until anything
+    /// fails or `stop`.
     async fn run(
         &self,
         connection: &Arc<Connection>,
         link: &watch::Sender<Link>,
     ) -> Result<(), lapin::Error> {
-        let declaring = self.stop.run_until_cancelled(self.declare(connection));
-        let declaring = match timeout(DECLARE_TIMEOUT, declaring).await {
-            Ok(Some(declared)) => declared?,
-            Ok(None) => return Ok(()),
-            Err(_) => return Err(timed_out()),
-        };
+        let Some(looking) = self.provide(connection, link).await? else { return Ok(()) };
         let (failures, mut failed) = mpsc::unbounded_channel();
         let session = Session { connection: Arc::clone(connection), failures };
         self.session.send_replace(Some(Arc::new(session)));
@@ -200,20 +199,41 @@ impl Serving<'_> {
                 self.metrics.publisher_blocked.set(i64::from(blocked));
             }) => error,
             Some(error) = failed.recv() => error,
-            error = depth::watch(connection, &declaring, self.topology, self.depth) => error,
+            error = depth::watch(connection, &looking, self.topology, self.depth) => error,
             () = self.stop.cancelled() => {
-                lane::close(&declaring, "done").await;
+                lane::close(&looking, "done").await;
                 return Ok(());
             }
         };
         Err(error)
     }
 
-    /// Declares everything; gives back the channel this took.
-    async fn declare(&self, connection: &Connection) -> Result<Channel, lapin::Error> {
-        let channel = connection.create_channel().await?;
-        self.topology.declare(&channel).await?;
-        Ok(channel)
+    /// Waits until everything is there that is published to; gives the channel on which that was
+    /// found. `None` at `stop`.
+    async fn provide(
+        &self,
+        connection: &Connection,
+        link: &watch::Sender<Link>,
+    ) -> Result<Option<Channel>, lapin::Error> {
+        loop {
+            let providing = self.stop.run_until_cancelled(provide(connection, self.topology));
+            let why = match timeout(DECLARE_TIMEOUT, providing).await {
+                Ok(Some(provision)) => match provision? {
+                    Provision::Complete(channel) => return Ok(Some(channel)),
+                    Provision::Forbidden(why) => why,
+                },
+                Ok(None) => return Ok(None),
+                Err(_) => return Err(timed_out()),
+            };
+            let down = Link::Down(Arc::from(why.as_str()));
+            if link.send_replace(down.clone()) != down {
+                tracing::warn!(error = why, "broker lacks what is published to, waiting for it");
+            }
+            let waiting = tokio::time::sleep(LOOK_INTERVAL);
+            if self.stop.run_until_cancelled(waiting).await.is_none() {
+                return Ok(None);
+            }
+        }
     }
 }
 

@@ -112,16 +112,43 @@ impl Topology {
         u32::try_from(hash % u64::from(self.work_shards)).unwrap_or(0)
     }
 
+    /// Asks for everything that [`Self::declare`] declares, which needs no right on the broker;
+    /// fails with 404 at the first that is missing. Arguments are not compared.
+    pub(super) async fn look(&self, channel: &Channel) -> Result<(), lapin::Error> {
+        for name in ["dead", "unrouted", "events", "retry"] {
+            let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            // The kind is not looked at.
+            let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
+            channel.exchange_declare(self.exchange(name), kind, options, none).await?;
+        }
+        let others = [self.bulk_queue(), self.dead_queue(), self.unrouted_queue()];
+        for queue in self.work_queues().chain(others).chain(self.retry_queues()) {
+            let options = QueueDeclareOptions { passive: true, ..Default::default() };
+            channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await?;
+        }
+        Ok(())
+    }
+
     /// Declares everything; what stands already is left as it is.
+    ///
+    /// The retry exchange comes after all that fresh events pass through. Bindings cannot be asked
+    /// for, so it is what tells [`Self::look`] that these queues were bound as well. That leaves a
+    /// moment when `WORK_SHARDS` grows: what a receiver publishes then to a queue that a worker has
+    /// declared and not bound yet lands among the unrouted. Workers first, receivers after them.
     pub(super) async fn declare(&self, channel: &Channel) -> Result<(), lapin::Error> {
         self.declare_dead_letters(channel).await?;
-        self.declare_exchanges(channel).await?;
+        // Unroutable is made impossible instead of being watched for: with many messages in
+        // flight, a `mandatory` return can be matched to the wrong publish.
+        let mut alternate = FieldTable::default();
+        alternate.insert("alternate-exchange".into(), text(self.exchange("unrouted").as_str()));
+        self.declare_exchange(channel, "events", ExchangeKind::Direct, alternate.clone()).await?;
         for (shard, queue) in self.work_queues().enumerate() {
             self.declare_queue(channel, &queue, self.work_arguments()).await?;
             self.bind(channel, &queue, "events", &shard.to_string(), FieldTable::default()).await?;
         }
         self.declare_queue(channel, &self.bulk_queue(), self.work_arguments()).await?;
         self.bind(channel, &self.bulk_queue(), "events", "bulk", FieldTable::default()).await?;
+        self.declare_exchange(channel, "retry", ExchangeKind::Headers, alternate).await?;
         for delay in &self.retry_delays {
             let queue = self.retry_queue(*delay);
             self.declare_queue(channel, &queue, self.retry_arguments(*delay)).await?;
@@ -149,15 +176,6 @@ impl Topology {
             self.bind(channel, &queue, exchange, "", FieldTable::default()).await?;
         }
         Ok(ready)
-    }
-
-    async fn declare_exchanges(&self, channel: &Channel) -> Result<(), lapin::Error> {
-        // Unroutable is made impossible instead of being watched for: with many messages in
-        // flight, a `mandatory` return can be matched to the wrong publish.
-        let mut alternate = FieldTable::default();
-        alternate.insert("alternate-exchange".into(), text(self.exchange("unrouted").as_str()));
-        self.declare_exchange(channel, "events", ExchangeKind::Direct, alternate.clone()).await?;
-        self.declare_exchange(channel, "retry", ExchangeKind::Headers, alternate).await
     }
 
     async fn declare_exchange(

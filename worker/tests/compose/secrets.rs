@@ -1,0 +1,209 @@
+//! compose/setup.sh, run as it stands into folders of a test's own; and who gets what from it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use shared::testing::prefix;
+
+use crate::file::{path, service, services, text};
+
+/// What setup has made, for one test; gone when dropped.
+pub(crate) struct Secrets {
+    directory: PathBuf,
+}
+
+impl Secrets {
+    /// With the operator's own, by name.
+    pub(crate) fn made(given: &[(&str, &str)]) -> Self {
+        let directory = std::env::temp_dir().join(format!("hubline-compose-{}", prefix()));
+        let secrets = Self { directory };
+        for folder in ["given", "kept", "templates"] {
+            std::fs::create_dir_all(secrets.directory.join(folder)).unwrap();
+        }
+        for volume in service("setup").texts("volumes") {
+            let parts: Vec<&str> = volume.split(':').collect();
+            if let Some(name) = parts[1].strip_prefix("/templates/") {
+                std::fs::copy(path(parts[0]), secrets.directory.join("templates").join(name))
+                    .unwrap();
+            } else if let Some(name) = parts[1].strip_prefix("/out/") {
+                std::fs::create_dir_all(secrets.directory.join("out").join(name)).unwrap();
+            }
+        }
+        for (name, value) in given {
+            secrets.give(name, value);
+        }
+        let output = secrets.setup(&[]);
+        assert!(output.status.success(), "{output:?}");
+        secrets
+    }
+
+    fn give(&self, name: &str, value: &str) {
+        std::fs::write(self.directory.join("given").join(name), value).unwrap();
+    }
+
+    fn setup(&self, arguments: &[&str]) -> Output {
+        let uid = Command::new("id").arg("-u").output().unwrap().stdout;
+        let mut command = Command::new("sh");
+        command.arg(path("compose/setup.sh")).args(arguments);
+        command.env("SETUP_UID", String::from_utf8(uid).unwrap().trim());
+        for (name, folder) in [
+            ("SETUP_GIVEN", "given"),
+            ("SETUP_KEPT", "kept"),
+            ("SETUP_OUT", "out"),
+            ("SETUP_TEMPLATES", "templates"),
+        ] {
+            command.env(name, self.directory.join(folder));
+        }
+        command.output().unwrap()
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The folder that `service` sees as `/run/secrets`.
+    pub(crate) fn of(&self, service: &str) -> PathBuf {
+        let volume = crate::file::service(service).secrets().unwrap();
+        self.directory.join("out").join(volume.strip_prefix("secrets-").unwrap())
+    }
+
+    pub(crate) fn read(&self, service: &str, name: &str) -> String {
+        let file = self.of(service).join(name);
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
+    fn names(&self, service: &str) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.of(service)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+const GIVEN: [(&str, &str); 7] = [
+    ("hubspot-client-secret", "the-apps-own\n"),
+    ("hubspot-client-secret-previous", "before"),
+    ("hubspot-access-token", "pat-na1-1"),
+    ("slack-bot-token", "xoxb-1"),
+    ("erp-api-key", "erp-1"),
+    ("otlp-headers", "a=b"),
+    ("alertmanager-slack-url", "https://hooks.example.com/1"),
+];
+
+#[test]
+fn each_service_gets_what_it_needs_and_nothing_else() {
+    let secrets = Secrets::made(&GIVEN);
+    for (service, expected) in [
+        ("receiver", "amqp-url hubspot-client-secret hubspot-client-secret-previous otlp-headers"),
+        (
+            "worker",
+            "amqp-url database-url erp-api-key hubspot-access-token otlp-headers redis-url slack-bot-token",
+        ),
+        (
+            "console",
+            "amqp-url console-token console-viewer-token database-url otlp-headers slack-bot-token",
+        ),
+        ("rabbitmq", "definitions.json"),
+        ("redis", "redis-health users.acl"),
+        ("postgres", "database postgres"),
+        ("grafana", "grafana-password"),
+        ("alertmanager", "alertmanager-slack-url alertmanager.yml"),
+    ] {
+        assert_eq!(secrets.names(service), expected.split(' ').map(str::to_owned).collect());
+    }
+    assert_eq!(secrets.read("receiver", "hubspot-client-secret"), "the-apps-own");
+    assert!(secrets.read("alertmanager", "alertmanager.yml").contains("api_url_file"));
+}
+
+#[test]
+fn every_file_that_a_service_is_told_of_is_handed_to_it() {
+    let secrets = Secrets::made(&[]);
+    for service in services() {
+        let named = service.environment().into_iter().filter(|(name, _)| name.ends_with("_FILE"));
+        for (name, file) in named {
+            let file = file.strip_prefix("/run/secrets/").unwrap_or_else(|| panic!("{name}"));
+            assert!(!secrets.read(&service.name, file).is_empty(), "{}: {name}", service.name);
+        }
+    }
+    // What hubline.env may name besides.
+    let secrets = Secrets::made(&GIVEN);
+    for line in text("compose/hubline.env.example").lines() {
+        let Some((name, file)) = line.trim_start_matches('#').split_once("=/run/secrets/") else {
+            continue;
+        };
+        let owner = if name.contains("CLIENT_SECRET") { "receiver" } else { "worker" };
+        assert!(secrets.names(owner).contains(file), "{line}");
+    }
+}
+
+#[test]
+fn no_secret_is_in_an_environment_and_only_setup_has_all_of_them() {
+    for service in services() {
+        for (name, value) in service.environment() {
+            let is_secret =
+                ["SECRET", "TOKEN", "PASSWORD", "_KEY", "AMQP_URL", "REDIS_URL", "DATABASE_URL"]
+                    .iter()
+                    .any(|word| name.contains(word));
+            assert!(!is_secret || name.ends_with("_FILE"), "{}: {name}", service.name);
+            assert!(!value.contains('@'), "{}: {name}", service.name);
+        }
+        let volumes = service.texts("volumes");
+        let mounted = volumes.iter().filter(|volume| volume.starts_with("secrets")).count();
+        let expected =
+            if service.name == "setup" { 9 } else { usize::from(service.secrets().is_some()) };
+        assert_eq!(mounted, expected, "{}", service.name);
+    }
+}
+
+#[test]
+fn what_was_made_once_stays_and_what_is_given_later_takes_its_place() {
+    let secrets = Secrets::made(&[]);
+    let before: Vec<String> =
+        ["receiver", "worker", "console"].map(|name| secrets.read(name, "amqp-url")).into();
+    assert!(before[0].starts_with("amqp://hubline-receiver:"), "{before:?}");
+    let made = secrets.read("receiver", "hubspot-client-secret");
+    assert_eq!(made.len(), 48);
+    let shown = secrets.setup(&["show", "hubspot-client-secret"]).stdout;
+    assert_eq!(String::from_utf8(shown).unwrap().trim(), made);
+    assert!(!secrets.setup(&["show", "nothing"]).status.success());
+    assert!(!secrets.read("alertmanager", "alertmanager.yml").contains("api_url_file"));
+
+    secrets.give("hubspot-client-secret", "the-apps-own\n");
+    secrets.give("slack-bot-token", "xoxb-1\n");
+    assert!(secrets.setup(&[]).status.success());
+    assert_eq!(secrets.read("receiver", "hubspot-client-secret"), "the-apps-own");
+    assert_eq!(secrets.read("worker", "slack-bot-token"), "xoxb-1");
+    let after: Vec<String> =
+        ["receiver", "worker", "console"].map(|name| secrets.read(name, "amqp-url")).into();
+    assert_eq!(before, after);
+
+    std::fs::remove_file(secrets.directory.join("given/slack-bot-token")).unwrap();
+    assert!(secrets.setup(&[]).status.success());
+    assert!(!secrets.names("worker").contains("slack-bot-token"));
+
+    secrets.give("amqp-worker", "a b@c");
+    let refused = secrets.setup(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("secrets/amqp-worker"), "{said}");
+    assert!(!said.contains("a b@c"), "{said}");
+}
+
+#[test]
+fn two_installations_have_nothing_in_common() {
+    let (one, other) = (Secrets::made(&[]), Secrets::made(&[]));
+    for service in services() {
+        let Some(volume) = service.secrets() else { continue };
+        if volume == "secrets-alertmanager" {
+            continue; // without an address of Slack's it has a configuration and no secret
+        }
+        for name in one.names(&service.name) {
+            let (one, other) = (one.read(&service.name, &name), other.read(&service.name, &name));
+            assert_ne!(one, other, "{}: {name}", service.name);
+        }
+    }
+}
