@@ -20,15 +20,12 @@ pub(super) fn samples(text: &str) -> impl Iterator<Item = Sample> {
 }
 
 fn sample(line: &str) -> Option<Sample> {
-    let (series, rest) = match line.find('{') {
-        Some(open) => {
-            let (labels, rest) = labels(&line[open + 1..])?;
-            ((&line[..open], labels), rest)
-        }
-        None => {
-            let end = line.find(' ')?;
-            ((&line[..end], Labels::new()), &line[end..])
-        }
+    let (series, rest) = if let Some(open) = line.find('{') {
+        let (labels, rest) = labels(&line[open + 1..])?;
+        ((&line[..open], labels), rest)
+    } else {
+        let end = line.find(' ')?;
+        ((&line[..end], Labels::new()), &line[end..])
     };
     let value = rest.split_ascii_whitespace().next()?.parse().ok()?;
     Some(Sample { name: series.0.to_owned(), labels: series.1, value })

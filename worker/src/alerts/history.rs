@@ -223,15 +223,15 @@ impl Series {
         }
         let resets = samples.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[0].1);
         let growth = last - first + resets.sum::<f64>();
-        let sampled = (last_at - first_at) as f64;
-        let between = sampled / (samples.len() - 1) as f64;
+        let span = (last_at - first_at) as f64;
+        let between = span / (samples.len() - 1) as f64;
         let (mut before, after) = ((first_at - from) as f64, (until - last_at) as f64);
         if growth > 0.0 && first >= 0.0 {
             // A counter cannot have been below nothing.
-            before = before.min(sampled * (first / growth));
+            before = before.min(span * (first / growth));
         }
         let reach = |distance: f64| if distance < between * 1.1 { distance } else { between / 2.0 };
-        Some(growth * (sampled + reach(before) + reach(after)) / sampled)
+        Some(growth * (span + reach(before) + reach(after)) / span)
     }
 }
 

@@ -210,7 +210,7 @@ fn processing_errors(view: View<'_>) -> Found {
 }
 
 fn queue_depth(view: View<'_>) -> Found {
-    let work = view.of("hubline_queue_messages", |labels| is_work(labels));
+    let work = view.of("hubline_queue_messages", is_work);
     whole(work.sum_of_max_by("queue").filter(|messages| *messages > 10_000.0))
 }
 

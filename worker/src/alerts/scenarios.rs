@@ -70,26 +70,34 @@ fn read<T: for<'a> Deserialize<'a>>(file: &str) -> T {
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// `1+2x3 _ stale 4`: a value a minute, `None` where there is none, `Some(None)` where it ends.
-fn values(text: &str) -> Vec<Option<Option<f64>>> {
+/// What a minute brings.
+#[derive(Clone, Copy)]
+enum Minute {
+    Value(f64),
+    Nothing,
+    End,
+}
+
+/// `1+2x3 _ stale 4`, by the minute.
+fn values(text: &str) -> Vec<Minute> {
     let mut values = Vec::new();
     for part in text.split_whitespace() {
         match part {
-            "stale" => values.push(Some(None)),
-            "_" => values.push(None),
+            "stale" => values.push(Minute::End),
+            "_" => values.push(Minute::Nothing),
             _ => values.extend(sequence(part)),
         }
     }
     values
 }
 
-fn sequence(part: &str) -> Vec<Option<Option<f64>>> {
+fn sequence(part: &str) -> Vec<Minute> {
     let Some((value, times)) = part.split_once('x') else {
-        return vec![Some(Some(part.parse().unwrap()))];
+        return vec![Minute::Value(part.parse().unwrap())];
     };
     let times: usize = times.parse().unwrap();
     if value == "_" {
-        return vec![None; times];
+        return vec![Minute::Nothing; times];
     }
     // The sign of a step is not that of the value, nor of an exponent.
     let place = value.char_indices().skip(1).find(|(_, sign)| "+-".contains(*sign));
@@ -98,7 +106,7 @@ fn sequence(part: &str) -> Vec<Option<Option<f64>>> {
         None => (value.parse().unwrap(), 0.0),
     };
     #[expect(clippy::cast_precision_loss, reason = "some thousand steps")]
-    (0..=times).map(|number| Some(Some(first + step * number as f64))).collect()
+    (0..=times).map(|number| Minute::Value(first + step * number as f64)).collect()
 }
 
 /// `1h30m` in minutes.
@@ -121,10 +129,10 @@ fn play(scenario: &Scenario, last: i64) -> Vec<BTreeMap<&'static str, Alerts>> {
     let minute = |number: i64| (number + 1_000_000) * MINUTE;
     let step = |number: i64| {
         for ((name, labels), values) in &inputs {
-            match values.get(usize::try_from(number).unwrap()).copied().flatten() {
-                Some(Some(value)) => history.add(name, labels, minute(number), value),
-                Some(None) => history.end(name, labels, minute(number)),
-                None => {}
+            match values.get(usize::try_from(number).unwrap()) {
+                Some(Minute::Value(value)) => history.add(name, labels, minute(number), *value),
+                Some(Minute::End) => history.end(name, labels, minute(number)),
+                Some(Minute::Nothing) | None => {}
             }
         }
         states.advance(&mut history, minute(number));

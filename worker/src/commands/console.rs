@@ -117,8 +117,8 @@ impl Program {
             admin = %admin_address,
             "console started"
         );
-        let _watching = (measuring, pulse, alerts);
-        Ok(Self { console, indexer, runner, records, admin, _watching, tracer })
+        let watching = (measuring, pulse, alerts);
+        Ok(Self { console, indexer, runner, records, admin, _watching: watching, tracer })
     }
 
     async fn stop(self) {

@@ -53,7 +53,7 @@ fn selectors() -> BTreeSet<String> {
     let comments = Regex::new(r"(?m)^\s*#.*$").unwrap();
     let rules = comments.replace_all(&rules, "");
     let expressions = Regex::new(r"(?s)expr: (.*?)\n\s+(?:for:|labels:|- )").unwrap();
-    let selector = Regex::new(r#"\b(up|(?:hubline|rabbitmq)[a-z_:0-9]+)\b(\{[^}]*\})?"#).unwrap();
+    let selector = Regex::new(r"\b(up|(?:hubline|rabbitmq)[a-z_:0-9]+)\b(\{[^}]*\})?").unwrap();
     let quoted = Regex::new(r#"^"[^"]*""#).unwrap();
     let mut found = BTreeSet::new();
     for expression in expressions.captures_iter(&format!("{rules}\n- ")) {

@@ -27,14 +27,14 @@ impl Server {
         // Once a second instead of once a minute: a test need not wait for minutes.
         let text = std::fs::read_to_string(rules).unwrap().replace("interval: 1m", "interval: 1s");
         std::fs::write(directory.join("alerts.yaml"), text).unwrap();
-        let mut configuration = "global: { scrape_interval: 1s, evaluation_interval: 1s }\n\
-            rule_files: [alerts.yaml]\nscrape_configs:\n"
-            .to_owned();
-        for (job, address) in targets {
-            configuration += &format!(
-                "  - job_name: {job}\n    static_configs: [{{ targets: ['{address}'] }}]\n"
-            );
-        }
+        let jobs = targets.iter().map(|(job, address)| {
+            format!("  - job_name: {job}\n    static_configs: [{{ targets: ['{address}'] }}]\n")
+        });
+        let configuration = format!(
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
+             rule_files: [alerts.yaml]\nscrape_configs:\n{}",
+            jobs.collect::<String>(),
+        );
         let file = directory.join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
         let address = free_address();
