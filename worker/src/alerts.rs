@@ -41,16 +41,25 @@ const POST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is open now, for whoever shows it.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Mutex<Vec<Open>>>);
+pub struct Board(Arc<Mutex<Shown>>);
+
+/// What there is to be shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    /// Open alerts, the oldest first.
+    pub(crate) open: Vec<Open>,
+    /// Whether anything but this process is read.
+    pub(crate) has_sources: bool,
+}
 
 impl Board {
-    /// Open alerts, the oldest first.
-    pub(crate) fn open(&self) -> Vec<Open> {
+    /// As of the last evaluation.
+    pub(crate) fn shown(&self) -> Shown {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn show(&self, open: Vec<Open>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = open;
+    fn show(&self, shown: Shown) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 }
 
@@ -93,7 +102,7 @@ async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every
         let at_ms = now_ms();
         sources.read(&mut history, at_ms).await;
         let changes = states.advance(&mut history, at_ms);
-        board.show(states.open());
+        board.show(Shown { open: states.open(), has_sources: sources.has_others() });
         for change in &changes {
             change.log();
         }

@@ -62,6 +62,11 @@ impl Sources {
         Ok(Self { own, addresses, client, jobs: HashMap::new() })
     }
 
+    /// Whether there is any but this process.
+    pub(super) fn has_others(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
     /// Reads all of them, side by side, into `history`. A process that has gone has no values any
     /// more; one that should be there and does not answer is not `up`.
     pub(super) async fn read(&mut self, history: &mut History, at_ms: i64) {

@@ -72,11 +72,12 @@ async fn an_alert_is_posted_once_when_it_opens_and_once_when_it_is_over() {
     assert!(first[0].starts_with("Alert (critical): HublineBrokerAlarm"), "{first:?}");
     assert!(first[0].contains("RabbitMQ blocks publishers"), "{first:?}");
     assert!(first[0].contains("docs/operations.md#hublinebrokeralarm"), "{first:?}");
-    assert_eq!(board.open().len(), 1);
+    assert_eq!(board.shown().open.len(), 1);
     process.say(&BLOCKED.replace("blocked 1", "blocked 0"));
     let both = posted(&slack, 2).await;
     assert!(both[1].starts_with("Resolved: HublineBrokerAlarm"), "{both:?}");
-    assert_eq!(board.open(), []);
+    assert_eq!(board.shown().open, []);
+    assert!(board.shown().has_sources);
     drop(running);
     process.server.stop(false).await;
 }

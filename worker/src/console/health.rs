@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{Board, Sources};
-use crate::alerts::Open;
+use crate::alerts::Shown;
 use crate::records::Records;
 use crate::settings::ConsoleSettings;
 
@@ -38,7 +38,7 @@ pub(super) struct Health {
     /// Of this process.
     pub(super) parts: BTreeMap<&'static str, String>,
     pub(super) receivers: Vec<ReceiverHealth>,
-    pub(super) alerts: Vec<Open>,
+    pub(super) alerts: Shown,
 }
 
 /// Asks them all.
@@ -85,7 +85,7 @@ impl Watch {
             self.receivers.ask(),
         );
         let parts = self.parts.as_ref().map(|parts| parts().checks).unwrap_or_default();
-        Health { at_ms, queues, outcomes, since_ms, parts, receivers, alerts: self.alerts.open() }
+        Health { at_ms, queues, outcomes, since_ms, parts, receivers, alerts: self.alerts.shown() }
     }
 }
 

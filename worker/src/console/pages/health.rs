@@ -64,6 +64,8 @@ struct HealthPage {
     frame: Frame,
     at: Part<Moment>,
     alerts: Vec<Alert>,
+    /// Whether alerts are made of what others than this process measure.
+    has_sources: bool,
     components: Vec<Component>,
     queues: Vec<Queue>,
     queues_error: Option<String>,
@@ -97,7 +99,9 @@ fn template(visit: &Visit, health: &Health) -> HealthPage {
     HealthPage {
         frame: visit.frame("Health", Tab::Health).live(true),
         at: Moment::new(health.at_ms, now_ms),
-        alerts: health.alerts.iter().map(|alert| self::alert(alert, now_ms)).collect(),
+        alerts: health.alerts.open.iter().map(|alert| self::alert(alert, now_ms)).collect(),
+        // One process is all there is of it, or one of many.
+        has_sources: health.alerts.has_sources || !health.parts.is_empty(),
         components: components(health),
         queues: depths.iter().map(|depth| queue(depth, now_ms)).collect(),
         queues_error: health.queues.as_ref().err().cloned(),

@@ -67,7 +67,11 @@ async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
     let browser = Browser::at(address).sign_in(token, "ann").await;
     rig.wait_for(2).await;
     browser.get("/").await.shows(&["2 dead letters in 1 problem"]);
-    browser.get("/health").await.shows(&[".dead", "waiting for the next attempt"]);
+    browser.get("/health").await.shows(&[
+        ".dead",
+        "waiting for the next attempt",
+        "None is open. Only this process is watched",
+    ]);
     let metrics = Admin::at(admin);
     metrics.wait_for("hubline_dead_letters_open", &[], 2).await;
     let text = metrics.get("metrics").await;
