@@ -99,7 +99,9 @@ async fn help_lists_every_setting_with_its_default_and_no_secret() {
             assert!(help.contains(&format!("[env: {name}")), "{name} in {help}");
             for default in argument.get_default_values() {
                 let default = default.to_str().unwrap();
-                let shown = default.is_empty() || help.contains(&format!("[default: {default}]"));
+                // What has spaces in it is shown in quotes.
+                let shown = [format!("[default: {default}]"), format!("[default: \"{default}\"]")];
+                let shown = default.is_empty() || shown.iter().any(|text| help.contains(text));
                 assert!(shown, "{name}'s {default} in {help}");
             }
         }
