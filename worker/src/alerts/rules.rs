@@ -327,12 +327,12 @@ fn at_most_once(view: View<'_>) -> Found {
 }
 
 fn down(view: View<'_>) -> Found {
-    let up = view.of("up", is_hubline).latest();
+    let up = view.of("up", is_expected).latest();
     let silent = up.iter().filter(|(_, value)| is(*value, 0.0));
     let mut found: Found = silent.map(|(labels, value)| (about(labels), *value)).collect();
     // A program of which nothing is left to be asked.
     let is_there = |job: Option<&String>| up.iter().any(|(labels, _)| labels.get("job") == job);
-    for (labels, _) in view.of("up", is_hubline).last_over_time(HOUR) {
+    for (labels, _) in view.of("up", is_expected).last_over_time(HOUR) {
         let job = labels.get("job");
         if let (Some(name), false) = (job, is_there(job)) {
             found.push((About::from([("job", name.clone())]), 1.0));
@@ -374,6 +374,11 @@ fn is_hubline(labels: &Labels) -> bool {
         .get("job")
         .and_then(|job| job.strip_prefix("hubline-"))
         .is_some_and(|rest| !rest.is_empty())
+}
+
+/// What is to answer: the broker too, without whose metrics two rules see nothing.
+fn is_expected(labels: &Labels) -> bool {
+    is_hubline(labels) || has(labels, "job", "rabbitmq")
 }
 
 fn is_work(labels: &Labels) -> bool {

@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What was never asked successfully is taken for one of Hubline's.
 const UNKNOWN: &str = "hubline-process";
 /// What says nothing of its version is the broker.
-const FOREIGN: &str = "broker";
+const FOREIGN: &str = "rabbitmq";
 
 /// This process' own metrics, and how it is called.
 pub(crate) struct Own {

@@ -100,3 +100,33 @@ async fn a_worker_that_ends_without_redis_gives_everything_back() {
     assert!(with.runs().iter().all(|run| run.attempt == 0));
     rig.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_takes_no_writes_is_down_until_it_does() {
+    let redis = OwnRedis::start().await;
+    let rig = Rig::with(&["--redis-url", &redis.url]).await;
+    let probe = Probe::new();
+    let runs = probe.clone();
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            runs.note(&cx, &event);
+            async { Ok(()) }
+        });
+    });
+    let admin = Admin::of(&worker);
+    admin.wait_until_ready().await;
+    // Out of memory it still answers questions.
+    redis.set("maxmemory", "1").await;
+    admin.wait_for_part("redis", "down").await;
+    assert!(admin.get("metrics").await.contains("\nhubline_ledger_up 0.0\n"));
+    rig.publish_all(1..=3).await;
+    let (metric, labels) = UNANSWERED;
+    admin.wait_for(metric, &labels, 3).await;
+    assert!(probe.runs().is_empty(), "started without a claim");
+    redis.set("maxmemory", "0").await;
+    admin.wait_for_part("redis", "up").await;
+    wait_for_verdicts(&worker, "succeeded", 3).await;
+    assert!(admin.get("metrics").await.contains("\nhubline_ledger_up 1.0\n"));
+    worker.stop().await;
+    rig.finish().await;
+}

@@ -27,6 +27,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// the last call of yesterday.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long the sign of life stands, in ms.
+const SIGN_MS: u64 = 60_000;
+/// What a server says that cannot be worked with now (redis.io/docs/latest/develop/reference/protocol-spec,
+/// and the sources of Redis 7): scripts gone, a replica, loading; out of memory, disk full, no rights,
+/// too few replicas, no primary, a cluster that is down.
+const REFUSALS: [&str; 9] = [
+    "NOSCRIPT",
+    "READONLY",
+    "LOADING",
+    "OOM",
+    "MISCONF",
+    "NOPERM",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+];
+
 type Answer = Result<Value, String>;
 type Waiting = (Arc<Call>, oneshot::Sender<Answer>);
 
@@ -38,14 +55,15 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn start(url: &SecretString) -> anyhow::Result<Self> {
+    pub(super) fn start(url: &SecretString, prefix: &str) -> anyhow::Result<Self> {
         let pool = pool(url)?;
+        let sign: Arc<str> = format!("{prefix}:alive").into();
         let up = Arc::new(watch::Sender::new(false));
         let queues = (0..LINKS)
             .map(|_| {
                 // Bounded by the runs a worker has under way, each with one call at a time.
                 let (queue, calls) = mpsc::unbounded_channel();
-                tokio::spawn(serve(pool.clone(), calls, Arc::clone(&up)));
+                tokio::spawn(serve(pool.clone(), Arc::clone(&sign), calls, Arc::clone(&up)));
                 queue
             })
             .collect();
@@ -103,10 +121,11 @@ pub(super) fn pool(url: &SecretString) -> anyhow::Result<Pool> {
 
 async fn serve(
     pool: Pool,
+    sign: Arc<str>,
     mut calls: mpsc::UnboundedReceiver<Waiting>,
     up: Arc<watch::Sender<bool>>,
 ) {
-    let mut connection = connect(&pool, &up).await.ok();
+    let mut connection = connect(&pool, &sign, &up).await.ok();
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         // Without calls an empty batch asks for a sign of life.
@@ -115,7 +134,7 @@ async fn serve(
         }
         gather(&mut calls, &mut batch).await;
         if connection.is_none() {
-            connection = match connect(&pool, &up).await {
+            connection = match connect(&pool, &sign, &up).await {
                 Ok(connection) => Some(connection),
                 Err(error) => {
                     for (_, reply) in batch.drain(..) {
@@ -126,7 +145,7 @@ async fn serve(
             };
         }
         let Some(open) = connection.as_mut() else { continue };
-        if !answer(open, &mut batch, &up).await {
+        if !answer(open, &sign, &mut batch, &up).await {
             // Not back into the pool: answers to old questions may still be on their way.
             connection = connection.take().and_then(|broken| {
                 drop(Connection::take(broken));
@@ -149,8 +168,16 @@ async fn gather(calls: &mut mpsc::UnboundedReceiver<Waiting>, batch: &mut Vec<Wa
     }
 }
 
-/// A connection that knows the scripts.
-async fn connect(pool: &Pool, up: &watch::Sender<bool>) -> Result<Connection, String> {
+/// The sign of life: a write, since a Redis that is out of memory or whose disk is full answers a
+/// question.
+fn sign_of_life(key: &str) -> redis::Cmd {
+    let mut command = redis::cmd("SET");
+    command.arg(key).arg(1).arg("PX").arg(SIGN_MS);
+    command
+}
+
+/// A connection that knows the scripts, to a Redis that takes writes.
+async fn connect(pool: &Pool, sign: &str, up: &watch::Sender<bool>) -> Result<Connection, String> {
     let connecting = async {
         let mut connection = pool.get().await.map_err(|error| error.to_string())?;
         for script in Script::ALL {
@@ -161,6 +188,8 @@ async fn connect(pool: &Pool, up: &watch::Sender<bool>) -> Result<Connection, St
                 .await
                 .map_err(|error| error.to_string())?;
         }
+        let asked = sign_of_life(sign).query_async::<()>(&mut connection).await;
+        asked.map_err(|error| error.to_string())?;
         Ok(connection)
     };
     let connected = timeout(CONNECT_TIMEOUT * 2, connecting)
@@ -179,12 +208,13 @@ async fn connect(pool: &Pool, up: &watch::Sender<bool>) -> Result<Connection, St
 /// Answers a whole batch from one pipeline; false if the connection is of no more use.
 async fn answer(
     connection: &mut Connection,
+    sign: &str,
     batch: &mut Vec<Waiting>,
     up: &watch::Sender<bool>,
 ) -> bool {
     let mut pipeline = redis::pipe();
     if batch.is_empty() {
-        pipeline.cmd("PING");
+        pipeline.add_command(sign_of_life(sign));
     }
     for (call, _) in batch.iter() {
         call.append_to(&mut pipeline);
@@ -194,9 +224,14 @@ async fn answer(
         timeout(ANSWER_TIMEOUT, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
     let lost = match asked {
         Ok(Ok(answers)) if answers.len() == batch.len().max(1) => {
-            let sound =
-                answers.iter().all(|answer| answer.as_ref().map_or_else(is_harmless, |_| true));
-            up.send_if_modified(|up| std::mem::replace(up, sound) != sound);
+            let errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+            let refusal = errors.into_iter().find(|error| !is_harmless(error));
+            let sound = refusal.is_none();
+            let changed = up.send_if_modified(|up| std::mem::replace(up, sound) != sound);
+            if let (Some(error), true) = (refusal, changed) {
+                let error = error.to_string();
+                tracing::warn!(error, "redis refuses: no event is processed until it does not");
+            }
             for ((_, reply), answer) in batch.drain(..).zip(answers) {
                 let _ = reply.send(answer.map_err(|error| error.to_string()));
             }
@@ -215,13 +250,8 @@ async fn answer(
 }
 
 /// An error of one call that says nothing of the connection. Scripts that are gone (a restart)
-/// come back with a new connection, and so does a primary that became a replica.
+/// come back with a new connection, and so does a primary that became a replica. A server that
+/// takes no writes is tried again with a new connection, until one has taken the sign of life.
 fn is_harmless(error: &RedisError) -> bool {
-    use deadpool_redis::redis::{ErrorKind, ServerErrorKind};
-    !matches!(
-        error.kind(),
-        ErrorKind::Server(
-            ServerErrorKind::NoScript | ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading
-        )
-    )
+    !error.code().is_some_and(|code| REFUSALS.contains(&code))
 }

@@ -17,12 +17,17 @@ impl OwnRedis {
     pub(crate) async fn start() -> Self {
         let mut own = Self { name: prefix(), url: String::new(), pid_file: String::new() };
         own.up();
-        let client = deadpool_redis::redis::Client::open(own.url.as_str()).unwrap();
+        own.set("appendfsync", "always").await;
+        own
+    }
+
+    /// Sets one of Redis' own settings.
+    pub(crate) async fn set(&self, name: &str, value: &str) {
+        let client = deadpool_redis::redis::Client::open(self.url.as_str()).unwrap();
         let mut redis = client.get_multiplexed_async_connection().await.unwrap();
         let mut setting = deadpool_redis::redis::cmd("CONFIG");
-        setting.arg("SET").arg("appendfsync").arg("always");
+        setting.arg("SET").arg(name).arg(value);
         setting.query_async::<()>(&mut redis).await.unwrap();
-        own
     }
 
     /// Starts it (again), with its data, on the same port.
