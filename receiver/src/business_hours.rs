@@ -41,8 +41,8 @@ impl FromStr for BusinessHours {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split_whitespace().collect();
         match parts[..] {
-            ["never"] => Ok(Self::on(Vec::new())),
-            ["always"] => Ok(Self::on(WEEK.to_vec())),
+            [word] if word.eq_ignore_ascii_case("never") => Ok(Self::on(Vec::new())),
+            [word] if word.eq_ignore_ascii_case("always") => Ok(Self::on(WEEK.to_vec())),
             [days, hours] => Self::parse(days, hours, "UTC"),
             [days, hours, zone] => Self::parse(days, hours, zone),
             _ => Err(HOW.to_owned()),
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn always_and_never_are_what_they_say() {
-        assert!(contain("always", "2026-07-05T23:59:59Z"));
+        assert!(contain("Always", "2026-07-05T23:59:59Z"));
         assert!(!contain("never", "2026-07-06T12:00:00Z"));
     }
 

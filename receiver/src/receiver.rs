@@ -33,7 +33,7 @@ pub async fn run(settings: &ReceiverSettings, shutdown: CancellationToken) -> an
 
 impl Receiver {
     /// What [`Self::stop`] takes beyond its grace at the most.
-    pub const AFTER_GRACE: Duration = CLOSE_TIMEOUT;
+    pub const AFTER_GRACE: Duration = CLOSE_TIMEOUT.saturating_add(Tracer::CLOSE);
 
     /// Starts listening; a broker that is not there yet is waited for, and meanwhile every
     /// delivery is answered 503. Must be called on a multi-thread runtime.

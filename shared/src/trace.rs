@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::trace::Link;
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _};
@@ -34,6 +35,9 @@ struct Tracing {
 }
 
 impl Tracer {
+    /// What [`Self::close`] takes at the most.
+    pub const CLOSE: Duration = queue::FLUSH;
+
     /// One that sends what `service` does to where the settings say, or one that is off. Must be
     /// called on a runtime that lives as long as the process.
     pub fn start(settings: &TraceSettings, service: &'static str) -> anyhow::Result<Self> {

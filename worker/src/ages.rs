@@ -109,9 +109,7 @@ impl Ages {
 
     /// Exchanges marks with the ledger once, and waits for it if it is away.
     pub(crate) async fn exchange(&self, ledger: &Ledger) {
-        let now_ms = now_ms();
-        let untold = self.untold(now_ms);
-        let oldest = ledger.oldest_delayed(now_ms, &untold).await;
+        let oldest = ledger.oldest_delayed(&self.untold(now_ms())).await;
         self.shared_ms.store(oldest.unwrap_or(NONE), Ordering::Relaxed);
     }
 

@@ -30,7 +30,7 @@ pub(crate) use sources::Own;
 pub(crate) use states::Open;
 
 use history::History;
-use notices::Notices;
+use notices::{Notices, QUIET};
 use sources::Sources;
 use states::States;
 
@@ -84,7 +84,7 @@ impl Alerts {
             Some((channel, access)) => {
                 let slack = Slack::open(access, &channel, POST_TIMEOUT)?;
                 tracing::info!(channel, "alerts are posted to Slack");
-                Some(Notices::start(slack))
+                Some(Notices::start(slack, QUIET))
             }
             None => None,
         };
@@ -102,12 +102,12 @@ async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every
         let at_ms = now_ms();
         sources.read(&mut history, at_ms).await;
         let changes = states.advance(&mut history, at_ms);
-        board.show(Shown { open: states.open(), has_sources: sources.has_others() });
         for change in &changes {
             change.log();
         }
         if let Some(notices) = &notices {
-            notices.tell(changes);
+            notices.tell(states.open());
         }
+        board.show(Shown { open: states.open(), has_sources: sources.has_others() });
     }
 }

@@ -134,9 +134,9 @@ impl Ledger {
 
     /// Notes what is delayed, for all workers together, and gives the time of receipt of the oldest
     /// live event that is, ms since the Unix epoch.
-    pub(crate) async fn oldest_delayed(&self, now_ms: i64, marks: &[Mark]) -> Option<i64> {
+    pub(crate) async fn oldest_delayed(&self, marks: &[Mark]) -> Option<i64> {
         match self {
-            Self::Redis(ledger) => ledger.oldest_delayed(now_ms, marks).await,
+            Self::Redis(ledger) => ledger.oldest_delayed(marks).await,
             Self::Sqlite(ledger) => ledger.oldest_delayed().await,
         }
     }

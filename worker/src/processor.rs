@@ -41,7 +41,8 @@ pub(crate) struct Processor {
 
 impl Processor {
     /// What [`Self::stop`] takes beyond its grace at the most.
-    pub(crate) const AFTER_GRACE: Duration = GIVE_BACK.saturating_add(Consumer::CLOSE);
+    pub(crate) const AFTER_GRACE: Duration =
+        GIVE_BACK.saturating_add(LAST_MARKS).saturating_add(Consumer::CLOSE);
 
     /// Starts in the background; servers that are not there yet are waited for. What becomes of
     /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`,

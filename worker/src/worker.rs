@@ -41,7 +41,8 @@ pub async fn run(
 impl Worker {
     /// What [`Self::stop`] takes beyond its grace at the most. Whoever kills what does not stop has to
     /// wait so much longer.
-    pub const AFTER_GRACE: Duration = Processor::AFTER_GRACE.saturating_add(Keeping::CLOSE);
+    pub const AFTER_GRACE: Duration =
+        Processor::AFTER_GRACE.saturating_add(Keeping::CLOSE).saturating_add(Tracer::CLOSE);
 
     /// Starts in the background; servers that are not there yet are waited for.
     pub fn start(settings: &WorkerSettings, handlers: Registry) -> anyhow::Result<Self> {

@@ -19,7 +19,7 @@ use super::secret;
 pub struct TraceSettings {
     #[allow(rustdoc::bare_urls, reason = "a help text")]
     /// Where traces are sent, by OTLP over HTTP, e.g. http://collector:4318 (/v1/traces is appended); unset: no traces
-    #[arg(long, env)]
+    #[arg(long, env, hide_env_values = true)]
     pub otel_exporter_otlp_endpoint: Option<String>,
     /// Headers sent along with them: name=value,…, values percent-encoded
     #[arg(long, env, hide_env_values = true)]

@@ -21,7 +21,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How often it is said at most that spans are lost.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 /// How long the end waits for what is left.
-const FLUSH: Duration = Duration::from_secs(2);
+pub(super) const FLUSH: Duration = Duration::from_secs(2);
 
 /// The way in.
 pub(super) struct Queue {

@@ -14,21 +14,23 @@ pub(super) struct Sample {
     pub(super) value: f64,
 }
 
-/// All samples of `text`; lines that are none are passed over.
-pub(super) fn samples(text: &str) -> impl Iterator<Item = Sample> {
-    text.lines().filter(|line| !line.starts_with('#')).filter_map(sample)
+/// The samples of `text` whose name is wanted; lines that are none are passed over.
+pub(super) fn samples(text: &str, is_wanted: fn(&str) -> bool) -> impl Iterator<Item = Sample> {
+    let wanted = move |line: &&str| {
+        let end = line.find(['{', ' ']).unwrap_or(line.len());
+        !line.starts_with('#') && is_wanted(&line[..end])
+    };
+    text.lines().filter(wanted).filter_map(sample)
 }
 
 fn sample(line: &str) -> Option<Sample> {
-    let (series, rest) = if let Some(open) = line.find('{') {
-        let (labels, rest) = labels(&line[open + 1..])?;
-        ((&line[..open], labels), rest)
-    } else {
-        let end = line.find(' ')?;
-        ((&line[..end], Labels::new()), &line[end..])
+    let end = line.find(['{', ' '])?;
+    let (labels, rest) = match line[end..].strip_prefix('{') {
+        Some(after) => labels(after)?,
+        None => (Labels::new(), &line[end..]),
     };
     let value = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    Some(Sample { name: series.0.to_owned(), labels: series.1, value })
+    Some(Sample { name: line[..end].to_owned(), labels, value })
 }
 
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     fn only(line: &str) -> Sample {
-        let mut found = samples(line);
+        let mut found = samples(line, |_| true);
         let sample = found.next().unwrap();
         assert_eq!(found.next(), None);
         sample
@@ -96,6 +98,8 @@ mod tests {
         );
         assert_eq!(labelled.value.to_bits(), 2500.0_f64.to_bits());
         assert_eq!((&*labelled.labels["le"], &*labelled.labels["job"]), ("1.0", "x"));
+        let exemplar = only("a_total 5 # {trace_id=\"x\"} 1");
+        assert_eq!((exemplar.labels.len(), exemplar.value.to_bits()), (0, 5.0_f64.to_bits()));
         let escaped = only(r#"a{b="say \"no\", \\ \n}",c="d",} +Inf"#);
         assert_eq!(escaped.labels["b"], "say \"no\", \\ \n}");
         assert!(escaped.value.is_infinite());
@@ -103,9 +107,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_wanted_is_not_read() {
+        let text = "a{b=\"c\"} 1\nab 2\na 3\n";
+        assert_eq!(samples(text, |name| name == "a").count(), 2);
+    }
+
+    #[test]
     fn what_is_no_sample_is_passed_over() {
         let text = "# HELP a b\n# TYPE a gauge\n\na\na{b=\"c\na{b} 1\na{b=c} 1\na x\n# EOF\n";
-        assert_eq!(samples(text).count(), 0);
+        assert_eq!(samples(text, |_| true).count(), 0);
     }
 
     #[test]

@@ -21,51 +21,53 @@ const MAX_SERIES: usize = 100_000;
 /// What was read, by name.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    names: HashMap<String, Vec<Series>>,
+    names: HashMap<String, HashMap<Labels, Series>>,
     series: usize,
+    /// Whether it was said that there are too many.
+    is_full: bool,
 }
 
-#[derive(Debug)]
-struct Series {
-    labels: Labels,
-    /// By time, ms since the Unix epoch; `None` is the end of a series.
-    samples: VecDeque<(i64, Option<f64>)>,
-}
+/// Values by time, ms since the Unix epoch; `None` is the end of a series.
+#[derive(Debug, Default)]
+struct Series(VecDeque<(i64, Option<f64>)>);
 
 impl History {
     /// Notes a value, later than any before.
-    pub(super) fn add(&mut self, name: &str, labels: &Labels, at_ms: i64, value: f64) {
+    pub(super) fn add(&mut self, name: &str, labels: Labels, at_ms: i64, value: f64) {
         self.push(name, labels, at_ms, Some(value));
     }
 
     #[cfg(test)]
     /// Notes that a series has ended.
-    pub(super) fn end(&mut self, name: &str, labels: &Labels, at_ms: i64) {
+    pub(super) fn end(&mut self, name: &str, labels: Labels, at_ms: i64) {
         self.push(name, labels, at_ms, None);
     }
 
-    fn push(&mut self, name: &str, labels: &Labels, at_ms: i64, value: Option<f64>) {
+    fn push(&mut self, name: &str, labels: Labels, at_ms: i64, value: Option<f64>) {
         if !self.names.contains_key(name) {
-            self.names.insert(name.to_owned(), Vec::new());
+            self.names.insert(name.to_owned(), HashMap::new());
         }
         let Some(all) = self.names.get_mut(name) else { return };
-        if let Some(series) = all.iter_mut().find(|series| series.labels == *labels) {
-            series.samples.push_back((at_ms, value));
-        } else if self.series < MAX_SERIES && value.is_some() {
+        if let Some(series) = all.get_mut(&labels) {
+            series.0.push_back((at_ms, value));
+        } else if self.series < MAX_SERIES {
             self.series += 1;
-            all.push(Series { labels: labels.clone(), samples: [(at_ms, value)].into() });
+            all.insert(labels, Series([(at_ms, value)].into()));
+        } else if !std::mem::replace(&mut self.is_full, true) {
+            tracing::warn!(
+                series = MAX_SERIES,
+                "alerts are made of too many series: new ones are not read"
+            );
         }
     }
 
     /// Notes that every series ends that had a value as of `at_ms` and that is not among those just
     /// read: those of which `is_of` says that they should have been.
     pub(super) fn end_unread(&mut self, at_ms: i64, is_of: impl Fn(&Labels) -> bool) {
-        for series in self.names.values_mut().flatten() {
-            let last = series.samples.back();
-            if last.is_some_and(|(at, value)| *at < at_ms && value.is_some())
-                && is_of(&series.labels)
-            {
-                series.samples.push_back((at_ms, None));
+        for (labels, Series(samples)) in self.names.values_mut().flatten() {
+            let last = samples.back();
+            if last.is_some_and(|(at, value)| *at < at_ms && value.is_some()) && is_of(labels) {
+                samples.push_back((at_ms, None));
             }
         }
     }
@@ -74,13 +76,13 @@ impl History {
     pub(super) fn forget(&mut self, now_ms: i64) {
         for (name, all) in &mut self.names {
             let kept = if name.contains(':') { RECORDED } else { KEPT };
-            for series in all.iter_mut() {
-                while series.samples.front().is_some_and(|(at, _)| *at < now_ms - kept) {
-                    series.samples.pop_front();
-                }
-            }
             let before = all.len();
-            all.retain(|series| !series.samples.is_empty());
+            all.retain(|_, Series(samples)| {
+                while samples.front().is_some_and(|(at, _)| *at < now_ms - kept) {
+                    samples.pop_front();
+                }
+                !samples.is_empty()
+            });
             self.series -= before - all.len();
         }
     }
@@ -123,15 +125,16 @@ pub(super) struct Selection<'a, F> {
 }
 
 impl<'a, F: Fn(&Labels) -> bool> Selection<'a, F> {
-    fn series(&self) -> impl Iterator<Item = &'a Series> {
+    fn series(&self) -> impl Iterator<Item = (&'a Labels, &'a Series)> {
         let all = self.view.history.names.get(self.name).into_iter().flatten();
-        all.filter(|series| (self.is)(&series.labels))
+        all.filter(|(labels, _)| (self.is)(labels))
     }
 
     /// Each with its value as of now.
     pub(super) fn latest(&self) -> Vec<(&'a Labels, f64)> {
         let at_ms = self.view.at_ms;
-        let value = |series: &'a Series| Some((&series.labels, series.latest(at_ms)?));
+        let value =
+            |(labels, series): (&'a Labels, &'a Series)| Some((labels, series.latest(at_ms)?));
         self.series().filter_map(value).collect()
     }
 
@@ -165,22 +168,21 @@ impl<'a, F: Fn(&Labels) -> bool> Selection<'a, F> {
     fn increases(&self, window: Duration) -> impl Iterator<Item = f64> {
         let until = self.view.at_ms;
         let from = until - millis(window);
-        self.series().filter_map(move |series| series.increase(from, until))
+        self.series().filter_map(move |(_, series)| series.increase(from, until))
     }
 
     /// Each with its last value of a window.
     pub(super) fn last_over_time(&self, window: Duration) -> Vec<(&'a Labels, f64)> {
-        let last =
-            |series: &'a Series| Some((&series.labels, self.within(series, window).last()?.1));
+        let last = |(labels, series): (&'a Labels, &'a Series)| {
+            Some((labels, self.within(series, window).last()?.1))
+        };
         self.series().filter_map(last).collect()
     }
 
     /// All values of a window.
     pub(super) fn over_time(&self, window: Duration) -> Vec<f64> {
-        self.series()
-            .flat_map(|series| self.within(series, window))
-            .map(|(_, value)| value)
-            .collect()
+        let values = self.series().flat_map(|(_, series)| self.within(series, window));
+        values.map(|(_, value)| value).collect()
     }
 
     fn within(&self, series: &'a Series, window: Duration) -> impl Iterator<Item = (i64, f64)> {
@@ -203,13 +205,13 @@ impl<'a, F: Fn(&Labels) -> bool> Selection<'a, F> {
 impl Series {
     /// The value as of a moment.
     fn latest(&self, at_ms: i64) -> Option<f64> {
-        let (at, value) = *self.samples.iter().rev().find(|(at, _)| *at <= at_ms)?;
+        let (at, value) = *self.0.iter().rev().find(|(at, _)| *at <= at_ms)?;
         value.filter(|_| at > at_ms - LOOKBACK)
     }
 
     fn within(&self, from: i64, until: i64) -> impl Iterator<Item = (i64, f64)> {
         let within = move |(at, _): &&(i64, Option<f64>)| (from..=until).contains(at);
-        self.samples.iter().filter(within).filter_map(|(at, value)| Some((*at, (*value)?)))
+        self.0.iter().filter(within).filter_map(|(at, value)| Some((*at, (*value)?)))
     }
 
     /// By how much a counter has grown, extrapolated to the whole of a window; `None` with fewer

@@ -171,7 +171,7 @@ pub(super) fn record(history: &mut History, at_ms: i64) {
     let is_early = !view.all(RATE).over_time(RECORD_EVERY).is_empty();
     let rate = view.all("hubline_received_events_total").increase(15 * MINUTE);
     if let (Some(increase), false) = (rate, is_early) {
-        history.add(RATE, &Labels::new(), at_ms, increase / 900.0);
+        history.add(RATE, Labels::new(), at_ms, increase / 900.0);
     }
 }
 

@@ -130,8 +130,10 @@ fn play(scenario: &Scenario, last: i64) -> Vec<BTreeMap<&'static str, Alerts>> {
     let step = |number: i64| {
         for ((name, labels), values) in &inputs {
             match values.get(usize::try_from(number).unwrap()) {
-                Some(Minute::Value(value)) => history.add(name, labels, minute(number), *value),
-                Some(Minute::End) => history.end(name, labels, minute(number)),
+                Some(Minute::Value(value)) => {
+                    history.add(name, labels.clone(), minute(number), *value);
+                }
+                Some(Minute::End) => history.end(name, labels.clone(), minute(number)),
                 Some(Minute::Nothing) | None => {}
             }
         }

@@ -1,5 +1,6 @@
 //! Whose metrics are read: this process' own, and those of the addresses it was told. A name stands
-//! for every address that it resolves to.
+//! for every process behind it. What comes from others is bounded: by its size, by the series that are
+//! kept of it, and by how many are asked at once.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 use prometheus_client::registry::Registry;
 
 use super::exposition::{Labels, Sample, samples};
@@ -16,12 +19,18 @@ use super::rules::{FAMILIES, METRICS};
 use crate::addresses;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A broker with thousands of queues has some megabytes.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Forty times what RabbitMQ or a worker with many handlers says.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The most that is kept of one process; a worker has some hundred.
+const MAX_SAMPLES: usize = 5_000;
+/// Processes that are asked at once.
+const AT_ONCE: usize = 8;
 /// What was never asked successfully is taken for one of Hubline's.
 const UNKNOWN: &str = "hubline-process";
 /// What says nothing of its version is the broker.
 const FOREIGN: &str = "rabbitmq";
+/// By what a process of Hubline's says what it is.
+const BUILD: &str = "hubline_build_info";
 
 /// This process' own metrics, and how it is called.
 pub(crate) struct Own {
@@ -44,12 +53,18 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// What one address answered, if it did.
+/// One process, and what it answered, if it did.
 struct Read {
     instance: String,
     /// The name that stands for it.
     address: String,
-    text: Option<String>,
+    answer: Option<Answer>,
+}
+
+/// What rules can use of an answer.
+struct Answer {
+    job: String,
+    samples: Vec<Sample>,
 }
 
 impl Sources {
@@ -67,78 +82,104 @@ impl Sources {
         !self.addresses.is_empty()
     }
 
-    /// Reads all of them, side by side, into `history`. A process that has gone has no values any
-    /// more; one that should be there and does not answer is not `up`.
+    /// Reads all of them into `history`. A process that has gone has no values any more; one that
+    /// should be there and does not answer is not `up`.
     pub(super) async fn read(&mut self, history: &mut History, at_ms: i64) {
-        let asked = join_all(self.addresses.iter().map(|address| self.ask(address))).await;
         let own = Read {
             instance: self.own.instance.clone(),
             address: self.own.instance.clone(),
-            text: Some(shared::metrics::encode(&self.own.registry)),
+            answer: Some(understood(&shared::metrics::encode(&self.own.registry))),
         };
-        for read in asked.into_iter().flatten().chain([own]) {
-            self.note(history, at_ms, &read);
+        self.note(history, at_ms, own);
+        for read in self.ask_all().await {
+            self.note(history, at_ms, read);
+            // Others have their turn meanwhile.
+            tokio::task::yield_now().await;
         }
         history.end_unread(at_ms, |labels| labels.contains_key("instance"));
     }
 
-    async fn ask(&self, address: &str) -> Vec<Read> {
-        let read = |instance: String, text| Read { instance, address: address.to_owned(), text };
-        let found = addresses::all_of(address).await;
-        if found.is_empty() {
-            return vec![read(address.to_owned(), None)];
-        }
-        let asking =
-            found.into_iter().map(async |found| read(found.to_string(), self.get(found).await));
-        join_all(asking).await
-    }
-
-    async fn get(&self, address: SocketAddr) -> Option<String> {
-        let asking = self.client.get(format!("http://{address}/metrics")).send();
-        let mut answer = asking.await.ok()?.error_for_status().ok()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.ok()? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BYTES {
-                tracing::warn!(source.address = %address, "metrics of a source are too large, and not read");
-                return None;
+    async fn ask_all(&self) -> Vec<Read> {
+        let found = join_all(self.addresses.iter().map(|name| addresses::all_of(name))).await;
+        let mut asking = Vec::new();
+        for (name, found) in self.addresses.iter().zip(found) {
+            if found.is_empty() {
+                asking.push(ask(self.client.clone(), name.clone(), None));
+            }
+            for address in found {
+                asking.push(ask(self.client.clone(), name.clone(), Some(address)));
             }
         }
-        String::from_utf8(body).ok()
+        stream::iter(asking).buffer_unordered(AT_ONCE).collect().await
     }
 
-    fn note(&mut self, history: &mut History, at_ms: i64, read: &Read) {
-        let found: Vec<Sample> =
-            read.text.as_deref().map(|text| samples(text).collect()).unwrap_or_default();
-        if read.text.is_some() {
-            self.jobs.insert(read.address.clone(), job(&found));
-        }
-        let job = self.jobs.get(&read.address).map_or(UNKNOWN, String::as_str);
+    fn note(&mut self, history: &mut History, at_ms: i64, read: Read) {
+        let Read { instance, address, answer } = read;
+        let up = f64::from(u8::from(answer.is_some()));
+        let samples = answer.map_or_else(Vec::new, |answer| {
+            self.jobs.insert(address.clone(), answer.job);
+            answer.samples
+        });
+        let job = self.jobs.get(&address).map_or(UNKNOWN, String::as_str);
         let named = |mut labels: Labels| {
             labels.insert("job".to_owned(), job.to_owned());
-            labels.insert("instance".to_owned(), read.instance.clone());
+            labels.insert("instance".to_owned(), instance.clone());
             labels
         };
-        let up = f64::from(u8::from(read.text.is_some()));
-        history.add("up", &named(Labels::new()), at_ms, up);
-        for Sample { name, labels, value } in found.into_iter().filter(is_read) {
-            history.add(&name, &named(labels), at_ms, value);
+        history.add("up", named(Labels::new()), at_ms, up);
+        for Sample { name, labels, value } in samples {
+            history.add(&name, named(labels), at_ms, value);
         }
     }
 }
 
-/// What answers so, as a scrape configuration would call it.
-fn job(found: &[Sample]) -> String {
-    let build = found.iter().find(|sample| sample.name == "hubline_build_info");
-    match build.and_then(|build| build.labels.get("program")) {
-        Some(program) => format!("hubline-{program}"),
-        None => FOREIGN.to_owned(),
-    }
+/// Asks one process that `name` stands for; there is none if it has no address.
+async fn ask(client: reqwest::Client, name: String, address: Option<SocketAddr>) -> Read {
+    let instance = address.map_or_else(|| name.clone(), |address| address.to_string());
+    let answer = match address {
+        Some(address) => get(&client, address).await,
+        None => None,
+    };
+    Read { instance, address: name, answer }
 }
 
-fn is_read(sample: &Sample) -> bool {
-    let name = sample.name.as_str();
-    let is_wanted =
-        METRICS.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
-    is_wanted && sample.labels.get("le").is_none_or(|bound| bound == "1.0")
+async fn get(client: &reqwest::Client, address: SocketAddr) -> Option<Answer> {
+    let asking = client.get(format!("http://{address}/metrics")).send();
+    let mut answer = asking.await.ok()?.error_for_status().ok()?;
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BYTES {
+            let address = address.to_string();
+            tracing::warn!(address, "metrics of a source are too large, and not read");
+            return None;
+        }
+    }
+    let answer = understood(std::str::from_utf8(&body).ok()?);
+    if answer.samples.len() == MAX_SAMPLES {
+        let address = address.to_string();
+        tracing::warn!(address, "metrics of a source are too many, and not all read");
+    }
+    Some(answer)
+}
+
+/// What rules can use, and as what a scrape configuration would know the process.
+fn understood(text: &str) -> Answer {
+    let mut job = FOREIGN.to_owned();
+    let wanted = samples(text, is_wanted).filter(|sample| {
+        if sample.name == BUILD {
+            let program = sample.labels.get("program").map_or("process", String::as_str);
+            job = format!("hubline-{program}");
+            return false;
+        }
+        sample.labels.get("le").is_none_or(|bound| bound == "1.0")
+    });
+    let samples = wanted.take(MAX_SAMPLES).collect();
+    Answer { job, samples }
+}
+
+fn is_wanted(name: &str) -> bool {
+    name == BUILD
+        || METRICS.contains(&name)
+        || FAMILIES.iter().any(|family| name.starts_with(family))
 }

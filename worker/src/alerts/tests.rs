@@ -48,7 +48,8 @@ fn evaluate(process: &Process, slack: &StandIns, board: Board) -> AbortOnDropHan
     let own = Own { registry: Arc::new(own), instance: "console:1".to_owned() };
     let sources = Sources::new(own, vec![process.address.clone()]).unwrap();
     let access = slack.settings().slack.access().unwrap().unwrap();
-    let notices = Notices::start(Slack::open(access, "#ops", POST_TIMEOUT).unwrap());
+    let slack = Slack::open(access, "#ops", POST_TIMEOUT).unwrap();
+    let notices = Notices::start(slack, Duration::ZERO);
     let running = run(sources, board, Some(notices), Duration::from_millis(20));
     AbortOnDropHandle::new(tokio::spawn(running))
 }
@@ -83,16 +84,77 @@ async fn an_alert_is_posted_once_when_it_opens_and_once_when_it_is_over() {
 }
 
 #[tokio::test]
-async fn a_slack_that_is_away_is_told_later_and_in_order() {
+async fn a_slack_that_was_away_is_told_what_is_true_when_it_is_back() {
     let (process, slack) = (Process::start(BLOCKED), StandIns::start().await.unwrap());
-    slack.fail(Fault::new("slack", 503).times(2));
+    slack.fail(Fault::new("slack", 503));
     let running = evaluate(&process, &slack, Board::default());
     slack.wait_for(1, |call| call.status == 503).await;
+    slack.heal();
+    let first = posted(&slack, 1).await;
+    assert!(first[0].starts_with("Alert"), "{first:?}");
+    slack.fail(Fault::new("slack", 503));
+    let calls = slack.calls().len();
     process.say("hubline_publisher_blocked 0\n");
+    slack.wait_for(calls + 1, |_| true).await;
+    slack.heal();
     let both = posted(&slack, 2).await;
-    assert!(both[0].starts_with("Alert") && both[1].starts_with("Resolved"), "{both:?}");
+    assert!(both[1].starts_with("Resolved"), "{both:?}");
     drop(running);
     process.server.stop(false).await;
+}
+
+#[tokio::test]
+async fn many_processes_with_one_trouble_are_one_message() {
+    let own = Own { registry: Arc::new(registry("console")), instance: "console:1".to_owned() };
+    let mut sources = Sources::new(own, Vec::new()).unwrap();
+    let (mut history, mut states) = (History::default(), States::default());
+    for minute in 0..3_i64 {
+        sources.read(&mut history, minute * 60_000).await;
+        for process in 0..100 {
+            let labels =
+                [("job", "hubline-worker".to_owned()), ("instance", format!("w{process}"))];
+            let labels = labels.map(|(name, value)| (name.to_owned(), value)).into();
+            history.add("hubline_ledger_up", labels, minute * 60_000, 0.0);
+        }
+        states.advance(&mut history, minute * 60_000);
+    }
+    assert_eq!(states.open().len(), 100);
+    let slack = StandIns::start().await.unwrap();
+    let access = slack.settings().slack.access().unwrap().unwrap();
+    let client = Slack::open(access, "#ops", POST_TIMEOUT).unwrap();
+    let notices = Notices::start(client, Duration::ZERO);
+    notices.tell(states.open());
+    let first = posted(&slack, 1).await;
+    assert!(first[0].contains("HublineLedgerDown") && first[0].contains("97 more"), "{first:?}");
+    notices.tell(Vec::new());
+    let all = posted(&slack, 2).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+}
+
+#[tokio::test]
+async fn what_others_say_is_bounded() {
+    let lines = (0..20_000).map(|number| {
+        format!(
+            "hubline_ledger_up{{a=\"{number}\"}} 0\nno_rule_asks_for_this{{a=\"{number}\"}} 1\n"
+        )
+    });
+    let text = lines.collect::<String>() + "hubline_build_info{program=\"worker\"} 1\n";
+    let (many, huge) = (Process::start(&text), Process::start(&"x".repeat(5 * 1024 * 1024)));
+    let own = Own { registry: Arc::new(registry("console")), instance: "console:1".to_owned() };
+    let addresses = vec![many.address.clone(), huge.address.clone()];
+    let mut sources = Sources::new(own, addresses).unwrap();
+    let mut history = History::default();
+    sources.read(&mut history, 1_000_000).await;
+    let view = history.at(1_000_000);
+    assert_eq!(view.all("hubline_ledger_up").latest().len(), 5_000);
+    assert!(view.all("no_rule_asks_for_this").latest().is_empty());
+    let up = view.all("up").latest();
+    let is_up = |address: &str| {
+        up.iter().find(|(labels, _)| labels["instance"] == address).map(|(_, up)| *up > 0.5)
+    };
+    assert_eq!((is_up(&many.address), is_up(&huge.address)), (Some(true), Some(false)));
+    many.server.stop(false).await;
+    huge.server.stop(false).await;
 }
 
 #[tokio::test]

@@ -133,9 +133,9 @@ impl Ledger {
         }
     }
 
-    pub(super) async fn oldest_delayed(&self, now_ms: i64, marks: &[Mark]) -> Option<i64> {
+    pub(super) async fn oldest_delayed(&self, marks: &[Mark]) -> Option<i64> {
         let key = format!("{}:delayed:{{all}}", self.prefix);
-        let mut arguments = vec![now_ms.to_string(), millis(self.retention).to_string()];
+        let mut arguments = vec![millis(self.retention).to_string()];
         for mark in marks {
             arguments.extend([mark.due_ms.to_string(), mark.received_ms.to_string()]);
         }

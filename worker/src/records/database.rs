@@ -17,7 +17,7 @@ use tokio::time::timeout;
 /// Connections of one process.
 pub(super) const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
-const CLOSE: Duration = Duration::from_secs(5);
+pub(super) const CLOSE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process to end its transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 

@@ -8,8 +8,8 @@ use prometheus_client::registry::Registry;
 use shared::admin::Readiness;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Records;
 use super::log::{FLUSH, Log, Writer};
+use super::{Records, database};
 
 /// Runs until closed.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Keeping {
 
 impl Keeping {
     /// The longest that [`Self::close`] takes.
-    pub(crate) const CLOSE: Duration = FLUSH;
+    pub(crate) const CLOSE: Duration = FLUSH.saturating_add(database::CLOSE);
 
     /// Starts in the background; a database that is not there yet is waited for. What is measured
     /// goes into `registry`.

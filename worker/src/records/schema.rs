@@ -10,8 +10,12 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use tokio::time::timeout;
 
 use super::database::{BUSY, Database, Dialect};
+
+/// How long a server may take for a connection, and for its end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Of an earlier one nothing may be changed: databases remember what they were made by.
 const MIGRATIONS: [(&str, &str); 4] = [
@@ -227,12 +231,13 @@ async fn migrate_server(
     migrator: &Migrator,
     options: &PgConnectOptions,
 ) -> Result<(), MigrateError> {
-    let mut connection = options.connect().await?;
+    // A server that takes connections and says nothing must not hold up all who come after.
+    let connecting = timeout(PATIENCE, options.connect()).await;
+    let mut connection = connecting.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     // What `run` does, whose bounds the compiler cannot see met here.
     let migrated = migrator.run_direct(None, &mut connection, false).await;
-    let closed = connection.close().await;
-    migrated?;
-    Ok(closed?)
+    let _ = timeout(PATIENCE, connection.close()).await;
+    migrated
 }
 
 /// The same of a file, all of it in one transaction that keeps others from writing. Where a file is
@@ -395,6 +400,16 @@ mod tests {
         old.close().await;
         other.close().await;
         test.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://a:b@{}/c", silent.local_addr().unwrap());
+        let database = Database::new(&SecretString::from(url)).unwrap();
+        let migrating = timeout(PATIENCE * 5, migrate(&database)).await;
+        let error = format!("{:#}", migrating.unwrap().unwrap_err());
+        assert!(error.starts_with("cannot bring the records' database up to date"), "{error}");
     }
 
     on_every_database! {

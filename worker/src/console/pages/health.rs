@@ -60,6 +60,7 @@ struct Alert {
 
 #[derive(Template)]
 #[template(path = "health.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what of the page is there")]
 struct HealthPage {
     frame: Frame,
     at: Part<Moment>,

@@ -188,16 +188,19 @@ local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return math.max(1, (oldest[2] or now) + window - now)
 ";
 
-/// now, retention, due, received, due, received, … → the smallest time of receipt of all marks that
+/// retention, due, received, due, received, … → the smallest time of receipt of all marks that
 /// are not over, or nothing. A mark stands for all that is delayed until it is due, and the oldest
-/// of it.
+/// of it. What is over is told by Redis' clock: a worker whose clock is ahead must not end the others'
+/// marks.
 const DELAYED: &str = r"
-for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'LT', ARGV[i + 1], ARGV[i]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 2, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'LT', ARGV[i + 1], ARGV[i]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
 local marks = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 local oldest = false
 for i = 1, #marks, 2 do
-  if tonumber(marks[i]) < tonumber(ARGV[1]) then
+  if tonumber(marks[i]) < now then
     redis.call('ZREM', KEYS[1], marks[i])
   elseif not oldest then
     oldest = marks[i + 1]
