@@ -48,7 +48,7 @@ impl Ledger {
     /// Starts connecting in the background.
     pub(super) fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
         Ok(Self {
-            link: Link::start(&options.url, &options.prefix)?,
+            link: Link::start(&options.url, Some(&options.prefix))?,
             prefix: options.prefix,
             lease: options.lease,
             retention: options.retention,

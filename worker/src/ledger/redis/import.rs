@@ -27,7 +27,7 @@ pub(crate) struct Importer {
 impl Importer {
     /// Starts connecting in the background.
     pub(crate) fn start(url: &SecretString, prefix: String) -> anyhow::Result<Self> {
-        Ok(Self { link: Link::start(url, &prefix)?, prefix })
+        Ok(Self { link: Link::start(url, None)?, prefix })
     }
 
     /// Whether Redis is there.

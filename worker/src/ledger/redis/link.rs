@@ -55,15 +55,17 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn start(url: &SecretString, prefix: &str) -> anyhow::Result<Self> {
+    /// With a `prefix` for the sign of life that is written there; without one nothing is written that
+    /// nobody asked for.
+    pub(super) fn start(url: &SecretString, prefix: Option<&str>) -> anyhow::Result<Self> {
         let pool = pool(url)?;
-        let sign: Arc<str> = format!("{prefix}:alive").into();
+        let sign = prefix.map(|prefix| Arc::from(format!("{prefix}:alive")));
         let up = Arc::new(watch::Sender::new(false));
         let queues = (0..LINKS)
             .map(|_| {
                 // Bounded by the runs a worker has under way, each with one call at a time.
                 let (queue, calls) = mpsc::unbounded_channel();
-                tokio::spawn(serve(pool.clone(), Arc::clone(&sign), calls, Arc::clone(&up)));
+                tokio::spawn(serve(pool.clone(), sign.clone(), calls, Arc::clone(&up)));
                 queue
             })
             .collect();
@@ -121,11 +123,11 @@ pub(super) fn pool(url: &SecretString) -> anyhow::Result<Pool> {
 
 async fn serve(
     pool: Pool,
-    sign: Arc<str>,
+    sign: Option<Arc<str>>,
     mut calls: mpsc::UnboundedReceiver<Waiting>,
     up: Arc<watch::Sender<bool>>,
 ) {
-    let mut connection = connect(&pool, &sign, &up).await.ok();
+    let mut connection = connect(&pool, sign.as_deref(), &up).await.ok();
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         // Without calls an empty batch asks for a sign of life.
@@ -134,7 +136,7 @@ async fn serve(
         }
         gather(&mut calls, &mut batch).await;
         if connection.is_none() {
-            connection = match connect(&pool, &sign, &up).await {
+            connection = match connect(&pool, sign.as_deref(), &up).await {
                 Ok(connection) => Some(connection),
                 Err(error) => {
                     for (_, reply) in batch.drain(..) {
@@ -145,7 +147,7 @@ async fn serve(
             };
         }
         let Some(open) = connection.as_mut() else { continue };
-        if !answer(open, &sign, &mut batch, &up).await {
+        if !answer(open, sign.as_deref(), &mut batch, &up).await {
             // Not back into the pool: answers to old questions may still be on their way.
             connection = connection.take().and_then(|broken| {
                 drop(Connection::take(broken));
@@ -170,14 +172,19 @@ async fn gather(calls: &mut mpsc::UnboundedReceiver<Waiting>, batch: &mut Vec<Wa
 
 /// The sign of life: a write, since a Redis that is out of memory or whose disk is full answers a
 /// question.
-fn sign_of_life(key: &str) -> redis::Cmd {
+fn sign_of_life(key: Option<&str>) -> redis::Cmd {
+    let Some(key) = key else { return redis::cmd("PING") };
     let mut command = redis::cmd("SET");
     command.arg(key).arg(1).arg("PX").arg(SIGN_MS);
     command
 }
 
 /// A connection that knows the scripts, to a Redis that takes writes.
-async fn connect(pool: &Pool, sign: &str, up: &watch::Sender<bool>) -> Result<Connection, String> {
+async fn connect(
+    pool: &Pool,
+    sign: Option<&str>,
+    up: &watch::Sender<bool>,
+) -> Result<Connection, String> {
     let connecting = async {
         let mut connection = pool.get().await.map_err(|error| error.to_string())?;
         for script in Script::ALL {
@@ -208,7 +215,7 @@ async fn connect(pool: &Pool, sign: &str, up: &watch::Sender<bool>) -> Result<Co
 /// Answers a whole batch from one pipeline; false if the connection is of no more use.
 async fn answer(
     connection: &mut Connection,
-    sign: &str,
+    sign: Option<&str>,
     batch: &mut Vec<Waiting>,
     up: &watch::Sender<bool>,
 ) -> bool {
