@@ -31,6 +31,9 @@ RUN --mount=type=cache,id=hubline-registry,target=/usr/local/cargo/registry,shar
     mkdir -p /out/data; \
     cp target/release/receiver target/release/worker /out/
 
+# This tag floats: each build takes the base as it is that day, with its security fixes. For builds that can be
+# repeated pin what `docker buildx imagetools inspect gcr.io/distroless/cc-debian12:nonroot` names as its digest,
+# `…:nonroot@sha256:<digest>`, and renew it with every release.
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -2,7 +2,7 @@
 //! configuration and rights, programs with compose's own commands, environments and health checks.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use clap::Parser as _;
 use shared::broker::Topology;
@@ -79,6 +79,7 @@ async fn what_compose_starts_is_a_working_cluster() {
     });
 
     check_rights(&secrets).await;
+    check_health(&secrets, &servers);
     check_broker(&servers).await;
     for (place, program) in [(&receiver, receiving), (&worker, working), (&console, watching)] {
         program.stop();
@@ -152,6 +153,21 @@ async fn check_rights(secrets: &Secrets) {
     worker
         .may_not(&[Delete("other"), DeleteExchange("amq.topic"), Bind("hubline.bulk", "amq.topic")])
         .await;
+}
+
+/// What the runbook asks Redis as `health`, who may look and no more.
+fn check_health(secrets: &Secrets, servers: &Servers) {
+    let ask = |words: &[&str]| {
+        let mut command = Command::new("redis-cli");
+        command.env("REDISCLI_AUTH", secrets.read("redis", "redis-health"));
+        command.args(["-p", &servers.redis.port.to_string(), "--user", "health"]).args(words);
+        run(&mut command).unwrap()
+    };
+    assert!(ask(&["info", "memory"]).contains("maxmemory_policy:noeviction"));
+    assert!(ask(&["info", "persistence"]).contains("aof_last_write_status:ok"));
+    for refused in [&["get", "hubline:x"][..], &["keys", "*"], &["config", "get", "*"]] {
+        assert!(ask(refused).contains("NOPERM"), "{refused:?}");
+    }
 }
 
 /// Each queue has the policy that is meant for it, retries have none, and there is nobody else.

@@ -117,6 +117,8 @@ fn workers_can_be_many() {
     let worker = service("worker");
     assert!(worker["container_name"].is_null() && worker["ports"].is_null());
     assert!(worker["hostname"].is_null() && worker["deploy"]["replicas"].is_null());
+    // Else every later `up` would go back to one.
+    assert_eq!(worker["scale"], "${WORKERS:-1}");
 }
 
 #[test]
@@ -168,4 +170,11 @@ fn memory_and_its_limits_fit() {
     assert_eq!(service("redis")["mem_limit"], "768m");
     assert!(text("compose/redis/redis.conf").contains("maxmemory-policy noeviction\n"));
     assert!(text("compose/redis/redis.conf").contains("appendonly yes\n"));
+    // RabbitMQ reads the machine's memory, not its container's.
+    let told = text("compose/rabbitmq/rabbitmq.conf");
+    let told = told.lines().find_map(|line| {
+        line.strip_prefix("total_memory_available_override_value = ")?.strip_suffix("GB")
+    });
+    let limit = service("rabbitmq")["mem_limit"].clone();
+    assert_eq!(told, limit.as_str().unwrap().strip_suffix('g'), "{limit}");
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, Command, CommandFactory as _, Parser};
+use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
+use worker::commands::console::ConsoleCommand;
 use worker::settings::{ConsoleProgramSettings, WorkerSettings};
 
 use crate::file::{service, text};
 
-/// What a worker does once its runs have ended: settle, tell the broker, write the log.
-const AFTER_GRACE: Duration = Duration::from_secs(8);
+/// What traces that are not sent yet may take at the end.
+const TRACES: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
 struct Worker {
@@ -55,10 +57,12 @@ fn every_setting_is_one_that_the_program_has() {
 fn programs_are_ended_after_they_have_ended_by_themselves() {
     let receiver = ReceiverSettings::try_parse_from(["receiver"]).unwrap();
     let worker = Worker::try_parse_from(["worker"]).unwrap();
-    for (name, grace) in
-        [("receiver", receiver.shutdown_grace), ("worker", worker.settings.shutdown_grace)]
-    {
+    for (name, drain) in [
+        ("receiver", receiver.shutdown_grace + Receiver::AFTER_GRACE),
+        ("worker", worker.settings.shutdown_grace + worker::Worker::AFTER_GRACE),
+        ("console", ConsoleCommand::STOP),
+    ] {
         assert!(!service(name).environment().contains_key("SHUTDOWN_GRACE"), "{name}");
-        assert!(service(name).stop_grace() >= grace + AFTER_GRACE, "{name}: {grace:?}");
+        assert!(service(name).stop_grace() >= drain + TRACES, "{name}: {drain:?}");
     }
 }

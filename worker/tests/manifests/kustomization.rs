@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::manifest::{Manifest, texts};
 
 /// Everything that this reads. Whatever else stands in a kustomization would be overlooked.
-pub(crate) const KNOWN: [&str; 9] = [
+pub(crate) const KNOWN: [&str; 10] = [
     "apiVersion",
     "kind",
     "namespace",
@@ -18,6 +18,8 @@ pub(crate) const KNOWN: [&str; 9] = [
     "secretGenerator",
     "generatorOptions",
     "images",
+    // What kube-prometheus-stack selects by; `overlays` sees that selectors stay.
+    "labels",
 ];
 
 pub(crate) fn folder(name: &str) -> PathBuf {

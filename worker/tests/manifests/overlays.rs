@@ -9,7 +9,10 @@ use super::manifest::{Manifest, texts};
 
 fn unknown(kustomization: &Manifest) -> Vec<String> {
     let keys = kustomization.0.as_object().unwrap().keys();
-    keys.filter(|key| !KNOWN.contains(&key.as_str())).cloned().collect()
+    let keys = keys.filter(|key| !KNOWN.contains(&key.as_str())).cloned();
+    let labels = kustomization.list("/labels").iter();
+    let selecting = labels.filter(|label| label["includeSelectors"] == true);
+    keys.chain(selecting.map(|_| "includeSelectors".to_owned())).collect()
 }
 
 #[test]
@@ -20,6 +23,8 @@ fn no_overlay_patches_anything() {
     }
     let patched = &Manifest::all("kind: Kustomization\npatches: []").remove(0);
     assert_eq!(unknown(patched), ["patches"]);
+    let selecting = "kind: Kustomization\nlabels: [{pairs: {a: b}, includeSelectors: true}]";
+    assert_eq!(unknown(&Manifest::all(selecting).remove(0)), ["includeSelectors"]);
 }
 
 /// Names that the base gives a value.

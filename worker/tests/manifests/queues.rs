@@ -130,6 +130,17 @@ fn broker(installation: &Installation) -> Complaints {
             complaints.push("consumer_timeout is shorter than a handler may run".to_owned());
         }
     }
+    // The operator tells a RabbitmqCluster by itself; RabbitMQ reads the machine's memory.
+    for map in installation.of_kind("ConfigMap") {
+        let told = map.text("/data/rabbitmq.conf").lines().find_map(|line| {
+            line.strip_prefix("total_memory_available_override_value = ")?.strip_suffix("GB")
+        });
+        let Some(server) = installation.find("StatefulSet", map.name()) else { continue };
+        let limit = server.text("/spec/template/spec/containers/0/resources/limits/memory");
+        if !map.text("/data/rabbitmq.conf").is_empty() && told != limit.strip_suffix("Gi") {
+            complaints.push(format!("{}: told of {told:?} GB, may have {limit}", map.id()));
+        }
+    }
     if texts.len() != 1 {
         complaints.push(format!("{} brokers", texts.len()));
     }
@@ -217,4 +228,14 @@ fn limits_are_on_the_queues_that_may_have_one() {
         ],
     );
     complains(limits, &Installation::read("production").without(policy), "without limits");
+    notices(
+        limits,
+        "dev",
+        [(
+            "StatefulSet/hubline-rabbitmq",
+            "/spec/template/spec/containers/0/resources/limits/memory",
+            json!("2Gi"),
+            "may have 2Gi",
+        )],
+    );
 }

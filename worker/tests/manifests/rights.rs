@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::installation::Installation;
+use super::installation::{Installation, OVERLAYS};
 use super::kustomization::folder;
 use super::manifest::Manifest;
 use super::proof::{Complaints, complains, holds, notices};
@@ -36,8 +36,12 @@ fn rights(installation: &Installation) -> BTreeMap<String, Value> {
 
 /// What the broker of dev loads.
 fn definitions() -> Value {
-    let file = folder("overlays/dev/rabbitmq/definitions.json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    read("overlays/dev/rabbitmq/definitions.json")
+}
+
+/// A file of JSON, from `k8s` on.
+fn read(file: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder(file)).unwrap()).unwrap()
 }
 
 fn complaints(installation: &Installation) -> Complaints {
@@ -52,9 +56,20 @@ fn complaints(installation: &Installation) -> Complaints {
         .collect();
     let everything: Vec<String> = exchanges.iter().cloned().chain(queues).collect();
     // `amq.default` is how RabbitMQ asks for the exchange without a name.
-    let others = ["amq.default", "amq.topic", "amq.gen-x", "other.events", "hublines.events"];
+    let others = [
+        "amq.default",
+        "amq.topic",
+        "amq.gen-x",
+        "other.events",
+        "hublines.events",
+        "hubline.other",
+        "hubline.work.0.old",
+    ];
     let others = others.map(str::to_owned);
     let published = [exchanges[0].clone(), exchanges[2].clone()];
+    // Exchange and queue have one name.
+    let letters = [exchanges[2].clone(), exchanges[3].clone()];
+    let written = [exchanges[0].clone(), exchanges[2].clone(), exchanges[3].clone()];
     let rights = rights(installation);
     for program in ["receiver", "worker", "console", "monitoring"] {
         let Some(allowed) = rights.get(program) else {
@@ -69,6 +84,8 @@ fn complaints(installation: &Installation) -> Complaints {
             let needed: Vec<&String> = match (program, right) {
                 ("receiver", "write") => published.iter().collect(),
                 ("receiver" | "monitoring", _) => Vec::new(),
+                ("console", "write") => written.iter().collect(),
+                ("console", _) => letters.iter().collect(),
                 _ => everything.iter().collect(),
             };
             for name in everything.iter().chain(&others) {
@@ -155,6 +172,24 @@ fn each_program_may_do_what_it_does_and_no_more() {
                 "worker may not configure \"hubline.work.0\"",
             ),
             (
+                "Permission/hubline-worker",
+                "/spec/permissions/configure",
+                json!("^hubline\\..*$"),
+                "worker may configure \"hubline.other\"",
+            ),
+            (
+                "Permission/hubline-console",
+                "/spec/permissions/read",
+                json!("^hubline\\..*$"),
+                "console may read \"hubline.work.0\"",
+            ),
+            (
+                "Permission/hubline-console",
+                "/spec/permissions/write",
+                json!("^hubline\\.(events|dead)$"),
+                "console may not write \"hubline.unrouted\"",
+            ),
+            (
                 "ConfigMap/hubline-common",
                 "/data/PREFIX",
                 json!("other"),
@@ -204,4 +239,25 @@ fn dev_has_the_rights_and_policies_of_production() {
     }
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&own["definition"]), keys(policy.at("/spec/definition")));
+}
+
+/// Compose's rights are tried on a broker (worker/tests/compose), so these are tried too.
+#[test]
+fn rights_are_those_of_compose() {
+    let compose = read("../compose/rabbitmq/definitions.json");
+    let mut own = BTreeMap::new();
+    for right in compose["permissions"].as_array().unwrap() {
+        let user = right["user"].as_str().unwrap().strip_prefix("hubline-").unwrap();
+        own.insert(user.to_owned(), RIGHTS.map(|name| right[name].clone()));
+    }
+    for overlay in OVERLAYS {
+        let mut rights = rights(&Installation::read(overlay));
+        // For KEDA, which compose has not.
+        rights.remove("monitoring");
+        let rights: BTreeMap<_, _> = rights
+            .into_iter()
+            .map(|(user, right)| (user, RIGHTS.map(|name| right[name].clone())))
+            .collect();
+        assert_eq!(rights, own, "{overlay}");
+    }
 }

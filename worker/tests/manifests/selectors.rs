@@ -55,6 +55,36 @@ fn selectors(installation: &Installation) -> Complaints {
     complaints
 }
 
+/// What the console asks by name is a headless Service, so that one name is every pod; and RabbitMQ is asked
+/// for its alarms.
+fn asked(installation: &Installation) -> Complaints {
+    let mut complaints = Vec::new();
+    let console = installation.workload(Program::Console);
+    let list = |name: &str| console.environment.get(name).cloned().unwrap_or_default();
+    let all = [list("CONSOLE_RECEIVERS"), list("ALERT_SOURCES")].join(",");
+    for source in all.split(',') {
+        let (host, port) = source.split_once(':').unwrap_or((source, ""));
+        let is_known = match installation.find("Service", host) {
+            Some(service) => {
+                let mut ports = service.list("/spec/ports").iter();
+                service.text("/spec/clusterIP") == "None"
+                    && ports.any(|own| own["port"].to_string() == port)
+            }
+            // The operator makes it.
+            None => installation
+                .of_kind("RabbitmqCluster")
+                .any(|cluster| host == format!("{}-nodes", cluster.name()) && port == "15692"),
+        };
+        if !is_known {
+            complaints.push(format!("{source}: is no headless service"));
+        }
+    }
+    if !list("ALERT_SOURCES").contains(":15692") {
+        complaints.push("nobody asks RabbitMQ for its alarms".to_owned());
+    }
+    complaints
+}
+
 fn disruptions(installation: &Installation) -> Complaints {
     let mut complaints = Vec::new();
     for budget in installation.of_kind("PodDisruptionBudget") {
@@ -117,6 +147,20 @@ fn way_in(installation: &Installation) -> Complaints {
         }
     }
     complaints
+}
+
+#[test]
+fn the_console_asks_every_pod_and_every_node() {
+    holds(asked);
+    let (console, sources) = ("ConfigMap/hubline-console", "/data/ALERT_SOURCES");
+    let changes = [
+        ("hubline-worker-admin:9091", "nobody asks RabbitMQ"),
+        ("hubline-rabbitmq:15692", "is no headless service"),
+        ("hubline-worker-admin:9090,hubline-rabbitmq-nodes:15692", "9090: is no headless service"),
+    ];
+    for (value, why) in changes {
+        notices(asked, "production", [(console, sources, json!(value), why)]);
+    }
 }
 
 #[test]
