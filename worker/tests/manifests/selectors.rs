@@ -68,7 +68,7 @@ fn asked(installation: &Installation) -> Complaints {
             Some(service) => {
                 let mut ports = service.list("/spec/ports").iter();
                 service.text("/spec/clusterIP") == "None"
-                    && ports.any(|own| own["port"].to_string() == port)
+                    && ports.any(|own| port.parse().ok() == own["port"].as_u64())
             }
             // The operator makes it.
             None => installation
