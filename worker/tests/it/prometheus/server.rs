@@ -94,9 +94,14 @@ impl Server {
     pub(super) async fn end(mut self) -> String {
         self.process.kill().await.unwrap();
         let log = std::fs::read_to_string(self.directory.join("log")).unwrap();
-        std::fs::remove_dir_all(&self.directory).unwrap();
         let complaint = |line: &&str| line.contains("level=warn") || line.contains("level=error");
         log.lines().filter(complaint).take(20).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
