@@ -6,9 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use shared::broker::{Broker, DeadLetterOptions, DeadQueue, Delivery, Settlement};
 use shared::clock::now_ms;
@@ -24,8 +21,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::DeadLetters;
 use super::arrival::Arrival;
 use super::index::{Indexed, index};
-use super::retention::{Expired, Retention};
-use super::state::State;
+use super::retention::Retention;
+
+mod metrics;
+
+use metrics::IndexMetrics;
 
 /// Letters of one transaction.
 const BATCH: usize = 500;
@@ -45,71 +45,6 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 /// may take longer.
 const QUIET: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_secs(5);
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct StateLabels {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Default)]
-struct IndexMetrics {
-    indexed: Counter,
-    failures: Counter,
-    problems: Counter,
-    unrouted: Counter,
-    deleted: Family<StateLabels, Counter>,
-    problems_deleted: Counter,
-}
-
-impl IndexMetrics {
-    fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register(
-            "dead_letters_indexed",
-            "Dead letters taken into the records",
-            metrics.indexed.clone(),
-        );
-        registry.register(
-            "dead_letter_index_failures",
-            "Times that dead letters could not be taken into the records; they stay in their queue",
-            metrics.failures.clone(),
-        );
-        registry.register(
-            "unrouted_events",
-            "Events that no queue took, as they were taken out of the queue for such",
-            metrics.unrouted.clone(),
-        );
-        registry.register(
-            "dead_letter_problems",
-            "Problems that were new, or had no letter any more, when a dead letter came",
-            metrics.problems.clone(),
-        );
-        registry.register(
-            "dead_letters_deleted",
-            "Dead letters deleted because they had been over for too long, by the state they were in",
-            metrics.deleted.clone(),
-        );
-        registry.register(
-            "problems_deleted",
-            "Problems deleted because no letter was left of them",
-            metrics.problems_deleted.clone(),
-        );
-        metrics
-    }
-
-    fn expired(&self, expired: Expired) {
-        let letters = [
-            (State::Discarded, expired.discarded),
-            (State::Resolved, expired.resolved),
-            (State::DiedAgain, expired.died_again),
-        ];
-        for (state, count) in letters {
-            let labels = StateLabels { state: state.as_str() };
-            self.deleted.get_or_create(&labels).inc_by(count);
-        }
-        self.problems_deleted.inc_by(expired.problems);
-    }
-}
 
 /// Runs until closed or dropped.
 #[derive(Debug)]
