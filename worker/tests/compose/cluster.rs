@@ -32,10 +32,10 @@ async fn what_compose_starts_is_a_working_cluster() {
         std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
     }
     let secrets = Secrets::made(&[]);
-    let servers = Servers::start(&secrets);
     // Each container has an address of its own, so that ports are compose's.
     let own = format!("127.{}.{}", rand::random_range(1..255_u8), rand::random_range(0..255_u8));
-    let addresses = ["1", "2", "3"].map(|last| format!("{own}.{last}"));
+    let addresses = ["1", "2", "3", "4"].map(|last| format!("{own}.{last}"));
+    let servers = Servers::start(&secrets, &addresses[3]);
     let receiver = Place::new(&secrets, "receiver", &addresses[0]);
     let worker = Place::new(&secrets, "worker", &addresses[1]);
     let console = Place::new(&secrets, "console", &addresses[2]);
@@ -160,7 +160,9 @@ fn check_health(secrets: &Secrets, servers: &Servers) {
     let ask = |words: &[&str]| {
         let mut command = Command::new("redis-cli");
         command.env("REDISCLI_AUTH", secrets.read("redis", "redis-health"));
-        command.args(["-p", &servers.redis.port.to_string(), "--user", "health"]).args(words);
+        let redis = servers.redis.address;
+        command.arg("-h").arg(redis.ip().to_string()).arg("-p").arg(redis.port().to_string());
+        command.args(["--user", "health"]).args(words);
         run(&mut command).unwrap()
     };
     assert!(ask(&["info", "memory"]).contains("maxmemory_policy:noeviction"));
@@ -195,7 +197,7 @@ async fn check_broker(servers: &Servers) {
     assert_eq!(users, ["hubline-console", "hubline-receiver", "hubline-worker"]);
     // Nothing here is encrypted; the client wants to be told all the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let metrics = format!("http://127.0.0.1:{}/metrics", servers.rabbitmq.metrics_port);
+    let metrics = format!("http://{}/metrics", servers.rabbitmq.metrics);
     let page = reqwest::get(metrics).await.unwrap().text().await.unwrap();
     assert!(page.contains("rabbitmq_alarms_memory_used_watermark"), "{page}");
 }

@@ -29,17 +29,17 @@ impl<'a> Place<'a> {
 
     /// Puts the servers' addresses into the files that name them.
     pub(crate) fn at(&self, servers: &Servers) {
-        for (file, host, port) in [
-            ("amqp-url", "rabbitmq:5672", servers.rabbitmq.server.port),
-            ("redis-url", "redis:6379", servers.redis.port),
-            ("database-url", "postgres:5432", servers.postgres.port),
+        for (file, host, address) in [
+            ("amqp-url", "rabbitmq:5672", servers.rabbitmq.server.address),
+            ("redis-url", "redis:6379", servers.redis.address),
+            ("database-url", "postgres:5432", servers.postgres.address),
         ] {
             let file = self.secrets.of(&self.service.name).join(file);
             let Ok(url) = std::fs::read_to_string(&file) else { continue };
             assert!(url.contains(&format!("@{host}/")), "{}", file.display());
             // Only its service may read it, and nobody write.
             std::fs::remove_file(&file).unwrap();
-            std::fs::write(&file, url.replace(host, &format!("127.0.0.1:{port}"))).unwrap();
+            std::fs::write(&file, url.replace(host, &address.to_string())).unwrap();
         }
     }
 
