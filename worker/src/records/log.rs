@@ -2,7 +2,6 @@
 //! waits for it. A database that is away makes it late; one that is away for so long that memory
 //! must not hold more makes gaps, which are counted.
 
-use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,21 +10,17 @@ use anyhow::Context as _;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use shared::clock::now_ms;
 use shared::retry::Reconnect;
-use sqlx::QueryBuilder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use self::rows::{ids, insert};
 use super::Records;
-use super::clock::day_of;
-use super::database::{Database, Transaction, met_another, on_transaction};
-use super::dead_letters::{self, Done};
+use super::database::met_another;
 use super::entry::Entry;
-use super::erasure::{Contact, catch_up, erased};
-use super::jobs::{self, End};
 
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -38,12 +33,6 @@ const WRITE: Duration = Duration::from_secs(30);
 /// How long the last entries may take at the end, and how long if the database is away.
 pub(super) const FLUSH: Duration = Duration::from_secs(15);
 const LATE_FLUSH: Duration = Duration::from_secs(3);
-
-const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
-    contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
-    code, error, trace_id, job_id, logged_ms, body) ";
-/// A batch whose commit was not heard of is written again.
-const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING RETURNING id";
 
 /// Takes entries.
 #[derive(Clone, Debug)]
@@ -210,118 +199,4 @@ impl Writing {
             }
         }
     }
-}
-
-/// A number for an entry of this moment.
-fn id(settled_ms: i64) -> i64 {
-    (settled_ms << 20) | i64::from(rand::random::<u32>() >> 12)
-}
-
-/// Numbers for all entries, each another one.
-fn ids(batch: &[Entry]) -> Vec<i64> {
-    let mut taken = HashSet::with_capacity(batch.len());
-    let free = |entry: &Entry| {
-        let mut id = id(entry.settled_ms);
-        while !taken.insert(id) {
-            id = self::id(entry.settled_ms);
-        }
-        id
-    };
-    batch.iter().map(free).collect()
-}
-
-/// Writes all of a batch or nothing. Where another process has taken a number, the entry gets
-/// another; but a batch of which every number is taken is one whose commit was not heard of.
-async fn insert(
-    database: &Database,
-    batch: &[Entry],
-    ids: &mut [i64],
-    is_new: bool,
-) -> Result<(), sqlx::Error> {
-    let contacts: BTreeSet<Contact> = batch.iter().filter_map(Entry::contact).collect();
-    let gone = erased(database, &contacts).await?;
-    let mut transaction = database.transaction().await?;
-    let mut left: Vec<usize> = (0..batch.len()).collect();
-    let mut is_there = false;
-    while !left.is_empty() {
-        let written = insert_rows(&mut transaction, batch, ids, &left, &gone).await?;
-        if written.is_empty() && !is_new && left.len() == batch.len() {
-            is_there = true;
-            break;
-        }
-        left.retain(|place| !written.contains(&ids[*place]));
-        for place in &left {
-            ids[*place] = id(batch[*place].settled_ms);
-        }
-    }
-    if !is_there {
-        tell_jobs(&mut transaction, batch).await?;
-    }
-    transaction.commit().await?;
-    catch_up(database, &contacts).await
-}
-
-/// Writes some entries; gives the numbers of those that were free.
-async fn insert_rows(
-    transaction: &mut Transaction,
-    batch: &[Entry],
-    ids: &[i64],
-    places: &[usize],
-    gone: &HashSet<Contact>,
-) -> Result<HashSet<i64>, sqlx::Error> {
-    let now_ms = now_ms();
-    on_transaction!(transaction, connection => {
-        let mut insert = QueryBuilder::new(INSERT);
-        insert.push_values(places, |mut row, place| {
-            let (entry, id) = (&batch[*place], ids[*place]);
-            let is_erased = entry.contact().is_some_and(|contact| gone.contains(&contact));
-            row.push_bind(day_of(entry.settled_ms))
-                .push_bind(id)
-                .push_bind(&entry.identity)
-                .push_bind(entry.portal_id)
-                .push_bind(&entry.subscription_type)
-                .push_bind(entry.object_id)
-                .push_bind(entry.contact_id)
-                .push_bind(&entry.property)
-                .push_bind(entry.received_ms)
-                .push_bind(entry.started_ms)
-                .push_bind(entry.settled_ms)
-                .push_bind(entry.attempt)
-                .push_bind(entry.generation)
-                .push_bind(&entry.target)
-                .push_bind(entry.verdict)
-                .push_bind(&entry.code)
-                .push_bind(entry.error.as_ref().filter(|_| !is_erased))
-                .push_bind(&entry.trace_id)
-                .push_bind(entry.job_id)
-                .push_bind(now_ms)
-                .push_bind(entry.body.as_ref().filter(|_| !is_erased));
-        });
-        insert.push(ONCE);
-        // Sizes vary: not worth remembering.
-        let written: Vec<i64> =
-            insert.build_query_scalar().persistent(false).fetch_all(connection).await?;
-        Ok(written.into_iter().collect())
-    })
-}
-
-/// What jobs have published and how it ended: their counters, and letters that have no more to wait
-/// for.
-async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(), sqlx::Error> {
-    let done: Vec<Done> = batch
-        .iter()
-        .filter(|entry| entry.job_id.is_some())
-        .filter(|entry| {
-            matches!(entry.verdict, "succeeded" | "duplicate" | "unwanted" | "own_write")
-        })
-        .map(|entry| Done {
-            identity: entry.identity.clone(),
-            target: entry.target.clone().unwrap_or_default(),
-            generation: i64::from(entry.generation),
-        })
-        .collect();
-    dead_letters::resolve(transaction, &done).await?;
-    let ends =
-        batch.iter().filter_map(|entry| Some((entry.job_id?, End::of_verdict(entry.verdict)?)));
-    jobs::note_ends(transaction, ends).await
 }

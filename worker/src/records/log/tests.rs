@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use secrecy::SecretString;
+use shared::clock::now_ms;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
+use crate::records::clock::day_of;
+use crate::records::database::Database;
 
 fn entry(number: u64, settled_ms: i64) -> Entry {
     Entry {
