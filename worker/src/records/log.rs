@@ -14,6 +14,7 @@ use shared::retry::Reconnect;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use self::rows::{ids, insert};
 use super::Records;
@@ -98,6 +99,7 @@ impl Log {
 #[derive(Debug)]
 pub(crate) struct Writer {
     task: JoinHandle<()>,
+    closing: CancellationToken,
     waiting: Arc<AtomicUsize>,
     pub(crate) lateness: Lateness,
 }
@@ -109,22 +111,26 @@ impl Writer {
         let (late, lateness) = watch::channel(None);
         let metrics = LogMetrics::register(registry);
         let log = Log { entries, waiting: Arc::default(), metrics: metrics.clone() };
+        let closing = CancellationToken::new();
         let writing = Writing {
             records,
             entries: waiting_entries,
+            closing: closing.clone(),
             waiting: Arc::clone(&log.waiting),
             metrics,
             late,
         };
         let task = tokio::spawn(writing.run());
-        let writer = Self { task, waiting: Arc::clone(&log.waiting), lateness };
+        let writer = Self { task, closing, waiting: Arc::clone(&log.waiting), lateness };
         (log, writer)
     }
 
-    /// Writes what waits, but does not wait long for a database that is away. Every [`Log`] must
-    /// be gone by then.
+    /// Writes what waits, but does not wait long for a database that is away. Whoever still has a
+    /// [`Log`], such as a run that hangs, has nobody who takes its entries any more: they are counted
+    /// as dropped.
     pub(crate) async fn close(self) {
-        let Self { mut task, waiting, lateness } = self;
+        let Self { mut task, closing, waiting, lateness } = self;
+        closing.cancel();
         let is_written = tokio::select! {
             written = timeout(FLUSH, &mut task) => written.is_ok(),
             () = stays_late(lateness) => false,
@@ -154,6 +160,7 @@ async fn stays_late(mut lateness: Lateness) {
 struct Writing {
     records: Records,
     entries: mpsc::UnboundedReceiver<Entry>,
+    closing: CancellationToken,
     waiting: Arc<AtomicUsize>,
     metrics: LogMetrics,
     late: watch::Sender<Option<Arc<str>>>,
@@ -162,7 +169,7 @@ struct Writing {
 impl Writing {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
-        while self.entries.recv_many(&mut batch, BATCH).await > 0 {
+        while self.take(&mut batch).await > 0 {
             let mut ids = ids(&batch);
             let mut is_new = true;
             let mut reconnect = Reconnect::default();
@@ -184,6 +191,15 @@ impl Writing {
             self.metrics.written.inc_by(ids.len() as u64);
             self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+    }
+
+    /// What waits, up to a batch; nothing once it is closed and all is written.
+    async fn take(&mut self, batch: &mut Vec<Entry>) -> usize {
+        tokio::select! {
+            taken = self.entries.recv_many(batch, BATCH) => return taken,
+            () = self.closing.cancelled() => self.entries.close(),
+        }
+        self.entries.recv_many(batch, BATCH).await
     }
 
     /// Writes a batch; one that `is_new` cannot be there already.
