@@ -1,8 +1,6 @@
 //! `worker standalone` as an operator runs it: started, killed, started again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +13,7 @@ use crate::console::rig::Browser;
 use crate::harness::within;
 
 mod data;
+mod demo;
 mod process;
 
 use data::Data;
@@ -278,71 +277,4 @@ async fn its_console_shows_what_was_done_and_whom_its_endpoint_refused() {
     page.shows(&["signature_mismatch", "data file", "events to be worked on"]);
     browser.get("/events").await.shows(&["contact.creation", "on_contact_created"]);
     assert_eq!(process.terminate().await.code(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
-    let room = Data::new();
-    std::fs::create_dir(&room.0).unwrap();
-    let demo = demo(&room.0, &["--once"]);
-    let shown = within("the demo", demo.wait_with_output()).await.unwrap();
-    let text = String::from_utf8(shown.stdout).unwrap();
-    assert_eq!(shown.status.code(), Some(0), "{text}");
-    for word in ["received", "claimed", "step", "retried", "dead", "done", "All as it should be"] {
-        assert!(text.contains(word), "{word} in {text}");
-    }
-    assert_eq!(std::fs::read_dir(&room.0).unwrap().count(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_the_show_the_demo_takes_what_it_is_sent_until_it_is_stopped() {
-    use tokio::io::{AsyncBufReadExt as _, BufReader};
-    let room = Data::new();
-    std::fs::create_dir(&room.0).unwrap();
-    let mut demo = demo(&room.0, &[]);
-    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
-    let mut until = async |word: &str| loop {
-        let line = within(word, lines.next_line()).await.unwrap();
-        let line = line.unwrap_or_else(|| panic!("it ended before `{word}`"));
-        if line.contains(word) {
-            return line;
-        }
-    };
-    let hint = until("send --url").await;
-    let console = until("in the console: http://").await;
-    let console = console.rsplit("http://").next().unwrap().trim_end_matches('/');
-    Browser::at(console.parse().unwrap()).get("/").await.shows(&["<h1>Problems</h1>"]);
-    let words: Vec<&str> = hint.split_whitespace().collect();
-    let after = |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1];
-    let secret = std::fs::read_to_string(after("--secret-file")).unwrap();
-    let secret = ClientSecret::new(secret).unwrap();
-    let sender = Sender::new(after("--url"), None, secret, Version::V3).unwrap();
-    let answer = sender.send(format!("[{}]", contact(77)).into_bytes()).await.unwrap();
-    assert_eq!(answer.status, 200);
-    until("/customers/77").await;
-    until("done").await;
-    let pid = demo.id().unwrap().to_string();
-    assert!(tokio::process::Command::new("kill").arg(pid).status().await.unwrap().success());
-    assert_eq!(within("the end", demo.wait()).await.unwrap().code(), Some(0));
-    assert_eq!(std::fs::read_dir(&room.0).unwrap().count(), 0);
-}
-
-/// The demo, with nothing in its environment but where temporary files go.
-fn demo(room: &Path, flags: &[&str]) -> tokio::process::Child {
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_worker"))
-        .args(["standalone", "--demo"])
-        .args(flags)
-        .env_clear()
-        .env("TMPDIR", room)
-        // Real systems' settings change nothing.
-        .env("SLACK_API_URL", "http://127.0.0.1:1")
-        .env("DATA_DIR", "/nowhere")
-        .env("PUBLIC_URL", "https://elsewhere.example.com")
-        .env("WEBHOOK_PATH", "/elsewhere")
-        .env("HANDLER_TIMEOUT", "1ms")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
 }

@@ -1,24 +1,22 @@
 //! Writes letters into the records, each once, however often it comes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::clock::now_ms;
 use sqlx::{FromRow, QueryBuilder};
 
+pub(super) use self::problems::{TREND_HOURS, hour_of};
+use self::problems::{write_hours, write_problems};
 use super::arrival::Arrival;
-use super::fingerprint::RULE;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
 use crate::records::erasure::{Contact, catch_up, erased};
 use crate::records::jobs::{self, End};
 
+mod problems;
 #[cfg(test)]
 mod tests;
-
-const HOUR_MS: i64 = 3600 * 1000;
-/// The trend goes back so far.
-pub(super) const TREND_HOURS: i64 = 24;
 
 const INSERT: &str = "INSERT INTO dead_letter (identity, target, generation, attempt, queue, \
     portal_id, type, object_id, contact_id, reason, code, error, fingerprint, received_ms, died_ms, \
@@ -37,11 +35,6 @@ pub struct Indexed {
     pub died_again: u64,
     /// Problems that had no letter before.
     pub problems: u64,
-}
-
-/// The hour of a time, counted from the Unix epoch.
-pub(super) fn hour_of(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS)
 }
 
 #[derive(FromRow)]
@@ -276,82 +269,4 @@ async fn end_retries(
         });
     }
     Ok(died_again)
-}
-
-/// Makes a row for each problem that has none, and notes when it was met, and by which letter last.
-async fn write_problems(
-    transaction: &mut Transaction,
-    letters: &[(i64, &Arrival)],
-) -> Result<u64, sqlx::Error> {
-    if letters.is_empty() {
-        return Ok(0);
-    }
-    let mut problems: BTreeMap<&str, (&Arrival, i64, i64, i64)> = BTreeMap::new();
-    for (id, arrival) in letters {
-        let died_ms = arrival.died_ms;
-        let problem =
-            problems.entry(&arrival.fingerprint).or_insert((arrival, *id, died_ms, died_ms));
-        problem.1 = problem.1.max(*id);
-        problem.2 = problem.2.min(died_ms);
-        problem.3 = problem.3.max(died_ms);
-    }
-    let counts: Vec<i64> = on_transaction!(transaction, connection => {
-        let mut upsert = QueryBuilder::new(
-            "INSERT INTO problem (fingerprint, rule, code, target, sample_id, dead, requested, \
-             retried, resolved, died_again, discarded, first_ms, last_ms) ",
-        );
-        let rows = problems.into_iter();
-        upsert.push_values(rows, |mut row, (fingerprint, (any, id, first_ms, last_ms))| {
-            row.push_bind(fingerprint)
-                .push_bind(RULE)
-                .push_bind(&any.code)
-                .push_bind(&any.target)
-                .push_bind(id)
-                .push("0, 0, 0, 0, 0, 0")
-                .push_bind(first_ms)
-                .push_bind(last_ms);
-        });
-        upsert.push(
-            " ON CONFLICT (fingerprint) DO UPDATE SET sample_id = excluded.sample_id, \
-             first_ms = CASE WHEN excluded.first_ms < problem.first_ms \
-             THEN excluded.first_ms ELSE problem.first_ms END, \
-             last_ms = CASE WHEN excluded.last_ms > problem.last_ms \
-             THEN excluded.last_ms ELSE problem.last_ms END \
-             RETURNING dead + requested + retried + resolved + died_again + discarded",
-        );
-        upsert.build_query_scalar().persistent(false).fetch_all(connection).await?
-    });
-    // Counters are written after this: those of a new problem stand at nothing yet.
-    Ok(counts.iter().filter(|letters| **letters == 0).count() as u64)
-}
-
-/// Counts deaths by the hour, as far as the trend goes back.
-async fn write_hours(
-    transaction: &mut Transaction,
-    letters: &[(i64, &Arrival)],
-) -> Result<(), sqlx::Error> {
-    let oldest = hour_of(now_ms()) - TREND_HOURS;
-    let mut hours: BTreeMap<(&str, i64), i64> = BTreeMap::new();
-    for (_, arrival) in letters {
-        let hour = hour_of(arrival.died_ms);
-        if hour > oldest {
-            *hours.entry((&arrival.fingerprint, hour)).or_default() += 1;
-        }
-    }
-    if hours.is_empty() {
-        return Ok(());
-    }
-    on_transaction!(transaction, connection => {
-        let mut upsert =
-            QueryBuilder::new("INSERT INTO problem_hour (fingerprint, hour, deaths) ");
-        upsert.push_values(hours, |mut row, ((fingerprint, hour), deaths)| {
-            row.push_bind(fingerprint).push_bind(hour).push_bind(deaths);
-        });
-        upsert.push(
-            " ON CONFLICT (fingerprint, hour) DO UPDATE SET \
-             deaths = problem_hour.deaths + excluded.deaths",
-        );
-        upsert.build().persistent(false).execute(connection).await?;
-    });
-    Ok(())
 }
