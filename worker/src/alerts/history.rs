@@ -14,7 +14,7 @@ const LOOKBACK: i64 = 5 * MINUTE;
 /// The longest that any rule looks back, and a little.
 const KEPT: i64 = 80 * MINUTE;
 /// The same for what the rules record themselves.
-const RECORDED: i64 = 25 * 60 * MINUTE;
+const RECORDED: i64 = (7 * 24 + 1) * 60 * MINUTE;
 /// The most series that are kept: beyond it something is wrong with what is read.
 const MAX_SERIES: usize = 100_000;
 
@@ -190,28 +190,30 @@ impl<'a, F: Fn(&Labels) -> bool> Selection<'a, F> {
         series.within(until - millis(window), until)
     }
 
-    /// `min_over_time(max(…)[window:1m])`.
-    pub(super) fn min_of_max_over_time(self, window: Duration) -> Option<f64> {
-        let until = self.view.at_ms;
-        let first = (until - millis(window)).div_euclid(MINUTE) * MINUTE;
-        let steps = (0..).map(|step| first + step * MINUTE).take_while(|at_ms| *at_ms <= until);
-        let steps = steps.filter(|at_ms| *at_ms >= until - millis(window));
+    /// `max(…)[window:step]`: the largest value as of each step.
+    pub(super) fn max_over_time(self, window: Duration, step: Duration) -> Vec<f64> {
+        let (until, step) = (self.view.at_ms, millis(step));
+        let from = until - millis(window);
+        let first = from.div_euclid(step) * step;
+        let steps = (0..).map(|number| first + number * step).take_while(|at_ms| *at_ms <= until);
         let view =
             |at_ms| Selection { view: View { at_ms, ..self.view }, name: self.name, is: &self.is };
-        steps.filter_map(|at_ms| view(at_ms).max()).reduce(f64::min)
+        steps.filter(|at_ms| *at_ms >= from).filter_map(|at_ms| view(at_ms).max()).collect()
     }
 }
 
 impl Series {
     /// The value as of a moment.
     fn latest(&self, at_ms: i64) -> Option<f64> {
-        let (at, value) = *self.0.iter().rev().find(|(at, _)| *at <= at_ms)?;
+        let later = self.0.partition_point(|(at, _)| *at <= at_ms);
+        let (at, value) = *self.0.get(later.checked_sub(1)?)?;
         value.filter(|_| at > at_ms - LOOKBACK)
     }
 
     fn within(&self, from: i64, until: i64) -> impl Iterator<Item = (i64, f64)> {
-        let within = move |(at, _): &&(i64, Option<f64>)| (from..=until).contains(at);
-        self.0.iter().filter(within).filter_map(|(at, value)| Some((*at, (*value)?)))
+        let first = self.0.partition_point(|(at, _)| *at < from);
+        let end = self.0.partition_point(|(at, _)| *at <= until).max(first);
+        self.0.range(first..end).filter_map(|(at, value)| Some((*at, (*value)?)))
     }
 
     /// By how much a counter has grown, extrapolated to the whole of a window; `None` with fewer

@@ -107,7 +107,9 @@ pub(super) const RULES: [Rule; 17] = [
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
     rule("HublineReceiptsSurge", Severity::Warning, 0, receipts_surge, |_, value| {
-        format!("{value:.1} events a second come in, over 5 times the mean of the last day")
+        format!(
+            "{value:.1} events a second come in, over 5 times the mean of the last day and of the last week"
+        )
     }),
     rule("HublineSignatureFailures", Severity::Critical, 0, signature_failures, |_, value| {
         format!("{:.1} % of deliveries were answered 401 in the last 15 minutes", value * 100.0)

@@ -14,17 +14,21 @@ pub(super) fn no_receipts(view: View<'_>) -> Found {
     let hours = || view.all("hubline_business_hours");
     let receipts = view.of("hubline_receipts_total", |labels| has(labels, "status", "200"));
     let is_silent = is(receipts.increase(30 * MINUTE).unwrap_or(0.0), 0.0);
-    let expected = hours().min_of_max_over_time(30 * MINUTE).is_some_and(|value| is(value, 1.0));
+    let expected = hours()
+        .max_over_time(30 * MINUTE, MINUTE)
+        .into_iter()
+        .reduce(f64::min)
+        .is_some_and(|value| is(value, 1.0));
     let before = view.before(30 * MINUTE).all("hubline_business_hours").max();
     whole((is_silent && expected && before.is_some_and(|value| is(value, 1.0))).then_some(0.0))
 }
 
 pub(super) fn receipts_surge(view: View<'_>) -> Found {
     let rate = view.all(RATE).max();
-    let before = view.before(30 * MINUTE).all(RATE).over_time(DAY);
-    #[expect(clippy::cast_precision_loss, reason = "at most some thousand values")]
-    let mean = before.iter().sum::<f64>() / before.len() as f64;
-    whole(rate.filter(|rate| before.len() >= 60 && *rate > 5.0 * mean && rate * 900.0 > 100.0))
+    let before = || view.before(30 * MINUTE).all(RATE);
+    let (day, week) = (before().over_time(DAY), before().max_over_time(7 * DAY, 15 * MINUTE));
+    let usual = mean(&day).max(mean(&week));
+    whole(rate.filter(|rate| day.len() >= 60 && *rate > 5.0 * usual && rate * 900.0 > 100.0))
 }
 
 pub(super) fn signature_failures(view: View<'_>) -> Found {
@@ -222,6 +226,11 @@ fn is_work(labels: &Labels) -> bool {
 
 fn has(labels: &Labels, name: &str, value: &str) -> bool {
     labels.get(name).is_some_and(|found| found == value)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most some thousand values")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Values that are counted, not measured.
