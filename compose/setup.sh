@@ -118,6 +118,7 @@ hand_out() {
         hand "$name" "$hubline" otlp-headers
     done
     hand receiver "$hubline" hubspot-client-secret hubspot-client-secret-previous
+    hand send "$hubline" hubspot-client-secret
     hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key
     hand console "$hubline" console-token console-viewer-token slack-bot-token
     printf 'redis://hubline:%s@redis:6379/0' "$(read_one redis)" | put worker "$hubline" redis-url

@@ -155,7 +155,7 @@ fn no_secret_is_in_an_environment_and_only_setup_has_all_of_them() {
         let volumes = service.texts("volumes");
         let mounted = volumes.iter().filter(|volume| volume.starts_with("secrets")).count();
         let expected =
-            if service.name == "setup" { 9 } else { usize::from(service.secrets().is_some()) };
+            if service.name == "setup" { 10 } else { usize::from(service.secrets().is_some()) };
         assert_eq!(mounted, expected, "{}", service.name);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct Server {
     ending: &'static str,
     pub(crate) address: SocketAddr,
     /// What goes with it.
-    directory: Option<PathBuf>,
+    directory: Option<Directory>,
     log: PathBuf,
 }
 
@@ -94,15 +94,23 @@ impl Drop for Server {
             let _ = Command::new("kill").args([&format!("-{}", self.ending), &pid]).status();
         }
         let begun = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(5)
+        // PostgreSQL itself gives what it started 5 s before it kills it and tidies up.
+        while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(20)
         {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(directory) = &self.directory {
-            let _ = std::fs::remove_dir_all(directory);
-        }
+        drop(self.directory.take());
+    }
+}
+
+/// Goes when dropped, with all that is in it.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -157,12 +165,16 @@ fn newest(folder: &str, program: &str) -> PathBuf {
     newest.parent().map(Path::to_owned).unwrap()
 }
 
-/// Different ports below the range from which the kernel takes some for outgoing connections.
+/// Different ports that neither the kernel gives to anybody nor `scripts/services` chooses. Free on
+/// `127.0.0.1` too, where RabbitMQ's name server always listens.
 fn free<const N: usize>(address: &str) -> [SocketAddr; N] {
     let mut held = Vec::new();
     while held.len() < N {
-        let candidate = rand::random_range(20_000..32_000);
-        held.extend(TcpListener::bind((address, candidate)));
+        let candidate = rand::random_range(10_000..20_000);
+        let both = [address, "127.0.0.1"].map(|at| TcpListener::bind((at, candidate)));
+        if let [Ok(own), Ok(everyones)] = both {
+            held.push((own, everyones));
+        }
     }
-    std::array::from_fn(|index| held[index].local_addr().unwrap())
+    std::array::from_fn(|index| held[index].0.local_addr().unwrap())
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::{Server, newest, run};
+use super::{Directory, Server, newest, run};
 use crate::file::{service, text};
 use crate::secrets::Secrets;
 
@@ -15,6 +15,7 @@ pub(super) fn start(secrets: &Secrets, address: SocketAddr) -> Server {
     // It refuses to run as root; whom it runs as instead cannot read our folder.
     let base = std::env::temp_dir().join(format!("{}-postgres", secrets.directory().display()));
     std::fs::create_dir_all(&base).unwrap();
+    let directory = Directory(base.clone());
     let own = secrets.of("postgres");
     std::fs::copy(own.join("postgres"), base.join("password")).unwrap();
     let is_root = run(Command::new("id").arg("-u")).unwrap().trim() == "0";
@@ -45,7 +46,7 @@ pub(super) fn start(secrets: &Secrets, address: SocketAddr) -> Server {
     serving.arg("-c").arg(format!("listen_addresses={}", address.ip()));
     serving.args(["-c", "unix_socket_directories="]);
     let mut server = Server::spawn("postgres", serving, secrets, address);
-    server.directory = Some(base.clone());
+    server.directory = Some(directory);
     // At once, and without the shared memory that a kill would leave to the machine.
     server.ending = "QUIT";
     let check = service("postgres").health_check();
