@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use shared::testing::within;
 use serde_json::json;
 
 use super::*;
@@ -122,7 +123,8 @@ async fn an_outage_passes_and_a_wait_that_is_asked_for_is_kept() {
 async fn a_message_goes_to_the_channel_of_the_settings() {
     let bench = Bench::with(|settings| settings.slack_channel = "C123".to_owned()).await;
     bench.post().await.unwrap();
-    let calls = bench.stand_ins.wait_for(1, |call| call.api == "slack").await;
+    let calls =
+        within("the message", bench.stand_ins.wait_for(1, |call| call.api == "slack")).await;
     assert_eq!((&*calls[0].path, &calls[0].body["channel"]), ("/chat.postMessage", &json!("C123")));
 }
 

@@ -1,9 +1,6 @@
 //! A worker's surroundings for one test: names of its own on the servers, events to publish,
 //! handlers that report, and an end that finds leftovers.
 
-use std::future::Future;
-use std::time::Duration;
-
 use bytes::Bytes;
 use clap::Parser;
 use shared::broker::{Broker, Lane, Publication, Route};
@@ -37,19 +34,9 @@ pub(crate) use handler::{TARGET, probed};
 pub(crate) use own_redis::OwnRedis;
 pub(crate) use probe::Probe;
 pub(crate) use publishing::Publishing;
-pub(crate) use shared::testing::{Engine, on_every_engine};
+pub(crate) use shared::testing::{Engine, PATIENCE, on_every_engine, within};
 pub(crate) use standstill::Standstill;
 pub(crate) use verdicts::{wait_for_ends, wait_for_verdicts};
-
-/// Longer than anything a test waits for when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits for `future`, but not for ever.
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
-}
 
 #[derive(Parser)]
 struct Parsed {
