@@ -21,10 +21,7 @@ async fn behind_proxy(options: &[&str]) -> (Proxy, Fixture) {
 }
 
 /// The address of a broker that is not there.
-fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("amqp://{}/%2f", listener.local_addr().unwrap())
-}
+const NOWHERE: &str = "amqp://127.0.0.1:1/%2f";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_confirms_every_delivery_is_answered_503_in_time() {
@@ -116,7 +113,7 @@ async fn a_broker_that_goes_mute_under_load_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_without_its_broker_starts_and_answers_503_at_once() {
-    let process = Process::start(&nowhere(), "nowhere", &[("PUBLISH_TIMEOUT", "4s")]).await;
+    let process = Process::start(NOWHERE, "nowhere", &[("PUBLISH_TIMEOUT", "4s")]).await;
     let client = crate::delivery::client();
     for _ in 0..5 {
         let sent = Delivery::new(events::body(&events::batch(1)));
