@@ -105,9 +105,10 @@ async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every
         for change in &changes {
             change.log();
         }
+        // Whoever reads of it in Slack and looks at the page finds it there.
+        board.show(Shown { open: states.open(), has_sources: sources.has_others() });
         if let Some(notices) = &notices {
             notices.tell(states.open());
         }
-        board.show(Shown { open: states.open(), has_sources: sources.has_others() });
     }
 }

@@ -21,14 +21,13 @@ async fn behind_proxy(options: &[&str]) -> (Proxy, Fixture) {
 }
 
 /// The address of a broker that is not there.
-fn nowhere() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("amqp://{}/%2f", listener.local_addr().unwrap())
-}
+const NOWHERE: &str = "amqp://127.0.0.1:1/%2f";
+/// As it is unless somebody sets it: where the broker says nothing, the answer comes later still.
+const DEFAULT: &str = "--publish-timeout=3s";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_confirms_every_delivery_is_answered_503_in_time() {
-    let (proxy, fixture) = behind_proxy(&[]).await;
+    let (proxy, fixture) = behind_proxy(&[DEFAULT]).await;
     fixture.post(events::body(&events::batch(2))).await.assert_received(2);
     proxy.mute_server();
     let muted = events::batch(1);
@@ -55,7 +54,7 @@ async fn the_deadline_for_confirms_is_a_setting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_before_the_confirm_stops_nothing() {
-    let (proxy, fixture) = behind_proxy(&[]).await;
+    let (proxy, fixture) = behind_proxy(&[DEFAULT]).await;
     let mut socket = Socket::connect(fixture.address()).await;
     // Answered, so the channel that serves this connection is open.
     socket.send_delivery(&Delivery::new(events::body(&[&events::fresh()]))).await;
@@ -82,7 +81,7 @@ async fn a_client_that_leaves_before_the_confirm_stops_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_cut_under_load_comes_back_by_itself_and_loses_nothing() {
-    let (proxy, fixture) = behind_proxy(&[]).await;
+    let (proxy, fixture) = behind_proxy(&[DEFAULT]).await;
     let mut load = Load::start(fixture.address());
     for _ in 0..2 {
         load.until_received(40).await;
@@ -116,7 +115,7 @@ async fn a_broker_that_goes_mute_under_load_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_without_its_broker_starts_and_answers_503_at_once() {
-    let process = Process::start(&nowhere(), "nowhere", &[("PUBLISH_TIMEOUT", "4s")]).await;
+    let process = Process::start(NOWHERE, "nowhere", &[("PUBLISH_TIMEOUT", "4s")]).await;
     let client = crate::delivery::client();
     for _ in 0..5 {
         let sent = Delivery::new(events::body(&events::batch(1)));

@@ -26,7 +26,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// A receiver with its defaults but for `options`, connected.
+    /// A receiver as [`settings`] has it with `options`, connected.
     pub(crate) async fn start(engine: Engine, options: &[&str]) -> Self {
         let prefix = prefix();
         let settings = settings(&amqp_url(), &prefix, options);
@@ -125,7 +125,8 @@ impl Fixture {
     }
 }
 
-/// Settings as they are read at start, with every default.
+/// Settings as they are read at start, with defaults but for `options`. A broker that is busy may
+/// take as long as it ever may: whoever waits for one that says nothing sets `--publish-timeout`.
 pub(crate) fn settings(url: &str, prefix: &str, options: &[&str]) -> ReceiverSettings {
     let (shards, prefix) = (SHARDS.to_string(), prefix.to_owned());
     let own = [
@@ -138,11 +139,14 @@ pub(crate) fn settings(url: &str, prefix: &str, options: &[&str]) -> ReceiverSet
         &format!("--work-shards={shards}"),
     ]
     .map(str::to_owned);
-    let origin = format!("--public-url={ORIGIN}");
-    let is_set = options.iter().any(|option| option.starts_with("--public-url"));
-    let origin = (!is_set).then_some(origin);
+    let is_left = |setting: &String| {
+        let (name, _) = setting.split_once('=').unwrap();
+        !options.iter().any(|option| option.starts_with(name))
+    };
+    let others = [format!("--public-url={ORIGIN}"), "--publish-timeout=4500ms".to_owned()];
+    let others = others.into_iter().filter(is_left);
     let options = options.iter().map(|&option| option.to_owned());
-    ReceiverSettings::try_parse_from(own.into_iter().chain(origin).chain(options)).unwrap()
+    ReceiverSettings::try_parse_from(own.into_iter().chain(others).chain(options)).unwrap()
 }
 
 /// The queues of a receiver on RabbitMQ.

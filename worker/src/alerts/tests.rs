@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use shared::metrics::{BrokerMetrics, registry};
+use shared::testing::within;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
@@ -56,7 +57,7 @@ fn evaluate(process: &Process, slack: &StandIns, board: Board) -> AbortOnDropHan
 
 /// What Slack was sent and took, once there are `count`.
 async fn posted(slack: &StandIns, count: usize) -> Vec<String> {
-    let taken = slack.wait_for(count, |call| call.status == 200).await;
+    let taken = within("the notices", slack.wait_for(count, |call| call.status == 200)).await;
     assert!(taken.iter().all(|call| call.body["channel"] == "#ops"));
     taken.iter().map(|call| call.body["text"].as_str().unwrap().to_owned()).collect()
 }
@@ -88,14 +89,14 @@ async fn a_slack_that_was_away_is_told_what_is_true_when_it_is_back() {
     let (process, slack) = (Process::start(BLOCKED), StandIns::start().await.unwrap());
     slack.fail(Fault::new("slack", 503));
     let running = evaluate(&process, &slack, Board::default());
-    slack.wait_for(1, |call| call.status == 503).await;
+    within("a refusal", slack.wait_for(1, |call| call.status == 503)).await;
     slack.heal();
     let first = posted(&slack, 1).await;
     assert!(first[0].starts_with("Alert"), "{first:?}");
     slack.fail(Fault::new("slack", 503));
     let calls = slack.calls().len();
     process.say("hubline_publisher_blocked 0\n");
-    slack.wait_for(calls + 1, |_| true).await;
+    within("a call", slack.wait_for(calls + 1, |_| true)).await;
     slack.heal();
     let both = posted(&slack, 2).await;
     assert!(both[1].starts_with("Resolved"), "{both:?}");

@@ -1,11 +1,11 @@
 //! The clients that need no ledger, against the stand-ins.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use shared::testing::within;
 
 use super::*;
 use crate::error::Failure;
@@ -122,7 +122,8 @@ async fn an_outage_passes_and_a_wait_that_is_asked_for_is_kept() {
 async fn a_message_goes_to_the_channel_of_the_settings() {
     let bench = Bench::with(|settings| settings.slack_channel = "C123".to_owned()).await;
     bench.post().await.unwrap();
-    let calls = bench.stand_ins.wait_for(1, |call| call.api == "slack").await;
+    let calls =
+        within("the message", bench.stand_ins.wait_for(1, |call| call.api == "slack")).await;
     assert_eq!((&*calls[0].path, &calls[0].body["channel"]), ("/chat.postMessage", &json!("C123")));
 }
 
@@ -139,8 +140,7 @@ async fn silence_ends_in_a_timeout() {
 
 #[tokio::test]
 async fn nobody_listening_is_transient_and_named_without_the_address() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("http://127.0.0.1:{port}/hunter2?key=hunter2");
+    let url = "http://127.0.0.1:1/hunter2?key=hunter2".to_owned();
     let bench = Bench::with(|settings| settings.onboarding_url = Some(url)).await;
     let error = bench.clients.onboarding().unwrap().start(62_515, 42).await.unwrap_err();
     assert_eq!(error.code, "ONBOARDING_UNREACHABLE");

@@ -32,7 +32,10 @@ async fn wait_for_age(worker: &Worker, place: &str, hours: f64) {
 async fn the_oldest_event_is_seen_in_hand_and_while_it_is_delayed_whoever_sent_it_there(
     engine: Engine,
 ) {
-    let rig = Rig::on(engine, &["--retry-initial", "5min", "--retry-max", "1h"]).await;
+    // The handlers wait until all has been seen.
+    let patient = ["--handler-timeout", "30s", "--lease", "40s"];
+    let retries = ["--retry-initial", "5min", "--retry-max", "1h"];
+    let rig = Rig::on(engine, &[patient, retries].concat()).await;
     let (gate, probe) = (Gate::new(), Probe::new());
     let (hold, runs) = (gate.clone(), probe.clone());
     let worker = rig.worker(|registry| {

@@ -12,7 +12,11 @@ use crate::harness::{
 };
 
 /// For those that are killed: their claims are waited out, and still leave time for the killing.
-const CLAIMS: [&str; 4] = ["--handler-timeout", "2900ms", "--lease", "3s"];
+const CLAIMS: [&str; 4] = ["--handler-timeout", "8s", "--lease", "9s"];
+/// The same where two are waited out, one after the other.
+const CLAIMS_OF_TWO: [&str; 4] = ["--handler-timeout", "5s", "--lease", "6s"];
+/// For those that bring about their own end at once.
+const SHORT_CLAIMS: [&str; 4] = ["--handler-timeout", "2900ms", "--lease", "3s"];
 /// For those that live on.
 const PATIENT: [&str; 4] = ["--handler-timeout", "30s", "--lease", "40s"];
 
@@ -50,7 +54,7 @@ async fn a_run_that_died_with_two_workers_is_done_again_alone(engine: Engine) {
     let rig = Rig::on(engine, &PATIENT).await;
     let message = rig.publish(&deal(1)).await;
     for _ in 0..2 {
-        let child = Child::start(&rig, "hangs", &CLAIMS).await;
+        let child = Child::start(&rig, "hangs", &CLAIMS_OF_TWO).await;
         child.wait("started", 1).await;
         child.kill().await;
     }
@@ -187,11 +191,13 @@ async fn a_crash_between_completion_and_ack_leaves_a_duplicate(engine: Engine) {
 }
 
 async fn an_event_that_kills_its_workers_is_found_out_and_its_neighbours_are_done(engine: Engine) {
-    let flags = [&CLAIMS[..], &["--concurrency", "40", "--portal-concurrency", "40"]].concat();
-    let rig = Rig::on(engine, &flags).await;
+    let room = ["--concurrency", "40", "--portal-concurrency", "40"];
+    // Only in the first one do runs wait for each other.
+    let (first, later) = ([CLAIMS, room].concat(), [SHORT_CLAIMS, room].concat());
+    let rig = Rig::on(engine, &later).await;
     rig.publish_all(1..=21).await;
     let (mut deaths, mut done) = (0, BTreeMap::<String, u32>::new());
-    let mut child = Child::start(&rig, "one aborts", &flags).await;
+    let mut child = Child::start(&rig, "one aborts", &first).await;
     loop {
         let found_out = tokio::select! {
             status = child.ended() => {
@@ -217,7 +223,7 @@ async fn an_event_that_kills_its_workers_is_found_out_and_its_neighbours_are_don
         deaths += 1;
         assert!(deaths <= 3, "it is not found out");
         assert_eq!(child.reports("aborting").len(), 1);
-        child = Child::start(&rig, "one aborts", &flags).await;
+        child = Child::start(&rig, "one aborts", &later).await;
     }
     child.stop().await;
     assert_eq!(deaths, 3, "too early");

@@ -3,71 +3,26 @@
 use secrecy::SecretString;
 use serde_json::Value;
 use shared::message::Message;
-use shared::testing::prefix;
-use sqlx::{Connection as _, PgConnection};
+use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use tokio::process::Command;
 use worker::HandlerError;
 
 use crate::harness::{Admin, Engine, Rig, TARGET, deal, fresh, probed, wait_for_verdicts, within};
 
-/// Where a test's records are; gone when it ends well.
-enum Place {
-    Postgres { url: String, schema: String },
-    Sqlite { url: String, file: std::path::PathBuf },
+/// What `worker events` says.
+async fn events(database: &TestDatabase, flags: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.args(["events", "--json"]).args(flags).env("DATABASE_URL", database.url());
+    let said = within("the events", command.output()).await.unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let lines = String::from_utf8(said.stdout).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-impl Place {
-    async fn postgres() -> Self {
-        let server = std::env::var("HUBLINE_TEST_DATABASE_URL")
-            .expect("HUBLINE_TEST_DATABASE_URL is not set: run the tests through scripts/test");
-        let schema = prefix();
-        let mut connection = PgConnection::connect(&server).await.unwrap();
-        let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
-        sqlx::query(create).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        Self::Postgres { url: format!("{server}?options=-c%20search_path%3D{schema}"), schema }
-    }
-
-    fn sqlite() -> Self {
-        let file = std::env::temp_dir().join(format!("hubline-{}.db", prefix()));
-        Self::Sqlite { url: format!("sqlite:{}", file.display()), file }
-    }
-
-    fn url(&self) -> &str {
-        match self {
-            Self::Postgres { url, .. } | Self::Sqlite { url, .. } => url,
-        }
-    }
-
-    async fn end(self) {
-        match self {
-            Self::Postgres { url, schema } => {
-                let mut connection = PgConnection::connect(&url).await.unwrap();
-                let drop = sqlx::AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"));
-                sqlx::query(drop).execute(&mut connection).await.unwrap();
-            }
-            Self::Sqlite { file, .. } => {
-                for end in ["", "-wal", "-shm"] {
-                    let _ = std::fs::remove_file(format!("{}{end}", file.display()));
-                }
-            }
-        }
-    }
-
-    /// What `worker events` says.
-    async fn events(&self, flags: &[&str]) -> Vec<Value> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        command.args(["events", "--json"]).args(flags).env("DATABASE_URL", self.url());
-        let said = within("the events", command.output()).await.unwrap();
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-        let lines = String::from_utf8(said.stdout).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-async fn every_end_of_an_event_is_in_the_log(place: Place) {
+async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
+    let database = TestDatabase::new(engine).await;
     let mut rig = Rig::on(Engine::Embedded, &[]).await;
-    rig.settings.records.database_url = Some(SecretString::from(place.url().to_owned()));
+    rig.settings.records.database_url = Some(SecretString::from(database.url()));
     let worker = rig.worker(|registry| {
         probed(registry, |cx, event| async move {
             match (event.object_id, cx.attempt()) {
@@ -87,7 +42,7 @@ async fn every_end_of_an_event_is_in_the_log(place: Place) {
     worker.stop().await;
     rig.queues.take("dead").await;
 
-    let lines = place.events(&["--portal", "62515"]).await;
+    let lines = events(&database, &["--portal", "62515"]).await;
     let mut ends: Vec<(u64, &str, u64)> = lines
         .iter()
         .map(|line| {
@@ -106,20 +61,20 @@ async fn every_end_of_an_event_is_in_the_log(place: Place) {
             (3, "permanent", 0)
         ]
     );
-    assert_way(&place, &second).await;
-    let dead = &place.events(&["--verdict", "permanent"]).await[0];
+    assert_way(&database, &second).await;
+    let dead = &events(&database, &["--verdict", "permanent"]).await[0];
     assert_eq!((&dead["code"], &dead["error"]), (&"TEST_4XX".into(), &"never\u{1b}[2J".into()));
-    assert_eq!(place.events(&["--object", "1", "--limit", "1"]).await.len(), 1);
-    assert_eq!(place.events(&["--object", "1", "--since", "1h"]).await.len(), 2);
-    assert_eq!(place.events(&["--object", "1", "--until", "1h"]).await.len(), 0);
-    assert_eq!(place.events(&["--event", &first.identity.to_string()[..12]]).await.len(), 2);
+    assert_eq!(events(&database, &["--object", "1", "--limit", "1"]).await.len(), 1);
+    assert_eq!(events(&database, &["--object", "1", "--since", "1h"]).await.len(), 2);
+    assert_eq!(events(&database, &["--object", "1", "--until", "1h"]).await.len(), 0);
+    assert_eq!(events(&database, &["--event", &first.identity.to_string()[..12]]).await.len(), 2);
     rig.finish().await;
-    place.end().await;
+    database.end().await;
 }
 
 /// One event's lines, the latest first.
-async fn assert_way(place: &Place, message: &Message) {
-    let way = place.events(&["--event", message.identity.as_ref()]).await;
+async fn assert_way(database: &TestDatabase, message: &Message) {
+    let way = events(database, &["--event", message.identity.as_ref()]).await;
     let verdicts: Vec<&str> = way.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["succeeded", "retried"]);
     assert_eq!(way[1]["code"], "TEST_5XX");
@@ -127,23 +82,13 @@ async fn assert_way(place: &Place, message: &Message) {
     assert_eq!((&way[0]["type"], &way[0]["target"]), (&"deal.creation".into(), &TARGET.into()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_end_of_an_event_is_in_the_log_of_postgres() {
-    every_end_of_an_event_is_in_the_log(Place::postgres().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_end_of_an_event_is_in_the_log_of_a_file() {
-    every_end_of_an_event_is_in_the_log(Place::sqlite()).await;
-}
+on_every_database! { every_end_of_an_event_is_in_the_log }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_without_the_database_and_the_log_says_that_it_is_late() {
     let mut rig = Rig::on(Engine::Embedded, &[]).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("postgres://u:hunter2@{}/d", nobody.local_addr().unwrap());
-    drop(nobody);
-    rig.settings.records.database_url = Some(SecretString::from(url));
+    // Nobody answers there.
+    rig.settings.records.database_url = Some("postgres://u:hunter2@127.0.0.1:1/d".into());
     let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
     let admin = Admin::of(&worker);
     rig.publish(&deal(1)).await;
@@ -160,12 +105,11 @@ async fn work_goes_on_without_the_database_and_the_log_says_that_it_is_late() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_the_database_is_written_when_it_comes() {
-    let place = Place::sqlite();
-    let Place::Sqlite { file, .. } = &place else { unreachable!() };
+    let database = TestDatabase::new(DatabaseEngine::Sqlite).await;
     // A directory where the file should be.
-    std::fs::create_dir(file).unwrap();
+    std::fs::create_dir(database.file()).unwrap();
     let mut rig = Rig::on(Engine::Embedded, &[]).await;
-    rig.settings.records.database_url = Some(SecretString::from(place.url().to_owned()));
+    rig.settings.records.database_url = Some(SecretString::from(database.url()));
     let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
     let admin = Admin::of(&worker);
     for id in 1..=20 {
@@ -173,11 +117,11 @@ async fn what_waits_for_the_database_is_written_when_it_comes() {
     }
     wait_for_verdicts(&worker, "succeeded", 20).await;
     admin.wait_for("hubline_log_failures_total", &[], 1).await;
-    std::fs::remove_dir(file).unwrap();
+    std::fs::remove_dir(database.file()).unwrap();
     admin.wait_for("hubline_log_entries_total", &[], 20).await;
     assert_eq!(admin.sum("hubline_log_dropped_total", &[]).await, 0);
     worker.stop().await;
-    assert_eq!(place.events(&["--verdict", "succeeded"]).await.len(), 20);
+    assert_eq!(events(&database, &["--verdict", "succeeded"]).await.len(), 20);
     rig.finish().await;
-    place.end().await;
+    database.end().await;
 }

@@ -7,6 +7,9 @@ use shared::testing::amqp_url;
 
 use crate::harness::{Child, Probe, Rig, deal, probed, wait_for_verdicts};
 
+/// For whoever is taken over: its claim is waited out.
+const SHORT: [&str; 4] = ["--handler-timeout", "1s", "--lease", "2s"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_was_taken_over_while_it_stood_still_writes_nothing_more() {
     // A last attempt: what fails is a dead letter.
@@ -14,8 +17,8 @@ async fn a_worker_that_was_taken_over_while_it_stood_still_writes_nothing_more()
     let rig = Rig::with(&flags).await;
     // The broker gives up a peer that is silent for two or three heartbeats.
     let url = format!("{}?heartbeat=1", amqp_url());
-    let mut child =
-        Child::ready(&rig, "freezes", &[&flags[..], &["--amqp-url", &url]].concat()).await;
+    let flags = [&SHORT[..], &flags, &["--amqp-url", &url]].concat();
+    let mut child = Child::ready(&rig, "freezes", &flags).await;
     rig.publish_all(1..=2).await;
     child.wait("started", 2).await;
     child.signal("STOP");
@@ -49,7 +52,8 @@ async fn a_worker_that_was_taken_over_while_it_stood_still_writes_nothing_more()
 async fn the_messages_of_a_run_that_was_taken_over_are_found_to_be_duplicates() {
     let rig = Rig::new().await;
     let url = format!("{}?heartbeat=1", amqp_url());
-    let mut child = Child::ready(&rig, "freezes", &["--amqp-url", &url]).await;
+    let flags = [&SHORT[..], &["--amqp-url", &url]].concat();
+    let mut child = Child::ready(&rig, "freezes", &flags).await;
     rig.publish(&deal(1)).await;
     child.wait("started", 1).await;
     child.signal("STOP");

@@ -213,8 +213,8 @@ async fn the_window_slides_and_never_lets_a_double_burst_through(engine: Engine)
     for _ in 0..4 {
         assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
     }
-    // As if two of them had been 9 s ago, and then 10 s: only their room is there again.
-    for (age, room) in [(9, 0), (1, 2)] {
+    // As if two of them had been 5 s ago, and then 10 s: only their room is there again.
+    for (age, room) in [(5, 0), (5, 2)] {
         case.age_spent(PORTAL, 2, Duration::from_secs(age)).await;
         for _ in 0..room {
             assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
@@ -222,7 +222,7 @@ async fn the_window_slides_and_never_lets_a_double_burst_through(engine: Engine)
         let Budget::Spent(wait) = ledger.budget(PORTAL, 4).await else {
             panic!("more than four within ten seconds");
         };
-        let most = if room == 0 { Duration::from_secs(1) } else { WINDOW };
+        let most = if room == 0 { Duration::from_secs(5) } else { WINDOW };
         assert!(wait <= most && !wait.is_zero(), "{wait:?}");
     }
 }

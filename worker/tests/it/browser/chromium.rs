@@ -3,8 +3,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 use tokio::sync::oneshot;
 
@@ -47,7 +48,7 @@ impl Chromium {
     pub(super) async fn start(scripts: Scripts) -> Self {
         // Nothing here is encrypted; the client wants to be told all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut driver = Driver::start().await;
+        let driver = Driver::start().await;
         // No connection is kept: what drops a session does so on a runtime of its own.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let client = client.timeout(PATIENCE).build().unwrap();
@@ -55,7 +56,6 @@ impl Chromium {
         let session = WebDriver::builder(format!("http://127.0.0.1:{}", driver.port), wishes);
         let session = session.client(client).await;
         let session = session.unwrap_or_else(|error| panic!("no browser: {error}. {MISSING}."));
-        driver.browser = session.capabilities().get("goog:processID").and_then(Value::as_u64);
         Self { session, _process: driver }
     }
 
@@ -84,8 +84,6 @@ fn wishes(room: &Room, scripts: Scripts) -> thirtyfour::ChromeCapabilities {
 struct Driver {
     process: Child,
     port: u16,
-    /// The process id of its browser, once there is one.
-    browser: Option<u64>,
     // Dropped last.
     room: Room,
 }
@@ -99,7 +97,7 @@ impl Driver {
                 .spawn()
                 .unwrap_or_else(|error| panic!("chromedriver cannot be run: {error}. {MISSING}."));
             let told = port(&mut process);
-            let mut driver = Self { process, port: 0, browser: None, room };
+            let mut driver = Self { process, port: 0, room };
             if let Ok(port) = within("the start of chromedriver", told).await {
                 driver.port = port;
                 return driver;
@@ -148,12 +146,28 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        // The browser has been closed, unless it hangs or nobody could tell it.
-        if let Some(pid) = self.browser
-            && let Ok(started) = std::fs::read(format!("/proc/{pid}/cmdline"))
-            && String::from_utf8_lossy(&started).contains(&*self.room.0.to_string_lossy())
-        {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        // The browser has been closed, unless it hangs, or nobody knew of it yet, or could tell it.
+        for _ in 0..500 {
+            let left = processes_of(&self.room);
+            if left.is_empty() {
+                return;
+            }
+            let _ = Command::new("kill").arg("-KILL").args(left).stderr(Stdio::null()).status();
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// What runs with files in `room`, or was started to: no other process knows its name.
+fn processes_of(room: &Room) -> Vec<String> {
+    let name = room.0.to_string_lossy();
+    let knows = |pid: &String| {
+        ["cmdline", "environ"].iter().any(|what| {
+            let text = std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+            String::from_utf8_lossy(&text).contains(&*name)
+        })
+    };
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().into_string().ok());
+    pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(knows).collect()
 }

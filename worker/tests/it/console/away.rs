@@ -47,9 +47,9 @@ async fn a_database_that_is_away_is_told_and_its_return_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_starts_without_its_database() {
     let rig = Rig::new(DatabaseEngine::Sqlite).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("postgres://u:hunter2@{nobody}/d");
-    let console = console(&url, rig.letters.queues.broker(), &[]);
+    // Nobody answers there.
+    let url = "postgres://u:hunter2@127.0.0.1:1/d";
+    let console = console(url, rig.letters.queues.broker(), &[]);
     let browser = Browser::at(console.address());
     let page = browser.get("/").await;
     assert!(page.status == 503 && !page.text.contains("hunter2"), "{}", page.text);

@@ -1,7 +1,5 @@
 //! Whether everything goes as it should, told whoever does not answer.
 
-use std::net::TcpListener;
-
 use secrecy::SecretString;
 use shared::broker::{Broker, Topology};
 use shared::settings::BrokerSettings;
@@ -11,16 +9,13 @@ use super::rig::{Browser, Rig, console};
 use crate::dead_letters::rig::letter;
 
 /// An address that nobody answers at.
-fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
+const NOBODY: &str = "127.0.0.1:1";
 
 async fn what_stands_in_queues_is_counted(engine: DatabaseEngine) {
-    let receiver = nobody();
-    let rig = Rig::with(engine, &["--console-receivers", &receiver]).await;
+    let rig = Rig::with(engine, &["--console-receivers", NOBODY]).await;
     rig.letters.put(&[letter(1, "A", "x"), letter(2, "A", "x"), letter(3, "A", "x")]).await;
     let page = rig.browser.get("/health").await;
-    page.shows(&["dead letters on their way into the records", &receiver, "down: no answer"]);
+    page.shows(&["dead letters on their way into the records", NOBODY, "down: no answer"]);
     let (_, row) = page.text.split_once("dead letters on their way").unwrap();
     let row = row.split("</tr>").next().unwrap();
     assert!(row.contains(">3</td>"), "{row}");
@@ -35,7 +30,7 @@ async fn a_broker_that_is_away_takes_nothing_else_along(engine: DatabaseEngine) 
     let rig = Rig::new(engine).await;
     rig.letters.index(&[letter(1, "A", "x")]).await;
     let settings = BrokerSettings {
-        amqp_url: SecretString::from(format!("amqp://user:hunter2@{}/%2f", nobody())),
+        amqp_url: SecretString::from(format!("amqp://user:hunter2@{NOBODY}/%2f")),
         amqp_url_file: None,
         prefix: prefix(),
         work_shards: 1,

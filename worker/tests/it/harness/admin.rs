@@ -53,6 +53,16 @@ impl Admin {
         within(&format!("{metric}{labels:?} at {count}"), reached).await;
     }
 
+    /// Waits until the metrics have this line.
+    pub(crate) async fn wait_for_line(&self, line: &str) {
+        let found = async {
+            while !self.get("metrics").await.lines().any(|found| found == line) {
+                pause().await;
+            }
+        };
+        within(line, found).await;
+    }
+
     /// Waits until the worker says that it is ready.
     pub(crate) async fn wait_until_ready(&self) {
         self.wait_for_state("ready", |readiness| readiness["ready"] == true).await;

@@ -8,7 +8,8 @@ use super::rig::Bulk;
 
 async fn a_job_waits_and_goes_on_as_it_is_told(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
-    bulk.die(1..=25).await;
+    // Ten seconds of work: it is paused before it is through.
+    bulk.die(1..=50).await;
     bulk.mend();
     let scope = Scope::Letters { filter: Filter::default(), restart: false };
     let job = bulk.wish(scope, 5).await;
@@ -21,12 +22,12 @@ async fn a_job_waits_and_goes_on_as_it_is_told(engine: DatabaseEngine) {
     let let_go = |job: &worker::records::jobs::Job| job.owned_until_ms == 0;
     let paused = bulk.until(job.id, "it is held", let_go).await;
     assert_eq!(paused.state, JobState::Paused);
-    assert!(paused.published < 25, "{paused:?}");
+    assert!(paused.published < 50, "{paused:?}");
     assert!(bulk.jobs.resume(job.id, "bob").await.unwrap());
     let job = bulk.finished(job.id).await;
-    assert_eq!((job.published, job.succeeded), (25, 25));
+    assert_eq!((job.published, job.succeeded), (50, 50));
     // It took its time: five a second, whatever it was told in between.
-    assert!(job.state_ms - job.created_ms >= 3000, "{job:?}");
+    assert!(job.state_ms - job.created_ms >= 6000, "{job:?}");
     assert!(!bulk.jobs.cancel(job.id, "ann").await.unwrap());
     let actions: Vec<String> =
         bulk.letters.audit(5).await.unwrap().into_iter().map(|act| act.action).collect();

@@ -1,14 +1,13 @@
 //! A Prometheus of the test's own, with the rules that are shipped.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
-use shared::testing::prefix;
+use shared::testing::{PATIENCE, prefix};
 use tokio::process::{Child, Command};
-
-use crate::harness::within;
+use tokio::time::timeout;
 
 /// Runs until it is ended; killed when dropped.
 pub(super) struct Server {
@@ -37,11 +36,10 @@ impl Server {
         );
         let file = directory.join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
-        let address = free_address();
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
+            .arg("--web.listen-address=127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(directory.join("log")).unwrap())
@@ -50,16 +48,31 @@ impl Server {
             .expect("prometheus is there: scripts/test installs it");
         // Nothing here is encrypted; the client wants to be told all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let server = Self { process, directory, address, client: reqwest::Client::new() };
-        within("Prometheus", server.ready()).await;
+        let (address, client) = (String::new(), reqwest::Client::new());
+        let mut server = Self { process, directory, address, client };
+        let is_ready = timeout(PATIENCE, server.ready()).await.unwrap_or(false);
+        assert!(is_ready, "Prometheus is not ready: {}", server.log());
         server
     }
 
-    async fn ready(&self) {
-        let url = format!("http://{}/-/ready", self.address);
-        while !self.client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200) {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    /// Waits until it answers; false if it ends before.
+    async fn ready(&mut self) -> bool {
+        while self.process.try_wait().unwrap().is_none() {
+            if let Some(address) = listening_on(&self.log()) {
+                self.address = address;
+                let url = format!("http://{}/-/ready", self.address);
+                if self.client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200) {
+                    return true;
+                }
+            }
+            // A file has nothing to wait on; this is the poll of a test, not a delay.
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        false
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).unwrap()
     }
 
     /// Whether a query gives a number.
@@ -93,19 +106,33 @@ impl Server {
     /// Ends it; what it complained of.
     pub(super) async fn end(mut self) -> String {
         self.process.kill().await.unwrap();
-        let log = std::fs::read_to_string(self.directory.join("log")).unwrap();
-        let complaint = |line: &&str| line.contains("level=warn") || line.contains("level=error");
+        let log = self.log();
+        let complaint = |line: &&str| {
+            let line = line.to_lowercase();
+            line.contains("level=warn") || line.contains("level=error")
+        };
         log.lines().filter(complaint).take(20).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        let _ = self.process.start_kill();
+        // It has files open there until it is gone, which takes a moment.
+        for _ in 0..500 {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+/// The address that it says it listens on.
+fn listening_on(log: &str) -> Option<String> {
+    let line = log.split_inclusive('\n').find(|line| line.contains("\"Listening on\""))?;
+    // What is written so far may end within a line.
+    let (_, address) = line.strip_suffix('\n')?.split_once("address=")?;
+    address.split(' ').next().map(str::to_owned)
 }
