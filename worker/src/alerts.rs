@@ -5,7 +5,7 @@
 //! that starts knows nothing of the time before.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::clock::now_ms;
 use tokio::time::MissedTickBehavior;
@@ -97,9 +97,11 @@ async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every
     let (mut history, mut states) = (History::default(), States::default());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut at_ms, mut read) = (i64::MIN, Instant::now());
     loop {
         ticks.tick().await;
-        let at_ms = now_ms();
+        at_ms = later(now_ms(), at_ms, read.elapsed());
+        read = Instant::now();
         sources.read(&mut history, at_ms).await;
         let changes = states.advance(&mut history, at_ms);
         for change in &changes {
@@ -111,4 +113,11 @@ async fn run(mut sources: Sources, board: Board, notices: Option<Notices>, every
             notices.tell(states.open());
         }
     }
+}
+
+/// The time by a clock that may be set back, so long after a reading of it: never before that, since
+/// what was read goes by the order of time.
+fn later(now_ms: i64, read_ms: i64, passed: Duration) -> i64 {
+    let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+    now_ms.max(read_ms.saturating_add(passed))
 }

@@ -192,3 +192,12 @@ async fn a_name_that_means_nothing_is_down() {
         up.iter().any(|(labels, value)| labels["instance"].starts_with("no-such") && *value < 0.5)
     );
 }
+
+#[test]
+fn a_clock_that_is_set_back_stops_no_time() {
+    let (hour, minute) = (3_600_000, Duration::from_secs(60));
+    assert_eq!(later(10 * hour, i64::MIN, minute), 10 * hour);
+    assert_eq!(later(9 * hour, 10 * hour, minute), 10 * hour + 60_000);
+    // Forward it is followed.
+    assert_eq!(later(11 * hour, 10 * hour, minute), 11 * hour);
+}
