@@ -2,12 +2,12 @@
 //! the folder of secrets that a test has instead.
 
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::file::{Service, service};
 use crate::secrets::Secrets;
-use crate::servers::{Servers, run};
+use crate::servers::{Servers, ended_within, run};
 
 /// Names the receiver's part in this binary; there only in a child.
 pub(crate) const RECEIVER: &str = "HUBLINE_TEST_COMPOSE_RECEIVER";
@@ -109,14 +109,7 @@ impl Program {
     pub(crate) fn stop(mut self) {
         let pid = self.child.id().to_string();
         run(Command::new("kill").args(["-TERM", &pid])).unwrap();
-        let begun = Instant::now();
-        let status: ExitStatus = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < self.grace, "it would have been killed");
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let status = ended_within(&mut self.child, self.grace).expect("it would have been killed");
         assert!(status.success(), "{status}");
     }
 }

@@ -6,7 +6,7 @@ mod rabbitmq;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use self::rabbitmq::RabbitMq;
@@ -93,12 +93,8 @@ impl Drop for Server {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = Command::new("kill").args([&format!("-{}", self.ending), &pid]).status();
         }
-        let begun = Instant::now();
         // PostgreSQL itself gives what it started 5 s before it kills it and tidies up.
-        while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(20)
-        {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let _ = ended_within(&mut self.child, Duration::from_secs(20));
         let _ = self.child.kill();
         let _ = self.child.wait();
         drop(self.directory.take());
@@ -142,6 +138,19 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
         output.status,
         String::from_utf8_lossy(&output.stdout)
     ))
+}
+
+/// How it ended, if it did within `limit`.
+pub(crate) fn ended_within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        let ended = child.try_wait().ok().flatten();
+        if ended.is_some() || begun.elapsed() >= limit {
+            return ended;
+        }
+        // A child can be waited for, but not for so long only; this is the poll of a test, not a delay.
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Waits until a health check, which has nothing to wait on, is content.

@@ -7,8 +7,8 @@ use shared::message::DeathReason;
 use worker::HandlerError;
 
 use crate::harness::{
-    Admin, Child, Engine, Gate, Probe, Rig, Standstill, TARGET, deal, on_every_engine, probed,
-    wait_for_ends, wait_for_verdicts, within,
+    Admin, Child, Engine, Gate, Probe, Rig, Standstill, TARGET, deal, noted, on_every_engine,
+    probed, wait_for_ends, wait_for_verdicts, within,
 };
 
 /// For those that are killed: their claims are waited out, and still leave time for the killing.
@@ -177,13 +177,7 @@ async fn a_crash_between_completion_and_ack_leaves_a_duplicate(engine: Engine) {
     standstill.end().await;
 
     let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        probed(registry, move |cx, event| {
-            runs.note(&cx, &event);
-            async { Ok(()) }
-        });
-    });
+    let worker = rig.worker(|registry| noted(registry, &probe));
     wait_for_verdicts(&worker, "duplicate", 1).await;
     worker.stop().await;
     assert!(probe.runs().is_empty());

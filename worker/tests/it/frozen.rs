@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use shared::testing::amqp_url;
 
-use crate::harness::{Child, Probe, Rig, deal, probed, wait_for_verdicts};
+use crate::harness::{Child, Probe, Rig, deal, noted, probed, wait_for_verdicts};
 
 /// For whoever is taken over: its claim is waited out.
 const SHORT: [&str; 4] = ["--handler-timeout", "1s", "--lease", "2s"];
@@ -24,13 +24,7 @@ async fn a_worker_that_was_taken_over_while_it_stood_still_writes_nothing_more()
     child.signal("STOP");
 
     let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        probed(registry, move |cx, event| {
-            runs.note(&cx, &event);
-            async { Ok(()) }
-        });
-    });
+    let worker = rig.worker(|registry| noted(registry, &probe));
     wait_for_verdicts(&worker, "succeeded", 2).await;
     child.tell("go");
     child.signal("CONT");

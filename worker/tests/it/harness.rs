@@ -30,7 +30,7 @@ pub(crate) use children::Child;
 pub(crate) use crowd::deal_of;
 pub(crate) use entries::Entries;
 pub(crate) use gate::Gate;
-pub(crate) use handler::{TARGET, probed};
+pub(crate) use handler::{TARGET, noted, probed};
 pub(crate) use own_redis::OwnRedis;
 pub(crate) use probe::Probe;
 pub(crate) use publishing::Publishing;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::harness::{Admin, OwnRedis, Probe, Rig, probed, wait_for_verdicts};
+use crate::harness::{Admin, OwnRedis, Probe, Rig, noted, probed, wait_for_verdicts};
 
 const UNANSWERED: (&str, [&str; 1]) = ("hubline_ledger_calls_total", ["result=\"unavailable\""]);
 
@@ -74,15 +74,7 @@ async fn readiness_tells_of_redis_without_any_event() {
 async fn a_worker_that_ends_without_redis_gives_everything_back() {
     let mut redis = OwnRedis::start().await;
     let rig = Rig::with(&["--redis-url", &redis.url, "--shutdown-grace", "50ms"]).await;
-    let start = |probe: &Probe| {
-        let runs = probe.clone();
-        rig.worker(|registry| {
-            probed(registry, move |cx, event| {
-                runs.note(&cx, &event);
-                async { Ok(()) }
-            });
-        })
-    };
+    let start = |probe: &Probe| rig.worker(|registry| noted(registry, probe));
     let (without, with) = (Probe::new(), Probe::new());
     redis.kill();
     let worker = start(&without);
@@ -106,13 +98,7 @@ async fn a_redis_that_takes_no_writes_is_down_until_it_does() {
     let redis = OwnRedis::start().await;
     let rig = Rig::with(&["--redis-url", &redis.url]).await;
     let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        probed(registry, move |cx, event| {
-            runs.note(&cx, &event);
-            async { Ok(()) }
-        });
-    });
+    let worker = rig.worker(|registry| noted(registry, &probe));
     let admin = Admin::of(&worker);
     admin.wait_until_ready().await;
     // Out of memory it still answers questions.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::harness::{
-    Admin, Child, Engine, Gate, Probe, Rig, deal, on_every_engine, probed, wait_for_verdicts,
+    Admin, Child, Engine, Gate, Probe, Rig, deal, noted, on_every_engine, probed, wait_for_verdicts,
 };
 
 async fn sigterm_under_load_loses_nothing_and_repeats_nothing(engine: Engine) {
@@ -25,13 +25,7 @@ async fn sigterm_under_load_loses_nothing_and_repeats_nothing(engine: Engine) {
     assert!((24..200).contains(&done.len()), "{}", done.len());
 
     let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        probed(registry, move |cx, event| {
-            runs.note(&cx, &event);
-            async { Ok(()) }
-        });
-    });
+    let worker = rig.worker(|registry| noted(registry, &probe));
     let rest = 200 - done.len();
     wait_for_verdicts(&worker, "succeeded", rest as u64).await;
     let admin = Admin::of(&worker);

@@ -1,19 +1,11 @@
 //! More than one worker on the same queues.
 
-use crate::harness::{Admin, Engine, Probe, Rig, deal, on_every_engine, probed, wait_for_ends};
+use crate::harness::{Admin, Engine, Probe, Rig, deal, noted, on_every_engine, wait_for_ends};
 
 async fn two_workers_share_the_events_and_run_each_once(engine: Engine) {
     let rig = Rig::on(engine, &[]).await;
     let probe = Probe::new();
-    let start = || {
-        let runs = probe.clone();
-        rig.worker(|registry| {
-            probed(registry, move |cx, event| {
-                runs.note(&cx, &event);
-                async { Ok(()) }
-            });
-        })
-    };
+    let start = || rig.worker(|registry| noted(registry, &probe));
     let workers = [start(), start()];
     for worker in &workers {
         Admin::of(worker).wait_until_ready().await;

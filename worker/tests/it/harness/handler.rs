@@ -5,6 +5,8 @@ use std::future::Future;
 use shared::event::Event;
 use worker::{Context, HandlerResult, Registry};
 
+use super::Probe;
+
 /// Its name, and with that the target in messages and claims.
 pub(crate) const TARGET: &str = "probed";
 
@@ -16,4 +18,13 @@ where
 {
     let run = move |cx: &Context, event: &Event| run(cx.clone(), event.clone());
     registry.add(TARGET, |_| true, run).unwrap();
+}
+
+/// Registers what notes every run in `probe` and succeeds.
+pub(crate) fn noted(registry: &mut Registry, probe: &Probe) {
+    let runs = probe.clone();
+    probed(registry, move |cx, event| {
+        runs.note(&cx, &event);
+        async { Ok(()) }
+    });
 }

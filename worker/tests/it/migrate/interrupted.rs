@@ -11,7 +11,7 @@ use shared::testing::{Proxy, amqp_url, redis_url};
 use super::directory::Directory;
 use super::program::{Ended, Program};
 use super::{dead, later, messages};
-use crate::harness::{Entries, Probe, Rig, deal, deal_of, fresh, probed, wait_for_ends, within};
+use crate::harness::{Entries, Probe, Rig, deal, deal_of, fresh, noted, wait_for_ends, within};
 
 /// Queues for 50 ms, 5 s and 500 s.
 const RETRIES: [&str; 6] =
@@ -118,13 +118,7 @@ async fn killed_at_several_points_it_loses_nothing_and_all_is_done_once() {
     let copies = u64::from(ready(&rig).await);
     assert!(copies >= 3000, "{copies}");
     let probe = Probe::new();
-    let runs = probe.clone();
-    let worker = rig.worker(|registry| {
-        probed(registry, move |cx, event| {
-            runs.note(&cx, &event);
-            async { Ok(()) }
-        });
-    });
+    let worker = rig.worker(|registry| noted(registry, &probe));
     rig.publish_all(4001..=4050).await;
     wait_for_ends(&[&worker], copies + 50).await;
     worker.stop().await;
