@@ -14,6 +14,9 @@ use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+#[cfg(test)]
+mod tests;
+
 /// Connections of one process.
 pub(super) const CONNECTIONS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -138,23 +141,15 @@ impl Database {
         }
     }
 
-    /// What begins a transaction that will write: on SQLite the lock is taken at once, since one
-    /// that began by reading cannot wait for it.
-    pub(crate) fn begin(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => "BEGIN",
-            Self::Sqlite(..) => "BEGIN IMMEDIATE",
-        }
-    }
-
     /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
     pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
-            Self::Postgres(pool) => Transaction::Postgres(pool.begin_with(self.begin()).await?),
+            Self::Postgres(pool) => Transaction::Postgres(begin(pool).await?),
             Self::Sqlite(pool, turns) => {
                 let turn = Arc::clone(turns).acquire_owned().await;
                 let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
-                Transaction::Sqlite(pool.begin_with(self.begin()).await?, turn)
+                // The lock is taken at once: one that began by reading cannot wait for it.
+                Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?, turn)
             }
         })
     }
@@ -171,6 +166,17 @@ impl Database {
             let _ = timeout(CLOSE, pool.close()).await;
         });
     }
+}
+
+/// Begins a transaction on PostgreSQL, in a task of its own: sqlx 0.9 does not undo a `BEGIN` that
+/// nobody waits for any more (a step that took too long, a browser that went away), and gives the
+/// connection back as if it were in no transaction. What is written over it then is never committed.
+pub(super) async fn begin(
+    pool: &PgPool,
+) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move { pool.begin().await });
+    beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 /// How often a transaction is tried again that met another.

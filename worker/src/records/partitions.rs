@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use super::Records;
 use super::clock::day_of;
-use super::database::Database;
+use super::database::{Database, begin};
 use super::erasure::sweep;
 
 /// A worker that comes up at night must find tomorrow's.
@@ -78,7 +78,7 @@ pub(super) async fn make(database: &Database, today: i32) -> Result<(), sqlx::Er
 /// Changes a table, unless somebody holds it for long: whoever comes behind one who waits for a
 /// table's lock waits as well, and a backup reads for hours.
 async fn unless_busy(pool: &PgPool, change: String) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool).await?;
     sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
     sqlx::query(AssertSqlSafe(change)).execute(&mut *transaction).await?;
     transaction.commit().await
