@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 MONITORING = Path("k8s/monitoring")
-RUNBOOK = Path("docs/operations.md")
+RUNBOOK = Path("docs/alerts.md")
 SOURCES = ["receiver/src", "worker/src", "shared/src"]
 
 # Looked up on RabbitMQ 3.10 and 4.3: both have all of them.

@@ -1,4 +1,4 @@
-//! A program's settings as the README's table, made from what `--help` is made of.
+//! A program's settings as the table of docs/settings.md, made from what `--help` is made of.
 
 use std::path::Path;
 
@@ -21,16 +21,16 @@ pub fn settings_table(command: &Command) -> String {
     table
 }
 
-/// Fails, and shows what should stand there, unless the README has the settings of `program`
+/// Fails, and shows what should stand there, unless docs/settings.md has the settings of `program`
 /// between `<!-- settings: PROGRAM -->` and `<!-- /settings -->`.
 #[track_caller]
 pub fn assert_settings_are_documented(program: &str, command: &Command) {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap_or_default();
-    let (documented, expected) = (documented(&readme, program), settings_table(command));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/settings.md");
+    let page = std::fs::read_to_string(page).unwrap_or_default();
+    let (documented, expected) = (documented(&page, program), settings_table(command));
     assert!(
         documented == Some(expected.trim()),
-        "README.md should have between {} and {END}:\n\n{expected}\nIt has:\n\n{}\n",
+        "docs/settings.md should have between {} and {END}:\n\n{expected}\nIt has:\n\n{}\n",
         start(program),
         documented.unwrap_or("no such place"),
     );
@@ -42,8 +42,8 @@ fn start(program: &str) -> String {
     format!("<!-- settings: {program} -->")
 }
 
-fn documented<'a>(readme: &'a str, program: &str) -> Option<&'a str> {
-    let (_, rest) = readme.split_once(&start(program))?;
+fn documented<'a>(page: &'a str, program: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&start(program))?;
     rest.split_once(END).map(|(table, _)| table.trim())
 }
 
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_found_in_a_readme_as_it_was_made() {
+    fn a_table_is_found_on_a_page_as_it_was_made() {
         let listen = Arg::new("listen").env("LISTEN").default_value("[::]:80").help("Where");
         let file = Arg::new("file").env("KEY_FILE").help("A | B");
         let command = Command::new("x").arg(listen).arg(file).arg(Arg::new("unlisted"));
@@ -64,8 +64,8 @@ mod tests {
             "| Setting | Default | Meaning |\n|---|---|---|\n\
              | `LISTEN` | `[::]:80` | Where |\n| `KEY_FILE` |  | A \\| B |\n"
         );
-        let readme = format!("# X\n<!-- settings: x -->\n\n{table}\n<!-- /settings -->\nmore");
-        assert_eq!(documented(&readme, "x"), Some(table.trim()));
-        assert_eq!(documented(&readme, "y"), None);
+        let page = format!("# X\n<!-- settings: x -->\n\n{table}\n<!-- /settings -->\nmore");
+        assert_eq!(documented(&page, "x"), Some(table.trim()));
+        assert_eq!(documented(&page, "y"), None);
     }
 }

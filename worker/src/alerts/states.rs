@@ -21,7 +21,7 @@ pub(crate) struct Open {
 impl Open {
     /// Where the runbook speaks of it.
     pub(crate) fn runbook(&self) -> String {
-        format!("docs/operations.md#{}", self.name.to_ascii_lowercase())
+        format!("docs/alerts.md#{}", self.name.to_ascii_lowercase())
     }
 }
 

@@ -73,7 +73,7 @@ async fn an_alert_is_posted_once_when_it_opens_and_once_when_it_is_over() {
     let first = posted(&slack, 1).await;
     assert!(first[0].starts_with("Alert (critical): HublineBrokerAlarm"), "{first:?}");
     assert!(first[0].contains("RabbitMQ blocks publishers"), "{first:?}");
-    assert!(first[0].contains("docs/operations.md#hublinebrokeralarm"), "{first:?}");
+    assert!(first[0].contains("docs/alerts.md#hublinebrokeralarm"), "{first:?}");
     assert_eq!(board.shown().open.len(), 1);
     process.say(&BLOCKED.replace("blocked 1", "blocked 0"));
     let both = posted(&slack, 2).await;

@@ -1,25 +1,28 @@
-//! The README says what the program is: its settings and its example.
+//! The documentation says what the program is: its settings and its example; and its links lead
+//! somewhere.
 
 use clap::{Args, Command, CommandFactory};
 use receiver::settings::ReceiverSettings;
 use shared::testing::{assert_settings_are_documented, settings_table};
 use worker::settings::{ConsoleProgramSettings, StandaloneSettings, WorkerSettings};
 
+mod links;
+
 #[test]
-fn the_readme_lists_every_setting_of_the_worker() {
+fn the_documentation_lists_every_setting_of_the_worker() {
     assert_settings_are_documented("worker", &worker());
 }
 
 /// Those that are not documented with the receiver or the worker already.
 #[test]
-fn the_readme_lists_every_setting_of_its_own_of_the_console() {
+fn the_documentation_lists_every_setting_of_its_own_of_the_console() {
     let others = [ReceiverSettings::command(), worker()];
     assert_settings_are_documented("console", &without(&console(), &others));
 }
 
 /// Those that are not documented with the others already.
 #[test]
-fn the_readme_lists_every_setting_of_its_own_of_standalone() {
+fn the_documentation_lists_every_setting_of_its_own_of_standalone() {
     let others = [ReceiverSettings::command(), worker(), console()];
     let standalone = StandaloneSettings::augment_args(Command::new("standalone"));
     assert_settings_are_documented("standalone", &without(&standalone, &others));
