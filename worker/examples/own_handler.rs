@@ -1,4 +1,4 @@
-//! A worker with one handler of its own: what the README shows.
+//! A worker with one handler of its own, and its test: what the documentation shows.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use shared::{shutdown, telemetry};
 use worker::settings::WorkerSettings;
 use worker::{Context, HandlerResult, Registry};
 
-// README: handler
+// docs: handler
 /// Notes companies that are new. `?` would mean "try again later".
 async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
     // Done once, even if what follows fails and the event is tried again.
@@ -22,7 +22,7 @@ fn register(registry: &mut Registry) -> Result<(), worker::registry::RegistryErr
     registry.add("on_company_created", wanted, on_company_created)?;
     Ok(())
 }
-// README: end
+// docs: end
 
 #[derive(Parser)]
 struct Settings {
@@ -47,3 +47,26 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+// docs: test
+#[cfg(test)]
+mod tests {
+    use worker::settings::integrations::IntegrationSettings;
+    use worker::trial::Trial;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_company_is_noted_once_though_its_event_comes_twice() -> anyhow::Result<()> {
+        let mut registry = Registry::new();
+        register(&mut registry)?;
+        let trial = Trial::start(registry, IntegrationSettings::default()).await?;
+        let event = r#"{"eventId":1,"portalId":62515,"subscriptionType":"company.creation",
+            "objectId":7,"occurredAt":1790000000000}"#;
+        assert_eq!(trial.deliver(event).await?, ["succeeded"]);
+        assert_eq!(trial.deliver(event).await?, ["duplicate"]);
+        trial.stop().await;
+        Ok(())
+    }
+}
+// docs: end

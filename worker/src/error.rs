@@ -44,7 +44,8 @@ impl HandlerError {
         Self::new(Failure::Transient { retry_after: None }, code, message)
     }
 
-    /// A failure that may pass, not before `wait`.
+    /// A failure that may pass, not before `wait`, or after the schedule's longest delay if `wait` is
+    /// longer still.
     pub fn retry_after(
         wait: Duration,
         code: impl Into<Cow<'static, str>>,
@@ -58,7 +59,8 @@ impl HandlerError {
         Self::new(Failure::Permanent, code, message)
     }
 
-    /// Not now: there is no room before `wait` is over. Spends no attempt.
+    /// Not now: there is no room before `wait` is over. Spends no attempt. A `wait` beyond
+    /// the schedule's longest delay is cut to it, and the handler puts it off again.
     pub fn deferred(
         wait: Duration,
         code: impl Into<Cow<'static, str>>,

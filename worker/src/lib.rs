@@ -1,7 +1,7 @@
 //! The worker: runs handlers for HubSpot's events, each once, with retries and dead letters.
 //!
-//! An engineer of a HubSpot app needs [`Registry`], [`Context`], [`HandlerError`] and
-//! [`handlers`] as the model; everything else makes them run.
+//! An engineer of a HubSpot app needs [`Registry`], [`Context`], [`HandlerError`], [`handlers`] as
+//! the model and [`trial`] to test with; everything else makes them run.
 
 pub mod clients;
 pub mod commands;
@@ -18,6 +18,7 @@ pub mod sender;
 pub mod settings;
 pub mod stand_ins;
 pub mod standalone;
+pub mod trial;
 
 mod addresses;
 mod ages;

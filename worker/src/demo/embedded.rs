@@ -1,24 +1,23 @@
 //! All of Hubline in this process, on a data file that is thrown away, told by its own log.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args as _, Command, FromArgMatches as _};
-use secrecy::SecretString;
 use shared::telemetry;
 use tokio::sync::mpsc;
 
 use super::deliveries::WON_STAGE;
 use crate::handlers;
 use crate::settings::integrations::IntegrationSettings;
-use crate::settings::{RetrySettings, StandaloneSettings};
+use crate::settings::RetrySettings;
 use crate::stand_ins::StandIns;
 use crate::standalone::Standalone;
+use crate::trial::{Directory, thrown_away};
 
 /// What the story is made of.
 const LOG: &str = "error,worker=debug";
@@ -29,27 +28,6 @@ pub(super) struct Embedded {
     directory: Directory,
 }
 
-/// A directory of one's own, removed when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> anyhow::Result<Self> {
-        let name = format!("hubline-demo-{:016x}", rand::random::<u64>());
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 impl Embedded {
     /// Starts with the defaults and what a demo must have of its own: whatever the environment
     /// says, no real system is talked to and no real data touched.
@@ -58,15 +36,9 @@ impl Embedded {
         secret: &str,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let lines = telemetry::into_lines(LOG)?;
-        let directory = Directory::new()?;
+        let directory = Directory::new("demo")?;
         write_secret(&directory.0.join("client-secret"), secret)?;
-        let mut settings = defaults()?;
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        settings.data.clone_from(&directory.0);
-        settings.listen = loopback;
-        settings.admin_listen = loopback;
-        settings.console.console_listen = loopback;
-        settings.endpoint.hubspot_client_secret = Some(SecretString::from(secret.to_owned()));
+        let mut settings = thrown_away(&directory, secret)?;
         let processing = &mut settings.processing;
         processing.retry = RetrySettings {
             retry_initial: Duration::from_millis(500),
@@ -102,14 +74,6 @@ impl Embedded {
     pub(super) async fn stop(self) {
         self.standalone.stop().await;
     }
-}
-
-/// Every default, as if the environment were empty.
-fn defaults() -> anyhow::Result<StandaloneSettings> {
-    let command = StandaloneSettings::augment_args(Command::new("demo").no_binary_name(true));
-    let command = command.mut_args(|argument| argument.env(None::<&str>));
-    let matches = command.try_get_matches_from(std::iter::empty::<&str>())?;
-    Ok(StandaloneSettings::from_arg_matches(&matches)?)
 }
 
 fn write_secret(file: &Path, secret: &str) -> anyhow::Result<()> {

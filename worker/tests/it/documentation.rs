@@ -1,4 +1,4 @@
-//! The documentation says what the program is: its settings and its example; and its links lead
+//! The documentation says what the program is, its settings and its example. Its links lead
 //! somewhere.
 
 use clap::{Args, Command, CommandFactory};
@@ -7,6 +7,7 @@ use shared::testing::{assert_settings_are_documented, settings_table};
 use worker::settings::{ConsoleProgramSettings, StandaloneSettings, WorkerSettings};
 
 mod links;
+mod pages;
 
 #[test]
 fn the_documentation_lists_every_setting_of_the_worker() {
@@ -47,10 +48,19 @@ fn without(command: &Command, others: &[Command]) -> Command {
 }
 
 #[test]
-fn the_readme_shows_the_example_that_is_compiled() {
+fn the_documentation_shows_the_example_that_is_compiled_and_its_test() {
     let example = include_str!("../../examples/own_handler.rs");
-    let (_, shown) = example.split_once("// README: handler\n").unwrap();
-    let (shown, _) = shown.split_once("// README: end").unwrap();
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(shown.trim()), "README.md should show:\n\n{shown}");
+    let shown = |part: &str| {
+        let (_, shown) = example.split_once(&format!("// docs: {part}\n")).unwrap();
+        shown.split_once("// docs: end").unwrap().0.trim()
+    };
+    let (readme, handlers) =
+        (include_str!("../../../README.md"), include_str!("../../../docs/handlers.md"));
+    for (name, page, part) in [
+        ("README.md", readme, "handler"),
+        ("docs/handlers.md", handlers, "handler"),
+        ("docs/handlers.md", handlers, "test"),
+    ] {
+        assert!(page.contains(shown(part)), "{name} should show:\n\n{}", shown(part));
+    }
 }

@@ -2,9 +2,11 @@
 //! page that programs, manifests and scripts name. Links to other sites are not followed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use regex_lite::Regex;
+
+use super::pages::{files, pages, read, root, shown, without_code};
 
 /// What may name a page; the rest of the repository is pictures and what is built.
 const SOURCES: [&str; 8] =
@@ -64,48 +66,6 @@ fn headings_have_the_anchors_that_github_gives_them() {
     let page = "# A `code`, and: more\n```sh\n# a comment\n```\n## Twice\n## Twice\n";
     let expected = ["a-code-and-more", "twice", "twice-1"];
     assert_eq!(anchors(page), expected.map(str::to_owned).into());
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn pages() -> BTreeSet<PathBuf> {
-    let mut pages = BTreeSet::from(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
-    let is_page = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "md");
-    pages.extend(files(&root().join("docs")).into_iter().filter(is_page));
-    pages
-}
-
-fn files(place: &Path) -> Vec<PathBuf> {
-    if place.is_file() {
-        return vec![place.to_owned()];
-    }
-    let entries = std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|entry| files(&entry)).collect()
-}
-
-/// A page without what stands in fences: commands and examples have no links and no headings.
-fn without_code(text: &str) -> String {
-    let mut is_code = false;
-    let mut kept = String::new();
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            is_code = !is_code;
-        } else if !is_code {
-            kept += line;
-            kept.push('\n');
-        }
-    }
-    kept
 }
 
 /// What a page links to and shows, but for other sites.
