@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod console;
+mod data;
 pub mod dead_letters;
 pub mod demo;
 pub mod events;
@@ -59,7 +60,7 @@ enum Command {
     Replay(Box<replay::ReplayCommand>),
     /// Serve the console for dead letters and the event log, until SIGTERM
     Console(Box<console::ConsoleCommand>),
-    /// Ask a worker or a console on this machine whether it can do its work
+    /// Ask a worker, a console or a standalone on this machine whether it can do its work
     Healthcheck(healthcheck::HealthcheckCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
     #[command(hide = true)]

@@ -43,7 +43,7 @@ Examples:
   worker dlq restore 17                                   one of them back, within 7 days
   worker dlq export --portal 62515 > letters.jsonl
 
-With standalone give its directory as --data; else DATABASE_URL and AMQP_URL.
+Needs DATABASE_URL and AMQP_URL, or a standalone: see --data.
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings."
 )]
 pub struct DeadLettersCommand {

@@ -6,11 +6,11 @@
 )]
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::data::Data;
 use crate::records::{Line, Question, Records};
 use crate::settings::RecordsSettings;
 use crate::when;
@@ -27,7 +27,7 @@ Examples:
   worker events --event 3c5ca12c --json                one event's whole way, for programs
   worker events --since 2h --verdict exhausted
 
-Times are UTC. With standalone give its directory as --data; else DATABASE_URL.")]
+Times are UTC. Needs DATABASE_URL, or a standalone: see --data.")]
 pub struct EventsCommand {
     /// The event's identity, or its first letters
     #[arg(long, value_name = "ID", value_parser = parse_event)]
@@ -59,9 +59,8 @@ pub struct EventsCommand {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
-    /// Directory of a standalone
-    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
     /// Records.
     #[command(flatten)]
     records: RecordsSettings,
@@ -69,7 +68,8 @@ pub struct EventsCommand {
 
 impl EventsCommand {
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
-        let records = self.records.open_for_reading(self.data.as_deref())?;
+        let data = self.data.told(&self.records)?;
+        let records = self.records.open_for_reading(data.as_deref())?;
         let shown = self.show(&records).await;
         records.close().await;
         shown.map(|()| ExitCode::SUCCESS)

@@ -34,8 +34,8 @@ Examples:
   worker replay --since 2h --verdict exhausted --yes
   worker replay --since 1d --portal 62515 --object 697680835 --force
 
-Times are UTC and those at which runs ended. With standalone give its directory as --data; else
-DATABASE_URL and AMQP_URL. `worker dead-letters jobs` shows how it fares, pauses and cancels it.")]
+Times are UTC and those at which runs ended. Needs DATABASE_URL and AMQP_URL, or a standalone: see
+--data. `worker dead-letters jobs` shows how it fares, pauses and cancels it.")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each its own")]
 pub struct ReplayCommand {
     /// Events with a run that ended since: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z

@@ -79,9 +79,14 @@ async fn show(once: bool) -> anyhow::Result<ExitCode> {
     Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How this program was called.
+/// How this program is called in another terminal, from whatever folder: by its name where it was
+/// found by that, else by its whole path.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "worker".to_owned())
+    let called = std::env::args().next().unwrap_or_else(|| "worker".to_owned());
+    if !called.contains('/') {
+        return called;
+    }
+    std::env::current_exe().map_or(called, |file| file.display().to_string())
 }
 
 /// Where everything is, and how to send a first event.
@@ -114,10 +119,12 @@ async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) ->
     }));
     format!(
         "Hubline {} is running.\n  {}\nA first event, with HUBSPOT_CLIENT_SECRET set as here:\n  \
-         echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"deal.creation\",\
-         \"objectId\":7,\"occurredAt\":1790000000000}}]' |\n    {} send --url {url}{signed} -\n",
+         echo '[{{\"eventId\":1,\"portalId\":62515,\"subscriptionType\":\"contact.creation\",\
+         \"objectId\":7,\"occurredAt\":1790000000000}}]' |\n    {program} send --url {url}{signed} -\n\
+         What became of it:\n  {program} events --data {data}\n",
         env!("CARGO_PKG_VERSION"),
         lines.join("\n  "),
-        program()
+        program = program(),
+        data = absolute(&settings.data).display(),
     )
 }

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use super::deliveries::WON_STAGE;
 use crate::handlers;
-use crate::settings::integrations::IntegrationSettings;
 use crate::settings::RetrySettings;
+use crate::settings::integrations::IntegrationSettings;
 use crate::stand_ins::StandIns;
 use crate::standalone::Standalone;
 use crate::trial::{Directory, thrown_away};

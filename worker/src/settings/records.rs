@@ -79,7 +79,10 @@ impl RecordsSettings {
                 Ok(Records::in_directory(directory))
             }
             (None, None) => {
-                anyhow::bail!("set DATABASE_URL, or give the directory of a standalone as --data")
+                anyhow::bail!(
+                    "there is no standalone in hubline-data or /var/lib/hubline: set DATABASE_URL, \
+                     or give the directory of a standalone as --data"
+                )
             }
         }
     }

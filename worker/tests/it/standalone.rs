@@ -14,6 +14,7 @@ use crate::harness::within;
 
 mod data;
 mod demo;
+mod finding;
 mod process;
 
 use data::Data;

@@ -1,7 +1,6 @@
 //! Where the letters are: the records, and the queues that new ones wait in.
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use shared::settings::BrokerSettings;
 use shared::store::{self, Store};
 
 use super::output::complain;
+use crate::commands::data::{Data, is_in_use};
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, drain};
 use crate::settings::RecordsSettings;
@@ -23,9 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Where the letters are")]
 pub(in crate::commands) struct Place {
-    /// Directory of a standalone
-    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
     /// Do not look into the queues for new letters first
     #[arg(long)]
     no_index: bool,
@@ -57,10 +56,11 @@ impl Place {
     /// Opens the records, takes new letters in, and acts. Wrong settings are an error.
     pub(in crate::commands) async fn with(&self, action: &impl Act) -> anyhow::Result<ExitCode> {
         self.records.check()?;
-        let records = self.open()?;
+        let data = self.data.told(&self.records)?;
+        let records = self.open(data.as_deref())?;
         let letters = DeadLetters::new(records.clone());
         if !self.no_index {
-            self.take_new(&letters).await;
+            self.take_new(&letters, data.as_deref()).await;
         }
         let done = action.act(&letters).await;
         records.close().await;
@@ -75,21 +75,21 @@ impl Place {
         })
     }
 
-    fn open(&self) -> anyhow::Result<Records> {
+    fn open(&self, data: Option<&Path>) -> anyhow::Result<Records> {
         let has_queues = |directory: &Path| directory.join(store::FILE).is_file();
-        match &self.data {
+        match data {
             // One that has not been run since there are records.
             Some(data) if self.records.url()?.is_none() && has_queues(data) => {
                 Ok(Records::in_directory(data))
             }
-            data => self.records.open_for_reading(data.as_deref()),
+            data => self.records.open_for_reading(data),
         }
     }
 
     /// Takes new letters into the records. What prevents it is said, and is no reason not to go on
     /// with what is there.
-    async fn take_new(&self, letters: &DeadLetters) {
-        let taking = match &self.data {
+    async fn take_new(&self, letters: &DeadLetters, data: Option<&Path>) {
+        let taking = match data {
             Some(directory) => take_from_file(letters, directory).await,
             None => self.take_from_broker(letters).await,
         };
@@ -117,9 +117,9 @@ impl Place {
 
     /// Who works on the jobs that are made here.
     pub(in crate::commands) fn hands(&self) -> anyhow::Result<Hands> {
-        Ok(match &self.data {
+        Ok(match self.data.directory(&self.records)? {
             None => Hands::Ours(self.cluster()?),
-            Some(directory) if is_in_use(directory)? => Hands::Theirs,
+            Some(directory) if is_in_use(&directory)? => Hands::Theirs,
             Some(_) => Hands::Later,
         })
     }
@@ -137,18 +137,6 @@ async fn take_from_file(letters: &DeadLetters, directory: &Path) -> anyhow::Resu
     drop(broker);
     closed.await;
     Ok(drained?.complete)
-}
-
-fn is_in_use(directory: &Path) -> anyhow::Result<bool> {
-    match File::open(directory.join("lock")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error.into()),
-        Ok(file) => match file.try_lock() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(error.into()),
-        },
-    }
 }
 
 /// Whoever reads the output has had enough.
