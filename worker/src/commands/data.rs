@@ -1,6 +1,11 @@
 //! Which standalone a command is about: the one it was told of, or the one that is found where
 //! standalones keep their data. Looks at no file's content.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
