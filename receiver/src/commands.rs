@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use shared::healthcheck::{self, Question};
-use shared::{shutdown, telemetry};
+use shared::{shutdown, telemetry, terminal};
 
 use crate::settings::ReceiverSettings;
 
@@ -47,7 +47,7 @@ impl Cli {
         match receive(&self.settings).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("receiver: {error:#}");
+                terminal::complain(format_args!("receiver: {error:#}"));
                 ExitCode::from(2)
             }
         }

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::terminal;
+
 /// An answer that takes longer is none.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// Far more than the program says of itself.
@@ -41,7 +43,7 @@ pub async fn run(admin: SocketAddr, question: Question) -> ExitCode {
     match why {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}");
+            terminal::complain(why);
             ExitCode::FAILURE
         }
     }

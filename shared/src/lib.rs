@@ -6,6 +6,7 @@ pub mod admin;
 pub mod broker;
 pub mod clock;
 pub mod event;
+pub mod harmless;
 pub mod healthcheck;
 pub mod http_client;
 pub mod message;
@@ -16,6 +17,7 @@ pub mod shutdown;
 pub mod signature;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod trace;
 
 #[cfg(feature = "testing")]

@@ -1,11 +1,12 @@
 //! Logging: JSON lines for machines, readable lines on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::harmless::{harmless_json, steers};
 use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging for the whole process into the receiver, a JSON object a line, for a program that
@@ -44,7 +45,6 @@ pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("LOG_LEVEL is not understood: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
         // A closed standard error must not take the tasks along that log to it.
         .log_internal_errors(false);
     let pretty = match settings.log_format {
@@ -53,13 +53,103 @@ pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
         LogFormat::Auto => std::io::stderr().is_terminal(),
     };
     if pretty {
+        let has_colours = io::stderr().is_terminal();
         builder
             .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(has_colours)
+            .with_writer(move || Harmless(if has_colours { line_in_colours } else { line }))
             .finish()
             .try_init()?;
     } else {
-        builder.json().flatten_event(true).with_current_span(false).finish().try_init()?;
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_writer(|| Harmless(harmless_json))
+            .finish()
+            .try_init()?;
     }
     Ok(())
+}
+
+/// Standard error, to which others' words are written harmlessly. An event of the log comes whole.
+struct Harmless(fn(&str) -> String);
+
+impl Write for Harmless {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let end = if text.ends_with('\n') { "\n" } else { "" };
+        let text = self.0(text.strip_suffix('\n').unwrap_or(&text)) + end;
+        io::stderr().write_all(text.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// A line for people. What is in it ends no line and begins none.
+fn line(text: &str) -> String {
+    crate::harmless::harmless(text)
+}
+
+/// The same with colours, which are ours: those of others the subscriber has written out.
+fn line_in_colours(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if steers(c) && c != '\u{1b}' {
+            line.extend(c.escape_unicode());
+        } else {
+            line.push(c);
+        }
+        line
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What the subscriber makes of a hostile event, as it is handed to the writer.
+    fn logged(ansi: bool) -> String {
+        #[derive(Clone, Default)]
+        struct Kept(Arc<Mutex<Vec<String>>>);
+        impl Write for Kept {
+            fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().push(String::from_utf8_lossy(event).into_owned());
+                Ok(event.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(ansi).with_writer(move || writer.clone()).finish();
+        let hostile = "a\u{1b}[2J\u{9b}31m\r\nINFO forged\u{202e}b\u{200b}";
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(shown = %hostile, kept = hostile, "an event");
+        });
+        let events = kept.0.lock().unwrap().clone();
+        // Whole, or a line would not be known by its end.
+        assert_eq!(events.len(), 1, "{events:?}");
+        events.concat()
+    }
+
+    #[test]
+    fn an_event_is_one_line_that_steers_nothing() {
+        let plain = logged(false);
+        let plain = line(plain.strip_suffix('\n').unwrap());
+        assert!(!plain.contains(steers) && plain.contains("INFO forged\\u{202e}b"), "{plain:?}");
+        let coloured = logged(true);
+        let coloured = line_in_colours(coloured.strip_suffix('\n').unwrap());
+        assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+        assert!(!coloured.contains("\u{1b}[2J"), "{coloured:?}");
+        assert!(!coloured.contains(|c| steers(c) && c != '\u{1b}'), "{coloured:?}");
+    }
 }

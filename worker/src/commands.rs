@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use shared::terminal;
 
 pub mod console;
 mod data;
@@ -83,7 +84,7 @@ impl Cli {
             Command::Demo(command) => command.execute().await,
         };
         result.unwrap_or_else(|error| {
-            eprintln!("worker: {error:#}");
+            terminal::complain(format_args!("worker: {error:#}"));
             ExitCode::from(2)
         })
     }

@@ -18,8 +18,7 @@ use crate::stand_ins::{Fault, StandIns};
 /// A line on standard output. Whoever watches may have left: that ends nothing.
 macro_rules! say {
     ($($words:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($words)*);
+        let _ = shared::terminal::say(format_args!($($words)*));
     }};
 }
 

@@ -6,7 +6,6 @@
 )]
 
 use std::fmt::{Arguments, Display};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::SecretString;
 use shared::settings::{BrokerSettings, LogSettings, parse_duration};
-use shared::{shutdown, telemetry};
+use shared::{shutdown, telemetry, terminal};
 use tokio_util::sync::CancellationToken;
 
 use crate::migrate::{Cluster, Destination, Inventory, Moved, Patience, Source, run};
@@ -173,10 +172,10 @@ fn summarise(moved: &Moved) {
 
 /// A line on standard output. If that is closed the work goes on all the same.
 fn say(line: Arguments<'_>) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = terminal::say(line);
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "worker: {error:#}");
+    terminal::complain(format_args!("worker: {error:#}"));
     ExitCode::FAILURE
 }

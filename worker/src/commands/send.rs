@@ -8,6 +8,7 @@ use clap::Args;
 use secrecy::SecretString;
 use shared::settings::secret;
 use shared::signature::{ClientSecret, Version};
+use shared::terminal;
 
 use crate::sender::Sender;
 
@@ -72,11 +73,12 @@ impl SendCommand {
             };
             match answer {
                 Ok(answer) => {
-                    println!("{}: {} {}", file.display(), answer.status, answer.body);
+                    let (file, status) = (file.display(), answer.status);
+                    terminal::say(format_args!("{file}: {status} {}", answer.body))?;
                     all_taken &= answer.status == 200;
                 }
                 Err(error) => {
-                    eprintln!("{}: {error:#}", file.display());
+                    terminal::complain(format_args!("{}: {error:#}", file.display()));
                     all_taken = false;
                 }
             }

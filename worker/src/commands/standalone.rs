@@ -1,11 +1,10 @@
 //! `worker standalone`: all of Hubline in one process, and what it says when it starts.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 use shared::broker::Backlog;
-use shared::{shutdown, telemetry};
+use shared::{shutdown, telemetry, terminal};
 
 use crate::demo::Demo;
 use crate::handlers;
@@ -46,7 +45,10 @@ impl StandaloneCommand {
         }
         let settings = self.settings;
         if settings.endpoint.secrets().is_err() {
-            eprintln!("To look around without any settings: {} standalone --demo", program());
+            terminal::complain(format_args!(
+                "To look around without any settings: {} standalone --demo",
+                program()
+            ));
         }
         settings.check()?;
         telemetry::init(&settings.log)?;
@@ -54,7 +56,7 @@ impl StandaloneCommand {
         let shutdown = shutdown::on_signal()?;
         let standalone = Standalone::start(&settings, registry).await?;
         // Whoever started it may not listen, and it must go on all the same.
-        let _ = std::io::stdout().write_all(introduction(&standalone, &settings).await.as_bytes());
+        let _ = terminal::say(introduction(&standalone, &settings).await.trim_end());
         shutdown.cancelled().await;
         standalone.stop().await;
         Ok(ExitCode::SUCCESS)

@@ -1,9 +1,9 @@
 //! How far long work is, on standard error: a line a second at most, none for work that is done
 //! within one.
 
-use std::io::Write as _;
 use std::time::Duration;
 
+use shared::terminal;
 use tokio::time::Instant;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +29,6 @@ impl Progress {
         }
         self.told = Instant::now();
         // A closed standard error must not end the work.
-        let _ = writeln!(std::io::stderr(), "{} of {} {}", self.done, self.total, self.what);
+        terminal::complain(format_args!("{} of {} {}", self.done, self.total, self.what));
     }
 }

@@ -35,5 +35,6 @@ mod redis_restart;
 mod retries;
 mod shutdown;
 mod standalone;
+mod terminal;
 mod traces;
 mod two_workers;
