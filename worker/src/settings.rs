@@ -14,6 +14,7 @@ use shared::settings::{BrokerSettings, LogSettings, TraceSettings, parse_duratio
 
 pub mod alerts;
 pub mod console;
+pub mod console_url;
 pub mod integrations;
 pub mod processing;
 pub mod records;
@@ -24,6 +25,7 @@ pub mod standalone;
 
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};
+pub use console_url::ConsoleUrl;
 pub use processing::ProcessingSettings;
 pub use records::RecordsSettings;
 pub use redis::RedisSettings;

@@ -13,7 +13,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{BrokerSettings, LogSettings, TraceSettings, distinct_listeners, secret};
 
-use super::{AlertSettings, RecordsSettings, RetrySettings, SlackSettings};
+use super::{AlertSettings, ConsoleUrl, RecordsSettings, RetrySettings, SlackSettings};
 
 /// Shorter tokens can be guessed.
 const MIN_TOKEN_CHARS: usize = 16;
@@ -24,6 +24,10 @@ pub struct ConsoleSettings {
     /// Where the console is served; anywhere but on a loopback address it needs a token
     #[arg(long, env, default_value = "127.0.0.1:8090")]
     pub console_listen: SocketAddr,
+    /// Address under which people open the console, e.g. https://hubline.example.com; needed where
+    /// a proxy before it changes the Host header, and best set wherever there is one
+    #[arg(long, env, value_name = "URL")]
+    pub console_url: Option<ConsoleUrl>,
     /// Token of operators, who may act; at least 16 characters
     #[arg(long, env, hide_env_values = true)]
     pub console_token: Option<SecretString>,
@@ -87,6 +91,12 @@ impl ConsoleSettings {
             "CONSOLE_LISTEN is {}, which others can reach: set CONSOLE_TOKEN, or listen on 127.0.0.1",
             self.console_listen
         );
+        if let Some(url) = &self.console_url {
+            anyhow::ensure!(
+                operator.is_some() || viewer.is_some(),
+                "CONSOLE_URL is {url}, and without a token the console answers this machine alone: set CONSOLE_TOKEN"
+            );
+        }
         Ok(())
     }
 }
@@ -183,6 +193,15 @@ mod tests {
             assert!(error.contains("CONSOLE_TOKEN") && error.contains(listen), "{error}");
             assert_eq!(check(&["--console-listen", listen, "--console-token", TOKEN]), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_public_address_needs_a_token() {
+        let url = "https://hubline.example.com";
+        let error = check(&["--console-url", url]).unwrap_err();
+        assert!(error.contains("CONSOLE_TOKEN") && error.contains(url), "{error}");
+        assert_eq!(check(&["--console-url", url, "--console-token", TOKEN]), Ok(()));
+        assert!(check(&["--console-url", "hubline.example.com"]).is_err());
     }
 
     #[test]

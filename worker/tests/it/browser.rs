@@ -5,9 +5,11 @@ mod chromium;
 mod room;
 mod showcase;
 mod site;
+mod tls;
 mod visitor;
 
 mod access;
+mod addresses;
 mod hostile;
 mod keyboard;
 mod live;

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use actix_web::http::Uri;
 use actix_web::http::header::{FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN};
+use reqwest::Url;
+
+use crate::settings::ConsoleUrl;
 
 /// What proxies add.
 const PROXIED: [HeaderName; 4] = [
@@ -30,21 +33,57 @@ pub(super) fn is_local(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static st
     )
 }
 
-/// What changes something must come from a page of the console's own.
-pub(super) fn is_own(headers: &HeaderMap, uri: &Uri) -> Result<(), &'static str> {
-    let refusal = "This came from another site, or from something that does not say where it comes \
-                   from. Programs send `Sec-Fetch-Site: same-origin`.";
-    let own = if let Some(site) = headers.get("sec-fetch-site") {
-        site == "same-origin"
-    } else {
-        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = origin.and_then(|origin| origin.split_once("://"));
-        match (origin, host(headers, uri)) {
-            (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
-            _ => false,
-        }
+/// What changes something must come from a page of the console's own. Browsers say so by themselves
+/// over TLS and on this machine (`Sec-Fetch-Site`); elsewhere they say which origin the page is of,
+/// and that has to be the one that was asked, or the public address.
+pub(in crate::console) fn is_own(
+    headers: &HeaderMap,
+    uri: &Uri,
+    public: Option<&ConsoleUrl>,
+) -> Result<(), &'static str> {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        let elsewhere = "This came from another site.";
+        return if site == "same-origin" { Ok(()) } else { Err(elsewhere) };
+    }
+    let Some(origin) = page_of(headers) else {
+        return Err("This came from something that does not say which page it comes from. \
+                    Programs send `Sec-Fetch-Site: same-origin`.");
     };
-    if own { Ok(()) } else { Err(refusal) }
+    let is_public = public.is_some_and(|public| public.is_origin_of(&origin));
+    // The same scheme, which a proxy may have changed: host and port are what matters.
+    let asked = host(headers, uri)
+        .and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
+    if is_public || asked.is_some_and(|asked| asked.origin() == origin.origin()) {
+        return Ok(());
+    }
+    Err("This came from a page of another address than the console was asked by. If that page was \
+         the console's own, a proxy changes the Host header: set CONSOLE_URL to the address that \
+         the browser shows.")
+}
+
+/// Whether the browser is asking over TLS, which ends before it comes here: as the page says that
+/// asks, or the proxy, or else the public address.
+pub(in crate::console) fn is_tls(
+    headers: &HeaderMap,
+    uri: &Uri,
+    public: Option<&ConsoleUrl>,
+) -> bool {
+    if let Some(origin) = page_of(headers) {
+        return origin.scheme() == "https";
+    }
+    if let Some(protocol) = headers.get("x-forwarded-proto") {
+        return protocol == "https";
+    }
+    let asked = host(headers, uri).and_then(|host| Url::parse(&format!("https://{host}")).ok());
+    public.is_some_and(|public| {
+        public.is_tls() && asked.is_some_and(|asked| public.is_origin_of(&asked))
+    })
+}
+
+/// The origin of the page that asks, if the browser tells one.
+fn page_of(headers: &HeaderMap) -> Option<Url> {
+    let origin = headers.get(ORIGIN)?.to_str().ok()?;
+    Url::parse(origin).ok().filter(|origin| matches!(origin.scheme(), "http" | "https"))
 }
 
 /// Host and port that were asked for. Twice is once too often to be believed.
@@ -119,7 +158,7 @@ mod tests {
         let uri = Uri::from_static("/");
         let of = |pairs: &[(&str, &str)]| {
             let all = [&[("host", "console.example:8090")], pairs].concat();
-            is_own(&headers(&all), &uri).is_ok()
+            is_own(&headers(&all), &uri, None).is_ok()
         };
         assert!(of(&[("sec-fetch-site", "same-origin")]));
         assert!(of(&[("origin", "http://console.example:8090")]));
@@ -132,10 +171,39 @@ mod tests {
             &[("sec-fetch-site", "cross-site"), ("origin", "http://console.example:8090")],
             &[("origin", "http://console.example")],
             &[("origin", "http://evil.example")],
+            &[("origin", "http://evil.example:8090")],
+            &[("origin", "file://console.example:8090")],
             &[("origin", "null")],
             &[("referer", "http://console.example:8090/")],
         ] {
             assert!(!of(wrong), "{wrong:?}");
         }
+        // A port that need not be said may be said.
+        let default =
+            headers(&[("host", "console.example:443"), ("origin", "https://console.example")]);
+        assert!(is_own(&default, &uri, None).is_ok());
+    }
+
+    #[test]
+    fn the_public_address_is_ones_own_and_says_whether_there_is_tls() {
+        let (uri, public) = (Uri::from_static("/"), "https://hubline.example".parse().unwrap());
+        let public = Some(&public);
+        let of = |pairs: &[(&str, &str)]| {
+            let headers = headers(pairs);
+            (is_own(&headers, &uri, public).is_ok(), is_tls(&headers, &uri, public))
+        };
+        // A proxy that says who it is itself.
+        let (upstream, name) = (("host", "console:8090"), ("host", "hubline.example"));
+        assert_eq!(of(&[upstream, ("origin", "https://hubline.example")]), (true, true));
+        assert_eq!(of(&[upstream, ("origin", "http://hubline.example")]), (false, false));
+        assert_eq!(of(&[upstream, ("origin", "https://evil.example")]), (false, true));
+        // Through a tunnel to this machine.
+        let tunnel = [("host", "127.0.0.1:8090"), ("origin", "http://127.0.0.1:8090")];
+        assert_eq!(of(&tunnel), (true, false));
+        // Where no page is named.
+        assert_eq!(of(&[name]), (false, true));
+        assert_eq!(of(&[upstream]), (false, false));
+        assert_eq!(of(&[upstream, ("x-forwarded-proto", "https")]), (false, true));
+        assert_eq!(of(&[name, ("x-forwarded-proto", "http")]), (false, false));
     }
 }

@@ -18,7 +18,7 @@ async fn a_site() -> Site {
     site
 }
 
-async fn sign_in(visitor: &Visitor, token: &str, name: &str) {
+pub(super) async fn sign_in(visitor: &Visitor, token: &str, name: &str) {
     visitor.arrives_at("Sign in").await;
     visitor.write("token", token).await;
     visitor.write("name", name).await;

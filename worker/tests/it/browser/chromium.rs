@@ -6,11 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+use thirtyfour::{
+    CapabilitiesHelper as _, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver,
+};
 use tokio::sync::oneshot;
 
 use super::room::Room;
 use crate::harness::{PATIENCE, within};
+
+/// A host that is not this machine by its name, and leads here all the same.
+pub(super) const ELSEWHERE: &str = "console.test";
 
 const ARGUMENTS: [&str; 10] = [
     "--headless",
@@ -70,6 +75,9 @@ fn wishes(room: &Room, scripts: Scripts) -> thirtyfour::ChromeCapabilities {
     for argument in ARGUMENTS {
         wishes.add_arg(argument).unwrap();
     }
+    wishes.add_arg(&format!("--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1")).unwrap();
+    // A test that ends TLS makes its own certificate.
+    wishes.accept_insecure_certs(true).unwrap();
     wishes.add_arg(&format!("--user-data-dir={}", room.0.join("profile").display())).unwrap();
     if scripts == Scripts::Off {
         let blocked = json!({ "profile.managed_default_content_settings.javascript": 2 });

@@ -19,7 +19,12 @@ pub(super) struct Visitor {
 impl Visitor {
     /// Somebody who has not opened anything yet.
     pub(super) async fn of(site: &Site, scripts: Scripts) -> Self {
-        Self { chromium: Chromium::start(scripts).await, console: site.console.clone() }
+        Self::at(&site.console, scripts).await
+    }
+
+    /// The same, who knows the console under this address.
+    pub(super) async fn at(console: &str, scripts: Scripts) -> Self {
+        Self { chromium: Chromium::start(scripts).await, console: console.to_owned() }
     }
 
     /// Opens a page of the console.

@@ -29,7 +29,7 @@ fn assert_headers(answer: &Answer) {
         ),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(answer.header(name), value, "{name} of {answer:?}");
@@ -134,9 +134,17 @@ async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
     let linked =
         rig.browser.with("sec-fetch-site", "cross-site").with("sec-fetch-mode", "navigate");
     let page = linked.get("/messages?code=A%22").await;
-    page.shows(&["content=\"0; url=/messages?code=A%22\""]).hides(&["SECRET_CODE", "/audit"]);
-    linked.get("//evil.example/x").await.shows(&["content=\"0; url=/\""]).hides(&["evil"]);
+    let login = "content=\"0; url=/login?next=%2Fmessages%3Fcode%3DA%2522\"";
+    page.shows(&[login]).hides(&["SECRET_CODE", "/audit"]);
+    let other = linked.get("//evil.example/x").await;
+    other.shows(&["content=\"0; url=/login?next=%2F\""]).hides(&["evil"]);
     assert_eq!(linked.with("cookie", forged).get("/").await.status, 200);
+    // Over plain HTTP a browser does not say where it comes from, only that it wants a page.
+    let plain = rig.browser.with("upgrade-insecure-requests", "1");
+    plain.get("/messages?code=A%22").await.shows(&[login]);
+    let ann = rig.browser.sign_in(OPERATOR, "").await;
+    let led = ann.get("/login?next=%2Fmessages%3Fcode%3DA").await;
+    assert_eq!((led.status, led.header("location")), (303, "/messages?code=A"));
     // What a proxy asks for is its own business.
     let basic = rig.browser.with("authorization", "Basic dXNlcjpwYXNz");
     assert_eq!(basic.get("/").await.status, 303);
@@ -157,9 +165,22 @@ async fn a_session_lasts_until_it_is_ended_or_altered(engine: DatabaseEngine) {
         assert!(cookie.contains(part), "{part} in {cookie}");
     }
     assert!(!cookie.contains("Secure") && !cookie.contains(OPERATOR), "{cookie}");
-    let secure =
-        rig.browser.with("origin", "https://console.example").post("/login", &fields).await;
-    assert!(secure.header("set-cookie").ends_with("; Secure"), "{secure:?}");
+    // What Chromium sends through a proxy that ends TLS.
+    let secure = rig
+        .browser
+        .with("host", "console.example")
+        .with("origin", "https://console.example")
+        .post("/login", &fields)
+        .await;
+    let secure = secure.header("set-cookie");
+    assert!(secure.starts_with("__Host-") && secure.ends_with("; Secure"), "{secure}");
+    let kept = secure.split(';').next().unwrap();
+    rig.browser.with("cookie", kept).get("/").await.shows(&["Ann &#60;b&#62;"]);
+    // Where TLS is, a session under the name that needs none may be anybody's.
+    let plain = kept.trim_start_matches("__Host-");
+    let over_tls = rig.browser.with("x-forwarded-proto", "https");
+    assert_eq!(over_tls.with("cookie", plain).get("/").await.status, 303);
+    over_tls.with("cookie", kept).get("/").await.shows(&["Ann &#60;b&#62;"]);
     let away = [("token", OPERATOR), ("next", "//evil.example/")];
     assert_eq!(rig.browser.post("/login", &away).await.header("location"), "/");
 
