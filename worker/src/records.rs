@@ -10,6 +10,7 @@ use shared::clock::now_ms;
 use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
+mod alias;
 mod clock;
 mod conditions;
 mod database;
@@ -24,11 +25,15 @@ mod partitions;
 mod pulse;
 pub mod redaction;
 mod schema;
+mod secret;
+mod sessions;
 
+pub(crate) use alias::{Aliases, LETTERS as ALIAS_LETTERS};
 pub(crate) use entry::{Course, Entry};
 pub use history::{Cursor, Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
+pub(crate) use secret::{Key, Purpose};
 
 use database::Database;
 
@@ -40,6 +45,7 @@ pub(crate) const FILE: &str = "records.db";
 pub struct Records {
     database: Database,
     migrated: Arc<OnceCell<()>>,
+    keys: Arc<secret::Keys>,
 }
 
 impl Records {
@@ -57,7 +63,7 @@ impl Records {
     }
 
     fn on(database: Database) -> Self {
-        Self { database, migrated: Arc::default() }
+        Self { database, migrated: Arc::default(), keys: Arc::default() }
     }
 
     /// The database, connected and up to date; an error if that cannot be had now.

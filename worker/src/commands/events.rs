@@ -5,13 +5,14 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::data::Data;
-use crate::records::{Line, Question, Records};
+use super::dead_letters::output::{say, say_json};
+use crate::harmless::harmless;
+use crate::records::{ALIAS_LETTERS, Line, Question, Records};
 use crate::settings::RecordsSettings;
 use crate::when;
 
@@ -29,7 +30,8 @@ Examples:
 
 Times are UTC. Needs DATABASE_URL, or a standalone: see --data.")]
 pub struct EventsCommand {
-    /// The event's identity, or its first letters
+    /// The event's identity, or its first letters; with REDACT_PROPERTIES all letters of what it is
+    /// called
     #[arg(long, value_name = "ID", value_parser = parse_event)]
     event: Option<String>,
     /// Portal id
@@ -76,8 +78,20 @@ impl EventsCommand {
     }
 
     async fn show(&self, records: &Records) -> anyhow::Result<()> {
+        let redaction = self.records.redaction();
+        let event = match &self.event {
+            None => None,
+            Some(called) => Some(
+                records.aliases(&redaction).await?.meant(called).ok_or_else(|| {
+                    anyhow::anyhow!(
+                        "with REDACT_PROPERTIES give all {ALIAS_LETTERS} letters that this command shows of an event"
+                    )
+                })?,
+            ),
+        };
         let mut question = Question {
-            event: self.event.clone(),
+            event,
+            called: None,
             portal_id: self.portal,
             object_id: self.object,
             subscription_type: self.subscription_type.clone(),
@@ -87,9 +101,8 @@ impl EventsCommand {
             until_ms: self.until,
             after: None,
         };
-        let redaction = self.records.redaction();
         let (mut left, mut is_first) = (self.limit, true);
-        let mut out = std::io::stdout().lock();
+        let table = Table { letters: if redaction.is_on() { ALIAS_LETTERS } else { 8 } };
         while left > 0 {
             let mut lines = records.history(&question, left.min(PAGE)).await?;
             records.redact(&redaction, &mut lines).await?;
@@ -98,47 +111,63 @@ impl EventsCommand {
             left = left.saturating_sub(u32::try_from(lines.len()).unwrap_or(u32::MAX));
             for line in &lines {
                 if self.json {
-                    writeln!(out, "{}", serde_json::to_string(line)?)?;
+                    say_json(line)?;
                 } else {
                     if std::mem::take(&mut is_first) {
-                        writeln!(out, "{HEAD}")?;
+                        say(table.head())?;
                     }
-                    writeln!(out, "{}", row(line))?;
+                    say(table.row(line))?;
                 }
             }
         }
         if is_first && !self.json {
-            writeln!(out, "nothing in the event log answers that")?;
+            say("nothing in the event log answers that")?;
         }
         Ok(())
     }
 }
 
-const HEAD: &str = "ENDED (UTC)          EVENT     TYPE                      PORTAL       OBJECT          \
-    HANDLER                     ATTEMPT  VERDICT      TOOK";
-
-fn row(line: &Line) -> String {
-    let object = line.object_id.map(|id| id.to_string()).unwrap_or_default();
-    let why = match (&line.code, &line.error) {
-        (Some(code), Some(error)) => format!("  {code} {}", printable(error)),
-        _ => String::new(),
-    };
-    format!(
-        "{}  {:<8}  {:<24}  {:<11}  {object:<14}  {:<26}  {:>7}  {:<11}  {} ms{why}",
-        when::show(line.settled_ms),
-        line.identity.get(..8).unwrap_or(&line.identity),
-        printable(&line.subscription_type),
-        line.portal_id,
-        line.target.as_deref().unwrap_or("-"),
-        line.attempt + 1,
-        line.verdict,
-        line.settled_ms - line.started_ms,
-    )
+/// Lines as people read them.
+struct Table {
+    /// Letters of what an event is called: enough to ask for it.
+    letters: usize,
 }
 
-/// Other systems' words: nothing in them may steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+impl Table {
+    fn head(&self) -> String {
+        format!(
+            "{:<19}  {:<width$}  {:<24}  {:<11}  {:<14}  {:<26}  ATTEMPT  {:<11}  TOOK",
+            "ENDED (UTC)",
+            "EVENT",
+            "TYPE",
+            "PORTAL",
+            "OBJECT",
+            "HANDLER",
+            "VERDICT",
+            width = self.letters,
+        )
+    }
+
+    fn row(&self, line: &Line) -> String {
+        let object = line.object_id.map(|id| id.to_string()).unwrap_or_default();
+        let why = match (&line.code, &line.error) {
+            (Some(code), Some(error)) => format!("  {code} {error}"),
+            _ => String::new(),
+        };
+        format!(
+            "{}  {:<width$}  {:<24}  {:<11}  {object:<14}  {:<26}  {:>7}  {:<11}  {} ms{}",
+            when::show(line.settled_ms),
+            line.identity.get(..self.letters).unwrap_or(&line.identity),
+            harmless(&line.subscription_type),
+            line.portal_id.cast_unsigned(),
+            harmless(line.target.as_deref().unwrap_or("-")),
+            line.attempt + 1,
+            line.verdict,
+            line.settled_ms - line.started_ms,
+            harmless(&why),
+            width = self.letters,
+        )
+    }
 }
 
 fn parse_event(text: &str) -> Result<String, String> {

@@ -3,12 +3,14 @@
 //!
 //! Owns no retry: who retries claims letters here, publishes them, and says so.
 
-use super::Records;
 use super::jobs::Jobs;
+use super::redaction::Redaction;
+use super::{Aliases, Records};
 
 mod arrival;
 pub(in crate::records) mod audit;
 mod claims;
+mod disclosure;
 mod export;
 mod filter;
 mod fingerprint;
@@ -28,6 +30,7 @@ mod state;
 mod tally;
 
 pub use audit::{Act, Acts};
+pub(crate) use audit::{NOBODY, is_reserved};
 pub use claims::ClaimOf;
 pub(crate) use export::Format as ExportFormat;
 pub use export::{Export, Exported};
@@ -39,6 +42,7 @@ pub use letter::Letter;
 pub use list::{Page, Plan};
 pub use moves::Done;
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
+pub use note::{Noted, version as note_version};
 pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};
@@ -55,6 +59,11 @@ impl DeadLetters {
     /// Those in `records`. Connects to nothing yet.
     pub fn new(records: Records) -> Self {
         Self { records }
+    }
+
+    /// How people call the letters' events.
+    pub(crate) async fn aliases(&self, redaction: &Redaction) -> anyhow::Result<Aliases> {
+        self.records.aliases(redaction).await
     }
 
     /// The jobs that retry them.

@@ -17,6 +17,9 @@ use super::redaction::Redaction;
 pub struct Question {
     /// An event's identity, or its beginning.
     pub event: Option<String>,
+    /// What people call that event, which is what they read of it.
+    #[serde(skip)]
+    pub called: Option<String>,
     /// The HubSpot account.
     pub portal_id: Option<i64>,
     /// The record that the event is about.
@@ -68,7 +71,7 @@ impl Question {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts = [
-            ("event", self.event.as_deref()),
+            ("event", self.called.as_deref().or(self.event.as_deref())),
             ("type", self.subscription_type.as_deref()),
             ("target", self.target.as_deref()),
             ("verdict", self.verdict.as_deref()),
@@ -180,7 +183,8 @@ impl Records {
         Ok(outcomes)
     }
 
-    /// Leaves out of the lines' errors what `redaction` leaves out of their events.
+    /// Leaves out of the lines' errors what `redaction` leaves out of their events, and calls these
+    /// by what people may call them.
     pub(crate) async fn redact(
         &self,
         redaction: &Redaction,
@@ -189,13 +193,14 @@ impl Records {
         if !redaction.is_on() {
             return Ok(());
         }
-        let database = self.ready().await?;
+        let (database, aliases) = (self.ready().await?, self.aliases(redaction).await?);
         for line in lines {
             if let Some(error) = &mut line.error {
                 // One event at a time: they can be large.
                 let body = body_of(database, &line.identity).await?;
                 *error = redaction.of_kept(body.as_deref()).text(error).into_owned();
             }
+            line.identity = aliases.shown(&line.identity);
         }
         Ok(())
     }

@@ -18,11 +18,12 @@ use super::database::{BUSY, Database, Dialect};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Of an earlier one nothing may be changed: databases remember what they were made by.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("event log", EVENT_LOG),
     ("dead letters", DEAD_LETTERS),
     ("jobs", JOBS),
     ("erasure", ERASURE),
+    ("console", CONSOLE),
 ];
 
 /// `day` counts days since the Unix epoch, in UTC: PostgreSQL has a partition for each. `id` is
@@ -207,6 +208,19 @@ ALTER TABLE problem ADD COLUMN sample_id BIGINT;
 UPDATE problem SET sample_id =
     (SELECT max(id) FROM dead_letter WHERE dead_letter.fingerprint = problem.fingerprint);
 ALTER TABLE problem DROP COLUMN sample;
+";
+
+/// A `secret` is a key that nothing shows. An `ended_session` is a console's session that somebody
+/// signed out of before its time.
+const CONSOLE: &str = "
+CREATE TABLE secret (
+    name TEXT PRIMARY KEY,
+    key {bytes} NOT NULL
+);
+CREATE TABLE ended_session (
+    id TEXT PRIMARY KEY,
+    expires_ms BIGINT NOT NULL
+);
 ";
 
 /// Brings the database up to date. Whoever comes second waits, and finds it done. One that was

@@ -1,4 +1,4 @@
-//! `/events/{identity}`: one event's whole way, through every handler.
+//! `/events/{name}`: one event's whole way, through every handler.
 
 use actix_web::web;
 use askama::Template;
@@ -9,10 +9,11 @@ use super::super::parts::{Part, Payload, PayloadView, count_of};
 use super::super::selection::or_none;
 use super::super::timeline::{Step, timeline};
 use super::super::visit::{Answer, Visit, page};
+use super::events::is_hex;
 use super::letter_row::LetterRow;
 use super::messages::retention_ms;
 use crate::records::dead_letters::Letter;
-use crate::records::{Line, Question};
+use crate::records::{ALIAS_LETTERS, Line, Question};
 
 /// Lines of the log that are shown; what was retried and replayed for weeks can have more.
 const LINES: u32 = 1000;
@@ -21,7 +22,9 @@ const LINES: u32 = 1000;
 #[template(path = "event.html")]
 struct EventPage {
     frame: Frame,
-    identity: String,
+    /// What people call it.
+    name: String,
+    is_alias: bool,
     portal: u64,
     object: Option<u64>,
     subscription_type: String,
@@ -41,16 +44,20 @@ struct Found {
     payload: Option<Payload>,
 }
 
-pub(in crate::console) async fn show(visit: Visit, identity: web::Path<String>) -> Answer {
-    let identity = identity_of(&identity)?;
+pub(in crate::console) async fn show(visit: Visit, name: web::Path<String>) -> Answer {
+    let name = name_of(&visit, &name)?;
     let (records, letters, asked) =
-        (visit.app.records.clone(), visit.app.letters.clone(), identity.clone());
+        (visit.app.records.clone(), visit.app.letters.clone(), name.clone());
     let redaction = visit.app.redaction.clone();
     let found = visit.app.ask(async move {
-        let question = Question { event: Some(asked.clone()), ..Question::default() };
+        let aliases = records.aliases(&redaction).await?;
+        let Some(identity) = records.identity_meant(&aliases, &asked).await? else {
+            return Ok(None);
+        };
+        let question = Question { event: Some(identity.clone()), ..Question::default() };
         let mut log = records.history(&question, LINES + 1).await?;
-        let mut letters = letters.of_event(&asked).await?;
-        let body = records.event_body(&asked).await?;
+        let mut letters = letters.of_event(&identity).await?;
+        let body = records.event_body(&identity).await?;
         let event = redaction.of_kept(body.as_deref());
         for error in log.iter_mut().filter_map(|line| line.error.as_mut()) {
             *error = event.text(error).into_owned();
@@ -59,28 +66,28 @@ pub(in crate::console) async fn show(visit: Visit, identity: web::Path<String>) 
             letter.error = event.text(&letter.error).into_owned();
         }
         let payload = body.as_ref().map(|body| Payload::redacted(&event, body));
-        Ok(Found { log, letters, payload })
+        Ok(Some(Found { log, letters, payload }))
     });
-    let found = found.await?;
-    if found.log.is_empty() && found.letters.is_empty() {
-        return Err(Fault::NotFound(
+    let found = found.await?.ok_or_else(|| {
+        Fault::NotFound(
             "Nothing is known of this event: it was never here, or so long ago that the log has \
              forgotten it."
                 .to_owned(),
-        ));
-    }
-    page(&template(&visit, identity, found))
+        )
+    })?;
+    page(&template(&visit, name, found))
 }
 
-/// An event's whole identity.
-pub(super) fn identity_of(text: &str) -> Result<String, Fault> {
-    if text.len() == 64 && super::events::is_identity(text) {
+/// What one event is called: its whole identity or, where values are left out, its alias.
+pub(super) fn name_of(visit: &Visit, text: &str) -> Result<String, Fault> {
+    let letters = if visit.app.redaction.is_on() { ALIAS_LETTERS } else { 64 };
+    if text.len() == letters && is_hex(text) {
         return Ok(text.to_owned());
     }
-    Err(Fault::NotFound("An event is named by its identity: 64 letters 0-9 and a-f.".to_owned()))
+    Err(Fault::NotFound(format!("An event is called by {letters} letters, 0-9 and a-f.")))
 }
 
-fn template(visit: &Visit, identity: String, found: Found) -> EventPage {
+fn template(visit: &Visit, name: String, found: Found) -> EventPage {
     let Found { mut log, letters, payload } = found;
     let is_cut = log.len() > LINES as usize;
     log.truncate(LINES as usize);
@@ -109,8 +116,9 @@ fn template(visit: &Visit, identity: String, found: Found) -> EventPage {
         }),
         letters: letters.iter().map(row).collect(),
         payload: payload
-            .map(|payload| PayloadView::new(&payload, &format!("/events/{identity}/payload"))),
-        command: format!("worker events --event {identity}"),
-        identity,
+            .map(|payload| PayloadView::new(&payload, &format!("/events/{name}/payload"))),
+        command: format!("worker events --event {name}"),
+        is_alias: visit.app.redaction.is_on(),
+        name,
     }
 }

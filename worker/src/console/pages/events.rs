@@ -11,7 +11,8 @@ use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
 use super::messages::Fields;
-use crate::records::{Cursor, Line, Question};
+use crate::records::redaction::Redaction;
+use crate::records::{ALIAS_LETTERS, Cursor, Line, Question, Records};
 use crate::when;
 
 /// What a run can end in, to choose from.
@@ -56,6 +57,8 @@ struct EventsPage {
     verdicts: [&'static str; VERDICTS.len()],
     mistakes: Vec<String>,
     is_asked: bool,
+    /// Whether events are not called by their identities.
+    is_alias: bool,
     conditions: Vec<Condition>,
     rows: Vec<Row>,
     next: Option<String>,
@@ -66,7 +69,7 @@ struct EventsPage {
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
-    let question = read(&visit.query, &mut mistakes);
+    let question = read(&visit, &visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
     let (records, redaction, asked) =
         (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
@@ -75,6 +78,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
             return Ok(Vec::new());
         }
         // One more than is shown tells whether there are more.
+        let asked = meant(&records, &redaction, asked).await?;
         let mut lines = records.history(&asked, ROWS + 1).await?;
         records.redact(&redaction, &mut lines).await?;
         Ok(lines)
@@ -87,6 +91,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let template = EventsPage {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
         verdicts: VERDICTS,
+        is_alias: visit.app.redaction.is_on(),
         is_asked: visit.query.has_any(&FIELDS),
         conditions: conditions(&visit.query),
         rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
@@ -109,7 +114,7 @@ fn conditions(query: &Query) -> Vec<Condition> {
     FIELDS.into_iter().filter_map(condition).collect()
 }
 
-pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
+pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
     let mut number = |name: &str, label: &str| {
         let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
@@ -126,7 +131,11 @@ pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     };
     let (since_ms, until_ms) = (time("since", "Ended since"), time("until", "Ended before"));
     let event = text("event");
-    if event.as_deref().is_some_and(|event| !is_identity(event)) {
+    if visit.app.redaction.is_on() {
+        if event.as_deref().is_some_and(|event| event.len() != ALIAS_LETTERS || !is_hex(event)) {
+            mistakes.push(format!("Event: write all {ALIAS_LETTERS} letters: 0-9 and a-f."));
+        }
+    } else if event.as_deref().is_some_and(|event| !is_hex(event)) {
         mistakes.push("Event: write the identity or how it begins: 0-9 and a-f.".to_owned());
     }
     let after = query.get("after").and_then(|after| {
@@ -140,6 +149,7 @@ pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     });
     Question {
         event,
+        called: None,
         portal_id,
         object_id,
         subscription_type: text("type"),
@@ -151,10 +161,26 @@ pub(super) fn read(query: &Query, mistakes: &mut Vec<String>) -> Question {
     }
 }
 
-/// An identity, or how one begins; a problem's fingerprint too.
-pub(super) fn is_identity(text: &str) -> bool {
-    let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    (1..=64).contains(&text.len()) && text.chars().all(is_hex)
+/// The question with the event that people mean by what they call it.
+pub(super) async fn meant(
+    records: &Records,
+    redaction: &Redaction,
+    question: Question,
+) -> anyhow::Result<Question> {
+    let Some(called) = question.event.clone() else { return Ok(question) };
+    let aliases = records.aliases(redaction).await?;
+    // What is no name of any event is found nowhere.
+    let event = Some(aliases.meant(&called).unwrap_or(called));
+    // What is kept of it for good is not even the beginning of an identity.
+    let alias = event.as_deref().map(|event| aliases.alias_of(event));
+    let called = alias.map(|alias| if alias.is_empty() { "…".to_owned() } else { alias });
+    Ok(Question { event, called, ..question })
+}
+
+/// An identity or an alias, or how one begins; a problem's fingerprint too.
+pub(super) fn is_hex(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    (1..=64).contains(&text.len()) && text.chars().all(is_digit)
 }
 
 pub(super) fn address(query: &Query, after: Option<Cursor>) -> String {

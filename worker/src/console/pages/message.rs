@@ -20,6 +20,8 @@ use crate::records::dead_letters::{Letter, Shown, State};
 struct MessagePage {
     frame: Frame,
     letter: Letter,
+    /// Whether the event is not called by its identity.
+    is_alias: bool,
     portal: u64,
     object: Option<u64>,
     target: String,
@@ -48,6 +50,7 @@ struct MessagePage {
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
     let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
+    let records = visit.app.records.clone();
     let found = visit.app.ask(async move {
         let Some(mut shown) = letters.show(id).await? else { return Ok(None) };
         let total = shown.letter.body_bytes.unwrap_or_default();
@@ -58,7 +61,7 @@ pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Ans
         // What is left out of it can only be told of the whole.
         let body = letters.body(id).await?;
         let redacted = redaction.of_kept(body.as_deref());
-        shown.redact(&redacted);
+        shown.redact(&redacted, &records.aliases(&redaction).await?);
         Ok(Some((shown, body.as_ref().map(|body| Payload::redacted(&redacted, body)))))
     });
     let found = found.await?;
@@ -83,6 +86,7 @@ fn template(visit: &Visit, shown: Shown, payload: Option<Payload>) -> MessagePag
     });
     MessagePage {
         frame: visit.frame(format!("Letter {}", letter.id), Tab::Letters).live(true),
+        is_alias: visit.app.redaction.is_on(),
         portal: letter.portal_id.cast_unsigned(),
         object: letter.object_id.map(i64::cast_unsigned),
         target: or_none(&letter.target).to_owned(),

@@ -37,11 +37,16 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let question = understood(&visit.query)?;
+    let question = understood(&visit, &visit.query)?;
     // What is logged from here on was in no plan.
     let cutoff_ms = visit.now_ms;
-    let (app_jobs, scope) = (visit.app.letters.jobs(), scope(&question, false));
-    let plan = visit.app.ask(async move { app_jobs.plan(&scope, cutoff_ms).await }).await?;
+    let (app_jobs, asked) = (visit.app.letters.jobs(), question.clone());
+    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let plan = visit.app.ask(async move {
+        let asked = events::meant(&records, &redaction, asked).await?;
+        app_jobs.plan(&scope(asked, false), cutoff_ms).await
+    });
+    let plan = plan.await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
     let address = events::address(&visit.query, None);
     page(&ReplayPage {
@@ -63,31 +68,35 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
 
 /// Makes the job.
 pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer {
-    let question = understood(&Query::read(form.field("question"))?)?;
+    let question = understood(&visit, &Query::read(form.field("question"))?)?;
     let cutoff_ms = form.number("cutoff_ms")?.filter(|cutoff_ms| *cutoff_ms <= visit.now_ms);
     let cutoff_ms = cutoff_ms.ok_or_else(|| {
         Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
     })?;
     let (rate, who) = (rate_of(&form)?, visit.person.name.clone());
-    let scope = scope(&question, form.get("force").is_some());
-    let jobs = visit.app.letters.jobs();
-    let wish = Wish { scope, cutoff_ms, rate, who };
-    let job = visit.app.ask(async move { jobs.create(&wish).await }).await?;
-    Ok(match job {
+    let is_forced = form.get("force").is_some();
+    let (jobs, records) = (visit.app.letters.jobs(), visit.app.records.clone());
+    let redaction = visit.app.redaction.clone();
+    let job = visit.app.ask(async move {
+        let question = events::meant(&records, &redaction, question).await?;
+        let scope = scope(question, is_forced);
+        jobs.create(&Wish { scope, cutoff_ms, rate, who }).await
+    });
+    Ok(match job.await? {
         Some(job) => see(&format!("/jobs/{}?done=job-made", job.id)),
         None => see("/jobs?done=job-nothing"),
     })
 }
 
-fn scope(question: &Question, force: bool) -> Scope {
-    Scope::Events { question: question.clone(), force }
+fn scope(question: Question, force: bool) -> Scope {
+    Scope::Events { question, force }
 }
 
 /// A question in which every word is understood, and which says from when on, or which event or
 /// record: nobody means all events ever by mistake.
-fn understood(query: &Query) -> Result<Question, Fault> {
+fn understood(visit: &Visit, query: &Query) -> Result<Question, Fault> {
     let mut mistakes = Vec::new();
-    let question = events::read(query, &mut mistakes);
+    let question = events::read(visit, query, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(format!("Nothing was done. {}", mistakes.join(" "))));
     }

@@ -1,9 +1,12 @@
 //! What makes two dead letters the same problem: target, step, code, HTTP status, and the message
 //! without what differs from event to event.
 
-use std::fmt::Write as _;
-
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
+
+use crate::harmless::hex;
+use crate::records::Key;
 
 /// Raised with every change of the rule: an old problem then stays beside its new self, and both
 /// say which rule made them.
@@ -29,12 +32,18 @@ pub(super) fn fingerprint(target: &str, code: &str, message: &str) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    let digest = hash.finalize();
-    digest[..8].iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&hash.finalize()[..8])
+}
+
+/// The fingerprint as it is kept and shown, under a key of the records' own: a message's words are in
+/// it that perhaps must not be shown, and without the key nobody can try words until they fit.
+pub(super) fn keyed(key: &Key, fingerprint: &str) -> String {
+    // A key of any length will do.
+    let Ok(mut digest) = Hmac::<Sha256>::new_from_slice(key.expose_secret()) else {
+        return String::new();
+    };
+    digest.update(fingerprint.as_bytes());
+    hex(&digest.finalize().into_bytes()[..8])
 }
 
 /// The step that a message names: ``step `slack` gave …``.

@@ -20,8 +20,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::DeadLetters;
 use super::arrival::Arrival;
+use super::fingerprint::keyed;
 use super::index::{Indexed, index};
 use super::retention::Retention;
+use crate::records::Purpose;
 
 mod metrics;
 
@@ -277,8 +279,14 @@ async fn commit(
     letters: &DeadLetters,
     batch: Vec<(Arrival, Settlement)>,
 ) -> anyhow::Result<Indexed> {
-    let (arrivals, settlements): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+    let (mut arrivals, settlements): (Vec<Arrival>, Vec<_>) = batch.into_iter().unzip();
     let database = letters.records.ready().await?;
+    let key = timeout(COMMIT, letters.records.key(Purpose::Problems))
+        .await
+        .context("the records' database does not answer in time")??;
+    for arrival in &mut arrivals {
+        arrival.fingerprint = keyed(&key, &arrival.fingerprint);
+    }
     let indexed = timeout(COMMIT, index(database, &arrivals))
         .await
         .context("the records' database did not take dead letters in time")?

@@ -4,17 +4,24 @@ use super::DeadLetters;
 use super::groups::Group;
 use super::letter::Letter;
 use super::show::Shown;
+use crate::records::Aliases;
 use crate::records::redaction::{Redacted, Redaction};
 
 impl DeadLetters {
-    /// Leaves out of the letters' errors what `redaction` leaves out of their events.
+    /// Leaves out of the letters' errors what `redaction` leaves out of their events, and calls
+    /// these by what people may call them.
     pub async fn redact(
         &self,
         redaction: &Redaction,
         letters: &mut [Letter],
     ) -> anyhow::Result<()> {
+        if !redaction.is_on() {
+            return Ok(());
+        }
+        let aliases = self.records.aliases(redaction).await?;
         for letter in letters {
             self.redact_text(redaction, letter.id, &mut letter.error).await?;
+            letter.identity = aliases.shown(&letter.identity);
         }
         Ok(())
     }
@@ -50,14 +57,19 @@ impl DeadLetters {
 }
 
 impl Shown {
-    /// Leaves out of every error what is left out of the event, which all of it is about.
-    pub fn redact(&mut self, redacted: &Redacted<'_>) {
+    /// Leaves out of every error what is left out of the event, which all of it is about, and calls
+    /// this by what people may call it.
+    pub(crate) fn redact(&mut self, redacted: &Redacted<'_>, aliases: &Aliases) {
         let letters = self.earlier.iter_mut().chain(&mut self.later);
         for letter in letters.chain([&mut self.letter]) {
             letter.error = redacted.text(&letter.error).into_owned();
+            letter.identity = aliases.shown(&letter.identity);
         }
-        for error in self.log.iter_mut().filter_map(|line| line.error.as_mut()) {
-            *error = redacted.text(error).into_owned();
+        for line in &mut self.log {
+            line.identity = aliases.shown(&line.identity);
+            if let Some(error) = &mut line.error {
+                *error = redacted.text(error).into_owned();
+            }
         }
     }
 }

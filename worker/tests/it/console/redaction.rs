@@ -38,8 +38,6 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     for letter in &letters {
         paths.push(format!("/messages/{}", letter.id));
         paths.push(format!("/messages/{}/payload", letter.id));
-        paths.push(format!("/events/{}", letter.identity));
-        paths.push(format!("/events/{}/payload", letter.identity));
     }
     for group in &groups {
         paths.push(format!("/messages?problem={}", group.key));
@@ -49,10 +47,35 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
         let page = browser.get(path).await;
         assert!(matches!(page.status, 200 | 403), "{path} {}", page.status);
         assert!(!page.text.contains("ann.example"), "{path}: {}", page.text);
+        for letter in &letters {
+            assert!(!page.text.contains(&letter.identity[..8]), "{path}: {}", page.text);
+        }
         // What is not redacted shows it there.
         let open = rig.browser.get(path).await;
         assert!(open.text.contains("ann.example") || open.text.contains("UNREADABLE"), "{path}");
     }
+    // What an event is called instead leads to it, from every page and back.
+    let letter = letters.iter().find(|letter| letter.code == "ERP_422").unwrap();
+    let page = browser.get(&format!("/messages/{}", letter.id)).await;
+    let event = page.link("The event's whole way, through every handler").unwrap();
+    let alias = event.strip_prefix("/events/").unwrap();
+    assert_eq!(alias.len(), 32);
+    let shown = browser.get(&event).await;
+    shown.shows(&["[redacted] is taken", "Alias", alias]).hides(&[&letter.identity[..8]]);
+    let file = browser.get(&format!("{event}/payload")).await;
+    file.shows(&["[redacted]"]).hides(&["ann.example"]);
+    assert!(file.header("content-disposition").contains(&format!("event-{alias}")), "{file:?}");
+    let exported = browser.get("/messages/export").await;
+    assert!(exported.text.contains(alias), "{}", exported.text);
+    browser.get(&format!("/events?event={alias}")).await.shows(&[]);
+    // Whoever has guessed an identity is not told that it is right.
+    for guess in [&letter.identity[..], &letter.identity[..32], &letter.identity[..8]] {
+        assert_eq!(browser.get(&format!("/events/{guess}")).await.status, 404, "{guess}");
+        assert_eq!(browser.get(&format!("/events/{guess}/payload")).await.status, 404, "{guess}");
+        let found = browser.get(&format!("/events?event={guess}")).await;
+        assert!(found.status == 400 || found.text.contains("Nothing in the event log"), "{guess}");
+    }
+    browser.get("/audit").await.shows(&[&format!("event={alias}")]).hides(&[&letter.identity[..8]]);
     let of = |code: &str| letters.iter().find(|letter| letter.code == code).unwrap().id;
     let page = browser.get(&format!("/messages/{}", of("ERP_422"))).await;
     page.shows(&[

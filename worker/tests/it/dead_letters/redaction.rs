@@ -41,7 +41,9 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
             .await;
     }
     let letters = rig.records.list(&Filter::default(), None, 9).await.unwrap().letters;
-    let id = letters.iter().find(|letter| letter.object_id == Some(1)).unwrap().id.to_string();
+    let of = letters.iter().find(|letter| letter.object_id == Some(1)).unwrap();
+    let (id, identity) = (of.id.to_string(), of.identity.clone());
+    let fingerprint = of.fingerprint.clone();
     let events = async |flags: &[&str]| {
         let mut command = command(&rig);
         command.arg("events").args(flags);
@@ -68,15 +70,34 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
         assert!(!redacted.stdout.contains(SECRET), "{arguments:?}: {}", redacted.stdout);
         assert!(plain.contains(SECRET), "{arguments:?}: {plain}");
         assert!(redacted.stdout.contains("[redacted]"), "{arguments:?}: {redacted:?}");
+        // Nor what could be tried out until it fits.
+        assert!(!redacted.stdout.contains(&identity[..8]), "{arguments:?}: {redacted:?}");
     }
     for flags in [&[][..], &["--json"]] {
-        assert!(events(flags).await.contains(SECRET));
+        let plain = events(flags).await;
+        assert!(plain.contains(SECRET) && plain.contains(&identity[..8]));
         let redacted = events(&[flags, &FLAG[..]].concat()).await;
-        assert!(!redacted.contains(SECRET), "{redacted}");
+        assert!(!redacted.contains(SECRET) && !redacted.contains(&identity[..8]), "{redacted}");
         assert!(redacted.contains("Ulm is not valid"), "{redacted}");
     }
 
     let json = run(&rig, &["show", &id, "--payload", "--json", FLAG[0], FLAG[1]]).await.json();
+    // What it is called instead is the same everywhere, and leads to the event.
+    let alias = json["letter"]["identity"].as_str().unwrap();
+    assert!(json["log"].as_array().unwrap().iter().all(|line| line["identity"] == alias));
+    let found = events(&["--event", alias, "--json", FLAG[0], FLAG[1]]).await;
+    let found: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0]["identity"], &found[0]["object_id"]), (&alias.into(), &1.into()));
+    assert!(events(&FLAG).await.contains(alias));
+    // Whoever has guessed an identity is not told that it is right.
+    for guess in [&identity[..], &identity[..8], &identity[..32]] {
+        let mut command = command(&rig);
+        command.args(["events", "--event", guess]).args(FLAG);
+        let said = within("the events", command.output()).await.unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(!said.contains("on_contact_created"), "{guess}: {said}");
+    }
     let kept = String::from_utf8(messages[0].body.to_vec()).unwrap();
     let expected =
         kept.replace(&format!("[\"{SECRET}\"]"), "\"[redacted]\"").replace(SECRET, "[redacted]");
@@ -85,6 +106,13 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
     let exported = run(&rig, &["export", "--object", "2", FLAG[0], FLAG[1]]).await.json();
     assert_eq!(exported["error"], "ERP answered 422: Ulm is not valid");
     assert_eq!(rig.records.body(id.parse().unwrap()).await.unwrap().unwrap(), messages[0].body);
+    // A problem is told by its messages' words, and by a key that is this database's.
+    let other = Letters::new(engine).await;
+    other.index(&messages).await;
+    let letters = other.records.list(&Filter::default(), None, 9).await.unwrap().letters;
+    let again = letters.iter().find(|letter| letter.object_id == Some(1)).unwrap();
+    assert!(again.identity == identity && again.fingerprint != fingerprint, "{fingerprint}");
+    other.finish().await;
     rig.finish().await;
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::Letter;
-use crate::harmless::{harmless_json, payload};
+use crate::harmless::{harmless_json, harmless_lines, payload};
+use crate::records::Aliases;
 use crate::records::redaction::Redacted;
 
 /// How letters are written.
@@ -25,12 +26,14 @@ impl Format {
         }
     }
 
-    /// A letter and its event, unless that was erased; with the line's end.
+    /// A letter as people may see it and its event, unless that was erased; with the line's end.
     pub(crate) fn line(
         self,
         letter: &Letter,
         event: Option<&Redacted<'_>>,
+        aliases: &Aliases,
     ) -> anyhow::Result<String> {
+        let letter = &Letter { identity: aliases.shown(&letter.identity), ..letter.clone() };
         let line = match self {
             Self::JsonLines => json_line(letter, event)?,
             Self::Csv => csv_line(letter, event),
@@ -86,13 +89,26 @@ fn csv_line(letter: &Letter, event: Option<&Redacted<'_>>) -> String {
         letter.fingerprint.clone(),
         letter.state.to_string(),
         letter.identity.clone(),
-        event.map(|event| text(&payload(event).1)).unwrap_or_default(),
+        event.map(|event| json_text(&payload(event).1)).unwrap_or_default(),
     ];
     cells.join(",")
 }
 
-/// A cell with quotes where it needs them.
+/// An event's cell: the same to a program if it is JSON.
+fn json_text(event: &str) -> String {
+    match serde_json::from_str::<serde::de::IgnoredAny>(event) {
+        Ok(_) => cell(&harmless_json(event)),
+        Err(_) => text(event),
+    }
+}
+
+/// A cell of others' words.
 fn text(text: &str) -> String {
+    cell(&harmless_lines(text))
+}
+
+/// A cell with quotes where it needs them.
+fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) {
@@ -104,7 +120,7 @@ fn text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{json_text, text};
 
     #[test]
     fn a_cell_is_no_formula_and_ends_where_it_should() {
@@ -114,8 +130,17 @@ mod tests {
             ("a,b", "\"a,b\""),
             ("a\nb", "\"a\nb\""),
             ("-1", "'-1"),
+            ("\tx", "'\tx"),
+            ("a\u{1b}[2J\u{9b}\r\u{202e}\u{200b}", "a\\u{1b}[2J\\u{9b}\\u{d}\\u{202e}\\u{200b}"),
         ] {
             assert_eq!(text(given), written);
         }
+    }
+
+    #[test]
+    fn an_events_cell_is_the_same_json_and_steers_nothing() {
+        let (event, harmless) = ("{\"a\":\r\n\"\u{9b}\u{202e}\"}", "{\"a\": \n\"\\u009b\\u202e\"}");
+        assert_eq!(json_text(event), format!("\"{}\"", harmless.replace('"', "\"\"")));
+        assert_eq!(json_text("{\u{1b}"), "{\\u{1b}");
     }
 }

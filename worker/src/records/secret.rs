@@ -1,0 +1,72 @@
+//! Keys of the records' own: random, made when they are first asked for, the same for every process
+//! on one database. They are nowhere else, and nothing shows them.
+
+use std::sync::Arc;
+
+use secrecy::SecretBox;
+use tokio::sync::OnceCell;
+
+use super::Records;
+use super::database::{on_pool, on_transaction};
+
+/// A key, which nothing prints.
+pub(crate) type Key = SecretBox<[u8; 32]>;
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The console's sessions.
+    Sessions,
+    /// The fingerprints of problems.
+    Problems,
+    /// What events are called where their identities would tell too much.
+    Aliases,
+}
+
+/// Those that this process knows already, by their purposes.
+pub(super) type Keys = [OnceCell<Arc<Key>>; 3];
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Problems => "problems",
+            Self::Aliases => "aliases",
+        }
+    }
+}
+
+impl Records {
+    /// The key for this.
+    pub(crate) async fn key(&self, purpose: Purpose) -> anyhow::Result<Arc<Key>> {
+        let known = &self.keys[purpose as usize];
+        known.get_or_try_init(async || self.ask_for(purpose).await.map(Arc::new)).await.cloned()
+    }
+
+    async fn ask_for(&self, purpose: Purpose) -> anyhow::Result<Key> {
+        let (database, name) = (self.ready().await?, purpose.name());
+        let select = "SELECT key FROM secret WHERE name = $1";
+        let known: Option<Vec<u8>> = on_pool!(database, pool => {
+            sqlx::query_scalar(select).bind(name).fetch_optional(pool).await?
+        });
+        if let Some(known) = known {
+            return key(known);
+        }
+        // Whoever comes first makes it.
+        let made: [u8; 32] = rand::random();
+        let mut transaction = database.transaction().await?;
+        let insert = "INSERT INTO secret (name, key) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        let kept: Vec<u8> = on_transaction!(&mut transaction, connection => {
+            sqlx::query(insert).bind(name).bind(&made[..]).execute(&mut *connection).await?;
+            sqlx::query_scalar(select).bind(name).fetch_one(connection).await?
+        });
+        transaction.commit().await?;
+        key(kept)
+    }
+}
+
+fn key(bytes: Vec<u8>) -> anyhow::Result<Key> {
+    let bytes = bytes.try_into();
+    let bytes: [u8; 32] = bytes.map_err(|_| anyhow::anyhow!("a key of the records is damaged"))?;
+    Ok(Key::new(Box::new(bytes)))
+}
