@@ -16,7 +16,7 @@ use shared::trace::Tracer;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::{Alerts, Own};
-use crate::console::{self, Board, Console, Sources};
+use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
 use crate::records::dead_letters::{DeadLetters, Indexer};
@@ -101,6 +101,7 @@ impl Standalone {
             (endpoint.readiness(), processor.readiness(), keeping.readiness());
         let readiness: Arc<dyn Fn() -> Readiness + Send + Sync> =
             Arc::new(move || receiving().and(processing()).and(recording()));
+        let console_metrics = ConsoleMetrics::register(&mut registry);
         let registry = Arc::new(registry);
         let shown = Admin { registry: Arc::clone(&registry), readiness: Arc::clone(&readiness) };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
@@ -116,6 +117,7 @@ impl Standalone {
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),
             alerts: board,
+            metrics: console_metrics,
         };
         let console = Console::serve(console_listener, &settings.console, sources)?;
         tracing::info!(

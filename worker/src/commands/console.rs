@@ -1,7 +1,6 @@
 //! `worker console`: the console by itself, beside any number of workers, and whoever takes dead
 //! letters into the records and works on jobs for it.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,11 @@ use shared::admin::{self, Admin};
 use shared::broker::{Broker, Measuring, Topology};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::trace::Tracer;
-use shared::{shutdown, telemetry};
+use shared::{shutdown, telemetry, terminal};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::{Alerts, Own};
-use crate::console::{self, Board, Console, Sources};
+use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, Indexer};
 use crate::records::jobs::{Jobs, Runner};
@@ -49,12 +48,11 @@ impl ConsoleCommand {
         let shutdown = shutdown::on_signal()?;
         let program = Program::start(&settings)?;
         // Whoever started it may not listen, and it must go on all the same.
-        let _ = writeln!(
-            std::io::stdout(),
+        let _ = terminal::say(format_args!(
             "Hubline {} console: http://{}/",
             env!("CARGO_PKG_VERSION"),
             program.console.address()
-        );
+        ));
         shutdown.cancelled().await;
         program.stop().await;
         Ok(ExitCode::SUCCESS)
@@ -105,6 +103,7 @@ impl Program {
             receivers: Vec::new(),
             parts: None,
             alerts: board.clone(),
+            metrics: ConsoleMetrics::register(&mut registry),
         };
         let console = Console::serve(listener, &settings.console, sources)?;
         let registry = Arc::new(registry);

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+pub(super) mod by;
 pub(super) mod change;
 mod discard;
 mod export;

@@ -12,6 +12,7 @@ use clap::Args;
 use serde_json::json;
 use shared::clock::now_ms;
 
+use super::dead_letters::by::By;
 use super::dead_letters::change::ask;
 use super::dead_letters::follow::follow;
 use super::dead_letters::output::{say, say_json};
@@ -71,9 +72,8 @@ pub struct ReplayCommand {
     /// Only make the job: a console, or the standalone, works on it
     #[arg(long)]
     detach: bool,
-    /// Who does it, for the audit
-    #[arg(long, env = "USER", default_value = "unknown", hide_env_values = true)]
-    by: String,
+    #[command(flatten)]
+    by: By,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -134,9 +134,9 @@ impl Act for ReplayCommand {
         if !self.json {
             say(self.describe(&plan))?;
         }
-        let wanted = plan.count > 0 && !self.dry_run && (self.yes || ask("replay")?);
+        let wanted = plan.count > 0 && !self.dry_run && (self.yes || ask("replay them")?);
         let job = if wanted {
-            let wish = Wish { scope, cutoff_ms, rate: self.rate.0, who: self.by.clone() };
+            let wish = Wish { scope, cutoff_ms, rate: self.rate.0, who: self.by.who.clone() };
             jobs.create(&wish).await?
         } else {
             None

@@ -9,7 +9,14 @@ use subtle::ConstantTimeEq as _;
 
 use crate::settings::console::Tokens;
 
+pub(super) mod cookie;
+pub(super) mod door;
+mod guesses;
 pub(super) mod session;
+mod sessions;
+
+pub(super) use guesses::Guesses;
+pub(super) use sessions::Sessions;
 
 /// What somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +104,7 @@ impl Access {
     }
 
     /// The role that a token gives, if any. Both are looked at, whichever it is.
-    pub(super) fn role_of(&self, given: &str) -> Option<Role> {
+    fn role_of(&self, given: &str) -> Option<Role> {
         let [operator, viewer] = [Role::Operator, Role::Viewer]
             .map(|role| self.token(role).is_some_and(|token| token.is(given.trim())));
         match (operator, viewer) {

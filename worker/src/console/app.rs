@@ -12,13 +12,14 @@ use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::Sources;
-use super::access::Access;
+use super::access::{Access, Guesses, Sessions};
 use super::fault::Fault;
 use super::health::Watch;
+use super::metrics::ConsoleMetrics;
 use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
-use crate::settings::ConsoleSettings;
+use crate::settings::{ConsoleSettings, ConsoleUrl};
 
 /// How long a page may take to find out what it shows.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -32,6 +33,11 @@ pub(super) struct App {
     pub(super) letters: DeadLetters,
     pub(super) records: Records,
     pub(super) access: Access,
+    pub(super) sessions: Sessions,
+    pub(super) guesses: Guesses,
+    pub(super) metrics: ConsoleMetrics,
+    /// Where people find the console, if that was said.
+    pub(super) url: Option<ConsoleUrl>,
     /// How long discarded letters can be restored.
     pub(super) retention: Duration,
     /// What of events is not shown.
@@ -49,10 +55,15 @@ impl App {
     pub(super) fn new(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
         let (up, records_up) = watch::channel(None);
         let pinging = tokio::spawn(ping(sources.records.clone(), up));
+        let access = Access::new(&settings.tokens()?);
         Ok(Self {
             letters: sources.letters(),
             records: sources.records.clone(),
-            access: Access::new(&settings.tokens()?),
+            sessions: Sessions::start(&access, sources.records.clone()),
+            access,
+            guesses: Guesses::default(),
+            metrics: sources.metrics.clone(),
+            url: settings.console_url.clone(),
             retention: sources.discarded_retention,
             redaction: sources.redaction.clone(),
             health: Arc::new(Watch::new(settings, sources)?),

@@ -55,9 +55,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         ))
         .service(only(web::resource("/discarded").route(web::get().to(discarded::show))))
         .service(only(web::resource("/events").route(web::get().to(events::show))))
-        .service(only(web::resource("/events/{identity}").route(web::get().to(event::show))))
+        .service(only(web::resource("/events/{name}").route(web::get().to(event::show))))
         .service(only(
-            web::resource("/events/{identity}/payload").route(web::get().to(payload::of_event)),
+            web::resource("/events/{name}/payload").route(web::get().to(payload::of_event)),
         ))
         .service(only(web::resource("/audit").route(web::get().to(audit::show))))
         .service(only(web::resource("/health").route(web::get().to(health::show))))

@@ -1,11 +1,13 @@
 //! What actions on many letters have in common: plan, question, deed.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
 use serde_json::json;
 use shared::clock::now_ms;
+use shared::terminal;
 
+use super::by::By;
 use super::filter::FilterFlags;
 use super::output::{complain, say, say_json};
 use super::place::Place;
@@ -31,9 +33,8 @@ pub(super) struct Change {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Who does it, for the audit
-    #[arg(long, env = "USER", default_value = "unknown", hide_env_values = true)]
-    pub(super) by: String,
+    #[command(flatten)]
+    pub(super) by: By,
     /// One JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -84,7 +85,7 @@ impl Change {
         }
         let wanted = self.wants(verb, &plan)?;
         let moved = if wanted {
-            deed(Order { filter: &filter, cutoff_ms, by: &self.by }).await?
+            deed(Order { filter: &filter, cutoff_ms, by: &self.by.who }).await?
         } else {
             0
         };
@@ -104,7 +105,7 @@ impl Change {
 impl Change {
     /// Whether it is to be done, now that the plan is known.
     pub(super) fn wants(&self, verb: &str, plan: &Plan) -> anyhow::Result<bool> {
-        Ok(plan.count > 0 && !self.dry_run && (self.yes || ask(verb)?))
+        Ok(plan.count > 0 && !self.dry_run && (self.yes || ask(&format!("{verb} them"))?))
     }
 }
 
@@ -123,10 +124,8 @@ pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
 }
 
 /// Asks on the terminal.
-pub(in crate::commands) fn ask(verb: &str) -> anyhow::Result<bool> {
-    let mut error = std::io::stderr();
-    write!(error, "{verb} them? [y/N] ")?;
-    error.flush()?;
+pub(in crate::commands) fn ask(question: &str) -> anyhow::Result<bool> {
+    terminal::ask(format_args!("{question}? [y/N]"))?;
     let mut answer = String::new();
     if std::io::stdin().lock().read_line(&mut answer)? == 0 {
         complain("no answer");

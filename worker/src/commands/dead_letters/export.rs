@@ -9,6 +9,7 @@ use std::io::{BufWriter, Write};
 
 use clap::{Args, ValueEnum};
 
+use super::by::By;
 use super::filter::{FilterFlags, StateFlag};
 use super::place::{Act, Place};
 use crate::records::dead_letters::{DeadLetters, ExportFormat, Exported};
@@ -39,6 +40,8 @@ pub(super) struct Export {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]
+    by: By,
+    #[command(flatten)]
     pub(super) place: Place,
 }
 
@@ -46,7 +49,8 @@ impl Act for Export {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
         let redaction = self.place.records.redaction();
-        let mut export = letters.export(&filter).await?;
+        let aliases = letters.aliases(&redaction).await?;
+        let mut export = letters.export(&filter, &self.by.who).await?;
         let mut out = BufWriter::new(std::io::stdout());
         let format = match self.format {
             Format::Jsonl => ExportFormat::JsonLines,
@@ -60,7 +64,7 @@ impl Act for Export {
             }
             for Exported { letter, body } in &batch {
                 let event = body.as_deref().map(|body| redaction.of(body));
-                out.write_all(format.line(letter, event.as_ref())?.as_bytes())?;
+                out.write_all(format.line(letter, event.as_ref(), &aliases)?.as_bytes())?;
             }
         }
         out.flush()?;

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::by::By;
 use super::follow::{follow, progress};
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
@@ -46,9 +47,8 @@ pub(super) struct JobsCommand {
     /// After `resume` and `cancel`: leave the work to a console or the standalone
     #[arg(long)]
     detach: bool,
-    /// Who does it, for the audit
-    #[arg(long, env = "USER", default_value = "unknown", hide_env_values = true)]
-    by: String,
+    #[command(flatten)]
+    by: By,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -111,9 +111,9 @@ impl Act for JobsCommand {
         };
         let turned = match self.deed {
             Deed::List | Deed::Show | Deed::Follow => true,
-            Deed::Pause => jobs.pause(id, &self.by).await?,
-            Deed::Resume => jobs.resume(id, &self.by).await?,
-            Deed::Cancel => jobs.cancel(id, &self.by).await?,
+            Deed::Pause => jobs.pause(id, &self.by.who).await?,
+            Deed::Resume => jobs.resume(id, &self.by.who).await?,
+            Deed::Cancel => jobs.cancel(id, &self.by.who).await?,
         };
         if !turned {
             complain(format_args!("job {id} is {}: nothing was done", job.state));

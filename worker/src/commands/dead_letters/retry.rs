@@ -106,7 +106,7 @@ impl Act for Retry {
         }
         let wanted = self.change.wants(verb, &plan)?;
         let job = if wanted {
-            let who = self.change.by.clone();
+            let who = self.change.by.who.clone();
             jobs.create(&Wish { scope, cutoff_ms, rate: self.rate.0, who }).await?
         } else {
             None

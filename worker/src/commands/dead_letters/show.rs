@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::by::By;
 use super::list::lines;
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
@@ -30,6 +31,8 @@ pub(super) struct Show {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    by: By,
+    #[command(flatten)]
     pub(super) place: Place,
 }
 
@@ -40,13 +43,15 @@ impl Act for Show {
             return Ok(false);
         };
         let redaction = self.place.records.redaction();
-        let body = if self.payload.is_some() || redaction.is_on() {
+        let body = if self.payload.is_some() {
+            letters.hand_out(self.id, &self.by.who).await?
+        } else if redaction.is_on() {
             letters.body(self.id).await?
         } else {
             None
         };
         let event = redaction.of_kept(body.as_deref());
-        shown.redact(&event);
+        shown.redact(&event, &letters.aliases(&redaction).await?);
         if self.json {
             let mut document = serde_json::to_value(&shown)?;
             if self.payload.is_some() && body.is_some() {

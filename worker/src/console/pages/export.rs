@@ -12,6 +12,7 @@ use super::super::fault::Fault;
 use super::super::selection::Selection;
 use super::super::visit::{Answer, Visit};
 use super::messages::selected;
+use crate::records::Aliases;
 use crate::records::dead_letters::{Export, ExportFormat, Exported};
 use crate::records::redaction::Redaction;
 
@@ -26,21 +27,19 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(mistakes.join(" ")));
     }
-    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
+    let (letters, redaction, who) =
+        (visit.app.letters.clone(), visit.app.redaction.clone(), visit.person.name.clone());
     // What cannot be begun is told; what breaks off later can only break off.
     let begun = visit.app.ask(async move {
-        let mut export = letters.export(&filter).await?;
+        let aliases = letters.aliases(&redaction).await?;
+        let mut export = letters.export(&filter, &who).await?;
         let first = export.next().await?;
-        Ok((export, first))
+        Ok((export, first, Spelling { format, redaction, aliases }))
     });
-    let (export, first) = begun.await?;
+    let (export, first, spelling) = begun.await?;
     let (chunks, receiver) = mpsc::channel(2);
-    let writing = AbortOnDropHandle::new(visit.app.begin(write(
-        export,
-        first,
-        Spelling { format, redaction },
-        chunks,
-    )));
+    let writing = visit.app.begin(write(export, first, spelling, chunks));
+    let writing = AbortOnDropHandle::new(writing);
     let body = stream::unfold((receiver, writing), async |(mut receiver, writing)| {
         receiver.recv().await.map(|chunk: Chunk| (chunk, (receiver, writing)))
     });
@@ -54,12 +53,13 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 struct Spelling {
     format: ExportFormat,
     redaction: Redaction,
+    aliases: Aliases,
 }
 
 impl Spelling {
     fn line(&self, exported: &Exported) -> anyhow::Result<String> {
         let event = exported.body.as_deref().map(|body| self.redaction.of(body));
-        self.format.line(&exported.letter, event.as_ref())
+        self.format.line(&exported.letter, event.as_ref(), &self.aliases)
     }
 }
 

@@ -1,21 +1,22 @@
 //! `/login` and `/logout`: a token for a session, and the end of it.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ORIGIN, SET_COOKIE};
+use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use askama::Template;
-use shared::clock::now_ms;
 
-use super::super::access::{Access, session};
+use super::super::access::door::{self, Way};
+use super::super::access::{Access, Person, cookie, session};
 use super::super::app::App;
-use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
+use super::super::guard::origin::is_tls;
 use super::super::own_path::own_path;
 use super::super::query::Query;
 use super::super::visit::{Answer, page_with, see};
 use crate::harmless::steers;
+use crate::records::dead_letters::is_reserved;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -24,7 +25,8 @@ struct LoginPage {
     /// Where whoever comes wanted to go.
     next: String,
     name: String,
-    is_refused: bool,
+    /// Why nobody was let in.
+    refusal: Option<&'static str>,
     max_name: usize,
 }
 
@@ -33,7 +35,11 @@ pub(in crate::console) async fn show(app: Data<App>, request: HttpRequest) -> An
         return Ok(see("/"));
     }
     let query = Query::read(request.query_string())?;
-    render(StatusCode::OK, next_of(&query), String::new(), false)
+    // Who has come here from elsewhere and is signed in goes on.
+    if query.get("next").is_some() && request.extensions().contains::<Person>() {
+        return Ok(see(&next_of(&query)));
+    }
+    render(StatusCode::OK, next_of(&query), String::new(), None)
 }
 
 pub(in crate::console) async fn sign_in(
@@ -42,40 +48,47 @@ pub(in crate::console) async fn sign_in(
     Form(form): Form,
 ) -> Answer {
     let (next, name) = (next_of(&form), name_of(form.field("name")));
-    let Some(role) = form.get("token").and_then(|token| app.access.role_of(token)) else {
-        let peer = request.peer_addr().map(|peer| peer.to_string());
-        tracing::warn!(peer, "sign-in to the console refused");
-        return render(StatusCode::FORBIDDEN, next, name, true);
+    let given = form.field("token");
+    let Some(role) = door::role_of(&app, &request, Way::Form, given).await? else {
+        let why = "That is not a token of this console.";
+        return render(StatusCode::FORBIDDEN, next, name, Some(why));
     };
-    let session = session::seal(&app.access, role, &name, now_ms());
-    let session = session.ok_or_else(|| Fault::Broken(anyhow::anyhow!("no key for a session")))?;
+    if is_reserved(&name) {
+        let why = "The console signs with this name itself. Give one of your own, or none.";
+        return render(StatusCode::BAD_REQUEST, next, name, Some(why));
+    }
+    let session = app.sessions.begin(&app.access, role, &name).await?;
     tracing::info!(role = role.as_str(), name, "sign-in to the console");
     Ok(HttpResponse::SeeOther()
         .insert_header(("location", next))
-        .insert_header((SET_COOKIE, cookie(&request, &session, session::SECONDS)))
+        .insert_header((SET_COOKIE, kept(&app, &request, &session, session::SECONDS)))
         .finish())
 }
 
-pub(in crate::console) async fn sign_out(request: HttpRequest) -> Answer {
+/// Ends the session for everybody who has it.
+pub(in crate::console) async fn sign_out(app: Data<App>, request: HttpRequest) -> Answer {
+    let is_tls = is_tls(request.headers(), request.uri(), app.url.as_ref());
+    let sessions = cookie::sessions(request.headers(), is_tls);
+    if let Some(session) = app.sessions.find(&app.access, sessions).await? {
+        // Not left undone if the browser goes away.
+        let _ = app.begin(app.sessions.end(session)).await;
+    }
     Ok(HttpResponse::SeeOther()
         .insert_header(("location", "/login"))
-        .insert_header((SET_COOKIE, cookie(&request, "", 0)))
+        .insert_header((SET_COOKIE, kept(&app, &request, "", 0)))
         .finish())
 }
 
-fn render(status: StatusCode, next: String, name: String, is_refused: bool) -> Answer {
+fn render(status: StatusCode, next: String, name: String, refusal: Option<&'static str>) -> Answer {
     let frame = Frame::new("Sign in", Tab::None, None);
     let max_name = session::MAX_NAME_BYTES;
-    page_with(status, &LoginPage { frame, next, name, is_refused, max_name })
+    page_with(status, &LoginPage { frame, next, name, refusal, max_name })
 }
 
-/// Sent only to this origin, not to be read by scripts, and over TLS alone if it came over TLS.
-fn cookie(request: &HttpRequest, session: &str, seconds: i64) -> String {
-    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let is_secure = origin.is_some_and(|origin| origin.starts_with("https://"));
-    let secure = if is_secure { "; Secure" } else { "" };
-    let name = session::COOKIE;
-    format!("{name}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+/// The cookie that keeps `session`, over TLS alone if it came over TLS.
+fn kept(app: &App, request: &HttpRequest, session: &str, seconds: i64) -> String {
+    let is_tls = is_tls(request.headers(), request.uri(), app.url.as_ref());
+    cookie::set(session, seconds, is_tls)
 }
 
 fn next_of(query: &Query) -> String {

@@ -1,26 +1,36 @@
-//! `/messages/{id}/payload` and `/events/{identity}/payload`: an event's bytes as they came, but
-//! for what is not shown to people, to be kept in a file. Never shown by the browser, which would take them for what they say they are.
+//! `/messages/{id}/payload` and `/events/{name}/payload`: an event's bytes as they came, but for
+//! what is not shown to people, to be kept in a file. Never shown by the browser, which would take
+//! them for what they say they are.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 
 use super::super::fault::Fault;
 use super::super::visit::{Answer, Visit};
-use super::event::identity_of;
+use super::event::name_of;
 use super::messages::number_of;
 
 pub(in crate::console) async fn of_letter(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
-    let letters = visit.app.letters.clone();
-    let body = visit.app.ask(async move { letters.body(id).await }).await?;
+    let (letters, who) = (visit.app.letters.clone(), visit.person.name.clone());
+    let body = visit.app.ask(async move { letters.hand_out(id, &who).await }).await?;
     file(&visit, body.as_deref(), &format!("letter-{id}"))
 }
 
-pub(in crate::console) async fn of_event(visit: Visit, identity: web::Path<String>) -> Answer {
-    let identity = identity_of(&identity)?;
-    let (records, asked) = (visit.app.records.clone(), identity.clone());
-    let body = visit.app.ask(async move { records.event_body(&asked).await }).await?;
-    file(&visit, body.as_deref(), &format!("event-{identity}"))
+pub(in crate::console) async fn of_event(visit: Visit, name: web::Path<String>) -> Answer {
+    let name = name_of(&visit, &name)?;
+    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let asked = name.clone();
+    let who = visit.person.name.clone();
+    let body = visit.app.ask(async move {
+        let aliases = records.aliases(&redaction).await?;
+        let Some(identity) = records.identity_meant(&aliases, &asked).await? else {
+            return Ok(None);
+        };
+        records.hand_out_event(&identity, &who).await
+    });
+    let body = body.await?;
+    file(&visit, body.as_deref(), &format!("event-{name}"))
 }
 
 fn file(visit: &Visit, body: Option<&[u8]>, name: &str) -> Answer {

@@ -10,6 +10,19 @@ use crate::records::database::{Transaction, on_pool, on_transaction};
 /// The longest filter that is kept, in bytes: a list of ids has no end.
 const MAX_FILTER_BYTES: usize = 4000;
 
+/// What the program signs with where it acts by itself.
+pub(in crate::records) const OWN_NAME: &str = "hubline";
+/// What stands for people who give no name, beside the roles of the console.
+pub(crate) const NOBODY: &str = "unknown";
+
+/// Whether the program itself signs with this name, or with one that reads like it: people sign
+/// with others.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let letters = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    let reserved = [OWN_NAME, NOBODY, "console", "consoleoperator", "consoleviewer"];
+    reserved.contains(&&*letters.collect::<String>())
+}
+
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
 pub struct Act {
@@ -85,5 +98,21 @@ impl DeadLetters {
         acts.truncate(limit as usize);
         let next = acts.last().map(|act| act.id).filter(|_| more);
         Ok(Acts { acts, next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reserved;
+
+    #[test]
+    fn the_programs_own_names_are_nobody_elses() {
+        for name in ["hubline", " Hubline ", "HUB-LINE", "console", "Console  Operator", "unknown"]
+        {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["", "ann", "hubline on call", "console-ann"] {
+            assert!(!is_reserved(name), "{name}");
+        }
     }
 }

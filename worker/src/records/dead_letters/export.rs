@@ -39,20 +39,12 @@ pub struct Export {
     page: VecDeque<Letter>,
 }
 
-impl DeadLetters {
-    /// Begins an export of the letters that match, in the order of their ids.
-    pub async fn export(&self, filter: &Filter) -> anyhow::Result<Export> {
-        let database = self.records.ready().await?;
-        let last: Option<i64> = on_pool!(database, pool => {
-            sqlx::query_scalar("SELECT max(id) FROM dead_letter").fetch_one(pool).await?
-        });
-        let (letters, filter) = (self.clone(), filter.clone());
-        let last = last.unwrap_or(i64::MIN);
-        Ok(Export { letters, filter, after: i64::MIN, last, page: VecDeque::new() })
-    }
-}
-
 impl Export {
+    /// Of the letters that match, up to the number `last`.
+    pub(super) fn new(letters: DeadLetters, filter: Filter, last: i64) -> Self {
+        Self { letters, filter, after: i64::MIN, last, page: VecDeque::new() }
+    }
+
     /// The next ones; none at the end.
     pub async fn next(&mut self) -> anyhow::Result<Vec<Exported>> {
         let database = self.letters.records.ready().await?;

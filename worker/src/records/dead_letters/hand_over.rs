@@ -5,6 +5,7 @@ use shared::message::{Death, DeathReason, Message};
 use sqlx::QueryBuilder;
 
 use super::DeadLetters;
+use super::audit::OWN_NAME;
 use super::claims::first_bytes;
 use super::export::{Exported, fetch};
 use super::filter::Filter;
@@ -48,7 +49,7 @@ impl DeadLetters {
         }
         let filter = Filter::of(ids);
         let step = Move::new(&filter, &OPEN, Some(State::Discarded));
-        self.run(Move { by: Some(("hubline", "migrate")), ..step }).await
+        self.run(Move { by: Some((OWN_NAME, "migrate")), ..step }).await
     }
 }
 

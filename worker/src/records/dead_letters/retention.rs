@@ -13,8 +13,6 @@ use super::state::State;
 use super::{DeadLetters, audit};
 use crate::records::database::{Database, on_pool, on_transaction};
 
-/// Who it is in the audit.
-const WHO: &str = "hubline";
 /// Problems deleted in one transaction.
 const CHUNK: i64 = 500;
 
@@ -81,7 +79,7 @@ impl DeadLetters {
         let step = Move::new(&filter, &from, to);
         // A letter that can be restored at this moment must not go in it.
         let cutoff_ms = limit(retention) - 1;
-        self.run(Move { cutoff_ms, by: Some((WHO, "delete")), ..step }).await
+        self.run(Move { cutoff_ms, by: Some((audit::OWN_NAME, "delete")), ..step }).await
     }
 }
 
@@ -118,7 +116,8 @@ async fn delete_problems(database: &Database, limit_ms: i64) -> Result<u64, sqlx
             });
         }
         let count = fingerprints.len() as u64;
-        audit::note(&mut transaction, WHO, "delete problems", "no letter left", count).await?;
+        audit::note(&mut transaction, audit::OWN_NAME, "delete problems", "no letter left", count)
+            .await?;
         transaction.commit().await?;
         deleted += count;
     }

@@ -89,7 +89,7 @@ async fn the_letters_stay_and_their_content_goes(engine: DatabaseEngine) {
     rig.assert_counters().await;
     // Once more, as HubSpot may deliver it: nothing is left to erase.
     assert_eq!(records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap(), 0);
-    let mut export = rig.records.export(&Filter::default()).await.unwrap();
+    let mut export = rig.records.export(&Filter::default(), "ann").await.unwrap();
     let exported = export.next().await.unwrap();
     assert_eq!(exported.iter().filter(|exported| exported.body.is_none()).count(), 6);
     rig.finish().await;

@@ -17,7 +17,11 @@ async fn an_export_is_whole_and_never_holds_much(engine: DatabaseEngine) {
     rig.index(&messages).await;
     rig.index(&[letter(9000, "B", "x")]).await;
     let filter = Filter { code: Some("A".to_owned()), ..Filter::default() };
-    let mut export = rig.records.export(&filter).await.unwrap();
+    let mut export = rig.records.export(&filter, "ann").await.unwrap();
+    // It is known before the first byte is given out.
+    let act = rig.records.audit(1).await.unwrap().remove(0);
+    assert_eq!((&*act.who, &*act.action, &*act.filter), ("ann", "export", "code=A"));
+    assert_eq!(usize::try_from(act.count).unwrap(), messages.len());
     rig.index(&[letter(9001, "A", "x")]).await;
     let (mut bodies, mut ids) = (Vec::new(), Vec::new());
     loop {

@@ -1,0 +1,68 @@
+//! The one place where a token is looked at, whichever way it came: what is wrong is counted, logged
+//! without the token, and slowed down.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+use actix_web::HttpRequest;
+
+use super::Role;
+use super::guesses::Judged;
+use crate::console::app::App;
+use crate::console::fault::Fault;
+use crate::console::metrics::Refused;
+
+/// How a token came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::console) enum Way {
+    /// In the form to sign in with.
+    Form,
+    /// In a program's `Authorization`.
+    Header,
+}
+
+impl Way {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Header => "header",
+        }
+    }
+}
+
+/// The role that a token gives; none if it is wrong, which is told after a while. An error if there
+/// were too many of these to look at it at all.
+pub(in crate::console) async fn role_of(
+    app: &App,
+    request: &HttpRequest,
+    way: Way,
+    given: &str,
+) -> Result<Option<Role>, Fault> {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    match app.guesses.judge(peer, Instant::now(), || app.access.role_of(given)) {
+        Judged::Right(role) => Ok(Some(role)),
+        Judged::Wrong { hold, unseen } => {
+            app.metrics.refused(Refused::Wrong);
+            tracing::warn!(
+                way = way.as_str(),
+                peer.address = %peer,
+                forwarded.address = forwarded(request).map(tracing::field::display),
+                unseen,
+                "wrong token for the console"
+            );
+            tokio::time::sleep(hold).await;
+            Ok(None)
+        }
+        // Its line is that of the next one that is looked at.
+        Judged::Unseen(wait) => {
+            app.metrics.refused(Refused::Unseen);
+            Err(Fault::TooMany(wait))
+        }
+    }
+}
+
+/// Whom the nearest proxy names, if there is one: anybody can write it, so that it is only logged.
+fn forwarded(request: &HttpRequest) -> Option<IpAddr> {
+    let names = request.headers().get("x-forwarded-for")?.to_str().ok()?;
+    names.rsplit(',').next()?.trim().parse().ok()
+}

@@ -1,0 +1,67 @@
+//! Guessing: wrong tokens are slowed down, however they come, and nobody else is.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use futures_util::future::join_all;
+use shared::testing::DatabaseEngine;
+
+use super::rig::{Browser, OPERATOR, Rig};
+
+/// Wrong tokens of one crowd; a process looks at some ten of them a moment.
+const CROWD: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_are_slowed_down_whichever_way_they_come() {
+    let rig = Rig::guarded(DatabaseEngine::Sqlite).await;
+    let signed_in = rig.browser.sign_in(OPERATOR, "ann").await;
+    let guess = async |number: usize| {
+        let token = format!("wrong-token-of-some-length-{number}");
+        if number.is_multiple_of(2) {
+            return rig.browser.post("/login", &[("token", &token)]).await;
+        }
+        let header = format!("Bearer {token}");
+        rig.browser.with("authorization", &header).get("/messages").await
+    };
+    let answers = join_all((0..CROWD).map(guess)).await;
+    let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    // Those that were looked at, and those that were not.
+    let (looked, unseen) = (with(401) + with(403), with(429));
+    assert_eq!(looked + unseen, CROWD);
+    assert!(looked >= 13 && with(401) > 0 && with(403) > 0, "{looked}");
+    // As long as that took, one more a second; they all came within a few.
+    assert!(unseen > CROWD / 2, "{unseen}");
+    let late = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert!(late.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert!(late.text.contains("Too many wrong tokens"));
+    // Who is signed in notices nothing, and neither does anybody elsewhere.
+    signed_in.get("/").await.shows(&["ann"]);
+    let elsewhere = Browser::at_from(rig.browser.address, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
+    elsewhere.sign_in(OPERATOR, "bob").await.get("/").await.shows(&["bob"]);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_no_way_to_try_a_token() {
+    let rig = Rig::guarded(DatabaseEngine::Sqlite).await;
+    // Whoever knows the token and not the records' key can make none.
+    let forged = "hubline_console=operator.9999999999999.AAAA.QW5u.\
+                  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for _ in 0..40 {
+        assert_eq!(rig.browser.with("cookie", forged).get("/").await.status, 303);
+    }
+    rig.browser.sign_in(OPERATOR, "ann").await.get("/").await.shows(&["ann"]);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_signs_in_under_a_name_of_the_programs() {
+    let rig = Rig::guarded(DatabaseEngine::Sqlite).await;
+    for name in ["hubline", "Hubline", "hub line", "console", "console operator", "unknown"] {
+        let answer = rig.browser.post("/login", &[("token", OPERATOR), ("name", name)]).await;
+        assert_eq!(answer.status, 400, "{name}");
+        assert!(answer.text.contains("signs with this name itself"), "{}", answer.text);
+        assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+    }
+    rig.browser.sign_in(OPERATOR, "hubline on call").await;
+    rig.finish().await;
+}
