@@ -31,6 +31,8 @@ mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod metrics;
+mod offer;
 mod own_path;
 mod pages;
 mod parts;
@@ -38,11 +40,13 @@ mod query;
 mod selection;
 mod shell;
 mod timeline;
+mod told;
 mod visit;
 
 use app::App;
 
 pub use crate::alerts::Board;
+pub use metrics::ConsoleMetrics;
 
 /// People, not programs: two threads are plenty.
 const THREADS: usize = 2;
@@ -72,6 +76,8 @@ pub struct Sources {
     pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
     /// What is open of the alerts.
     pub alerts: Board,
+    /// What is measured of the console.
+    pub metrics: ConsoleMetrics,
 }
 
 /// A running console; ends when it is stopped.

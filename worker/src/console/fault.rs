@@ -1,12 +1,14 @@
 //! Why there is no page: what went wrong, in words for whoever asked.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
 use super::frame::{Frame, Tab};
+use super::offer::Offer;
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) enum Fault {
     Wrong(String),
     /// Nobody is signed in, and there is no page to sign in on.
     SignIn,
+    /// Too many wrong tokens came from there; there is room for another one after this time.
+    TooMany(Duration),
     /// Not with this role, or not from there.
     Forbidden(String),
     /// The request is for somebody else.
@@ -40,6 +44,18 @@ struct FaultPage<'a> {
     what: &'a str,
     /// Seconds until the browser tries again.
     again: Option<u8>,
+    /// What was posted and can be sent again.
+    offer: Option<Offer>,
+}
+
+/// What goes on after a fault that passes.
+pub(super) enum Then {
+    /// The browser asks for the page again, by itself.
+    Again,
+    /// Whoever posted this decides.
+    Offer(Box<Offer>),
+    /// Nothing.
+    Nothing,
 }
 
 impl Fault {
@@ -48,6 +64,7 @@ impl Fault {
             Self::NotFound(_) => "Not found",
             Self::Wrong(_) => "That cannot be done",
             Self::SignIn => "Sign in first",
+            Self::TooMany(_) => "Too many wrong tokens",
             Self::Forbidden(_) => "Not allowed",
             Self::Misdirected(_) => "Not this address",
             Self::Method => "Not like this",
@@ -64,19 +81,23 @@ impl Fault {
             | Self::Forbidden(what)
             | Self::Misdirected(what) => what,
             Self::SignIn => "This needs a token: as `Authorization: Bearer …`, or sign in.",
+            Self::TooMany(_) => {
+                "So many wrong tokens came from your address, or through the proxy that you share, \
+                 that no other one is looked at for a moment. Who is signed in stays so."
+            }
             Self::Method => "This address is not asked like this.",
             Self::TooLarge => "The form is larger than any that is made here.",
             Self::Unavailable(_) => {
                 "The database of the records cannot be reached, or does not answer in time. \
                  Nothing is lost: events are processed as ever, and dead letters wait in their \
-                 queue. This page tries again by itself."
+                 queue."
             }
             Self::Broken(_) => "The console made a mistake. It stands in its log.",
         }
     }
 
     /// The page that says so, and what the log must know.
-    pub(super) fn page(&self, frame: Frame) -> HttpResponse {
+    pub(super) fn page(&self, frame: Frame, then: Then) -> HttpResponse {
         match self {
             Self::Unavailable(error) => {
                 let error = format!("{error:#}");
@@ -89,11 +110,22 @@ impl Fault {
             _ => {}
         }
         let (status, title) = (self.status_code(), self.title());
-        let again = matches!(self, Self::Unavailable(_)).then_some(10);
-        let page = FaultPage { frame, code: status.as_u16(), title, what: self.what(), again };
+        let passes = matches!(self, Self::Unavailable(_));
+        let (again, offer) = match then {
+            Then::Again if passes => (Some(10), None),
+            Then::Offer(offer) if passes => (None, Some(*offer)),
+            _ => (None, None),
+        };
+        let retry_after = match self {
+            Self::Unavailable(_) => Some(10),
+            Self::TooMany(wait) => Some(wait.as_secs().max(1)),
+            _ => None,
+        };
+        let page =
+            FaultPage { frame, code: status.as_u16(), title, what: self.what(), again, offer };
         let mut answer = HttpResponse::build(status);
-        if again.is_some() {
-            answer.insert_header(("retry-after", "10"));
+        if let Some(seconds) = retry_after {
+            answer.insert_header(("retry-after", seconds.to_string()));
         }
         match page.render() {
             Ok(html) => answer.content_type("text/html; charset=utf-8").body(html),
@@ -114,6 +146,7 @@ impl ResponseError for Fault {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::SignIn => StatusCode::UNAUTHORIZED,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -125,6 +158,6 @@ impl ResponseError for Fault {
 
     /// Of somebody unknown; who it is about is put in by the guard.
     fn error_response(&self) -> HttpResponse {
-        self.page(Frame::new(self.title(), Tab::None, None))
+        self.page(Frame::new(self.title(), Tab::None, None), Then::Nothing)
     }
 }

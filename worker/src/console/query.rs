@@ -45,6 +45,11 @@ impl Query {
         self.get(name).unwrap_or_default()
     }
 
+    /// All of it.
+    pub(super) fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// Whether one of `names` has a value.
     pub(super) fn has_any(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.get(name).is_some())

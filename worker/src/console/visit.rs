@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::frame::{Frame, Tab};
 use super::pages::jobs;
 use super::query::Query;
+use super::told::Told;
 
 /// What a page gives.
 pub(super) type Answer = Result<HttpResponse, Fault>;
@@ -26,6 +27,8 @@ pub(super) struct Visit {
     pub(super) app: Data<App>,
     pub(super) person: Person,
     pub(super) query: Query,
+    /// Whether what the address says was done was done just now.
+    is_told: bool,
     /// When it came, ms since the Unix epoch: all of a page is of one moment.
     pub(super) now_ms: i64,
 }
@@ -45,7 +48,8 @@ impl Visit {
         let app = app.ok_or_else(|| Fault::Broken(anyhow::anyhow!("a page without its app")))?;
         let person = request.extensions().get::<Person>().cloned().ok_or(Fault::SignIn)?;
         let query = Query::read(request.query_string())?;
-        Ok(Self { app, person, query, now_ms: now_ms() })
+        let is_told = request.extensions().contains::<Told>();
+        Ok(Self { app, person, query, is_told, now_ms: now_ms() })
     }
 
     /// What surrounds this page.
@@ -57,6 +61,9 @@ impl Visit {
 
     /// What was done just before, as the address tells it.
     fn notice(&self) -> Option<String> {
+        if !self.is_told {
+            return None;
+        }
         let number = |name| self.query.number(name).ok().flatten().unwrap_or_default();
         match self.query.get("done")? {
             "note" => Some("The note is written.".to_owned()),

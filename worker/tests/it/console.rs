@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod away;
+mod disclosure;
 mod events;
 mod health;
 mod hostile;
@@ -11,3 +12,5 @@ mod pages;
 mod program;
 mod redaction;
 pub(crate) mod rig;
+mod sessions;
+mod tokens;

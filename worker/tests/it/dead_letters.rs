@@ -5,7 +5,7 @@ mod erasure;
 mod export;
 mod indexing;
 mod interrupted;
-mod program;
+pub(crate) mod program;
 mod redaction;
 mod retention;
 pub(crate) mod rig;

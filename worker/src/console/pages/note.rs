@@ -1,5 +1,6 @@
 //! `/problems/{fingerprint}/note`: what people write about a problem.
 
+use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
@@ -8,9 +9,9 @@ use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
 use super::super::query::Writer;
 use super::super::selection::or_none;
-use super::super::visit::{Answer, Visit, page, see};
-use super::events::is_identity;
-use crate::records::dead_letters::MAX_NOTE_BYTES;
+use super::super::visit::{Answer, Visit, page, page_with, see};
+use super::events::is_hex;
+use crate::records::dead_letters::{Group, MAX_NOTE_BYTES, Noted, note_version};
 
 #[derive(Template)]
 #[template(path = "note.html")]
@@ -21,6 +22,10 @@ struct NotePage {
     target: String,
     sample: String,
     note: String,
+    /// Which note was read: no other one is written over.
+    read: String,
+    /// Somebody else's note, if one was written meanwhile.
+    theirs: Option<String>,
     back: String,
     max_bytes: usize,
 }
@@ -29,24 +34,35 @@ pub(in crate::console) async fn show(visit: Visit, fingerprint: web::Path<String
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let (letters, redaction, asked) =
-        (visit.app.letters.clone(), visit.app.redaction.clone(), known(&fingerprint)?);
+    let group = problem(&visit, known(&fingerprint)?).await?;
+    let note = group.note.clone().unwrap_or_default();
+    page(&template(&visit, group, note, None))
+}
+
+async fn problem(visit: &Visit, asked: String) -> Result<Group, Fault> {
+    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
     let found = visit.app.ask(async move {
         let mut problem = letters.problem(&asked).await?;
         letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
         Ok(problem)
     });
-    let group = found.await?.ok_or_else(nothing)?;
-    page(&NotePage {
+    found.await?.ok_or_else(nothing)
+}
+
+/// The form with `note` in it, over what the problem has now; that is `theirs` if it was not read.
+fn template(visit: &Visit, group: Group, note: String, theirs: Option<String>) -> NotePage {
+    NotePage {
         frame: visit.frame("Note", Tab::Problems),
         code: or_none(group.code.as_deref().unwrap_or_default()).to_owned(),
         target: or_none(group.target.as_deref().unwrap_or_default()).to_owned(),
         sample: group.sample.unwrap_or_default(),
-        note: group.note.unwrap_or_default(),
+        note,
+        theirs,
+        read: note_version(group.note.as_deref()),
         back: list(&group.key),
         fingerprint: group.key,
         max_bytes: MAX_NOTE_BYTES,
-    })
+    }
 }
 
 /// Writes it; an empty one takes it away.
@@ -57,6 +73,7 @@ pub(in crate::console) async fn write(
 ) -> Answer {
     // Browsers end lines in their own way.
     let note = form.field("note").replace("\r\n", "\n").trim().to_owned();
+    let read = form.field("read").to_owned();
     if note.len() > MAX_NOTE_BYTES {
         return Err(Fault::Wrong(format!(
             "The note was not written: it has {} bytes, and may have {MAX_NOTE_BYTES}.",
@@ -65,18 +82,26 @@ pub(in crate::console) async fn write(
     }
     let (letters, who, asked) =
         (visit.app.letters.clone(), visit.person.name.clone(), known(&fingerprint)?);
-    let written = visit.app.ask(async move {
-        letters.note(&asked, Some(note.as_str()).filter(|note| !note.is_empty()), &who).await
+    let (noting, written) = (asked.clone(), note.clone());
+    let noted = visit.app.ask(async move {
+        let written = Some(written.as_str()).filter(|note| !note.is_empty());
+        letters.note(&noting, &read, written, &who).await
     });
-    if !written.await? {
-        return Err(nothing());
+    match noted.await? {
+        Noted::Written => Ok(see(&format!("{}&done=note", list(&fingerprint)))),
+        Noted::Unknown => Err(nothing()),
+        // Nothing is lost: what was written stands in the form, beside what is there.
+        Noted::Changed(_) => {
+            let group = problem(&visit, asked).await?;
+            let theirs = Some(group.note.clone().unwrap_or_default());
+            page_with(StatusCode::CONFLICT, &template(&visit, group, note, theirs))
+        }
     }
-    Ok(see(&format!("{}&done=note", list(&fingerprint))))
 }
 
 /// A fingerprint, as problems have one.
 fn known(text: &str) -> Result<String, Fault> {
-    if is_identity(text) { Ok(text.to_owned()) } else { Err(nothing()) }
+    if is_hex(text) { Ok(text.to_owned()) } else { Err(nothing()) }
 }
 
 fn list(fingerprint: &str) -> String {

@@ -106,16 +106,56 @@ async fn a_note_is_written_and_taken_away(engine: DatabaseEngine) {
         rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;
     let path = format!("/problems/{problem}/note");
     rig.browser.get(&path).await.shows(&["<textarea"]);
-    let written = rig.browser.post(&path, &[("note", "line one\r\nline two ")]).await;
+    let read = rig.browser.get(&path).await.field("read");
+    let written =
+        rig.browser.post(&path, &[("note", "line one\r\nline two "), ("read", &read)]).await;
     rig.browser
         .get(written.header("location"))
         .await
         .shows(&["The note is written", "line one\nline two"]);
     assert_eq!(rig.browser.post(&path, &[("note", &"x".repeat(2001))]).await.status, 400);
     assert_eq!(rig.browser.post("/problems/none/note", &[("note", "x")]).await.status, 404);
-    assert_eq!(rig.browser.post(&path, &[("note", "")]).await.status, 303);
+    // Who has not read it does not write over it, and loses nothing of their own.
+    let late = rig.browser.post(&path, &[("note", "mine"), ("read", &read)]).await;
+    assert_eq!(late.status, 409);
+    for words in ["Nothing was written", "line one\nline two", ">\nmine</textarea>"] {
+        assert!(late.text.contains(words), "{words} in {}", late.text);
+    }
+    let group = rig.letters.records.problem(&problem).await.unwrap().unwrap();
+    assert_eq!(group.note.as_deref(), Some("line one\nline two"));
+    // Having read it there they may.
+    let fields = [("note", "mine"), ("read", &late.field("read"))];
+    assert_eq!(rig.browser.post(&path, &fields).await.status, 303);
+    let read = rig.browser.get(&path).await.field("read");
+    assert_eq!(rig.browser.post(&path, &[("note", ""), ("read", &read)]).await.status, 303);
     let group = rig.letters.records.problem(&problem).await.unwrap().unwrap();
     assert_eq!(group.note, None);
+    rig.finish().await;
+}
+
+/// An address can be sent to anybody, and written by anybody.
+async fn only_who_did_it_is_told_that_it_was_done(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x"), letter(2, "B", "x")]).await;
+    let done = "/messages?done=discard&count=1200&of=1200";
+    for path in [done, "/?done=note", "/jobs?done=job-made", "/messages?done=retry", "/?done=x"] {
+        rig.browser.get(path).await.shows(&[]).hides(&["class=\"notice\""]);
+    }
+    let told = rig.browser.act("/actions/discard?code=A").await.header("location").to_owned();
+    // Another address than the one that it led to.
+    rig.browser.get(done).await.hides(&["class=\"notice\""]);
+    rig.browser.get(&told).await.shows(&["class=\"notice\"", "1 letter discarded."]);
+    // Loaded again, or somewhere else.
+    rig.browser.get(&told).await.shows(&[]).hides(&["class=\"notice\""]);
+    let guarded = Rig::guarded(engine).await;
+    let next = "/messages?done=discard&count=1200&of=1200";
+    let fields = [("token", super::rig::OPERATOR), ("next", next)];
+    let led = guarded.browser.post("/login", &fields).await;
+    assert_eq!(led.header("location"), next);
+    let session = led.header("set-cookie").split(';').next().unwrap().to_owned();
+    let ann = guarded.browser.with("cookie", &session);
+    ann.get(next).await.shows(&[]).hides(&["class=\"notice\""]);
+    guarded.finish().await;
     rig.finish().await;
 }
 
@@ -135,5 +175,6 @@ on_every_database! {
     what_dies_after_the_plan_was_shown_is_left_alone
     every_letter_must_be_meant
     a_note_is_written_and_taken_away
+    only_who_did_it_is_told_that_it_was_done
     many_letters_are_moved_as_one
 }

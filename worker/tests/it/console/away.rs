@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::testing::{DatabaseEngine, Proxy, database_url};
 
-use super::rig::{Browser, Rig, console};
+use super::rig::{Answer, Browser, Rig, console};
 use crate::dead_letters::rig::letter;
 use crate::harness::within;
 
@@ -40,6 +40,70 @@ async fn a_database_that_is_away_is_told_and_its_return_noticed() {
     };
     within("the page", back).await;
     browser.get("/messages").await.shows(&["1 dead letter"]);
+    console.stop().await;
+    rig.finish().await;
+}
+
+/// The fields of the form that the page offers, hidden ones too.
+fn fields(page: &Answer) -> Vec<(String, String)> {
+    let (_, form) = page.text.split_once("<form method=\"post\" action=\"/actions/").unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    let inputs = form.split("<input ").skip(1);
+    let attribute = |input: &str, name: &str| {
+        let (_, rest) = input.split_once(&format!("{name}=\"")).unwrap();
+        rest.split('"').next().unwrap().replace("&#38;", "&")
+    };
+    inputs.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_posted_is_offered_again_as_it_was_and_never_asked_for_by_itself() {
+    let rig = Rig::new(DatabaseEngine::Postgres).await;
+    rig.letters.index(&[letter(1, "A", "x"), letter(2, "B", "x"), letter(3, "B", "y")]).await;
+    let proxy = Proxy::start(&Proxy::server_of(&database_url())).await;
+    let console =
+        console(&proxy.url(&rig.letters.database.url()), rig.letters.queues.broker(), &[]);
+    let browser = Browser::at(console.address());
+    let plan = browser.get("/actions/retry?code=A").await;
+    plan.shows(&["Retry 1 letter?"]);
+    let mut posted = fields(&plan);
+    for (name, value) in &mut posted {
+        if name == "rate" {
+            *value = "7".to_owned();
+        }
+    }
+    let pairs: Vec<(&str, &str)> =
+        posted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    proxy.cut();
+    for path in ["/actions/retry", "/replay", "/problems/5ac1/note", "/jobs/1/pause"] {
+        let question = [("question", "event=5ac1"), ("note", "x")];
+        let failed = browser.post(path, &[&pairs[..], &question].concat()).await;
+        assert_eq!(failed.status, 503, "{path}: {}", failed.text);
+        assert!(!failed.text.contains("http-equiv"), "{path}: {}", failed.text);
+        assert!(!failed.text.contains("tries again by itself"), "{path}: {}", failed.text);
+        assert!(failed.text.contains(&format!("action=\"{path}\"")), "{path}: {}", failed.text);
+    }
+    let failed = browser.post("/actions/retry", &pairs).await;
+    for words in ["code</i> A", "a second</i> 7", "<button class=\"primary\">Retry 1 letter<"] {
+        assert!(failed.text.contains(words), "{words} in {}", failed.text);
+    }
+    // The same plan, as it was agreed to; or anew, of the same letters.
+    assert_eq!(fields(&failed), posted);
+    assert_eq!(failed.link("Plan it anew").unwrap(), "/actions/retry?code=A");
+    proxy.restore();
+    let sent_again = async {
+        loop {
+            let answer = browser.post("/actions/retry", &pairs).await;
+            if answer.status == 303 {
+                return answer;
+            }
+            // A page has nothing to wait on; this is the poll of a test, not a delay.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let done = within("the job", sent_again).await;
+    let job = browser.get(done.header("location")).await;
+    job.shows(&["code=A", "7 a second at most"]);
     console.stop().await;
     rig.finish().await;
 }

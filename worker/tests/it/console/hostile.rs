@@ -51,7 +51,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     rig.letters.index(&messages).await;
     let groups = rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap();
     let problem = groups.iter().find(|group| group.code.as_deref() != Some("A")).unwrap();
-    rig.letters.records.note(&problem.key, Some(HOSTILE), HOSTILE).await.unwrap();
+    rig.letters.records.note(&problem.key, "", Some(HOSTILE), HOSTILE).await.unwrap();
     let letters = rig.letters.records.list(&Filter::default(), None, 9).await.unwrap().letters;
 
     let code = encode(&[("code", HOSTILE)]);

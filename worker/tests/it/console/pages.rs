@@ -74,7 +74,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
     let list = format!("/messages?problem={}", groups[0].key);
     assert!(page.text.contains(&list));
     rig.browser.get(&list).await.shows(&["1,234 dead letters", "has no amount"]);
-    rig.letters.records.note(&groups[0].key, Some("ask <them>"), "ann").await.unwrap();
+    rig.letters.records.note(&groups[0].key, "", Some("ask <them>"), "ann").await.unwrap();
     rig.browser.get("/").await.shows(&["ask &#60;them&#62;"]);
     rig.finish().await;
 }

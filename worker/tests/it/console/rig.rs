@@ -1,15 +1,17 @@
 //! A console for one test, and requests as a browser and as others would send them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
+use prometheus_client::registry::Registry;
 use reqwest::header::{HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
-use worker::console::{Board, Console, Sources};
+use worker::console::{Board, Console, ConsoleMetrics, Sources};
 use worker::records::Records;
 use worker::records::redaction::Redaction;
 use worker::settings::ConsoleSettings;
@@ -86,15 +88,23 @@ pub(crate) struct Browser {
     pub(crate) address: SocketAddr,
     client: reqwest::Client,
     headers: Vec<(&'static str, String)>,
+    /// What it was told to keep until it is where it is led.
+    done: Arc<Mutex<Option<String>>>,
 }
 
 impl Browser {
     pub(crate) fn at(address: SocketAddr) -> Self {
+        Self::at_from(address, IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// On a machine of this address.
+    pub(crate) fn at_from(address: SocketAddr, from: IpAddr) -> Self {
         // Nothing here is encrypted; the client wants to be told all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let none = reqwest::redirect::Policy::none();
         let client = reqwest::Client::builder().redirect(none).no_proxy().timeout(PATIENCE);
-        Self { address, client: client.build().unwrap(), headers: Vec::new() }
+        let client = client.local_address(from);
+        Self { address, client: client.build().unwrap(), headers: Vec::new(), done: Arc::default() }
     }
 
     /// The same with one more header in every request.
@@ -102,6 +112,11 @@ impl Browser {
         let mut browser = self.clone();
         browser.headers.push((name, value.to_owned()));
         browser
+    }
+
+    /// The same, cookies and all, at another console.
+    pub(crate) fn towards(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -122,12 +137,21 @@ impl Browser {
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("http://{}{path}", self.address));
+        let done = self.done.lock().unwrap().clone();
+        let request = done.into_iter().fold(request, |request, it| request.header("cookie", it));
         self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        for kept in headers.get_all(SET_COOKIE).iter().filter_map(|it| it.to_str().ok()) {
+            if kept.starts_with("hubline_done=") {
+                let is_over = kept.contains("Max-Age=0");
+                let pair = kept.split(';').next().map(str::to_owned);
+                *self.done.lock().unwrap() = pair.filter(|_| !is_over);
+            }
+        }
         Answer { status, headers, text: answer.text().await.unwrap() }
     }
 
@@ -207,6 +231,7 @@ pub(crate) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &
         receivers: Vec::new(),
         parts: None,
         alerts: Board::default(),
+        metrics: ConsoleMetrics::register(&mut Registry::default()),
     };
     Console::start(&settings, sources).unwrap()
 }

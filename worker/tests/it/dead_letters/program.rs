@@ -19,13 +19,28 @@ use super::rig::{Letters, letter, with_body};
 use crate::harness::within;
 
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
+    /// It has done what it should.
+    #[track_caller]
+    pub(crate) fn is_done(&self) {
+        assert_eq!(self.code, Some(0), "{self:?}");
+    }
+
+    /// So many documents, one a line.
+    #[track_caller]
+    pub(crate) fn json_lines(&self, count: usize) -> Vec<Value> {
+        self.is_done();
+        let lines: Vec<_> = self.stdout.lines().map(|line| serde_json::from_str(line)).collect();
+        assert_eq!(lines.len(), count, "{self:?}");
+        lines.into_iter().map(Result::unwrap).collect()
+    }
+
     pub(super) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -33,7 +48,7 @@ impl Ended {
 }
 
 /// The program, told where the rig's records are and nothing else.
-pub(super) fn command(rig: &Letters) -> Command {
+pub(crate) fn command(rig: &Letters) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     command.env_clear().env("DATABASE_URL", rig.database.url()).env("USER", "ann");
     command.stdin(Stdio::null()).kill_on_drop(true);
@@ -41,7 +56,7 @@ pub(super) fn command(rig: &Letters) -> Command {
 }
 
 /// Runs it on the rig's records, with its broker if it has one to itself.
-pub(super) async fn run(rig: &Letters, arguments: &[&str]) -> Ended {
+pub(crate) async fn run(rig: &Letters, arguments: &[&str]) -> Ended {
     let mut command = command(rig);
     match rig.queues.broker() {
         Broker::RabbitMq { settings, .. } => {
@@ -100,10 +115,20 @@ async fn an_operator_finds_what_died_and_lets_go_of_it(engine: DatabaseEngine) {
     assert_eq!((rig.in_state(State::Discarded).await, rig.in_state(State::Dead).await), (29, 2));
     let acts = rig.records.audit(10).await.unwrap();
     let acts: Vec<_> = acts.iter().map(|act| (&*act.who, &*act.action, act.count)).collect();
-    assert_eq!(acts, [("bob", "restore", 1), ("ann", "discard", 30)]);
+    assert_eq!(acts, [("bob", "restore", 1), ("ann", "discard", 30), ("ann", "payload", 1)]);
 
     let noted = run(&rig, &["note", &problem, "ask them", "--json"]).await.json();
     assert_eq!(noted["note"], "ask them");
+    // Nobody writes over what they have not read.
+    for over in [&[][..], &["--over", "ask us"]] {
+        let late = run(&rig, &[&["note", &problem, "mine"], over].concat()).await;
+        assert_eq!(late.code, Some(1), "{late:?}");
+        assert!(late.stderr.contains("ask them"), "{late:?}");
+    }
+    let group = rig.records.problem(&problem).await.unwrap().unwrap();
+    assert_eq!(group.note.as_deref(), Some("ask them"));
+    run(&rig, &["note", &problem, "ask them now", "--over", "ask them"]).await.is_done();
+    run(&rig, &["note", &problem, "ask them", "--over", "ask them now"]).await.is_done();
     let text = run(&rig, &["groups"]).await;
     assert!(text.stdout.contains("ask them") && text.stdout.contains(&problem), "{text:?}");
     let wide = text.stdout.lines().find(|line| line.chars().count() > 100);

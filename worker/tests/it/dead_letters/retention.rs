@@ -108,7 +108,7 @@ async fn a_problem_with_a_note_stays_and_one_that_is_met_again_begins_anew(engin
     rig.index(&[letter(1, "NOTED", "x"), letter(2, "PLAIN", "x")]).await;
     let groups = rig.records.groups(Grouping::Fingerprint, true).await.unwrap();
     let noted = groups.iter().find(|group| group.code.as_deref() == Some("NOTED")).unwrap();
-    rig.records.note(&noted.key, Some("theirs"), "ann").await.unwrap();
+    rig.records.note(&noted.key, "", Some("theirs"), "ann").await.unwrap();
     rig.records.discard(&Filter::default(), ALWAYS, "ann").await.unwrap();
     expire(&rig, Expired { discarded: 2, problems: 1, ..Expired::default() }).await;
     assert_eq!(keys(&rig).await, ["NOTED"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Done, Expired, Exported, Filter, State};
+use worker::records::dead_letters::{Done, Expired, Exported, Filter, Noted, State, note_version};
 
 use super::rig::{ALWAYS, AT_ONCE, KEPT, Letters, WEEK, again, letter};
 
@@ -187,13 +187,35 @@ async fn a_note_stays_with_its_problem(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     rig.index(&letters(1)).await;
     let key = rig.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;
-    assert!(rig.records.note(&key, Some("ask \0 the ERP's people"), "ann").await.unwrap());
-    assert!(!rig.records.note("no such", Some("x"), "ann").await.unwrap());
+    let note = async |read: &str, text: Option<&str>| {
+        rig.records.note(&key, &note_version(Some(read)), text, "ann").await.unwrap()
+    };
+    assert_eq!(note("", Some("ask \0 the ERP's people")).await, Noted::Written);
+    let unknown = rig.records.note("no such", "", Some("x"), "ann").await.unwrap();
+    assert_eq!(unknown, Noted::Unknown);
     rig.index(&letters(5)).await;
     let groups = rig.records.groups(Grouping::Fingerprint, false).await.unwrap();
     let group = groups.into_iter().find(|group| group.key == key).unwrap();
     assert_eq!(group.note.as_deref(), Some("ask \u{fffd} the ERP's people"));
-    assert!(rig.records.note(&key, None, "ann").await.unwrap());
+    // Nobody writes over what they have not read.
+    let there = "ask \u{fffd} the ERP's people";
+    for read in ["", "ask the ERP's people"] {
+        for text in [None, Some("mine")] {
+            assert_eq!(note(read, text).await, Noted::Changed(Some(there.to_owned())));
+        }
+    }
+    let acts = rig.records.audit(9).await.unwrap();
+    assert_eq!(acts.iter().filter(|act| act.action == "note").count(), 1, "{acts:?}");
+    assert_eq!(note(there, None).await, Noted::Written);
+    assert_eq!(note(there, Some("late")).await, Noted::Changed(None));
+    // Of several at once one has read what is there.
+    let notes = (0..8).map(|number| {
+        let (records, key, text) = (rig.records.clone(), key.clone(), format!("note {number}"));
+        tokio::spawn(async move { records.note(&key, "", Some(&text), "ann").await.unwrap() })
+    });
+    let noted = futures_util::future::join_all(notes).await;
+    let written = noted.into_iter().filter(|noted| *noted.as_ref().unwrap() == Noted::Written);
+    assert_eq!(written.count(), 1);
     rig.finish().await;
 }
 
