@@ -35,9 +35,9 @@ enum Shape {
 ///
 /// The first block is what identifies an event for every kind of subscription. The second is an
 /// extension for kinds whose events the first could confuse, where no `objectId` tells them
-/// apart or where ids are unique only within an object type: a false duplicate would be a lost
-/// event. `subscriptionType` goes before all of them, under either of its names.
-const IDENTITY_FIELDS: [(Field, Shape); 20] = [
+/// apart or where ids are unique only within an object type or, of associations' types, within a
+/// category: a false duplicate would be a lost event. `subscriptionType` goes before all of them, under either of its names.
+const IDENTITY_FIELDS: [(Field, Shape); 22] = [
     (Field::AppId, Shape::Number),
     (Field::PortalId, Shape::Number),
     (Field::SubscriptionId, Shape::Number),
@@ -55,6 +55,8 @@ const IDENTITY_FIELDS: [(Field, Shape); 20] = [
     (Field::FromObjectTypeId, Shape::Text),
     (Field::ToObjectTypeId, Shape::Text),
     (Field::AssociationTypeId, Shape::Number),
+    (Field::AssociationCategory, Shape::Text),
+    (Field::IsPrimaryAssociation, Shape::Text),
     (Field::PrimaryObjectId, Shape::Number),
     (Field::MergedObjectIds, Shape::Numbers),
     (Field::NewObjectId, Shape::Number),
