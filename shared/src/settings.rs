@@ -64,7 +64,7 @@ impl BrokerSettings {
 #[derive(Args, Clone, Debug)]
 pub struct LogSettings {
     /// Least severe level that is logged, or a filter such as `info,worker=debug`
-    #[arg(long, env, default_value = "info,actix_server=warn,lapin::channel=off")]
+    #[arg(long, env, default_value = "info")]
     pub log_level: String,
     /// `json`, `pretty`, or `auto`: pretty on a terminal, else JSON
     #[arg(long, env, default_value = "auto", hide_possible_values = true)]

@@ -3,18 +3,21 @@
 use std::io::{self, IsTerminal, Write};
 
 use tokio::sync::mpsc;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::harmless::{harmless_json, steers};
 use crate::settings::{LogFormat, LogSettings};
+
+mod filter;
+
+use filter::filter;
 
 /// Starts logging for the whole process into the receiver, a JSON object a line, for a program that
 /// shows what it reads there.
 pub fn into_lines(filter: &str) -> anyhow::Result<mpsc::UnboundedReceiver<String>> {
     let (lines, receiver) = mpsc::unbounded_channel();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_env_filter(self::filter(filter)?)
         .with_writer(move || Line(lines.clone()))
         .json()
         .flatten_event(true)
@@ -41,7 +44,7 @@ impl Write for Line {
 /// Starts logging to standard error for the whole process. Standard output is left to what a
 /// command prints.
 pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.log_level)
+    let filter = filter(&settings.log_level)
         .map_err(|error| anyhow::anyhow!("LOG_LEVEL is not understood: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
