@@ -6,7 +6,7 @@
 # Without network: `cargo vendor` first, then `docker build --network=none …` (the two base images
 # must be there). A folder `vendor` in the context is all it takes.
 
-# What Hubline is tested with. Any from 1.91 on can build it.
+# What Hubline is tested with. Any from 1.94 on can build it.
 ARG RUST_VERSION=1.95.0
 
 FROM rust:${RUST_VERSION}-bookworm AS builder
