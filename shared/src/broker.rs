@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::Message;
+use crate::metrics::label;
 use crate::settings::BrokerSettings;
 
 mod consumer;
@@ -73,18 +74,29 @@ pub enum Route {
     Dead,
 }
 
-impl Route {
-    /// Every name in metrics.
-    pub const NAMES: [&str; 4] = ["work", "bulk", "retry", "dead"];
+label! {
+    /// A route as metrics and traces name it.
+    pub enum Destination {
+        /// The work queues.
+        Work = "work",
+        /// The bulk queue.
+        Bulk = "bulk",
+        /// The retry queues, whichever delay and lane.
+        Retry = "retry",
+        /// The dead letters.
+        Dead = "dead",
+    }
+}
 
-    /// The name in metrics.
+impl Route {
+    /// What it is called in metrics and traces.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn destination(self) -> Destination {
         match self {
-            Self::Ready(Lane::Work) => "work",
-            Self::Ready(Lane::Bulk) => "bulk",
-            Self::Later { .. } => "retry",
-            Self::Dead => "dead",
+            Self::Ready(Lane::Work) => Destination::Work,
+            Self::Ready(Lane::Bulk) => Destination::Bulk,
+            Self::Later { .. } => Destination::Retry,
+            Self::Dead => Destination::Dead,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 
 use crate::event::Identity;
+use crate::metrics::label;
 use crate::trace::TraceContext;
 
 /// The longest error text a dead letter carries, in bytes.
@@ -128,32 +129,17 @@ impl Death {
     }
 }
 
-/// The closed set of ends that are not success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeathReason {
-    /// The bytes cannot be read as an event.
-    Unreadable,
-    /// A failure that trying again cannot mend.
-    Permanent,
-    /// Every attempt failed.
-    Exhausted,
-    /// The run took its worker process down, again and again.
-    Crashed,
-}
-
-impl DeathReason {
-    /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::Unreadable, Self::Permanent, Self::Exhausted, Self::Crashed];
-
-    /// The name in headers, metrics and filters.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::Permanent => "permanent",
-            Self::Exhausted => "exhausted",
-            Self::Crashed => "crashed",
-        }
+label! {
+    /// The closed set of ends that are not success.
+    pub enum DeathReason {
+        /// The bytes cannot be read as an event.
+        Unreadable = "unreadable",
+        /// A failure that trying again cannot mend.
+        Permanent = "permanent",
+        /// Every attempt failed.
+        Exhausted = "exhausted",
+        /// The run took its worker process down, again and again.
+        Crashed = "crashed",
     }
 }
 

@@ -8,10 +8,12 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::broker::Route;
+use crate::broker::Destination;
 
+mod label;
 mod probe;
 
+pub use label::{label, label_value};
 pub use probe::{probe, probe_by};
 
 /// Upper bounds, in seconds, for things that take from half a millisecond to a minute.
@@ -44,13 +46,27 @@ pub fn latency() -> Histogram {
     Histogram::new(LATENCY_BUCKETS)
 }
 
+label! {
+    /// How a publish ended.
+    pub enum PublishResult {
+        /// All of it is durable.
+        Confirmed = "confirmed",
+        /// The broker said no.
+        Refused = "refused",
+        /// No confirm came in time.
+        TimedOut = "timed_out",
+        /// It could not be sent, or the connection was lost.
+        Failed = "failed",
+    }
+}
+
 /// Where a publish went and how it ended.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct PublishLabels {
-    /// `work`, `bulk`, `retry` or `dead`.
-    pub route: &'static str,
-    /// `confirmed`, `refused`, `timed_out` or `failed`.
-    pub result: &'static str,
+    /// Where to.
+    pub route: Destination,
+    /// How it ended.
+    pub result: PublishResult,
 }
 
 /// What is measured of the broker.
@@ -112,8 +128,8 @@ impl BrokerMetrics {
             metrics.connection_failures.clone(),
         );
         // There from the start, so that the first of each is seen as an increase.
-        for route in Route::NAMES {
-            for result in ["confirmed", "refused", "timed_out", "failed"] {
+        for route in Destination::ALL {
+            for result in PublishResult::ALL {
                 metrics.published(route, result, 0);
             }
         }
@@ -121,7 +137,7 @@ impl BrokerMetrics {
     }
 
     /// Counts `count` messages published to `route` with `result`.
-    pub fn published(&self, route: &'static str, result: &'static str, count: u64) {
+    pub fn published(&self, route: Destination, result: PublishResult, count: u64) {
         self.publishes.get_or_create(&PublishLabels { route, result }).inc_by(count);
     }
 }

@@ -9,9 +9,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::message::DeathReason;
-use shared::metrics::latency;
+use shared::metrics::{label, latency};
+use shared::retry::delay_name;
 
-use crate::verdict::VERDICTS;
+use crate::verdict::Verdict;
 
 /// Upper bounds, in seconds, for the time from receipt to the start of work: from milliseconds
 /// to the end of the retry schedule.
@@ -20,10 +21,62 @@ const QUEUE_TIME_BUCKETS: [f64; 14] = [
     259_200.0,
 ];
 
+label! {
+    /// A call to the ledger.
+    pub(crate) enum Operation {
+        Claim = "claim",
+        Extend = "extend",
+        Step = "step",
+        Complete = "complete",
+        Release = "release",
+        Budget = "budget",
+        Delayed = "delayed",
+    }
+}
+
+label! {
+    /// How a call to the ledger ended.
+    pub(crate) enum LedgerResult {
+        Ok = "ok",
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
+    /// A system that is called.
+    pub(crate) enum Service {
+        HubSpot = "hubspot",
+        Slack = "slack",
+        Erp = "erp",
+        Onboarding = "onboarding",
+    }
+}
+
+label! {
+    /// How a call to another system's API ended: by class of status, or without an answer.
+    pub(crate) enum ApiStatus {
+        Success = "2xx",
+        Redirect = "3xx",
+        Refused = "4xx",
+        TooMany = "429",
+        Failed = "5xx",
+        Timeout = "timeout",
+        Unreachable = "unreachable",
+    }
+}
+
+label! {
+    /// What a budget answered.
+    pub(crate) enum BudgetResult {
+        Granted = "granted",
+        Spent = "spent",
+    }
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct VerdictLabels {
     handler: &'static str,
-    verdict: &'static str,
+    verdict: Verdict,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -39,29 +92,29 @@ struct DelayLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct DeathLabels {
     handler: &'static str,
-    reason: &'static str,
+    reason: DeathReason,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct LedgerLabels {
-    operation: &'static str,
-    result: &'static str,
+    operation: Operation,
+    result: LedgerResult,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ApiLabels {
-    api: &'static str,
-    status: String,
+    api: Service,
+    status: ApiStatus,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ApiName {
-    api: &'static str,
+    api: Service,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BudgetLabels {
-    result: &'static str,
+    result: BudgetResult,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -155,8 +208,14 @@ impl WorkerMetrics {
             "Requests to HubSpot's API that asked for room in their portal's budget",
             metrics.budget_requests.clone(),
         );
-        for result in ["granted", "spent"] {
+        // There from the start, so that the first of each is seen as an increase.
+        for result in BudgetResult::ALL {
             let _ = metrics.budget_requests.get_or_create(&BudgetLabels { result });
+        }
+        for operation in Operation::ALL {
+            for result in LedgerResult::ALL {
+                let _ = metrics.ledger_calls.get_or_create(&LedgerLabels { operation, result });
+            }
         }
         registry.register("in_flight", "Deliveries being worked on", metrics.in_flight.clone());
         if let Some(portal_events) = &metrics.portal_events {
@@ -169,21 +228,35 @@ impl WorkerMetrics {
     /// an increase.
     pub(crate) fn expect(&self, handlers: impl Iterator<Item = &'static str>) {
         for handler in handlers {
-            for verdict in VERDICTS {
+            for verdict in Verdict::ALL {
                 let _ = self.deliveries.get_or_create(&VerdictLabels { handler, verdict });
             }
-            for reason in DeathReason::ALL.map(DeathReason::as_str) {
+            for reason in DeathReason::ALL {
                 let _ = self.dead_letters.get_or_create(&DeathLabels { handler, reason });
             }
         }
     }
 
+    /// The same for the queues of these delays.
+    pub(crate) fn expect_delays(&self, delays: impl IntoIterator<Item = Duration>) {
+        for delay in delays {
+            let _ = self.retries.get_or_create(&DelayLabels { delay: delay_name(delay) });
+        }
+    }
+
+    /// The same for a system that is called.
+    pub(crate) fn expect_calls(&self, api: Service) {
+        for status in ApiStatus::ALL {
+            let _ = self.api_calls.get_or_create(&ApiLabels { api, status });
+        }
+    }
+
     pub(crate) fn budget_asked(&self, is_granted: bool) {
-        let result = if is_granted { "granted" } else { "spent" };
+        let result = if is_granted { BudgetResult::Granted } else { BudgetResult::Spent };
         self.budget_requests.get_or_create(&BudgetLabels { result }).inc();
     }
 
-    pub(crate) fn delivery(&self, handler: &'static str, verdict: &'static str) {
+    pub(crate) fn delivery(&self, handler: &'static str, verdict: Verdict) {
         let labels = VerdictLabels { handler, verdict };
         self.deliveries.get_or_create(&labels).inc();
     }
@@ -201,28 +274,108 @@ impl WorkerMetrics {
     }
 
     pub(crate) fn delayed(&self, delay: Duration) {
-        let delay = shared::retry::delay_name(delay);
-        self.retries.get_or_create(&DelayLabels { delay }).inc();
+        self.retries.get_or_create(&DelayLabels { delay: delay_name(delay) }).inc();
     }
 
-    pub(crate) fn died(&self, handler: &'static str, reason: &'static str) {
+    pub(crate) fn died(&self, handler: &'static str, reason: DeathReason) {
         let labels = DeathLabels { handler, reason };
         self.dead_letters.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn ledger_call(
-        &self,
-        operation: &'static str,
-        result: &'static str,
-        elapsed: Duration,
-    ) {
+    pub(crate) fn ledger_call(&self, operation: Operation, is_answered: bool, elapsed: Duration) {
+        let result = if is_answered { LedgerResult::Ok } else { LedgerResult::Unavailable };
         self.ledger_calls.get_or_create(&LedgerLabels { operation, result }).inc();
         self.ledger_seconds.observe(elapsed.as_secs_f64());
     }
 
-    /// Counts one call to `api` that ended with `status` (`2xx`, `429`, `5xx`, `timeout`, …).
-    pub(crate) fn api_call(&self, api: &'static str, status: &str, elapsed: Duration) {
-        self.api_calls.get_or_create(&ApiLabels { api, status: status.to_owned() }).inc();
+    /// Counts one call to `api`.
+    pub(crate) fn api_call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
+        self.api_calls.get_or_create(&ApiLabels { api, status }).inc();
         self.api_seconds.get_or_create(&ApiName { api }).observe(elapsed.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use shared::metrics::{BrokerMetrics, PublishResult, encode, registry};
+    use shared::{broker::Destination, retry::RetrySchedule};
+
+    use super::*;
+
+    /// The label sets of a counter, in a registry that nothing has happened in.
+    fn there(text: &str, counter: &str) -> BTreeSet<String> {
+        let begins = format!("{counter}{{");
+        let labels = text.lines().filter_map(|line| line.strip_prefix(&begins));
+        labels.filter_map(|rest| rest.strip_suffix("} 0")).map(str::to_owned).collect()
+    }
+
+    /// Every pair of two labels' values.
+    fn pairs(one: &str, first: &[&str], other: &str, second: &[&str]) -> BTreeSet<String> {
+        let with = |value: &&str| {
+            let value = (*value).to_owned();
+            second.iter().map(move |another| format!("{one}=\"{value}\",{other}=\"{another}\""))
+        };
+        first.iter().flat_map(with).collect()
+    }
+
+    #[test]
+    fn every_counter_is_there_from_the_start_with_every_label() {
+        let mut registry = registry("worker");
+        let metrics = WorkerMetrics::register(&mut registry, false);
+        BrokerMetrics::register(&mut registry);
+        let schedule = RetrySchedule::new(Duration::from_secs(1), 5.0, Duration::from_secs(10), 4);
+        metrics.expect(["on_deal_created", "none"].into_iter());
+        metrics.expect_delays(schedule.map(|schedule| schedule.distinct()).unwrap_or_default());
+        for service in Service::ALL {
+            metrics.expect_calls(service);
+        }
+        let text = encode(&registry);
+
+        let handlers = ["on_deal_created", "none"];
+        let services = Service::ALL.map(Service::as_str);
+        for (counter, expected) in [
+            (
+                "hubline_deliveries_total",
+                pairs("handler", &handlers, "verdict", &Verdict::ALL.map(Verdict::as_str)),
+            ),
+            (
+                "hubline_dead_letters_total",
+                pairs("handler", &handlers, "reason", &DeathReason::ALL.map(DeathReason::as_str)),
+            ),
+            (
+                "hubline_ledger_calls_total",
+                pairs(
+                    "operation",
+                    &Operation::ALL.map(Operation::as_str),
+                    "result",
+                    &LedgerResult::ALL.map(LedgerResult::as_str),
+                ),
+            ),
+            (
+                "hubline_api_calls_total",
+                pairs("api", &services, "status", &ApiStatus::ALL.map(ApiStatus::as_str)),
+            ),
+            (
+                "hubline_publishes_total",
+                pairs(
+                    "route",
+                    &Destination::ALL.map(Destination::as_str),
+                    "result",
+                    &PublishResult::ALL.map(PublishResult::as_str),
+                ),
+            ),
+            (
+                "hubline_budget_requests_total",
+                BudgetResult::ALL.map(|result| format!("result=\"{}\"", result.as_str())).into(),
+            ),
+            (
+                "hubline_retries_total",
+                ["1s", "5s", "10s"].map(|delay| format!("delay=\"{delay}\"")).into(),
+            ),
+        ] {
+            assert_eq!(there(&text, counter), expected, "{counter}");
+        }
     }
 }

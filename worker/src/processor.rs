@@ -61,6 +61,7 @@ impl Processor {
         let broker = engines.broker(&schedule);
         let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
         metrics.expect(handlers.names().chain([NO_HANDLER]));
+        metrics.expect_delays(schedule.distinct());
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);

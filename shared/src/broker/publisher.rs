@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Broker, Embedded, Lane, Link, Publication, PublishError, rabbitmq};
-use crate::metrics::BrokerMetrics;
+use super::{Broker, Destination, Embedded, Lane, Link, Publication, PublishError, rabbitmq};
+use crate::metrics::{BrokerMetrics, PublishResult};
 use crate::trace::{Description, KeyValue, Span, SpanKind, number};
 
 /// How often the embedded queues are counted.
@@ -125,7 +125,7 @@ impl Publisher {
         }
         let mut counts = BTreeMap::new();
         for publication in &batch {
-            *counts.entry(publication.route.as_str()).or_default() += 1;
+            *counts.entry(publication.route.destination()).or_default() += 1;
         }
         let started = Instant::now();
         let span = Span::current().child(SpanKind::Producer, || self.describe(&counts, &batch));
@@ -137,10 +137,10 @@ impl Publisher {
         };
         let result = timeout_at(deadline, sending).await.unwrap_or(Err(PublishError::TimedOut));
         let label = match result {
-            Ok(()) => "confirmed",
-            Err(PublishError::Refused) => "refused",
-            Err(PublishError::TimedOut) => "timed_out",
-            Err(_) => "failed",
+            Ok(()) => PublishResult::Confirmed,
+            Err(PublishError::Refused) => PublishResult::Refused,
+            Err(PublishError::TimedOut) => PublishResult::TimedOut,
+            Err(_) => PublishResult::Failed,
         };
         for (route, count) in counts {
             self.metrics.published(route, label, count);
@@ -156,7 +156,7 @@ impl Publisher {
     }
 
     /// As OpenTelemetry names what is published; destinations are those of the metrics.
-    fn describe(&self, counts: &BTreeMap<&'static str, u64>, batch: &[Publication]) -> Description {
+    fn describe(&self, counts: &BTreeMap<Destination, u64>, batch: &[Publication]) -> Description {
         let mut attributes = vec![
             KeyValue::new("messaging.system", self.system()),
             KeyValue::new("messaging.operation.name", "publish"),
@@ -171,7 +171,8 @@ impl Publisher {
         let (Some(destination), None) = (destinations.next(), destinations.next()) else {
             return ("publish".into(), attributes);
         };
-        attributes.push(KeyValue::new("messaging.destination.name", *destination));
+        let destination = destination.as_str();
+        attributes.push(KeyValue::new("messaging.destination.name", destination));
         (format!("publish {destination}").into(), attributes)
     }
 

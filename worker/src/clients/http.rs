@@ -17,7 +17,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::trace::{Description, KeyValue, Span, SpanKind, number};
 
 use crate::error::HandlerError;
-use crate::metrics::WorkerMetrics;
+pub(crate) use crate::metrics::Service;
+use crate::metrics::{ApiStatus, WorkerMetrics};
 
 #[cfg(test)]
 pub(crate) use reply::tests;
@@ -25,15 +26,6 @@ pub(crate) use reply::{Reply, plain};
 
 /// Longest time to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A system that is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    HubSpot,
-    Slack,
-    Erp,
-    Onboarding,
-}
 
 impl Service {
     /// For people.
@@ -46,19 +38,9 @@ impl Service {
         }
     }
 
-    /// As a label of metrics.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::HubSpot => "hubspot",
-            Self::Slack => "slack",
-            Self::Erp => "erp",
-            Self::Onboarding => "onboarding",
-        }
-    }
-
     /// `ERP_422`, `HUBSPOT_5XX`, `SLACK_TIMEOUT`.
     pub(crate) fn code(self, what: impl fmt::Display) -> String {
-        format!("{}_{what}", self.label().to_ascii_uppercase())
+        format!("{}_{what}", self.as_str().to_ascii_uppercase())
     }
 
     /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
@@ -106,6 +88,7 @@ impl Api {
             format!("cannot call {} over TLS: are CA certificates installed?", service.name())
         })?;
         let bearer = token.as_ref().map(|token| bearer(service, token)).transpose()?;
+        metrics.expect_calls(service);
         Ok(Self { service, client, base, token, bearer, timeout, metrics })
     }
 
@@ -142,9 +125,7 @@ impl Api {
         let started = Instant::now();
         let (client, request) = request.build_split();
         let span = Span::current().child(SpanKind::Client, || self.describe(request.as_ref().ok()));
-        let count = |status: &str| {
-            self.metrics.api_call(self.service.label(), status, started.elapsed());
-        };
+        let count = |status| self.metrics.api_call(self.service, status, started.elapsed());
         match async { client.execute(request?).await }.await {
             Ok(response) => {
                 let (status, class) = (response.status(), class(response.status()));
@@ -157,7 +138,7 @@ impl Api {
                 Ok(reply)
             }
             Err(error) if error.is_timeout() => {
-                count("timeout");
+                count(ApiStatus::Timeout);
                 span.fail("timeout");
                 let waited = self.timeout.as_millis();
                 Err(HandlerError::transient(
@@ -166,7 +147,7 @@ impl Api {
                 ))
             }
             Err(error) => {
-                count("unreachable");
+                count(ApiStatus::Unreachable);
                 span.fail("unreachable");
                 Err(HandlerError::transient(
                     self.service.code("UNREACHABLE"),
@@ -178,7 +159,7 @@ impl Api {
 
     /// As OpenTelemetry names a request. Its path is left out: it may be a secret.
     fn describe(&self, request: Option<&Request>) -> Description {
-        let mut attributes = vec![KeyValue::new("api", self.service.label())];
+        let mut attributes = vec![KeyValue::new("api", self.service.as_str())];
         let Some(request) = request else { return ("HTTP".into(), attributes) };
         let method = request.method().as_str().to_owned();
         attributes.push(KeyValue::new("http.request.method", method.clone()));
@@ -228,14 +209,13 @@ fn bearer(service: Service, token: &SecretString) -> anyhow::Result<HeaderValue>
     Ok(bearer)
 }
 
-/// The label of a status: a closed set.
-fn class(status: StatusCode) -> &'static str {
+fn class(status: StatusCode) -> ApiStatus {
     match status.as_u16() {
-        429 => "429",
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        500.. => "5xx",
+        429 => ApiStatus::TooMany,
+        ..300 => ApiStatus::Success,
+        300..400 => ApiStatus::Redirect,
+        400..500 => ApiStatus::Refused,
+        500.. => ApiStatus::Failed,
     }
 }
 

@@ -12,7 +12,7 @@ use shared::retry::Reconnect;
 use shared::settings;
 
 use super::{Budget, Claim, EntryKey, Lease, Mark, Release};
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod import;
 mod link;
@@ -74,7 +74,9 @@ impl Ledger {
             value: format!("S:{token}:{attempt}:1:0:{lease}:{retention}"),
             retention_ms: retention,
         };
-        match Option::<String>::from_redis_value(self.call("claim", &Arc::new(begin)).await) {
+        match Option::<String>::from_redis_value(
+            self.call(Operation::Claim, &Arc::new(begin)).await,
+        ) {
             Ok(None) => return Claim::Started(Lease::new(key, token, 1, 0, HashMap::new())),
             Ok(Some(value)) if value.starts_with("C:") => return Claim::Completed,
             Ok(Some(_)) | Err(_) => {}
@@ -82,10 +84,10 @@ impl Ledger {
         let arguments =
             vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
         loop {
-            let reply = self.run("claim", Script::Claim, &key, arguments.clone()).await;
+            let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
             match read_claim(reply, &key, &token) {
                 Some(claim) => return claim,
-                None => self.malformed("claim").await,
+                None => self.malformed(Operation::Claim).await,
             }
         }
     }
@@ -93,19 +95,19 @@ impl Ledger {
     pub(super) async fn extend(&self, lease: &Lease) -> bool {
         let (length, retention) = (millis(self.lease), millis(self.retention));
         let arguments = vec![lease.token.clone(), length.to_string(), retention.to_string()];
-        self.write("extend", Script::Extend, lease, arguments).await
+        self.write(Operation::Extend, Script::Extend, lease, arguments).await
     }
 
     pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
         let retention = millis(self.retention).to_string();
         let arguments = vec![lease.token.clone(), step.to_owned(), json.to_owned(), retention];
-        self.write("step", Script::Step, lease, arguments).await
+        self.write(Operation::Step, Script::Step, lease, arguments).await
     }
 
     pub(super) async fn complete(&self, lease: &Lease) -> bool {
         let has_steps = u8::from(lease.has_steps()).to_string();
         let arguments = vec![lease.token.clone(), has_steps];
-        self.write("complete", Script::Complete, lease, arguments).await
+        self.write(Operation::Complete, Script::Complete, lease, arguments).await
     }
 
     pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
@@ -114,7 +116,7 @@ impl Ledger {
             Release::Next(attempt) => attempt.to_string(),
         };
         let arguments = vec![lease.token.clone(), next, millis(self.retention).to_string()];
-        self.write("release", Script::Release, lease, arguments).await
+        self.write(Operation::Release, Script::Release, lease, arguments).await
     }
 
     pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
@@ -122,13 +124,13 @@ impl Ledger {
         let token = format!("{:016x}", rand::random::<u64>());
         let arguments = vec![limit.to_string(), "10000".to_owned(), token];
         loop {
-            let reply = self.run("budget", Script::Budget, &key, arguments.clone()).await;
+            let reply = self.run(Operation::Budget, Script::Budget, &key, arguments.clone()).await;
             match i64::from_redis_value(reply) {
                 Ok(0) => return Budget::Granted,
                 Ok(wait) => {
                     return Budget::Spent(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
                 }
-                Err(_) => self.malformed("budget").await,
+                Err(_) => self.malformed(Operation::Budget).await,
             }
         }
     }
@@ -139,13 +141,13 @@ impl Ledger {
         for mark in marks {
             arguments.extend([mark.due_ms.to_string(), mark.received_ms.to_string()]);
         }
-        let reply = self.run("delayed", Script::Delayed, &key, arguments).await;
+        let reply = self.run(Operation::Delayed, Script::Delayed, &key, arguments).await;
         Option::<i64>::from_redis_value(reply).ok().flatten()
     }
 
     async fn write(
         &self,
-        operation: &'static str,
+        operation: Operation,
         script: Script,
         lease: &Lease,
         arguments: Vec<String>,
@@ -162,7 +164,7 @@ impl Ledger {
 
     async fn run(
         &self,
-        operation: &'static str,
+        operation: Operation,
         script: Script,
         key: &str,
         arguments: Vec<String>,
@@ -172,17 +174,20 @@ impl Ledger {
 
     /// One call, again and again until it is answered: each is idempotent under its token, so
     /// an answer that got lost does no harm.
-    async fn call(&self, operation: &'static str, call: &Arc<Call>) -> Value {
+    async fn call(&self, operation: Operation, call: &Arc<Call>) -> Value {
         let mut reconnect = Reconnect::default();
         loop {
             let started = std::time::Instant::now();
             let answer = self.link.call(Arc::clone(call)).await;
-            let result = if answer.is_ok() { "ok" } else { "unavailable" };
-            self.metrics.ledger_call(operation, result, started.elapsed());
+            self.metrics.ledger_call(operation, answer.is_ok(), started.elapsed());
             match answer {
                 Ok(value) => return value,
                 Err(error) => {
-                    tracing::debug!(operation, error, "ledger call failed, waiting");
+                    tracing::debug!(
+                        operation = operation.as_str(),
+                        error,
+                        "ledger call failed, waiting"
+                    );
                     tokio::select! {
                         () = tokio::time::sleep(reconnect.next_delay()) => {}
                         () = self.link.back() => {}
@@ -194,8 +199,11 @@ impl Ledger {
 
     /// An answer that no script of ours gives: something else owns the key. Not processed
     /// unclaimed, and not spun on.
-    async fn malformed(&self, operation: &'static str) {
-        tracing::error!(operation, "ledger gave an answer that is not understood");
+    async fn malformed(&self, operation: Operation) {
+        tracing::error!(
+            operation = operation.as_str(),
+            "ledger gave an answer that is not understood"
+        );
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 

@@ -56,6 +56,7 @@ impl IndexMetrics {
             "Problems deleted because no letter was left of them",
             metrics.problems_deleted.clone(),
         );
+        metrics.expired(Expired::default());
         metrics
     }
 
