@@ -14,7 +14,8 @@ use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
 use crate::settings::integrations::{Access, IntegrationSettings};
 use erp::Erp;
-use http::{Api, Service};
+use http::Api;
+pub(crate) use http::Service;
 use hubspot::{HubSpot, HubSpotApi};
 use onboarding::Onboarding;
 use slack::Slack;
@@ -52,8 +53,8 @@ impl Clients {
         })
     }
 
-    /// HubSpot's API, on behalf of the run `cx`. Handlers that cannot do without it fail for
-    /// good if it is off: their events then wait among the dead letters.
+    /// HubSpot's API, on behalf of the run `cx`. Handlers that have something to do, and cannot
+    /// without it, fail for good if it is off: their events then wait among the dead letters.
     pub fn hubspot<'a>(&'a self, cx: &'a Context) -> Result<HubSpot<'a>, HandlerError> {
         if self.hubspot_portal.is_some_and(|portal| portal != cx.portal_id) {
             return Err(HandlerError::permanent(
@@ -80,14 +81,29 @@ impl Clients {
         self.slack.as_ref()
     }
 
+    /// Slack, for a handler that has nothing to do without it.
+    pub fn needed_slack(&self) -> Result<&Slack, HandlerError> {
+        self.slack().ok_or_else(|| off(Service::Slack, "SLACK_BOT_TOKEN is not set"))
+    }
+
     /// The ERP, if it is on.
     pub fn erp(&self) -> Option<&Erp> {
         self.erp.as_ref()
     }
 
+    /// The ERP, for a handler that has nothing to do without it.
+    pub fn needed_erp(&self) -> Result<&Erp, HandlerError> {
+        self.erp().ok_or_else(|| off(Service::Erp, "ERP_URL is not set"))
+    }
+
     /// The onboarding, if it is on.
     pub fn onboarding(&self) -> Option<&Onboarding> {
         self.onboarding.as_ref()
+    }
+
+    /// The onboarding, for a handler that has nothing to do without it.
+    pub fn needed_onboarding(&self) -> Result<&Onboarding, HandlerError> {
+        self.onboarding().ok_or_else(|| off(Service::Onboarding, "ONBOARDING_URL is not set"))
     }
 
     /// One line for each integration: on and where, or off, why, and what is skipped for it.
@@ -119,6 +135,11 @@ impl Clients {
             ),
         ]
     }
+}
+
+/// The end of a handler that has nothing to do while `service` is off.
+pub(crate) fn off(service: Service, why: &'static str) -> HandlerError {
+    HandlerError::skipped(service.code("NOT_CONFIGURED"), why)
 }
 
 #[cfg(test)]

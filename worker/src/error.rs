@@ -34,6 +34,8 @@ pub enum Failure {
         /// When there is room again.
         wait: Duration,
     },
+    /// Not done, since what it works with is off: ends as `skipped`, and can be run later.
+    Skipped,
     /// Another worker has taken the event over: whatever this run still does is void.
     LeaseLost,
 }
@@ -67,6 +69,12 @@ impl HandlerError {
         message: impl fmt::Display,
     ) -> Self {
         Self::new(Failure::Deferred { wait }, code, message)
+    }
+
+    /// There is nothing to do as long as what the handler works with is off. The event is not
+    /// remembered as done: `worker replay` runs it once it is on.
+    pub fn skipped(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Skipped, code, message)
     }
 
     pub(crate) fn lease_lost() -> Self {

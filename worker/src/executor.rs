@@ -26,7 +26,7 @@ use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Course, Entry, Log, Records};
 use crate::registry::{Handler, Registry};
-use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
+use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
 mod run;
 mod settle;
@@ -101,7 +101,7 @@ impl Executor {
     /// Runs every target of the event; a message that names its target runs that one alone.
     async fn dispatch(&self, message: &Message, event: &Event, lane: Lane) -> Disposition {
         if self.own_writes.skips(event) {
-            return self.skip(message, event, "own_write");
+            return self.skip(message, event, Verdict::OwnWrite);
         }
         if let Some(target) = &message.target {
             let handler = self.registry.get(target);
@@ -118,7 +118,7 @@ impl Executor {
             return self.run_target(message, event, lane, only.name(), Some(only)).await;
         }
         if targets.is_empty() {
-            return self.skip(message, event, "unwanted");
+            return self.skip(message, event, Verdict::Unwanted);
         }
         let runs = targets
             .into_iter()
@@ -138,7 +138,7 @@ impl Executor {
         }
     }
 
-    fn skip(&self, message: &Message, event: &Event, verdict: &'static str) -> Disposition {
+    fn skip(&self, message: &Message, event: &Event, verdict: Verdict) -> Disposition {
         self.metrics.delivery(NO_HANDLER, verdict);
         let course = Course { target: message.target.as_deref(), ..Course::now(verdict) };
         self.note(message, Some(event), &course);
@@ -146,7 +146,7 @@ impl Executor {
             event.id = %message.identity,
             event.r#type = message.subscription_type,
             portal.id = message.portal_id,
-            verdict,
+            verdict = verdict.as_str(),
             "event skipped"
         );
         Disposition::Ack
@@ -163,21 +163,21 @@ impl Executor {
     ) -> Disposition {
         let error = HandlerError::transient("PANIC", panic);
         tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
-        let verdict = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
-        self.metrics.delivery(NO_HANDLER, verdict.label);
+        let decision = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
+        self.metrics.delivery(NO_HANDLER, decision.verdict);
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
-        let settled = self.settle(&unit, verdict).await;
+        let settled = self.settle(&unit, decision).await;
         let error = Some(("PANIC", panic));
-        self.note(message, Some(event), &Course { error, ..Course::now(settled.label) });
+        self.note(message, Some(event), &Course { error, ..Course::now(settled.verdict) });
         settled.disposition
     }
 
     async fn unreadable(&self, message: &Message, error: &str, lane: Lane) -> Disposition {
         tracing::warn!(event.id = %message.identity, portal.id = message.portal_id, error, "event unreadable");
-        self.metrics.delivery(NO_HANDLER, "unreadable");
+        self.metrics.delivery(NO_HANDLER, Verdict::Unreadable);
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
-        let verdict = Verdict {
-            label: "unreadable",
+        let decision = Decision {
+            verdict: Verdict::Unreadable,
             ledger: LedgerMove::None,
             message: MessageMove::Dead {
                 reason: DeathReason::Unreadable,
@@ -185,9 +185,9 @@ impl Executor {
                 error: error.to_string(),
             },
         };
-        let settled = self.settle(&unit, verdict).await;
+        let settled = self.settle(&unit, decision).await;
         let error = Some(("UNREADABLE", error));
-        self.note(message, None, &Course { error, ..Course::now(settled.label) });
+        self.note(message, None, &Course { error, ..Course::now(settled.verdict) });
         settled.disposition
     }
 }

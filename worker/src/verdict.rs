@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use shared::message::DeathReason;
+use shared::metrics::label;
 use shared::retry::RetrySchedule;
 
 use crate::error::{Failure, HandlerError};
@@ -66,46 +67,68 @@ pub(crate) enum MessageMove {
     Requeue,
 }
 
-/// Every label that a decision can have.
-pub(crate) const VERDICTS: [&str; 11] = [
-    "succeeded",
-    "duplicate",
-    "stale",
-    "held",
-    "limited",
-    "interrupted",
-    "crashed",
-    "retried",
-    "exhausted",
-    "permanent",
-    "lost",
-];
+label! {
+    /// What a delivery ended in, for one handler or for none.
+    pub(crate) enum Verdict {
+        /// The handler did it.
+        Succeeded = "succeeded",
+        /// Tried again later, with one attempt spent.
+        Retried = "retried",
+        /// Given up: every attempt failed.
+        Exhausted = "exhausted",
+        /// Given up: trying again cannot help.
+        Permanent = "permanent",
+        /// Given up: the bytes are no event.
+        Unreadable = "unreadable",
+        /// Given up: it takes its workers down.
+        Crashed = "crashed",
+        /// Not done, for what the handler needs is off: can be run later.
+        Skipped = "skipped",
+        /// It had been done.
+        Duplicate = "duplicate",
+        /// A later attempt is on its way.
+        Stale = "stale",
+        /// No handler wants it.
+        Unwanted = "unwanted",
+        /// The app's own change.
+        OwnWrite = "own_write",
+        /// Another run holds it: tried again shortly.
+        Held = "held",
+        /// No room: tried again later.
+        Limited = "limited",
+        /// Shutdown came first.
+        Interrupted = "interrupted",
+        /// Another worker took it over.
+        Lost = "lost",
+    }
+}
 
 /// The decision on one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    /// The name in metrics and logs.
-    pub(crate) label: &'static str,
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
     pub(crate) ledger: LedgerMove,
     pub(crate) message: MessageMove,
 }
 
 /// Decides on a run of `attempt` (attempts spent before it) that ended in `outcome`.
-pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) -> Verdict {
+pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) -> Decision {
     let spent = attempt.saturating_add(1);
     let next = LedgerMove::Release(Release::Next(spent));
     let same = LedgerMove::Release(Release::Same);
     let shortly = || again(schedule, Duration::ZERO);
-    let verdict = |label, ledger, message| Verdict { label, ledger, message };
+    let decision = |verdict, ledger, message| Decision { verdict, ledger, message };
     match outcome {
-        Outcome::Succeeded => verdict("succeeded", LedgerMove::Complete, MessageMove::Ack),
-        Outcome::Duplicate => verdict("duplicate", LedgerMove::None, MessageMove::Ack),
-        Outcome::Stale => verdict("stale", LedgerMove::None, MessageMove::Ack),
-        Outcome::Held => verdict("held", LedgerMove::None, shortly()),
-        Outcome::Limited(wait) => verdict("limited", LedgerMove::None, again(schedule, *wait)),
-        Outcome::Interrupted => verdict("interrupted", same, MessageMove::Requeue),
-        Outcome::Crashed => verdict(
-            "crashed",
+        Outcome::Succeeded => decision(Verdict::Succeeded, LedgerMove::Complete, MessageMove::Ack),
+        Outcome::Duplicate => decision(Verdict::Duplicate, LedgerMove::None, MessageMove::Ack),
+        Outcome::Stale => decision(Verdict::Stale, LedgerMove::None, MessageMove::Ack),
+        Outcome::Held => decision(Verdict::Held, LedgerMove::None, shortly()),
+        Outcome::Limited(wait) => {
+            decision(Verdict::Limited, LedgerMove::None, again(schedule, *wait))
+        }
+        Outcome::Interrupted => decision(Verdict::Interrupted, same, MessageMove::Requeue),
+        Outcome::Crashed => decision(
+            Verdict::Crashed,
             next,
             dead(
                 DeathReason::Crashed,
@@ -116,27 +139,32 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         // In the middle of a deploy another worker may know it.
         Outcome::TargetUnknown if spent < schedule.attempts() => {
             let delay = schedule.after(spent);
-            verdict(
-                "retried",
+            decision(
+                Verdict::Retried,
                 LedgerMove::None,
                 MessageMove::Retry { delay, at_least: Duration::ZERO },
             )
         }
-        Outcome::TargetUnknown => verdict(
-            "exhausted",
+        Outcome::TargetUnknown => decision(
+            Verdict::Exhausted,
             LedgerMove::None,
             dead(DeathReason::Exhausted, "TARGET_UNKNOWN", "no handler of that name is registered"),
         ),
         Outcome::Failed(error) => match error.kind {
-            Failure::LeaseLost => verdict("lost", LedgerMove::None, shortly()),
-            Failure::Deferred { wait } => verdict("limited", same, again(schedule, wait)),
-            Failure::Permanent => verdict(
-                "permanent",
+            Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
+            Failure::Deferred { wait } => decision(Verdict::Limited, same, again(schedule, wait)),
+            // Not completed: when it comes again, what it needs may be on. No attempt is spent.
+            Failure::Skipped => {
+                let same_again = LedgerMove::Release(Release::Next(attempt));
+                decision(Verdict::Skipped, same_again, MessageMove::Ack)
+            }
+            Failure::Permanent => decision(
+                Verdict::Permanent,
                 next,
                 dead(DeathReason::Permanent, &error.code, &error.message),
             ),
-            Failure::Transient { .. } if spent >= schedule.attempts() => verdict(
-                "exhausted",
+            Failure::Transient { .. } if spent >= schedule.attempts() => decision(
+                Verdict::Exhausted,
                 next,
                 dead(DeathReason::Exhausted, &error.code, &error.message),
             ),
@@ -145,7 +173,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
                 // up all attempts within seconds.
                 let at_least = retry_after.unwrap_or_default();
                 let delay = schedule.after(spent).max(schedule.covering(at_least));
-                verdict("retried", next, MessageMove::Retry { delay, at_least })
+                decision(Verdict::Retried, next, MessageMove::Retry { delay, at_least })
             }
         },
     }
@@ -171,7 +199,7 @@ mod tests {
         RetrySchedule::new(SECOND, 5.0, SECOND * 3600, 4).unwrap()
     }
 
-    fn decided(outcome: &Outcome, attempt: u32) -> Verdict {
+    fn decided(outcome: &Outcome, attempt: u32) -> Decision {
         decide(outcome, attempt, &schedule())
     }
 
@@ -181,57 +209,64 @@ mod tests {
 
     #[test]
     fn success_completes_and_acks() {
-        let verdict = decided(&Outcome::Succeeded, 2);
-        assert_eq!((verdict.ledger, verdict.message), (LedgerMove::Complete, MessageMove::Ack));
+        let decision = decided(&Outcome::Succeeded, 2);
+        assert_eq!((decision.ledger, decision.message), (LedgerMove::Complete, MessageMove::Ack));
     }
 
     #[test]
     fn what_is_done_already_is_acked_without_touching_the_ledger() {
         for outcome in [Outcome::Duplicate, Outcome::Stale] {
-            let verdict = decided(&outcome, 0);
-            assert_eq!((verdict.ledger, verdict.message), (LedgerMove::None, MessageMove::Ack));
+            let decision = decided(&outcome, 0);
+            assert_eq!((decision.ledger, decision.message), (LedgerMove::None, MessageMove::Ack));
         }
     }
 
     #[test]
     fn waiting_for_room_spends_no_attempt() {
         for outcome in [Outcome::Held, Outcome::Limited(Duration::ZERO)] {
-            let verdict = decided(&outcome, 3);
-            assert_eq!(verdict.ledger, LedgerMove::None);
+            let decision = decided(&outcome, 3);
+            assert_eq!(decision.ledger, LedgerMove::None);
             assert_eq!(
-                verdict.message,
+                decision.message,
                 MessageMove::Again { delay: SECOND, at_least: Duration::ZERO }
             );
         }
         let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
-        let verdict = decided(&Outcome::Failed(deferred), 3);
-        assert_eq!(verdict.ledger, LedgerMove::Release(Release::Same));
+        let decision = decided(&Outcome::Failed(deferred), 3);
+        assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
         assert_eq!(
-            verdict.message,
+            decision.message,
             MessageMove::Again { delay: SECOND * 25, at_least: SECOND * 7 }
         );
     }
 
     #[test]
+    fn what_was_skipped_is_not_remembered_as_done_and_spends_no_attempt() {
+        let error = HandlerError::skipped("SLACK_NOT_CONFIGURED", "no token");
+        let decision = decided(&Outcome::Failed(error), 2);
+        assert_eq!((decision.ledger, decision.message), (next(2), MessageMove::Ack));
+    }
+
+    #[test]
     fn shutdown_gives_the_message_back_as_it_is() {
-        let verdict = decided(&Outcome::Interrupted, 1);
-        assert_eq!(verdict.ledger, LedgerMove::Release(Release::Same));
-        assert_eq!(verdict.message, MessageMove::Requeue);
+        let decision = decided(&Outcome::Interrupted, 1);
+        assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
+        assert_eq!(decision.message, MessageMove::Requeue);
     }
 
     #[test]
     fn transient_failures_follow_the_schedule_and_then_end() {
         let fail = || Outcome::Failed(HandlerError::transient("SLACK_5XX", "503"));
         for (attempt, delay) in [(0, SECOND), (1, SECOND * 5), (2, SECOND * 25)] {
-            let verdict = decided(&fail(), attempt);
-            assert_eq!(verdict.ledger, next(attempt + 1));
-            assert_eq!(verdict.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+            let decision = decided(&fail(), attempt);
+            assert_eq!(decision.ledger, next(attempt + 1));
+            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
         }
-        let verdict = decided(&fail(), 3);
-        assert_eq!(verdict.label, "exhausted");
-        assert_eq!(verdict.ledger, next(4));
+        let decision = decided(&fail(), 3);
+        assert_eq!(decision.verdict, Verdict::Exhausted);
+        assert_eq!(decision.ledger, next(4));
         assert_eq!(
-            verdict.message,
+            decision.message,
             MessageMove::Dead {
                 reason: DeathReason::Exhausted,
                 code: "SLACK_5XX".to_owned(),
@@ -243,41 +278,53 @@ mod tests {
     #[test]
     fn a_wait_that_was_asked_for_takes_the_queue_that_covers_it() {
         let error = HandlerError::retry_after(SECOND * 3, "SLACK_429", "slow down");
-        let verdict = decided(&Outcome::Failed(error), 0);
-        assert_eq!(verdict.message, MessageMove::Retry { delay: SECOND * 5, at_least: SECOND * 3 });
+        let decision = decided(&Outcome::Failed(error), 0);
+        assert_eq!(
+            decision.message,
+            MessageMove::Retry { delay: SECOND * 5, at_least: SECOND * 3 }
+        );
     }
 
     #[test]
     fn a_short_wait_that_was_asked_for_does_not_shorten_the_schedule() {
         let error = HandlerError::retry_after(SECOND, "SLACK_429", "slow down");
-        let verdict = decided(&Outcome::Failed(error), 2);
-        assert_eq!(verdict.message, MessageMove::Retry { delay: SECOND * 25, at_least: SECOND });
+        let decision = decided(&Outcome::Failed(error), 2);
+        assert_eq!(decision.message, MessageMove::Retry { delay: SECOND * 25, at_least: SECOND });
     }
 
     #[test]
     fn permanence_and_crashes_end_at_once() {
         let permanent = decided(&Outcome::Failed(HandlerError::permanent("ERP_422", "no")), 0);
-        assert_eq!((permanent.label, permanent.ledger), ("permanent", next(1)));
+        assert_eq!((permanent.verdict, permanent.ledger), (Verdict::Permanent, next(1)));
         let crashed = decided(&Outcome::Crashed, 0);
-        assert_eq!((crashed.label, crashed.ledger), ("crashed", next(1)));
-        for verdict in [permanent, crashed] {
-            assert!(matches!(verdict.message, MessageMove::Dead { .. }), "{verdict:?}");
+        assert_eq!((crashed.verdict, crashed.ledger), (Verdict::Crashed, next(1)));
+        for decision in [permanent, crashed] {
+            assert!(matches!(decision.message, MessageMove::Dead { .. }), "{decision:?}");
         }
     }
 
     #[test]
     fn a_handler_that_is_not_here_may_be_elsewhere_and_then_the_event_ends() {
         let first = decided(&Outcome::TargetUnknown, 0);
-        assert_eq!((first.label, first.ledger), ("retried", LedgerMove::None));
+        assert_eq!((first.verdict, first.ledger), (Verdict::Retried, LedgerMove::None));
         let last = decided(&Outcome::TargetUnknown, 3);
-        assert_eq!((last.label, last.ledger), ("exhausted", LedgerMove::None));
+        assert_eq!((last.verdict, last.ledger), (Verdict::Exhausted, LedgerMove::None));
         assert!(matches!(last.message, MessageMove::Dead { .. }));
     }
 
     #[test]
     fn a_run_that_was_taken_over_writes_nothing_and_comes_back_later() {
-        let verdict = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
-        assert_eq!(verdict.ledger, LedgerMove::None);
-        assert!(matches!(verdict.message, MessageMove::Again { .. }));
+        let decision = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
+        assert_eq!(decision.ledger, LedgerMove::None);
+        assert!(matches!(decision.message, MessageMove::Again { .. }));
+    }
+
+    #[test]
+    fn the_dashboard_has_a_colour_for_each() {
+        let dashboard = include_str!("../../k8s/monitoring/dashboard.json");
+        for verdict in Verdict::ALL {
+            let named = format!(r#""options": "{}""#, verdict.as_str());
+            assert!(dashboard.contains(&named), "{}", verdict.as_str());
+        }
     }
 }

@@ -33,6 +33,7 @@ use crate::when;
 Examples:
   worker replay --since 2026-11-20 --until 2026-11-21 --type deal.creation --dry-run
   worker replay --since 2h --verdict exhausted --yes
+  worker replay --since 8d --verdict skipped            once the integration that was off is on
   worker replay --since 1d --portal 62515 --object 697680835 --force
 
 Times are UTC and those at which runs ended. Needs DATABASE_URL and AMQP_URL, or a standalone: see
@@ -54,7 +55,7 @@ pub struct ReplayCommand {
     /// About this object: the deal's id, the contact's
     #[arg(long)]
     object: Option<u64>,
-    /// With a run that ended so: succeeded, retried, exhausted, permanent, unwanted, …
+    /// With a run that ended so: succeeded, retried, exhausted, permanent, skipped, unwanted, …
     #[arg(long)]
     verdict: Option<String>,
     /// Run also what is completed, from the start: what it does to others is done twice

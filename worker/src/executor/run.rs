@@ -17,12 +17,12 @@ use tracing::field::display;
 use super::Executor;
 use super::settle::{Disposition, Unit};
 use crate::context::Context;
-use crate::error::HandlerError;
+use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Lease, Release};
 use crate::portals::Place;
 use crate::records::Course;
 use crate::registry::Handler;
-use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, decide};
+use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, Verdict, decide};
 
 /// How long shutdown waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
@@ -62,25 +62,25 @@ impl Executor {
             }
         };
         let took = started.elapsed();
-        let verdict = decide(&outcome, message.attempt, &self.schedule);
+        let decision = decide(&outcome, message.attempt, &self.schedule);
         let unit = Unit { message, lane, target, lease: lease.as_deref() };
         // What only waited for room has not ended in anything yet, and may come by often.
         let is_put_off = matches!(outcome, Outcome::Limited(_) | Outcome::Held);
         // Nor does it belong into a trace, unless its handler has begun.
         let span = if is_put_off && lease.is_none() { span.discarded() } else { span };
-        let settled = span.around(self.settle(&unit, verdict)).await;
-        report(message, target, &outcome, settled.label, took, &span);
+        let settled = span.around(self.settle(&unit, decision)).await;
+        report(message, target, &outcome, settled.verdict, took, &span);
         let error = match &outcome {
             Outcome::Failed(error) => Some((error.code.as_ref(), error.message.as_str())),
             _ => None,
         };
-        let (settled_ms, verdict) = (now_ms(), settled.label);
+        let (settled_ms, verdict) = (now_ms(), settled.verdict);
         let course = Course { target: Some(target), started_ms, settled_ms, verdict, error };
         if !is_put_off {
             self.note(message, Some(event), &course);
         }
-        self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.label);
-        end(&span, &outcome, settled.label);
+        self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.verdict);
+        end(&span, &outcome, settled.verdict);
         settled.disposition
     }
 
@@ -228,7 +228,7 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// As OpenTelemetry names the processing of a message; facts of our own as in the log.
 fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -> Description {
-    let destination = Route::Ready(lane).as_str();
+    let destination = Route::Ready(lane).destination().as_str();
     let attributes = vec![
         KeyValue::new("messaging.system", system),
         KeyValue::new("messaging.operation.name", "process"),
@@ -245,10 +245,10 @@ fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -
 }
 
 /// Ends a run's span with what became of it: a failure by its code, never by its text.
-fn end(span: &Span, outcome: &Outcome, verdict: &'static str) {
-    span.say(|| vec![KeyValue::new("verdict", verdict)]);
+fn end(span: &Span, outcome: &Outcome, verdict: Verdict) {
+    span.say(|| vec![KeyValue::new("verdict", verdict.as_str())]);
     match outcome {
-        Outcome::Failed(error) => span.fail(&error.code),
+        Outcome::Failed(error) if error.kind != Failure::Skipped => span.fail(&error.code),
         Outcome::Crashed => span.fail("CRASHED"),
         Outcome::TargetUnknown => span.fail("TARGET_UNKNOWN"),
         _ => {}
@@ -261,7 +261,7 @@ fn report(
     message: &Message,
     target: &str,
     outcome: &Outcome,
-    verdict: &'static str,
+    verdict: Verdict,
     took: Duration,
     span: &Span,
 ) {
@@ -269,14 +269,31 @@ fn report(
     let context = span.context().or_else(|| message.trace_context());
     let trace = context.map(|context| display(context.trace_id));
     let span = span.id().map(display);
-    if let Outcome::Failed(error) = outcome {
+    if let Outcome::Failed(error) = outcome
+        && error.kind == Failure::Skipped
+    {
+        tracing::info!(
+            event.id = %message.identity,
+            event.r#type = message.subscription_type,
+            portal.id = message.portal_id,
+            handler = target,
+            attempt = message.attempt,
+            verdict = verdict.as_str(),
+            error.code = %error.code,
+            error.message = error.message,
+            duration_ms,
+            trace.id = trace,
+            span.id = span,
+            "event skipped"
+        );
+    } else if let Outcome::Failed(error) = outcome {
         tracing::warn!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,
             portal.id = message.portal_id,
             handler = target,
             attempt = message.attempt,
-            verdict,
+            verdict = verdict.as_str(),
             error.code = %error.code,
             error.message = error.message,
             duration_ms,
@@ -291,7 +308,7 @@ fn report(
             portal.id = message.portal_id,
             handler = target,
             attempt = message.attempt,
-            verdict,
+            verdict = verdict.as_str(),
             duration_ms,
             trace.id = trace,
             span.id = span,
@@ -304,7 +321,7 @@ fn report(
             portal.id = message.portal_id,
             handler = target,
             attempt = message.attempt,
-            verdict,
+            verdict = verdict.as_str(),
             duration_ms,
             trace.id = trace,
             span.id = span,

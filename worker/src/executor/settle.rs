@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Executor, NO_HANDLER};
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Release};
-use crate::verdict::{LedgerMove, MessageMove, Outcome, Verdict, decide};
+use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
 /// How long one try to publish a successor may take; there is always another.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ pub(super) enum Disposition {
 /// How a verdict was carried out.
 pub(super) struct Settled {
     pub(super) disposition: Disposition,
-    /// The verdict that stood in the end.
-    pub(super) label: &'static str,
+    /// The one that stood in the end.
+    pub(super) verdict: Verdict,
 }
 
 /// One target's share of a delivery.
@@ -44,10 +44,10 @@ pub(super) struct Unit<'a> {
 }
 
 impl Executor {
-    pub(super) async fn settle(&self, unit: &Unit<'_>, verdict: Verdict) -> Settled {
-        let (Some(lease), false) = (unit.lease, verdict.message == MessageMove::Ack) else {
+    pub(super) async fn settle(&self, unit: &Unit<'_>, decision: Decision) -> Settled {
+        let (Some(lease), false) = (unit.lease, decision.message == MessageMove::Ack) else {
             // Nothing to publish, one call to the ledger at most.
-            return self.carry_out(unit, verdict).await;
+            return self.carry_out(unit, decision).await;
         };
         // The broker may be slow: the claim must not run out meanwhile. What it means that it
         // did all the same, `carry_out` finds out by itself.
@@ -57,37 +57,37 @@ impl Executor {
         };
         tokio::select! {
             biased;
-            settled = Box::pin(self.carry_out(unit, verdict)) => settled,
+            settled = Box::pin(self.carry_out(unit, decision)) => settled,
             never = extending => never,
         }
     }
 
-    async fn carry_out(&self, unit: &Unit<'_>, verdict: Verdict) -> Settled {
-        let label = verdict.label;
-        if let Some(disposition) = self.try_to_carry_out(unit, verdict).await {
-            return Settled { disposition, label };
+    async fn carry_out(&self, unit: &Unit<'_>, decision: Decision) -> Settled {
+        let verdict = decision.verdict;
+        if let Some(disposition) = self.try_to_carry_out(unit, decision).await {
+            return Settled { disposition, verdict };
         }
         // Taken over: what becomes of the event is the other run's to say.
         tracing::warn!(
             event.id = %unit.message.identity,
             handler = unit.target,
-            verdict = label,
+            verdict = verdict.as_str(),
             "lease lost before the verdict could be carried out"
         );
         let outcome = Outcome::Failed(HandlerError::lease_lost());
-        let verdict = decide(&outcome, unit.message.attempt, &self.schedule);
-        let (unit, label) = (Unit { lease: None, ..*unit }, verdict.label);
-        let carried_out = self.try_to_carry_out(&unit, verdict).await;
-        Settled { disposition: carried_out.unwrap_or(Disposition::Requeue), label }
+        let decision = decide(&outcome, unit.message.attempt, &self.schedule);
+        let (unit, verdict) = (Unit { lease: None, ..*unit }, decision.verdict);
+        let carried_out = self.try_to_carry_out(&unit, decision).await;
+        Settled { disposition: carried_out.unwrap_or(Disposition::Requeue), verdict }
     }
 
     /// `None` if the lease is lost and nothing was done.
-    async fn try_to_carry_out(&self, unit: &Unit<'_>, verdict: Verdict) -> Option<Disposition> {
-        if verdict.message == MessageMove::Requeue {
-            self.write_ledger(unit, verdict.ledger).await;
+    async fn try_to_carry_out(&self, unit: &Unit<'_>, decision: Decision) -> Option<Disposition> {
+        if decision.message == MessageMove::Requeue {
+            self.write_ledger(unit, decision.ledger).await;
             return Some(Disposition::Requeue);
         }
-        if verdict.message != MessageMove::Ack {
+        if decision.message != MessageMove::Ack {
             // Before anything is published: a run that was taken over while its process stood
             // still would put a retry or a dead letter beside the other run's success.
             if let Some(lease) = unit.lease
@@ -95,7 +95,7 @@ impl Executor {
             {
                 return None;
             }
-            if let Some(successor) = self.successor(unit, &verdict.message)
+            if let Some(successor) = self.successor(unit, &decision.message)
                 && !self.publish(successor).await
             {
                 // Given back, or the claim would count as abandoned once its lease ran out.
@@ -103,8 +103,8 @@ impl Executor {
                 return Some(Disposition::Requeue);
             }
         }
-        let written = self.write_ledger(unit, verdict.ledger).await;
-        (written || verdict.ledger != LedgerMove::Complete).then_some(Disposition::Ack)
+        let written = self.write_ledger(unit, decision.ledger).await;
+        (written || decision.ledger != LedgerMove::Complete).then_some(Disposition::Ack)
     }
 
     /// The message that carries the event on, if any.
@@ -127,7 +127,7 @@ impl Executor {
             MessageMove::Dead { reason, code, error } => {
                 let handler =
                     self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());
-                self.metrics.died(handler, reason.as_str());
+                self.metrics.died(handler, *reason);
                 let steps = unit.lease.map(Lease::step_names).unwrap_or_default();
                 let death = Death::new(*reason, code, error, now_ms()).after(steps);
                 Some(Publication {

@@ -9,7 +9,7 @@ use crate::registry::HandlerResult;
 /// An event that comes late, after the ERP was down, may be overtaken by the contact's deletion:
 /// a contact that is gone is not put back.
 pub(super) async fn on_contact_created(cx: &Context, event: &Event) -> HandlerResult {
-    let Some(erp) = cx.clients().erp() else { return Ok(()) };
+    let erp = cx.clients().needed_erp()?;
     let contact_id = record_id(event)?;
     if cx.clients().has_hubspot() && cx.hubspot()?.contact_is_gone(contact_id).await? {
         tracing::info!(

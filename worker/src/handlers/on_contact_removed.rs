@@ -7,12 +7,16 @@ use super::outcome::all_of;
 use super::record_id;
 use crate::context::Context;
 use crate::error::HandlerError;
+use crate::records::Records;
 use crate::registry::HandlerResult;
 
 /// A deletion for privacy comes as two events in any order. Both ask the ERP under one
 /// idempotency key, and that the customer is gone already is as good. Only the one that names
 /// privacy erases.
 pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
+    if erasing(cx, event).is_none() {
+        cx.clients().needed_erp()?;
+    }
     // Side by side: that the ERP is down holds back no erasure.
     let (customer, records) = tokio::join!(forget(cx, event), erase(cx, event));
     all_of([customer, records])
@@ -25,8 +29,7 @@ async fn forget(cx: &Context, event: &Event) -> HandlerResult {
 }
 
 async fn erase(cx: &Context, event: &Event) -> HandlerResult {
-    let is_for_privacy = event.change() == Change::PrivacyDeletion;
-    let Some(records) = cx.records().filter(|_| is_for_privacy) else { return Ok(()) };
+    let Some(records) = erasing(cx, event) else { return Ok(()) };
     let contact_id = record_id(event)?;
     let erasing = async {
         let erased = records.erase_contact(event.portal_id, contact_id).await;
@@ -42,4 +45,9 @@ async fn erase(cx: &Context, event: &Event) -> HandlerResult {
         Ok(())
     };
     cx.step("records", erasing).await
+}
+
+/// The records, if the contact is to be erased from them.
+fn erasing<'a>(cx: &'a Context, event: &Event) -> Option<&'a Records> {
+    cx.records().filter(|_| event.change() == Change::PrivacyDeletion)
 }

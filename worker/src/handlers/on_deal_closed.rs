@@ -12,6 +12,7 @@ use super::record_id;
 use crate::clients::erp::Order;
 use crate::clients::hubspot::Deal;
 use crate::clients::slack::Message;
+use crate::clients::{Service, off};
 use crate::context::Context;
 use crate::registry::HandlerResult;
 
@@ -21,7 +22,8 @@ const PROPERTIES: [&str; 6] =
 pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult {
     let clients = cx.clients();
     if !clients.has_hubspot() && clients.slack().is_none() && clients.erp().is_none() {
-        return Ok(());
+        let why = "HUBSPOT_ACCESS_TOKEN, SLACK_BOT_TOKEN and ERP_URL are not set";
+        return Err(off(Service::HubSpot, why));
     }
     let (deal_id, hubspot) = (record_id(event)?, cx.hubspot()?);
     let (deal, contact_ids) =

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::registry::HandlerResult;
 
 pub(super) async fn on_deal_created(cx: &Context, event: &Event) -> HandlerResult {
-    let Some(slack) = cx.clients().slack() else { return Ok(()) };
+    let slack = cx.clients().needed_slack()?;
     let deal = cx.hubspot()?.deal(record_id(event)?, &["dealname", "amount"]).await?;
     let message = Message::new("New deal", &deal.name())
         .link(deal.page())

@@ -10,7 +10,7 @@ use crate::registry::HandlerResult;
 /// The message is about the move that the event tells of, also when the deal has moved on since:
 /// that move has a message of its own.
 pub(super) async fn on_deal_stage_changed(cx: &Context, event: &Event) -> HandlerResult {
-    let Some(slack) = cx.clients().slack() else { return Ok(()) };
+    let slack = cx.clients().needed_slack()?;
     let (deal_id, hubspot) = (record_id(event)?, cx.hubspot()?);
     let stage = event.property("dealstage").unwrap_or_default();
     let (deal, label) =

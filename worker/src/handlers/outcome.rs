@@ -21,7 +21,7 @@ pub(super) fn all_of<const N: usize>(parts: [HandlerResult; N]) -> HandlerResult
     match &mut first.kind {
         Failure::Transient { retry_after } => *retry_after = wait,
         Failure::Deferred { wait: until } => *until = wait.unwrap_or(*until),
-        Failure::Permanent | Failure::LeaseLost => {}
+        Failure::Permanent | Failure::Skipped | Failure::LeaseLost => {}
     }
     Err(first)
 }
@@ -34,6 +34,7 @@ fn rank(kind: Failure) -> u8 {
         Failure::Transient { .. } => 1,
         Failure::Deferred { .. } => 2,
         Failure::Permanent => 3,
+        Failure::Skipped => 4,
     }
 }
 
@@ -41,7 +42,7 @@ fn wait(failure: &HandlerError) -> Option<Duration> {
     match failure.kind {
         Failure::Transient { retry_after } => retry_after,
         Failure::Deferred { wait } => Some(wait),
-        Failure::Permanent | Failure::LeaseLost => None,
+        Failure::Permanent | Failure::Skipped | Failure::LeaseLost => None,
     }
 }
 

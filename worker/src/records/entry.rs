@@ -5,6 +5,7 @@ use shared::event::Event;
 use shared::message::Message;
 
 use super::erasure::{Contact, contact_of};
+use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 2000;
@@ -25,7 +26,7 @@ pub(crate) struct Entry {
     pub(crate) attempt: i32,
     pub(crate) generation: i32,
     pub(crate) target: Option<String>,
-    pub(crate) verdict: &'static str,
+    pub(crate) verdict: Verdict,
     pub(crate) code: Option<String>,
     pub(crate) error: Option<String>,
     pub(crate) trace_id: Option<String>,
@@ -41,14 +42,14 @@ pub(crate) struct Course<'a> {
     pub(crate) target: Option<&'a str>,
     pub(crate) started_ms: i64,
     pub(crate) settled_ms: i64,
-    pub(crate) verdict: &'static str,
+    pub(crate) verdict: Verdict,
     /// Code and message, if it failed.
     pub(crate) error: Option<(&'a str, &'a str)>,
 }
 
 impl Course<'_> {
     /// Of what was settled at once, without a handler.
-    pub(crate) fn now(verdict: &'static str) -> Self {
+    pub(crate) fn now(verdict: Verdict) -> Self {
         let now_ms = now_ms();
         Self { target: None, started_ms: now_ms, settled_ms: now_ms, verdict, error: None }
     }

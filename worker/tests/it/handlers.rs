@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::message::DeathReason;
 use worker::Worker;
+use worker::settings::integrations::IntegrationSettings;
 use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{Engine, Rig, on_every_engine, wait_for_verdicts, within};
@@ -256,7 +257,56 @@ async fn a_contact_comes_becomes_a_customer_and_goes(engine: Engine) {
     shop.close().await;
 }
 
+/// Five events, one for each handler that has nothing to do without an integration.
+fn of_all_handlers() -> [String; 5] {
+    [
+        closed(7),
+        changed("deal.propertyChange", 8, "dealstage", "contractsent"),
+        event("deal.creation", 9, ""),
+        event("contact.creation", 42, ""),
+        changed("contact.propertyChange", 43, "lifecyclestage", "customer"),
+    ]
+}
+
+async fn what_is_skipped_while_its_integration_is_off_is_done_once_it_is_on(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    for deal in 7..=9 {
+        shop.won_deal(deal, &[]);
+    }
+    let Shop { mut rig, stand_ins, worker } = shop;
+    worker.stop().await;
+    rig.settings.processing.integrations = IntegrationSettings::default();
+    let worker = rig.worker(|registry| {
+        *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
+    });
+    let shop = Shop { rig, stand_ins, worker };
+    let gone = event("contact.deletion", 44, "");
+    for event in of_all_handlers().iter().chain([&gone]) {
+        shop.publish_twice(event).await;
+    }
+    wait_for_verdicts(&shop.worker, "skipped", 12).await;
+    let Shop { mut rig, stand_ins, worker } = shop;
+    worker.stop().await;
+    assert!(stand_ins.calls().is_empty());
+
+    rig.settings.processing.integrations = stand_ins.settings();
+    let worker = rig.worker(|registry| {
+        *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
+    });
+    let shop = Shop { rig, stand_ins, worker };
+    for event in of_all_handlers() {
+        shop.publish_twice(&event).await;
+    }
+    shop.done(5, 5).await;
+    assert_eq!(shop.stand_ins.orders().len(), 1);
+    assert_eq!(shop.calls("slack", "/chat.postMessage").len(), 3);
+    assert_eq!(shop.calls("onboarding", "/").len(), 1);
+    assert!(shop.stand_ins.customers().contains("42"));
+    shop.close().await;
+}
+
 on_every_engine! {
+    what_is_skipped_while_its_integration_is_off_is_done_once_it_is_on
     two_events_of_one_closing_make_one_order_and_one_message
     slack_being_down_repeats_and_holds_back_nothing_else
     only_the_contacts_that_failed_are_updated_again

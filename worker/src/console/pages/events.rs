@@ -13,25 +13,8 @@ use super::ROWS;
 use super::messages::Fields;
 use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Cursor, Line, Question, Records};
+use crate::verdict::Verdict;
 use crate::when;
-
-/// What a run can end in, to choose from.
-const VERDICTS: [&str; 14] = [
-    "succeeded",
-    "retried",
-    "exhausted",
-    "permanent",
-    "unreadable",
-    "crashed",
-    "duplicate",
-    "stale",
-    "unwanted",
-    "held",
-    "limited",
-    "interrupted",
-    "lost",
-    "own_write",
-];
 
 struct Row {
     at: Part<Moment>,
@@ -54,7 +37,7 @@ struct Row {
 struct EventsPage {
     frame: Frame,
     fields: Fields,
-    verdicts: [&'static str; VERDICTS.len()],
+    verdicts: [&'static str; Verdict::ALL.len()],
     mistakes: Vec<String>,
     is_asked: bool,
     /// Whether events are not called by their identities.
@@ -90,7 +73,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let is_first = question.after.is_none();
     let template = EventsPage {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
-        verdicts: VERDICTS,
+        verdicts: Verdict::ALL.map(Verdict::as_str),
         is_alias: visit.app.redaction.is_on(),
         is_asked: visit.query.has_any(&FIELDS),
         conditions: conditions(&visit.query),

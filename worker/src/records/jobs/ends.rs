@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::records::database::{Transaction, on_transaction};
+use crate::verdict::Verdict;
 
 /// So many of the last ends are remembered, one by one.
 pub(super) const RECENT: usize = 20;
@@ -19,10 +20,14 @@ pub(in crate::records) enum End {
 
 impl End {
     /// Of a run with this verdict; `None` if it goes on, or ends in a letter that tells.
-    pub(in crate::records) fn of_verdict(verdict: &str) -> Option<Self> {
+    pub(in crate::records) fn of_verdict(verdict: Verdict) -> Option<Self> {
         match verdict {
-            "succeeded" => Some(Self::Succeeded),
-            "duplicate" | "stale" | "unwanted" | "own_write" => Some(Self::Skipped),
+            Verdict::Succeeded => Some(Self::Succeeded),
+            Verdict::Duplicate
+            | Verdict::Stale
+            | Verdict::Unwanted
+            | Verdict::OwnWrite
+            | Verdict::Skipped => Some(Self::Skipped),
             _ => None,
         }
     }

@@ -184,8 +184,9 @@ async fn runs(
 }
 
 /// What of an event is to be run: each handler that gave it up, where it was given up and with one
-/// attempt more than was spent, which is the first that the ledger takes; and all others afresh. Those
-/// that have done it answer that they have; one that waits for another try goes on by itself.
+/// attempt more than was spent, which is the first that the ledger takes; each that skipped it, where
+/// it did; and all others afresh. Those that have done it answer that they have; one that waits for
+/// another try goes on by itself.
 fn wanted(runs: &[Run]) -> Vec<Wanted> {
     let mut last: BTreeMap<&str, &Run> = BTreeMap::new();
     for run in runs {
@@ -201,8 +202,7 @@ fn wanted(runs: &[Run]) -> Vec<Wanted> {
             *newest = run;
         }
     }
-    let given_up = |run: &&&Run| is_given_up(&run.verdict);
-    let mut wanted: Vec<Wanted> = last.values().filter(given_up).map(|run| after(run)).collect();
+    let mut wanted: Vec<Wanted> = last.values().filter_map(|run| again(run)).collect();
     // No handler has ever seen what cannot be read.
     let unreadable = runs.iter().filter(|run| run.target.is_none() && run.verdict == "unreadable");
     match unreadable.max_by_key(|run| run.attempt) {
@@ -212,8 +212,15 @@ fn wanted(runs: &[Run]) -> Vec<Wanted> {
     wanted
 }
 
-fn is_given_up(verdict: &str) -> bool {
-    matches!(verdict, "exhausted" | "permanent" | "crashed")
+fn again(run: &Run) -> Option<Wanted> {
+    match &*run.verdict {
+        "exhausted" | "permanent" | "crashed" => Some(after(run)),
+        // Skipped at once, it is run like one that is new to it.
+        "skipped" if (run.generation, run.attempt) != (0, 0) => {
+            Some(Wanted { attempt: run.attempt.cast_unsigned(), ..after(run) })
+        }
+        _ => None,
+    }
 }
 
 fn after(run: &Run) -> Wanted {

@@ -11,6 +11,7 @@ use crate::records::dead_letters::{self, Done};
 use crate::records::entry::Entry;
 use crate::records::erasure::{Contact, catch_up, erased};
 use crate::records::jobs::{self, End};
+use crate::verdict::Verdict;
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
     contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
@@ -95,7 +96,7 @@ async fn insert_rows(
                 .push_bind(entry.attempt)
                 .push_bind(entry.generation)
                 .push_bind(&entry.target)
-                .push_bind(entry.verdict)
+                .push_bind(entry.verdict.as_str())
                 .push_bind(&entry.code)
                 .push_bind(entry.error.as_ref().filter(|_| !is_erased))
                 .push_bind(&entry.trace_id)
@@ -118,7 +119,8 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
         .iter()
         .filter(|entry| entry.job_id.is_some())
         .filter(|entry| {
-            matches!(entry.verdict, "succeeded" | "duplicate" | "unwanted" | "own_write")
+            use Verdict::{Duplicate, OwnWrite, Skipped, Succeeded, Unwanted};
+            matches!(entry.verdict, Succeeded | Duplicate | Unwanted | OwnWrite | Skipped)
         })
         .map(|entry| Done {
             identity: entry.identity.clone(),

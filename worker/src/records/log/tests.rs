@@ -7,6 +7,7 @@ use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use super::*;
 use crate::records::clock::day_of;
 use crate::records::database::Database;
+use crate::verdict::Verdict;
 
 fn entry(number: u64, settled_ms: i64) -> Entry {
     Entry {
@@ -22,7 +23,7 @@ fn entry(number: u64, settled_ms: i64) -> Entry {
         attempt: 0,
         generation: 0,
         target: None,
-        verdict: "succeeded",
+        verdict: Verdict::Succeeded,
         code: None,
         error: None,
         trace_id: None,

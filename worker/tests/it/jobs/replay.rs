@@ -1,12 +1,16 @@
 //! Events of the log run once more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use shared::testing::{DatabaseEngine, on_every_database};
+use worker::HandlerError;
 use worker::records::Question;
 use worker::records::dead_letters::State;
 use worker::records::jobs::{Job, Kind, Scope};
 
 use super::rig::{Bulk, look_again};
-use crate::harness::{Probe, deal, wait_for_verdicts};
+use crate::harness::{Admin, Probe, deal, wait_for_verdicts, within};
 
 pub(crate) fn all(force: bool) -> Scope {
     Scope::Events { question: Question { since_ms: Some(0), ..Question::default() }, force }
@@ -65,6 +69,63 @@ async fn what_is_completed_stays_so_and_a_new_handler_runs(engine: DatabaseEngin
     bulk.finish().await;
 }
 
+async fn what_was_skipped_is_run_once_when_it_is_replayed(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.mend();
+    bulk.stop_worker().await;
+    let (needy, is_on) = (Probe::new(), Arc::new(AtomicBool::new(false)));
+    let (noting, on) = (needy.clone(), Arc::clone(&is_on));
+    bulk.start(move |registry| {
+        let run = move |cx: &worker::Context, event: &shared::event::Event| {
+            let (before, on) = (noting.note(cx, event), on.load(Ordering::SeqCst));
+            let fails = before == 0 && event.object_id == Some(1);
+            async move {
+                match (on, fails) {
+                    (true, _) => Ok(()),
+                    (_, true) => Err(HandlerError::transient("TEST_5XX", "once")),
+                    _ => Err(HandlerError::skipped("TEST_NOT_CONFIGURED", "it is off")),
+                }
+            }
+        };
+        registry.add("needy", |_| true, run).unwrap();
+    });
+    // One that was skipped at its second attempt, and one that HubSpot sent twice.
+    for id in [1, 2, 2] {
+        bulk.rig.publish(&deal(id)).await;
+    }
+    let question =
+        Question { since_ms: Some(0), verdict: Some("skipped".to_owned()), ..Question::default() };
+    let skipped = Scope::Events { question, force: false };
+    wait_for_verdicts(bulk.worker.as_ref().unwrap(), "skipped", 3).await;
+    within("the log", async {
+        while bulk.jobs.plan(&skipped, i64::MAX).await.unwrap().count < 2 {
+            look_again().await;
+        }
+    })
+    .await;
+
+    is_on.store(true, Ordering::SeqCst);
+    let job = bulk.wish(skipped, 0).await;
+    let runner = bulk.runner();
+    // The other handler has done both; the first event is sent to whom skipped it, and to all.
+    let job = bulk.until(job.id, "ends", |job| job.ended() == 5).await;
+    assert_eq!((job.planned, job.published, job.succeeded, job.skipped), (2, 2, 2, 3));
+    runner.close().await;
+    for id in [1, 2] {
+        bulk.rig.publish(&deal(id)).await;
+    }
+    // Of both handlers: the second of HubSpot's, three of the replay's, and these.
+    let done = ["verdict=\"duplicate\"", "verdict=\"stale\""];
+    let admin = Admin::of(bulk.worker.as_ref().unwrap());
+    admin.wait_for("hubline_deliveries_total", &done, 8).await;
+    let attempts: Vec<(u64, u32)> =
+        needy.runs().iter().map(|run| (run.object_id, run.attempt)).collect();
+    let of = |id| attempts.iter().filter(move |run| run.0 == id).map(|run| run.1);
+    assert_eq!(of(1).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(of(2).collect::<Vec<_>>(), [0, 0, 0]);
+    bulk.finish().await;
+}
+
 async fn by_force_all_of_it_runs_again(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     bulk.mend();
@@ -120,6 +181,7 @@ async fn only_what_is_asked_for_is_replayed(engine: DatabaseEngine) {
 }
 
 on_every_database! {
+    what_was_skipped_is_run_once_when_it_is_replayed
     what_is_completed_stays_so_and_a_new_handler_runs
     by_force_all_of_it_runs_again
     an_event_with_many_lines_is_replayed_once_and_its_letter_is_resolved
