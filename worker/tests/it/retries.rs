@@ -1,5 +1,6 @@
 //! Retries, dead letters and duplicates, end to end.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shared::message::DeathReason;
@@ -244,6 +245,8 @@ async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
     let rig = Rig::on(engine, &[]).await;
     let (first, runs) = (Probe::new(), Probe::new());
     let (first_noted, noted) = (first.clone(), runs.clone());
+    let orders = Arc::new(Mutex::new(Vec::new()));
+    let given = Arc::clone(&orders);
     let worker = rig.worker(|registry| {
         registry
             .add(
@@ -252,14 +255,15 @@ async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
                 move |cx: &worker::Context, event: &shared::event::Event| {
                     let before = noted.note(cx, event);
                     let (cx, event, first) = (cx.clone(), event.clone(), first_noted.clone());
+                    let given = Arc::clone(&given);
                     async move {
                         let order: u64 = cx
                             .step("order", async {
                                 first.note(&cx, &event);
-                                Ok(42)
+                                Ok(42 + before as u64)
                             })
                             .await?;
-                        assert_eq!(order, 42);
+                        given.lock().unwrap().push(order);
                         if before < 2 {
                             return Err(HandlerError::transient("TEST_5XX", "after the step"));
                         }
@@ -270,9 +274,10 @@ async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
             .unwrap();
     });
     rig.publish(&deal(1)).await;
-    runs.wait(3).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
     worker.stop().await;
-    assert_eq!(first.runs().len(), 1);
+    assert_eq!((first.runs().len(), runs.runs().len()), (1, 3));
+    assert_eq!(*orders.lock().unwrap(), [42; 3], "the first run's result, each time");
     rig.finish().await;
 }
 

@@ -118,6 +118,7 @@ async fn a_retry_goes_from_state_to_state_and_never_back(engine: DatabaseEngine)
         let identity = message.identity.to_string();
         claimed.iter().position(|claimed| claimed.letter.identity == identity).unwrap_or(9)
     });
+    assert_eq!(claimed.len(), 3);
     assert!(claimed.iter().zip(&messages).all(|(claimed, message)| {
         claimed.body.as_deref() == Some(&message.body[..])
             && claimed.letter.state == State::Requested
