@@ -56,7 +56,11 @@ impl Receiver {
             broker_metrics,
             &tracer,
         )?;
-        let shown = Admin { registry: Arc::new(registry), readiness: endpoint.readiness() };
+        let shown = Admin {
+            registry: Arc::new(registry),
+            readiness: endpoint.readiness(),
+            is_alive: Arc::new(|| true),
+        };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
         tracing::info!(
             listen = %endpoint.address(),

@@ -36,6 +36,8 @@ pub struct Admin {
     pub registry: Arc<Registry>,
     /// Asked on every `/readyz`; must not block.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// Asked on every `/livez`: false once only a new process can help.
+    pub is_alive: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Takes the address for [`serve`]: first of all, so that a program finds out that it is in use
@@ -73,8 +75,12 @@ where
     Ok((handle, address))
 }
 
-async fn live() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+async fn live(admin: Data<Admin>) -> HttpResponse {
+    if (admin.is_alive)() {
+        HttpResponse::Ok().content_type("text/plain").body("ok\n")
+    } else {
+        HttpResponse::ServiceUnavailable().content_type("text/plain").body("start it again\n")
+    }
 }
 
 async fn ready(admin: Data<Admin>) -> HttpResponse {

@@ -10,34 +10,51 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::broker::Link;
+use crate::retry::Reconnect;
 
 mod clock;
+mod fault;
+mod job;
 mod metrics;
+mod room;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod writer;
 
 pub use schema::private;
-pub use writer::Turn;
+pub use turn::Turn;
 
+use job::{Job, Task};
 use metrics::StoreMetrics;
-use writer::Job;
+use room::Room;
 
 /// The name of the database in its directory.
 pub const FILE: &str = "hubline.db";
 
-/// Nothing was written: the disk is full, or the file cannot be used any more. Why is in
-/// [`Store::link`] and was logged.
+/// What may wait for the writer, in bytes: several of the largest deliveries.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+/// Nothing was written. Why was logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the data file takes no writes")]
-pub struct NotWritten;
+pub enum NotWritten {
+    /// The disk is full or fails, or the file cannot be used any more: [`Store::link`] says more,
+    /// and [`Store::back`] when it is over.
+    #[error("the data file takes no writes")]
+    Down,
+    /// This write failed by its own fault. What came with it was written.
+    #[error("the data file refused a write")]
+    Refused,
+    /// More waits already than there is room for.
+    #[error("too much waits for the data file")]
+    Crowded,
+}
 
 /// An open data file. Dropped, it closes once what waits is written.
 #[derive(Debug)]
@@ -45,6 +62,7 @@ pub struct Store {
     /// Holds the directory until the last job is done: that of the writer is the last.
     _lock: Arc<File>,
     jobs: mpsc::UnboundedSender<Job>,
+    room: Room,
     link: watch::Receiver<Link>,
     reader: SqlitePool,
     metrics: StoreMetrics,
@@ -71,7 +89,8 @@ impl Store {
         let metrics = StoreMetrics::default();
         let writer = writer::Writer::new(turn, link_tx, metrics.clone(), reader.clone());
         tokio::spawn(writer.serve(waiting, Arc::clone(&lock)));
-        Ok(Self { _lock: lock, jobs, link, reader, metrics, file })
+        let room = Room::new(MAX_WAITING_BYTES);
+        Ok(Self { _lock: lock, jobs, room, link, reader, metrics, file })
     }
 
     /// Where the data is.
@@ -116,14 +135,48 @@ impl Store {
         }
     }
 
-    /// Runs `job` in the next transaction and gives its result once that is on the disk. If any
-    /// job of the transaction fails, none of them is written.
+    /// Whether there is still a writer. Without one nothing is ever written again.
+    #[must_use]
+    pub fn has_writer(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    /// Resolves when the writer has ended although the store is in use.
+    pub async fn writer_ended(&self) {
+        self.jobs.closed().await;
+    }
+
+    /// Resolves when what was not written for `error` is worth another try.
+    pub async fn worth_another(&self, error: NotWritten, tries: &mut Reconnect) {
+        match error {
+            NotWritten::Down => self.back().await,
+            NotWritten::Refused | NotWritten::Crowded => {
+                tokio::time::sleep(tries.next_delay()).await;
+            }
+        }
+    }
+
+    /// Runs `job` in the next transaction and gives its result once that is on the disk, whether
+    /// anybody still waits for it or not. A job that fails or panics is undone alone.
     pub async fn write<T, F>(&self, job: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
-        self.run(job, true).await
+        self.run(job, |job| job).await
+    }
+
+    /// The same for what its owner gives up in time and brings again, such as a delivery: if this
+    /// is dropped before its turn has come, nothing is written. `bytes` of it are held until then,
+    /// which is refused when too many are.
+    pub async fn write_if_awaited<T, F>(&self, bytes: usize, job: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+    {
+        let space = self.room.take(bytes).ok_or(NotWritten::Crowded)?;
+        let waiting = Arc::new(());
+        self.run(job, |job| job.awaited_by(&waiting, Some(space))).await
     }
 
     /// Runs `job`, which only reads, between what is written before and after it, and at the same
@@ -131,19 +184,20 @@ impl Store {
     pub async fn look<T, F>(&self, job: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
-        self.run(job, false).await
+        let waiting = Arc::new(());
+        self.run(job, |job| job.reading().awaited_by(&waiting, None)).await
     }
 
-    async fn run<T, F>(&self, job: F, writes: bool) -> Result<T, NotWritten>
+    async fn run<T, F>(&self, job: F, with: impl FnOnce(Job) -> Job) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let (reply, done) = oneshot::channel();
-        self.jobs.send(Job::new(job, writes, reply)).map_err(|_| NotWritten)?;
-        done.await.map_err(|_| NotWritten)
+        self.jobs.send(with(Job::new(job, reply))).map_err(|_| NotWritten::Down)?;
+        done.await.map_err(|_| NotWritten::Down)?
     }
 }
 

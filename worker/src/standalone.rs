@@ -13,6 +13,7 @@ use shared::broker::{Backlog, Broker, Embedded};
 use shared::metrics::{BrokerMetrics, registry};
 use shared::store::Store;
 use shared::trace::Tracer;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::{Alerts, Own};
@@ -103,7 +104,13 @@ impl Standalone {
             Arc::new(move || receiving().and(processing()).and(recording()));
         let console_metrics = ConsoleMetrics::register(&mut registry);
         let registry = Arc::new(registry);
-        let shown = Admin { registry: Arc::clone(&registry), readiness: Arc::clone(&readiness) };
+        // Weak: the admin listener must not keep the file open.
+        let file = Arc::downgrade(embedded.store());
+        let shown = Admin {
+            registry: Arc::clone(&registry),
+            readiness: Arc::clone(&readiness),
+            is_alive: Arc::new(move || file.upgrade().is_none_or(|file| file.has_writer())),
+        };
         let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
         let board = Board::default();
         let own = Own { registry, instance: admin_address.to_string() };
@@ -161,8 +168,8 @@ impl Standalone {
     }
 
     /// The data file.
-    pub fn file(&self) -> &Path {
-        self.embedded.store().file()
+    pub fn store(&self) -> &Arc<Store> {
+        self.embedded.store()
     }
 
     /// What waits in the data file.
@@ -173,6 +180,22 @@ impl Standalone {
     /// The integrations, one line each: on and where, or off and why.
     pub fn integrations(&self) -> Vec<String> {
         self.processor.integrations()
+    }
+
+    /// Goes on until `shutdown`, then stops; false if the data file has lost its writer before,
+    /// without which nothing can go on.
+    pub async fn until(mut self, shutdown: &CancellationToken) -> bool {
+        let goes_on = tokio::select! {
+            () = shutdown.cancelled() => true,
+            () = self.embedded.store().writer_ended() => false,
+        };
+        if !goes_on {
+            tracing::error!("the data file has lost its writer: this process ends, start it again");
+            // Nothing that is at work can come to its end.
+            self.grace = Duration::ZERO;
+        }
+        self.stop().await;
+        goes_on
     }
 
     /// Takes no more deliveries, lets requests and then running handlers finish within the

@@ -78,7 +78,11 @@ impl Worker {
             None => processing(),
             Some(recording) => processing().and(recording()),
         };
-        let shown = Admin { registry: Arc::new(registry), readiness: Arc::new(readiness) };
+        let shown = Admin {
+            registry: Arc::new(registry),
+            readiness: Arc::new(readiness),
+            is_alive: Arc::new(|| true),
+        };
         let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
         tracing::info!(admin = %admin_address, "admin listener started");
         let grace = settings.shutdown_grace;

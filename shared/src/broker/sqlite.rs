@@ -20,6 +20,9 @@ pub(super) mod depths;
 pub(super) mod export;
 mod row;
 
+/// What a message takes up in memory beside its body, roughly, in bytes.
+const BESIDE: usize = 512;
+
 /// The queues of one data file.
 #[derive(Debug)]
 pub struct Embedded {
@@ -119,12 +122,18 @@ impl Embedded {
         }
     }
 
-    /// Publishes all of `batch` or nothing.
+    /// Publishes all of `batch` or nothing. Dropped before its turn has come, it publishes nothing.
     pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
         let routes: Vec<Route> = batch.iter().map(|publication| publication.route).collect();
-        let insert =
-            self.store.write(|turn| Box::pin(async move { row::insert(turn, &batch).await }));
-        insert.await.map_err(|_| PublishError::Unavailable)?;
+        let bytes = batch.iter().map(|publication| BESIDE + publication.message.body.len()).sum();
+        let insert = self.store.write_if_awaited(bytes, |turn| {
+            Box::pin(async move { row::insert(turn, &batch).await })
+        });
+        insert.await.map_err(|error| match error {
+            NotWritten::Down => PublishError::Unavailable,
+            NotWritten::Refused => PublishError::Refused,
+            NotWritten::Crowded => PublishError::Blocked,
+        })?;
         for queue in [&self.work, &self.bulk, &self.dead] {
             if routes.iter().any(|route| std::ptr::eq(self.queue(*route), Arc::as_ptr(queue))) {
                 queue.changed.notify_waiters();

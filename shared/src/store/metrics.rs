@@ -38,7 +38,7 @@ impl StoreMetrics {
         );
         registry.register(
             "store_failures",
-            "Transactions that the data file did not take",
+            "Transactions, and single writes, that the data file did not take",
             self.failures.clone(),
         );
         registry.register("store_up", "1 while the data file takes writes", self.up.clone());

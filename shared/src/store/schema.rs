@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::clock::Clock;
-use super::writer::Turn;
+use super::turn::Turn;
 
 /// How long a checkpoint may keep a connection waiting.
 const BUSY: Duration = Duration::from_secs(5);
@@ -97,6 +97,8 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         .journal_mode(SqliteJournalMode::Wal)
         // What was committed survives a loss of power, at a sync of the disk for each commit.
         .synchronous(SqliteSynchronous::Full)
+        // What undoing one job takes is kept in memory: a full disk elsewhere is no job's fault.
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY)
         .disable_statement_logging();
     private(file)?;

@@ -144,7 +144,7 @@ async fn a_full_disk_loses_nothing_that_was_told_and_ends_with_room() {
     execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
     let filling = "INSERT INTO spent SELECT 'c', hex(randomblob(500)), value \
         FROM json_each(json_array(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))";
-    assert_eq!(execute(&store, filling).await, Err(NotWritten));
+    assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("full"), "{reason}");
     assert_eq!(number(&store, SPENT).await, 1);
@@ -168,7 +168,7 @@ async fn room_is_found_while_others_never_stop_asking() {
     });
     execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
     let filling = "INSERT INTO step VALUES ('k', 'n', hex(zeroblob(100000)))";
-    assert_eq!(execute(&store, filling).await, Err(NotWritten));
+    assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(30), store.back()).await.unwrap();
     asking.abort();
@@ -196,11 +196,11 @@ async fn a_damaged_file_takes_no_more_writes_and_says_so() {
 
     let store = Store::open(&directory.0).await.unwrap();
     let harmless = "INSERT INTO spent VALUES ('b', hex(randomblob(16)), 1)";
-    assert_eq!(execute(&store, "DELETE FROM step").await, Err(NotWritten));
+    assert_eq!(execute(&store, "DELETE FROM step").await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("malformed"), "{reason}");
     for _ in 0..3 {
-        assert_eq!(execute(&store, harmless).await, Err(NotWritten));
+        assert_eq!(execute(&store, harmless).await, Err(NotWritten::Down));
     }
 }
 
@@ -218,6 +218,155 @@ async fn nobody_else_can_read_what_is_in_it() {
         let is_lock = entry.file_name() == "lock";
         assert!(is_lock || mode % 0o100 == 0, "{:?} has mode {mode:o}", entry.file_name());
     }
+}
+
+/// A writer that is held inside a transaction, as by a disk that stalls.
+struct Stall {
+    end: oneshot::Sender<()>,
+    stalling: tokio::task::JoinHandle<Result<(), NotWritten>>,
+}
+
+impl Stall {
+    async fn of(store: &Arc<Store>) -> Self {
+        let (end, stalled) = oneshot::channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        let store = Arc::clone(store);
+        let stalling = tokio::spawn(async move {
+            let stalling = store.write(|_| {
+                Box::pin(async move {
+                    let _ = begin.send(());
+                    let _ = stalled.await;
+                    Ok(())
+                })
+            });
+            stalling.await
+        });
+        begun.await.unwrap();
+        Self { end, stalling }
+    }
+
+    async fn end(self) {
+        drop(self.end);
+        self.stalling.await.unwrap().unwrap();
+    }
+}
+
+/// Polls `future` until it waits for something.
+async fn begin<F: Future + Unpin>(future: &mut F) {
+    let polled = futures_util::poll!(future);
+    assert!(polled.is_pending());
+}
+
+fn spend(turn: &mut Turn) -> Task<'_, ()> {
+    Box::pin(async move { sqlx::raw_sql(SPEND).execute(&mut turn.connection).await.map(|_| ()) })
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_written_only_if_it_must_be() {
+    let directory = Directory::new();
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    let stall = Stall::of(&store).await;
+    let (mut given_up, mut awaited, mut write) = (
+        Box::pin(store.write_if_awaited(7, spend)),
+        Box::pin(store.write_if_awaited(7, spend)),
+        Box::pin(store.write(spend)),
+    );
+    begin(&mut given_up).await;
+    begin(&mut awaited).await;
+    begin(&mut write).await;
+    drop((given_up, write));
+    stall.end().await;
+    awaited.await.unwrap();
+    assert_eq!(number(&store, SPENT).await, 2);
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes_and_has_room_again_when_it_is_done() {
+    let directory = Directory::new();
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    let stall = Stall::of(&store).await;
+    let ask = |bytes| store.write_if_awaited(bytes, |_| Box::pin(async { Ok(()) }));
+    let (mut first, mut second) =
+        (Box::pin(ask(MAX_WAITING_BYTES / 2)), Box::pin(ask(MAX_WAITING_BYTES / 2)));
+    begin(&mut first).await;
+    begin(&mut second).await;
+    assert_eq!(ask(1).await, Err(NotWritten::Crowded));
+    // Given up, it still waits for its turn.
+    drop(first);
+    assert_eq!(ask(1).await, Err(NotWritten::Crowded));
+    stall.end().await;
+    second.await.unwrap();
+    ask(MAX_WAITING_BYTES).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_written() {
+    let directory = Directory::new();
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    let stall = Stall::of(&store).await;
+    // Each writes first, which must not stay.
+    let broken = "INSERT INTO spent VALUES ('x', 'x', 1); INSERT INTO spent VALUES ('x', NULL, 1)";
+    let panics = store.write(|turn| {
+        Box::pin(async move {
+            let written = spend(turn).await;
+            assert!(written.is_err(), "as a mistake would");
+            written
+        })
+    });
+    let early = store.write::<(), _>(|_| panic!("before there is a future"));
+    // In this order, in one transaction.
+    let all = async {
+        tokio::join!(
+            execute(&store, SPEND),
+            execute(&store, broken),
+            execute(&store, SPEND),
+            panics,
+            early,
+            execute(&store, SPEND),
+        )
+    };
+    let mut all = Box::pin(all);
+    begin(&mut all).await;
+    stall.end().await;
+    let (first, failed, second, panicked, early, third) = all.await;
+    let refused = Err(NotWritten::Refused);
+    assert_eq!((first, second, third), (Ok(()), Ok(()), Ok(())));
+    assert_eq!((failed, panicked, early), (refused, refused, refused));
+    assert_eq!(store.link(), Link::Up);
+    assert_eq!(number(&store, SPENT).await, 3);
+    // One that comes alone is undone as well.
+    assert_eq!(execute(&store, broken).await, refused);
+    assert_eq!(number(&store, SPENT).await, 3);
+}
+
+/// A result that the writer cannot even throw away.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("as nothing should");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_has_ended_is_noticed_and_nobody_waits_for_it() {
+    let directory = Directory::new();
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    assert!(store.has_writer());
+    let stall = Stall::of(&store).await;
+    let mut last = Box::pin(store.write(|_| Box::pin(async { Ok(Explosive) })));
+    begin(&mut last).await;
+    // Nobody takes the result: it is the writer that drops it.
+    drop(last);
+    stall.end().await;
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), store.writer_ended());
+    ended.await.unwrap();
+    assert!(!store.has_writer());
+    assert_eq!(execute(&store, SPEND).await, Err(NotWritten::Down));
+    let mut link = store.watch();
+    let down = link.wait_for(|link| matches!(link, Link::Down(_)));
+    let down = tokio::time::timeout(std::time::Duration::from_secs(30), down).await.unwrap();
+    assert_eq!(down.unwrap().to_string(), "down: its writer has ended");
 }
 
 #[tokio::test]

@@ -1,20 +1,19 @@
 //! The one task that writes: takes whatever waits, runs all of it in one transaction, and
 //! tells each that asked once the commit is on the disk.
 
-use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, SqlitePool};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::clock::Clock;
+use super::fault::Fault;
+use super::job::{Job, Reply};
 use super::metrics::StoreMetrics;
+use super::turn::Turn;
 use crate::broker::Link;
 
 /// Jobs of one transaction.
@@ -27,73 +26,6 @@ const PROBES: [&str; 2] = [
     "DELETE FROM step WHERE key = ''",
 ];
 
-/// What a job works with.
-pub struct Turn {
-    /// Inside the transaction.
-    pub connection: SqliteConnection,
-    clock: Clock,
-    now_ms: i64,
-}
-
-impl Turn {
-    pub(super) fn new(connection: SqliteConnection, clock: Clock) -> Self {
-        let now_ms = clock.now_ms();
-        Self { connection, clock, now_ms }
-    }
-
-    #[cfg(test)]
-    pub(super) fn set_now_ms(&mut self, now_ms: i64) {
-        self.now_ms = now_ms;
-    }
-
-    /// Milliseconds since the Unix epoch; never less than in an earlier transaction.
-    #[must_use]
-    pub fn now_ms(&self) -> i64 {
-        self.now_ms
-    }
-}
-
-impl fmt::Debug for Turn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn").field("now_ms", &self.now_ms).finish_non_exhaustive()
-    }
-}
-
-/// Tells whoever asked; dropped instead, it tells them that nothing was written.
-type Reply = Box<dyn FnOnce() + Send>;
-type Done = (Reply, Result<(), sqlx::Error>);
-type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
-
-/// Something to write or to look at, and who waits for it.
-pub(super) struct Job {
-    work: Work,
-    writes: bool,
-}
-
-impl Job {
-    pub(super) fn new<T, F>(job: F, writes: bool, reply: oneshot::Sender<T>) -> Self
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
-    {
-        let work: Work = Box::new(move |turn| {
-            Box::pin(async move {
-                let (result, done) = match job(turn).await {
-                    Ok(result) => (Some(result), Ok(())),
-                    Err(error) => (None, Err(error)),
-                };
-                let tell: Reply = Box::new(move || {
-                    if let Some(result) = result {
-                        let _ = reply.send(result);
-                    }
-                });
-                (tell, done)
-            })
-        });
-        Self { work, writes }
-    }
-}
-
 /// Says that nothing is written any more when the writer ends, whatever ended it: whoever waits
 /// for better times must not find them come.
 struct Announced(watch::Sender<Link>, Gauge);
@@ -101,7 +33,7 @@ struct Announced(watch::Sender<Link>, Gauge);
 impl Drop for Announced {
     fn drop(&mut self) {
         self.1.set(0);
-        self.0.send_replace(Link::Down(Arc::from("closed")));
+        self.0.send_replace(Link::Down(Arc::from("its writer has ended")));
     }
 }
 
@@ -122,13 +54,6 @@ enum State {
     Writing,
     Failing,
     Damaged,
-}
-
-/// SQLite's codes for a file that is corrupt, or no database at all.
-fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The upper bits tell which page; the lower ones what it means.
-    matches!(code.map(|code| code & 0xff), Some(11 | 26))
 }
 
 impl Writer {
@@ -173,7 +98,10 @@ impl Writer {
                 batch.clear();
                 continue;
             }
-            self.write(&mut batch).await;
+            if let Some(Fault::Gone(why)) = self.write(&mut batch).await {
+                tracing::error!(error = why, "the data file's connection is gone");
+                break;
+            }
         }
         self.reader.close().await;
         let _ = self.turn.connection.close().await;
@@ -187,11 +115,12 @@ impl Writer {
         }
     }
 
-    /// Writes all of `batch` and tells those who wait, or nothing.
-    async fn write(&mut self, batch: &mut Vec<Job>) {
+    /// Writes what is awaited of `batch` and tells those who wait. A job that fails by its own
+    /// fault is left out; whatever else fails is the fault of all, which is given.
+    async fn write(&mut self, batch: &mut Vec<Job>) -> Option<Fault> {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
-        match commit(&mut self.turn, batch, &mut replies).await {
+        let fault = match self.commit(batch, &mut replies).await {
             Ok(writes) => {
                 if writes > 0 {
                     self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
@@ -200,32 +129,85 @@ impl Writer {
                 for tell in replies {
                     tell();
                 }
+                return None;
             }
-            Err(error) => {
-                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.turn.connection).await;
-                if is_damage(&error) {
-                    self.is_damaged = true;
-                    tracing::error!(
-                        %error,
-                        "the data file is damaged: stop, keep a copy, and restore a backup or use sqlite3's .recover"
-                    );
-                } else if self.state() == State::Writing {
-                    tracing::error!(%error, "the data file takes no writes: nothing is processed");
+            Err(fault) => fault,
+        };
+        let _ = self.turn.execute("ROLLBACK").await;
+        match &fault {
+            Fault::Damage(why) => {
+                self.is_damaged = true;
+                tracing::error!(
+                    error = why,
+                    "the data file is damaged: stop, keep a copy, and restore a backup or use sqlite3's .recover"
+                );
+            }
+            fault if self.state() == State::Writing => {
+                tracing::error!(error = %fault, "the data file takes no writes: nothing is processed");
+            }
+            _ => {}
+        }
+        self.metrics.failures.inc();
+        self.metrics.up.set(0);
+        // Before those who asked hear of it: they look here for when to ask again.
+        self.link.0.send_replace(Link::Down(Arc::from(fault.to_string())));
+        batch.clear();
+        Some(fault)
+    }
+
+    /// Gives how many of the jobs were writes.
+    async fn commit(
+        &mut self,
+        jobs: &mut Vec<Job>,
+        replies: &mut Vec<Reply>,
+    ) -> Result<u64, Fault> {
+        let turn = &mut self.turn;
+        turn.now_ms = turn.clock.now_ms();
+        turn.execute("BEGIN IMMEDIATE").await?;
+        let mut writes = 0;
+        // One by one: who is left when all fails must not hear of it yet.
+        jobs.reverse();
+        while let Some(job) = jobs.pop() {
+            // Its sender has been told no, and will come again: written now, it would be there twice.
+            if job.is_abandoned() {
+                continue;
+            }
+            let is_write = job.writes;
+            if is_write {
+                turn.execute("SAVEPOINT job").await?;
+            }
+            let (tell, done) = job.run(turn).await;
+            replies.push(tell);
+            match done {
+                Ok(()) => writes += u64::from(is_write),
+                Err(Fault::Own(why)) => {
+                    self.metrics.failures.inc();
+                    tracing::error!(error = why, "a job of the data file failed by its own fault");
+                    if is_write {
+                        turn.execute("ROLLBACK TO job").await?;
+                    }
                 }
-                self.metrics.failures.inc();
-                self.metrics.up.set(0);
-                // Before those who asked hear of it: they look here for when to ask again.
-                self.link.0.send_replace(Link::Down(Arc::from(error.to_string())));
-                batch.clear();
+                Err(fault) => return Err(fault),
+            }
+            if is_write {
+                turn.execute("RELEASE job").await?;
             }
         }
+        if writes > 0 {
+            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(turn.now_ms);
+            high.execute(&mut turn.connection)
+                .await
+                .map_err(|error| Fault::from(error).of_all())?;
+        }
+        turn.execute("COMMIT").await?;
+        Ok(writes)
     }
 
     /// Finds out whether there is room again, for more than would fit into the file as it is: else
     /// it would seem well until the next message.
     async fn probe(&mut self) {
         for statement in PROBES {
-            if sqlx::raw_sql(statement).execute(&mut self.turn.connection).await.is_err() {
+            if self.turn.execute(statement).await.is_err() {
                 return;
             }
         }
@@ -233,29 +215,4 @@ impl Writer {
         self.metrics.up.set(1);
         self.link.0.send_replace(Link::Up);
     }
-}
-
-/// Gives how many of the jobs were writes.
-async fn commit(
-    turn: &mut Turn,
-    jobs: &mut Vec<Job>,
-    replies: &mut Vec<Reply>,
-) -> Result<u64, sqlx::Error> {
-    turn.now_ms = turn.clock.now_ms();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut turn.connection).await?;
-    let mut writes = 0;
-    for job in jobs.drain(..) {
-        let (tell, done) = (job.work)(turn).await;
-        writes += u64::from(job.writes);
-        replies.push(tell);
-        done?;
-    }
-    if writes > 0 {
-        sqlx::query("UPDATE clock SET high_ms = ?")
-            .bind(turn.now_ms)
-            .execute(&mut turn.connection)
-            .await?;
-    }
-    sqlx::raw_sql("COMMIT").execute(&mut turn.connection).await?;
-    Ok(writes)
 }

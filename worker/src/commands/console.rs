@@ -107,7 +107,11 @@ impl Program {
         };
         let console = Console::serve(listener, &settings.console, sources)?;
         let registry = Arc::new(registry);
-        let shown = Admin { registry: Arc::clone(&registry), readiness: console.readiness() };
+        let shown = Admin {
+            registry: Arc::clone(&registry),
+            readiness: console.readiness(),
+            is_alive: Arc::new(|| true),
+        };
         let (admin, admin_address) = admin::serve(admin_listener, shown, |_| {})?;
         let own = Own { registry, instance: admin_address.to_string() };
         let alerts = Alerts::start(&settings.console, &settings.slack, own, board)?;

@@ -57,9 +57,8 @@ impl StandaloneCommand {
         let standalone = Standalone::start(&settings, registry).await?;
         // Whoever started it may not listen, and it must go on all the same.
         let _ = terminal::say(introduction(&standalone, &settings).await.trim_end());
-        shutdown.cancelled().await;
-        standalone.stop().await;
-        Ok(ExitCode::SUCCESS)
+        let is_well = standalone.until(&shutdown).await;
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::broker::{Link, oldest_delayed};
+use shared::retry::Reconnect;
 use shared::store::{NotWritten, Store};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Budget, Claim, EntryKey, Lease, Release};
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod export;
 mod forget;
@@ -18,7 +19,7 @@ mod gather;
 mod tests;
 mod transition;
 
-use gather::Gather;
+use gather::{Gather, Unawaited};
 use transition::{Claimant, Completion, Owner};
 
 /// The ledger in the data file. While the file takes no writes its calls wait.
@@ -44,10 +45,11 @@ impl Ledger {
     ) -> Self {
         let forgetting = tokio::spawn(forget::every_minute(Arc::clone(&store)));
         let forgetting = AbortOnDropHandle::new(forgetting);
-        let claims = Gather::start(Arc::clone(&store), |turn, claimants| {
+        // A claim that nobody waits for would stand until its lease ran out, as an abandoned run.
+        let claims = Gather::start(Arc::clone(&store), Unawaited::Skipped, |turn, claimants| {
             Box::pin(transition::claim(turn, claimants))
         });
-        let completions = Gather::start(Arc::clone(&store), |turn, completions| {
+        let completions = Gather::start(Arc::clone(&store), Unawaited::Run, |turn, completions| {
             Box::pin(transition::complete(turn, completions))
         });
         Self { store, claims, completions, lease, retention, metrics, _forgetting: forgetting }
@@ -71,7 +73,7 @@ impl Ledger {
             lease_ms: millis(self.lease),
             retention_ms: millis(self.retention),
         });
-        self.call("claim", || self.claims.call(Arc::clone(&claimant))).await
+        self.call(Operation::Claim, || self.claims.call(Arc::clone(&claimant))).await
     }
 
     pub(super) async fn extend(&self, lease: &Lease) -> bool {
@@ -82,7 +84,7 @@ impl Ledger {
                 Box::pin(async move { transition::extend(turn, &owner, lease_ms).await })
             })
         };
-        self.call("extend", extend).await
+        self.call(Operation::Extend, extend).await
     }
 
     pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
@@ -94,12 +96,12 @@ impl Ledger {
                 Box::pin(async move { transition::remember(turn, &owner, &step, &json).await })
             })
         };
-        self.call("step", remember).await
+        self.call(Operation::Step, remember).await
     }
 
     pub(super) async fn complete(&self, lease: &Lease) -> bool {
         let completion = Completion { owner: self.owner(lease), has_steps: lease.has_steps() };
-        self.call("complete", || self.completions.call(completion.clone())).await
+        self.call(Operation::Complete, || self.completions.call(completion.clone())).await
     }
 
     pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
@@ -110,7 +112,7 @@ impl Ledger {
                 Box::pin(async move { transition::release(turn, &owner, release).await })
             })
         };
-        self.call("release", release).await
+        self.call(Operation::Release, release).await
     }
 
     pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
@@ -120,7 +122,7 @@ impl Ledger {
                 Box::pin(async move { transition::spend(turn, portal_id, limit, token).await })
             })
         };
-        self.call("budget", spend).await
+        self.call(Operation::Budget, spend).await
     }
 
     /// The file's own messages tell.
@@ -135,20 +137,21 @@ impl Ledger {
 
     /// One call, again and again until it is written: each is idempotent under its token, so
     /// one that was carried out without our knowing does no harm.
-    async fn call<T, F>(&self, operation: &'static str, attempt: impl Fn() -> F) -> T
+    async fn call<T, F>(&self, operation: Operation, attempt: impl Fn() -> F) -> T
     where
         F: Future<Output = Result<T, NotWritten>>,
     {
+        let mut tries = Reconnect::default();
         loop {
             let started = Instant::now();
             let answer = attempt().await;
-            let result = if answer.is_ok() { "ok" } else { "unavailable" };
-            self.metrics.ledger_call(operation, result, started.elapsed());
-            if let Ok(value) = answer {
-                return value;
-            }
-            tracing::debug!(operation, "ledger call failed, waiting");
-            self.store.back().await;
+            self.metrics.ledger_call(operation, answer.is_ok(), started.elapsed());
+            let error = match answer {
+                Ok(value) => return value,
+                Err(error) => error,
+            };
+            tracing::debug!(operation = operation.as_str(), %error, "ledger call failed, waiting");
+            self.store.worth_another(error, &mut tries).await;
         }
     }
 }

@@ -14,8 +14,10 @@ use crate::harness::within;
 
 mod data;
 mod demo;
+mod disk;
 mod finding;
 mod process;
+mod writer;
 
 use data::Data;
 use process::{Process, SECRET, refused};

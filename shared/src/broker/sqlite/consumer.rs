@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::{Embedded, Queue};
 use crate::broker::settlement::Verb;
 use crate::broker::{ConsumerOptions, DeadQueue, Delivery, Lane, Settlement};
+use crate::retry::Reconnect;
 use crate::store::Store;
 
 /// Settlements carried out in one job.
@@ -143,6 +144,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
         cancel: &CancellationToken,
     ) {
         let store = &self.store;
+        let mut tries = Reconnect::default();
         while !cancel.is_cancelled() {
             let (room, changed) = (self.room.notified(), self.queue.changed.notified());
             tokio::pin!(room, changed);
@@ -154,8 +156,12 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
                 cancel.run_until_cancelled(room).await
             } else {
                 match self.queue.take(store, wanted).await {
-                    Err(_) => cancel.run_until_cancelled(store.back()).await,
+                    Err(error) => {
+                        let waiting = store.worth_another(error, &mut tries);
+                        cancel.run_until_cancelled(waiting).await
+                    }
                     Ok(taken) => {
+                        tries.reset();
                         let all = taken.messages.len() < wanted;
                         let pause = taken.next_due.unwrap_or(IDLE).min(IDLE);
                         for (id, message) in taken.messages {
@@ -210,6 +216,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
         let store = &self.store;
         // One statement whatever their number.
         let ids = serde_json::Value::from(ids).to_string();
+        let mut tries = Reconnect::default();
         loop {
             let ids = ids.clone();
             let delete = store.write(|turn| {
@@ -220,10 +227,8 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
                         .await
                 })
             });
-            if delete.await.is_ok() {
-                return;
-            }
-            store.back().await;
+            let Err(error) = delete.await else { return };
+            store.worth_another(error, &mut tries).await;
         }
     }
 }

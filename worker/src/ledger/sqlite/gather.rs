@@ -1,10 +1,11 @@
 //! Calls that come together, run together: what waits while one job is being written becomes the
-//! next job, whose statements are one for all instead of one for each.
+//! next job, whose statements are one for all instead of one for each. Only if that job fails by its
+//! own fault has each call a job of its own, so that one does not fail the others.
 
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use shared::store::{NotWritten, Store, Turn};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -12,10 +13,18 @@ use tokio_util::task::AbortOnDropHandle;
 /// Calls of one job.
 const BATCH: usize = 256;
 
-type Waiting<Q, A> = (Q, oneshot::Sender<A>);
+type Caller<A> = oneshot::Sender<Result<A, NotWritten>>;
+type Waiting<Q, A> = (Q, Caller<A>);
 
 /// Gives the answers to all questions, in their order.
 type Job<Q, A> = for<'c> fn(&'c mut Turn, Vec<Q>) -> BoxFuture<'c, Result<Vec<A>, sqlx::Error>>;
+
+/// What becomes of a call that nobody waits for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unawaited {
+    Run,
+    Skipped,
+}
 
 /// One kind of call.
 pub(super) struct Gather<Q, A> {
@@ -30,20 +39,17 @@ impl<Q, A> fmt::Debug for Gather<Q, A> {
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
-    pub(super) fn start(store: Arc<Store>, job: Job<Q, A>) -> Self {
-        let (waiting, mut calls) = mpsc::unbounded_channel();
+impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
+    pub(super) fn start(store: Arc<Store>, unawaited: Unawaited, job: Job<Q, A>) -> Self {
+        let (waiting, mut calls) = mpsc::unbounded_channel::<Waiting<Q, A>>();
         let task = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             while calls.recv_many(&mut batch, BATCH).await > 0 {
-                let (questions, callers): (Vec<Q>, Vec<oneshot::Sender<A>>) =
-                    batch.drain(..).unzip();
-                // Not written: the callers are dropped, and find out by that.
-                if let Ok(answers) = store.write(move |turn| job(turn, questions)).await {
-                    for (caller, answer) in callers.into_iter().zip(answers) {
-                        let _ = caller.send(answer);
-                    }
+                if unawaited == Unawaited::Skipped {
+                    batch.retain(|(_, caller)| !caller.is_closed());
                 }
+                let (questions, callers): (Vec<Q>, Vec<Caller<A>>) = batch.drain(..).unzip();
+                answer(&store, job, questions, callers).await;
             }
         });
         Self { waiting, _task: AbortOnDropHandle::new(task) }
@@ -51,7 +57,40 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
 
     pub(super) async fn call(&self, question: Q) -> Result<A, NotWritten> {
         let (caller, answer) = oneshot::channel();
-        self.waiting.send((question, caller)).map_err(|_| NotWritten)?;
-        answer.await.map_err(|_| NotWritten)
+        self.waiting.send((question, caller)).map_err(|_| NotWritten::Down)?;
+        answer.await.map_err(|_| NotWritten::Down)?
+    }
+}
+
+/// Gives each caller the answer to its question.
+async fn answer<Q: Clone + Send + 'static, A: Send + 'static>(
+    store: &Store,
+    job: Job<Q, A>,
+    questions: Vec<Q>,
+    callers: Vec<Caller<A>>,
+) {
+    let ask = |questions: Vec<Q>| store.write(move |turn| job(turn, questions));
+    match ask(questions.clone()).await {
+        Ok(answers) => {
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                let _ = caller.send(Ok(answer));
+            }
+        }
+        Err(NotWritten::Refused) if callers.len() > 1 => {
+            // Side by side: they still share a transaction.
+            let ask = &ask;
+            let alone = questions.into_iter().zip(callers).map(|(question, caller)| async move {
+                let answers = ask(vec![question]).await;
+                let answer = answers
+                    .and_then(|answers| answers.into_iter().next().ok_or(NotWritten::Refused));
+                let _ = caller.send(answer);
+            });
+            join_all(alone).await;
+        }
+        Err(error) => {
+            for caller in callers {
+                let _ = caller.send(Err(error));
+            }
+        }
     }
 }
