@@ -1,6 +1,5 @@
 //! What the receiver's public listener serves, and what its handlers share.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
@@ -12,16 +11,16 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError as _};
 use shared::broker::Publisher;
 use shared::signature::Verifier;
 use shared::trace::Tracer;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::body::Bodies;
 use crate::error::Refusal;
+use crate::head::public_url;
 use crate::metrics::ReceiverMetrics;
 use crate::public_url::PublicUrl;
-use crate::receipt::Receipt;
+use crate::refusals::{Refusals, refused};
 use crate::rejections::Rejections;
-use crate::verified::{public_url, refused};
 use crate::webhook::receive;
 
 /// What every request needs.
@@ -31,13 +30,12 @@ pub(crate) struct Intake {
     pub(crate) publisher: Publisher,
     pub(crate) public_url: PublicUrl,
     pub(crate) max_body_bytes: usize,
-    pub(crate) body_timeout: Duration,
-    /// Room for the bodies of all requests in flight together, in KiB.
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) bodies: Bodies,
     pub(crate) publish_timeout: Duration,
     pub(crate) queue_soft_limit: u64,
     pub(crate) metrics: ReceiverMetrics,
     pub(crate) tracer: Tracer,
+    pub(crate) refusals: Refusals,
     pub(crate) rejections: Rejections,
     /// Requests being answered.
     pub(crate) requests: TaskTracker,
@@ -61,9 +59,8 @@ pub(crate) fn routes(config: &mut ServiceConfig, path: &str) {
 }
 
 async fn wrong_method(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
-    let receipt = Receipt::begin(&intake.tracer, &request);
     let url = public_url(&request, &intake);
-    refused(&intake, &request, &receipt, &url, &Refusal::Method, None);
+    refused(&intake, &request, None, &url, &Refusal::Method, None);
     Refusal::Method.error_response()
 }
 
@@ -72,9 +69,8 @@ async fn wrong_path(request: HttpRequest, intake: Data<Intake>) -> HttpResponse 
         request.headers().keys().any(|name| name.as_str().starts_with("x-hubspot-signature"));
     if request.method() == Method::POST && signed {
         let hint = "this looks like HubSpot: is WEBHOOK_PATH the path of the app's target URL?";
-        let receipt = Receipt::begin(&intake.tracer, &request);
         let url = public_url(&request, &intake);
-        refused(&intake, &request, &receipt, &url, &Refusal::NotFound, Some(hint));
+        refused(&intake, &request, None, &url, &Refusal::NotFound, Some(hint));
     } else {
         // Scanners would push what matters out of the list, and fill the traces.
         intake.metrics.refused(Refusal::NotFound.code());
@@ -90,9 +86,9 @@ pub(crate) async fn observe(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     if intake.shutting_down.is_cancelled() {
-        intake.metrics.refused(Refusal::ShuttingDown.code());
+        let url = public_url(request.request(), &intake);
+        refused(&intake, request.request(), None, &url, &Refusal::ShuttingDown, None);
         intake.metrics.answered(503, started.elapsed());
-        Receipt::begin(&intake.tracer, request.request()).refused(&Refusal::ShuttingDown);
         return Ok(request.into_response(Refusal::ShuttingDown.error_response()));
     }
     let _in_flight = (intake.requests.token(), intake.metrics.in_flight());

@@ -1,35 +1,40 @@
 //! The webhook endpoint: listens, verifies, publishes, drains. On any broker, and beside
 //! whatever else its process does: it brings no admin listener of its own.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::App;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use shared::admin::Readiness;
 use shared::broker::{Broker, Lane, PublisherOptions};
+use shared::listener::{self, Knocking, Limits, Listener, ListenerMetrics, connections_for};
 use shared::metrics::BrokerMetrics;
-use shared::signature::Verifier;
+use shared::signature::{ClientSecret, Secrets, Verifier};
 use shared::trace::Tracer;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::app::{self, Intake};
+use crate::body::Bodies;
 use crate::metrics::ReceiverMetrics;
+use crate::refusals::Refusals;
 use crate::rejections::Rejections;
+use crate::room::Room;
 use crate::settings::EndpointSettings;
 
 /// Longer than the 60 s after which common load balancers drop an idle connection: they, not
 /// we, should be the ones to close it.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Body and confirms have bounds of their own, which are shorter.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections without a request in flight may take to close.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -38,6 +43,7 @@ pub struct Endpoint {
     intake: Data<Intake>,
     server: ServerHandle,
     address: SocketAddr,
+    knocking: Knocking,
 }
 
 impl Endpoint {
@@ -54,6 +60,9 @@ impl Endpoint {
         tracer: &Tracer,
     ) -> anyhow::Result<Self> {
         settings.check()?;
+        let connections = connections_for(settings.max_connections as usize)?;
+        let secrets = settings.secrets()?;
+        warn_of_short(&secrets);
         let metrics = ReceiverMetrics::register(registry, &settings.business_hours);
         let publisher = broker.publisher(
             PublisherOptions {
@@ -63,27 +72,44 @@ impl Endpoint {
             broker_metrics,
         )?;
         let intake = Data::new(Intake {
-            verifier: Verifier::new(settings.secrets()?, settings.accept_signatures),
+            verifier: Verifier::new(secrets, settings.accept_signatures),
             publisher,
             public_url: settings.public_url.clone(),
             max_body_bytes: settings.max_body_bytes,
-            body_timeout: settings.body_timeout,
-            bodies: Arc::new(Semaphore::new(settings.body_room_kib())),
+            bodies: Bodies {
+                room: Room::new(settings.body_room_bytes()),
+                max_bytes: settings.max_body_bytes,
+                timeout: settings.body_timeout,
+            },
             publish_timeout: settings.publish_timeout,
             queue_soft_limit: settings.queue_soft_limit,
             metrics,
             tracer: tracer.clone(),
+            refusals: Refusals::default(),
             rejections: Rejections::default(),
             requests: TaskTracker::new(),
             shutting_down: CancellationToken::new(),
         });
-        let (server, address) = serve(settings, listen, &intake)?;
+        let listener =
+            listener::bind(listen).with_context(|| format!("cannot listen on LISTEN {listen}"))?;
+        let limits = Limits {
+            connections,
+            threads: settings.http_workers,
+            head: HEAD_TIMEOUT,
+            request: REQUEST_TIMEOUT,
+            idle: KEEP_ALIVE,
+            close: CLOSE_TIMEOUT,
+        };
+        let listening =
+            serve(settings, listener, limits, ListenerMetrics::register(registry), &intake)?;
         if settings.public_url.is_guessed() {
             tracing::warn!(
                 "PUBLIC_URL is not set: the URL that HubSpot signed is guessed from the Host header"
             );
         }
-        Ok(Self { intake, server, address })
+        let knocking = listening.knock();
+        let Listener { server, address, .. } = listening;
+        Ok(Self { intake, server, address, knocking })
     }
 
     /// Where deliveries are taken.
@@ -98,7 +124,8 @@ impl Endpoint {
 
     /// Whether deliveries can be answered 200, for an admin listener.
     pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-        admin::readiness(&self.intake)
+        let (intake, accepting) = (admin::readiness(&self.intake), self.knocking.accepting());
+        Arc::new(move || intake().and(accepting.readiness("listener")))
     }
 
     /// The pages it adds to an admin listener: `/rejections`.
@@ -109,6 +136,7 @@ impl Endpoint {
 
     /// Accepts no more, finishes what is in flight within `grace`, and ends.
     pub async fn close(self, grace: Duration) {
+        drop(self.knocking);
         self.intake.shutting_down.cancel();
         self.server.pause().await;
         self.intake.requests.close();
@@ -126,11 +154,13 @@ impl Endpoint {
 
 fn serve(
     settings: &EndpointSettings,
-    listen: SocketAddr,
+    listener: TcpListener,
+    limits: Limits,
+    measured: ListenerMetrics,
     intake: &Data<Intake>,
-) -> anyhow::Result<(ServerHandle, SocketAddr)> {
+) -> anyhow::Result<Listener> {
     let (shared, path) = (intake.clone(), settings.webhook_path.clone());
-    let mut server = HttpServer::new(move || {
+    listener::serve(listener, limits, Some(measured), move || {
         App::new()
             .app_data(shared.clone())
             // Each of the server's threads has a channel of its own.
@@ -138,18 +168,18 @@ fn serve(
             .wrap(from_fn(app::observe))
             .configure(|config| app::routes(config, &path))
     })
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(CLOSE_TIMEOUT.as_secs())
-    .disable_signals();
-    if settings.http_workers > 0 {
-        server = server.workers(settings.http_workers);
+}
+
+fn warn_of_short(secrets: &Secrets) {
+    for (name, secret) in [
+        ("HUBSPOT_CLIENT_SECRET", Some(&secrets.current)),
+        ("HUBSPOT_CLIENT_SECRET_PREVIOUS", secrets.previous.as_ref()),
+    ] {
+        if secret.is_some_and(ClientSecret::is_short) {
+            tracing::warn!(
+                setting = name,
+                "the client secret is so short that it can be guessed: HubSpot's have 36 characters"
+            );
+        }
     }
-    let server =
-        server.bind(listen).with_context(|| format!("cannot listen on LISTEN {listen}"))?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
-    let server = server.run();
-    let handle = server.handle();
-    tokio::spawn(server);
-    Ok((handle, address))
 }

@@ -31,13 +31,39 @@ pub(crate) enum Refusal {
     Broker(PublishError),
     #[error("too many events are waiting")]
     Full,
-    #[error("too many bodies are being read")]
+    #[error("too much is being read at once")]
     Busy,
     #[error("shutting down")]
     ShuttingDown,
 }
 
 impl Refusal {
+    /// The stable code of every one of them.
+    pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+        let broker = [
+            PublishError::Unavailable,
+            PublishError::Blocked,
+            PublishError::Refused,
+            PublishError::TimedOut,
+            PublishError::Lost,
+        ];
+        [
+            Self::NotFound,
+            Self::Method,
+            Self::TooLarge,
+            Self::Slow,
+            Self::Broken,
+            Self::ContentType,
+            Self::Full,
+            Self::Busy,
+            Self::ShuttingDown,
+        ]
+        .into_iter()
+        .chain(Rejection::ALL.map(Self::Signature))
+        .chain(broker.map(Self::Broker))
+        .map(|refusal| refusal.code())
+    }
+
     /// The stable code in answers, metrics and logs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -92,10 +118,8 @@ impl ResponseError for Refusal {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.insert_header((ALLOW, "POST"));
         }
-        if matches!(
-            self,
-            Self::Slow | Self::Broken | Self::TooLarge | Self::Busy | Self::ShuttingDown
-        ) {
+        // The listener closes the connection after any refusal of what is not known to be HubSpot's.
+        if matches!(self, Self::ShuttingDown) {
             response.force_close();
         }
         response.json(Body { error: self.code() })

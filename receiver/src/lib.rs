@@ -7,14 +7,18 @@ pub mod settings;
 
 mod admin;
 mod app;
+mod body;
 mod business_hours;
 mod endpoint;
 mod error;
+mod head;
 mod metrics;
 mod public_url;
 mod receipt;
 mod receiver;
+mod refusals;
 mod rejections;
+mod room;
 mod verified;
 mod webhook;
 

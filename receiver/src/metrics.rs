@@ -10,9 +10,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::clock::now_ms;
 use shared::metrics::{latency, probe};
-use shared::signature::Rejection;
+use shared::signature::Version;
 
 use crate::business_hours::BusinessHours;
+use crate::error::Refusal;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StatusLabels {
@@ -26,7 +27,7 @@ struct ReasonLabels {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct VersionLabels {
-    version: String,
+    version: &'static str,
 }
 
 /// The receiver's metrics.
@@ -100,8 +101,11 @@ impl ReceiverMetrics {
         for status in [200, 400, 401, 404, 405, 408, 413, 415, 503] {
             let _ = metrics.receipts.get_or_create(&StatusLabels { status });
         }
-        for rejection in Rejection::ALL {
-            let _ = metrics.rejections.get_or_create(&ReasonLabels { reason: rejection.code() });
+        for reason in Refusal::codes() {
+            let _ = metrics.rejections.get_or_create(&ReasonLabels { reason });
+        }
+        for version in Version::STRONGEST_FIRST {
+            let _ = metrics.signatures.get_or_create(&VersionLabels { version: version.name() });
         }
         metrics
     }
@@ -120,7 +124,7 @@ impl ReceiverMetrics {
         self.rejections.get_or_create(&ReasonLabels { reason }).inc();
     }
 
-    pub(crate) fn verified(&self, version: String) {
-        self.signatures.get_or_create(&VersionLabels { version }).inc();
+    pub(crate) fn verified(&self, version: Version) {
+        self.signatures.get_or_create(&VersionLabels { version: version.name() }).inc();
     }
 }

@@ -60,6 +60,11 @@ impl Receipt {
         self.span.end();
     }
 
+    /// Nothing is told of it.
+    pub(crate) fn discard(self) {
+        let _ = self.span.discarded();
+    }
+
     /// It is answered with a refusal. Only what is our own failing counts as one.
     pub(crate) fn refused(&self, refusal: &Refusal) {
         let status = refusal.status_code();

@@ -1,9 +1,11 @@
-//! The last refused requests, so that "every request is 401" takes a minute to explain.
+//! The last refused requests of each reason, so that "every request is 401" takes a minute to explain,
+//! whatever else is refused meanwhile.
 //!
 //! Kept: reason, URL as rebuilt for the signature, which headers were there, the clock's
-//! distance. Never kept: bodies, signatures, secrets, the values of headers that may hold them.
+//! distance. Never kept: bodies, signatures, secrets, the values of headers and of the query's
+//! parameters, which may hold them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::HttpRequest;
@@ -11,12 +13,14 @@ use actix_web::http::header::HeaderMap;
 use serde::Serialize;
 use shared::clock::now_ms;
 
-const KEPT: usize = 100;
+/// How many are kept of one reason.
+const KEPT: usize = 25;
 const MAX_TEXT: usize = 512;
-const MAX_HEADERS: usize = 64;
+const MAX_NAME: usize = 64;
+const MAX_HEADERS: usize = 32;
 
 /// Headers whose values explain a refusal and hold nothing secret.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 10] = [
     "host",
     "content-type",
     "content-length",
@@ -24,6 +28,7 @@ const SHOWN: [&str; 9] = [
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-forwarded-port",
+    "x-forwarded-prefix",
     "x-hubspot-request-timestamp",
     "x-hubspot-signature-version",
 ];
@@ -35,7 +40,7 @@ pub(crate) struct Refused {
     at_ms: i64,
     reason: &'static str,
     method: String,
-    /// As it went into the check of the signature.
+    /// As it went into the check of the signature, but for the values in its query.
     url: String,
     /// The request's own timestamp minus this machine's clock, ms; positive is the future.
     clock_distance_ms: Option<i64>,
@@ -60,7 +65,7 @@ impl Refused {
             at_ms: now,
             reason,
             method: cut(request.method().as_str()),
-            url: cut(url),
+            url: cut(&without_values(url)),
             clock_distance_ms: sent.map(|sent| sent.saturating_sub(now)),
             headers: describe(request.headers()),
             hint,
@@ -79,7 +84,7 @@ fn describe(headers: &HeaderMap) -> Vec<String> {
         .take(MAX_HEADERS)
         .map(|(name, value)| match value.to_str() {
             Ok(value) if SHOWN.contains(&name.as_str()) => cut(&format!("{name}: {value}")),
-            _ => cut(name.as_str()),
+            _ => name.as_str()[..name.as_str().floor_char_boundary(MAX_NAME)].to_owned(),
         })
         .collect();
     described.sort();
@@ -90,21 +95,47 @@ fn cut(text: &str) -> String {
     text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
 }
 
-/// The last [`KEPT`] refused requests, newest first when listed.
+/// The URL with `…` for each value in its query.
+fn without_values(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let names = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        // Without a name it may be the value.
+        None if parameter.is_empty() => String::new(),
+        None => "…".to_owned(),
+    });
+    format!("{address}?{}", names.collect::<Vec<_>>().join("&"))
+}
+
+/// The last [`KEPT`] refused requests of each reason, newest first when listed.
 #[derive(Debug, Default)]
-pub(crate) struct Rejections(Mutex<VecDeque<Refused>>);
+pub(crate) struct Rejections(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// With the number of each, for the clock does not tell their order.
+    by_reason: BTreeMap<&'static str, VecDeque<(u64, Refused)>>,
+    count: u64,
+}
 
 impl Rejections {
     pub(crate) fn add(&self, refused: Refused) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_back();
+        kept.count += 1;
+        let number = kept.count;
+        let like = kept.by_reason.entry(refused.reason).or_default();
+        if like.len() == KEPT {
+            like.pop_back();
         }
-        kept.push_front(refused);
+        like.push_front((number, refused));
     }
 
     pub(crate) fn list(&self) -> Vec<Refused> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = kept.by_reason.values().flatten().cloned().collect();
+        drop(kept);
+        all.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+        all.into_iter().map(|(_, refused)| refused).collect()
     }
 }
 
@@ -117,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_signatures_nor_unknown_values_are_kept_and_the_oldest_goes_first() {
+    fn neither_signatures_nor_unknown_values_are_kept_and_the_oldest_of_a_reason_goes_first() {
         let rejections = Rejections::default();
         for n in 0..150 {
             let request = TestRequest::post()
@@ -130,14 +161,18 @@ mod tests {
             rejections.add(Refused::new(
                 "signature_mismatch",
                 &request,
-                &format!("https://h/{n}"),
+                &format!("https://h/{n}?token=s3cret&s3cret"),
                 None,
             ));
         }
+        let scan = TestRequest::get().uri("/y").to_http_request();
+        rejections.add(Refused::new("not_found", &scan, "https://h/y", None));
         let listed = rejections.list();
-        assert_eq!(listed.len(), KEPT);
-        assert_eq!(listed[0].url, "https://h/149");
-        assert!(listed[0].clock_distance_ms.unwrap() < -1_000_000);
+        assert_eq!(listed.len(), KEPT + 1);
+        assert_eq!((listed[0].reason, listed[0].url.as_str()), ("not_found", "https://h/y"));
+        assert_eq!(listed[1].url, "https://h/149?token=…&…");
+        assert_eq!(listed[KEPT].url, format!("https://h/{}?token=…&…", 150 - KEPT));
+        assert!(listed[1].clock_distance_ms.unwrap() < -1_000_000);
         let text = serde_json::to_string(&listed).unwrap();
         assert!(!text.contains("s3cret"), "{text}");
         assert!(

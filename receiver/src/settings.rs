@@ -68,7 +68,9 @@ pub struct EndpointSettings {
     #[arg(long, env, default_value = "/webhooks/hubspot", value_parser = parse_path)]
     pub webhook_path: String,
     #[allow(rustdoc::bare_urls, reason = "a help text")]
-    /// Origin that HubSpot calls, e.g. https://hooks.example.com; unset: https:// and the Host header
+    /// What HubSpot calls, up to WEBHOOK_PATH, e.g. https://hooks.example.com, or
+    /// https://hooks.example.com/prod behind a gateway that takes /prod off; unset: https:// and the
+    /// Host header
     #[arg(long, env, default_value = "", hide_default_value = true, value_parser = parse_public_url)]
     pub public_url: PublicUrl,
     /// The app's client secret (not an access token)
@@ -89,7 +91,10 @@ pub struct EndpointSettings {
     /// Largest body, in bytes or with KiB, MiB
     #[arg(long, env, default_value = "16MiB", value_parser = parse_bytes)]
     pub max_body_bytes: usize,
-    /// Longest time a body may take to arrive
+    /// Connections at once; beyond, one that has waited long without a signed delivery gives way
+    #[arg(long, env, default_value = "1024", value_parser = clap::value_parser!(u32).range(16..=65_536))]
+    pub max_connections: u32,
+    /// Longest time a body may take to arrive; HubSpot gives up after 5s
     #[arg(long, env, default_value = "3s", value_parser = parse_duration)]
     pub body_timeout: Duration,
     /// Longest wait for the broker's confirms before 503; HubSpot gives up after 5s
@@ -143,10 +148,10 @@ impl EndpointSettings {
         })
     }
 
-    /// How much all bodies in flight may take up: sixteen of the largest, in KiB.
+    /// How much all bodies in flight may take up, in bytes: four of the largest, 8 MiB at least.
     #[must_use]
-    pub fn body_room_kib(&self) -> usize {
-        (self.max_body_bytes.div_ceil(1024) * 16).min(tokio::sync::Semaphore::MAX_PERMITS)
+    pub fn body_room_bytes(&self) -> usize {
+        self.max_body_bytes.saturating_mul(4).max(8 << 20)
     }
 
     /// Checks what can be checked before anything is started.
@@ -156,6 +161,12 @@ impl EndpointSettings {
             self.publish_timeout >= Duration::from_millis(1)
                 && self.publish_timeout <= Duration::from_millis(4500),
             "PUBLISH_TIMEOUT must be between 1ms and 4500ms: HubSpot takes no answer after 5s"
+        );
+        anyhow::ensure!(
+            self.body_timeout >= Duration::from_millis(1)
+                && self.body_timeout <= Duration::from_millis(4500),
+            "BODY_TIMEOUT must be between 1ms and 4500ms: HubSpot takes no answer after 5s, and the \
+             broker needs the rest"
         );
         anyhow::ensure!(self.max_body_bytes >= 1024, "MAX_BODY_BYTES must be at least 1KiB");
         Ok(())

@@ -3,13 +3,26 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpResponse};
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
+
+use crate::listener::{self, Limits};
+
+/// A few probes, a Prometheus or two, an operator.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    threads: 1,
+    head: Duration::from_secs(5),
+    request: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
+    close: Duration::from_secs(1),
+};
 
 /// Whether the program can do its work now, and what each part says.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +56,7 @@ pub struct Admin {
 /// Takes the address for [`serve`]: first of all, so that a program finds out that it is in use
 /// before it has begun to work.
 pub fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).with_context(|| format!("cannot listen on ADMIN_LISTEN {listen}"))
+    listener::bind(listen).with_context(|| format!("cannot listen on ADMIN_LISTEN {listen}"))
 }
 
 /// Serves until the handle is stopped; `extra` adds a program's own pages. Returns the bound
@@ -56,23 +69,15 @@ pub fn serve<F>(
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
-    let address = listener.local_addr()?;
-    let server = HttpServer::new(move || {
+    let listening = listener::serve(listener, LIMITS, None, move || {
         App::new()
             .app_data(Data::new(admin.clone()))
             .route("/livez", web::get().to(live))
             .route("/readyz", web::get().to(ready))
             .route("/metrics", web::get().to(metrics))
             .configure(extra.clone())
-    })
-    .workers(1)
-    .disable_signals()
-    .shutdown_timeout(1)
-    .listen(listener)?;
-    let server = server.run();
-    let handle = server.handle();
-    tokio::spawn(server);
-    Ok((handle, address))
+    })?;
+    Ok((listening.server, listening.address))
 }
 
 async fn live(admin: Data<Admin>) -> HttpResponse {

@@ -9,6 +9,7 @@ pub mod event;
 pub mod harmless;
 pub mod healthcheck;
 pub mod http_client;
+pub mod listener;
 pub mod message;
 pub mod metrics;
 pub mod retry;

@@ -22,7 +22,7 @@ pub use rejection::Rejection;
 pub use request::Request;
 pub use secret::{ClientSecret, SecretError, Secrets};
 pub use timestamp::TOLERANCE_MS;
-pub use verifier::Verifier;
+pub use verifier::{Claim, Verifier};
 pub use version::{AcceptedVersions, Version, VersionError};
 
 /// Signs a request as HubSpot does, for its `X-HubSpot-Signature-v3` or `X-HubSpot-Signature`.

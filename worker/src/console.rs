@@ -7,13 +7,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::App as HttpApp;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, PayloadConfig};
-use actix_web::{App as HttpApp, HttpServer};
 use anyhow::Context as _;
 use shared::admin::Readiness;
 use shared::broker::Broker;
+use shared::listener::{self, Knocking, Limits};
 
 use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
@@ -49,10 +50,14 @@ pub use crate::alerts::Board;
 pub use metrics::ConsoleMetrics;
 
 /// People, not programs: two threads are plenty.
-const THREADS: usize = 2;
-const MAX_CONNECTIONS: usize = 256;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const LIMITS: Limits = Limits {
+    connections: 96,
+    threads: 2,
+    head: Duration::from_secs(5),
+    request: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+    close: Duration::from_secs(SHUTDOWN_S),
+};
 /// The largest form, in bytes: a page of ticks, or a note.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 /// How long requests may take to finish at the end, in seconds.
@@ -85,6 +90,7 @@ pub struct Console {
     app: Data<App>,
     server: ServerHandle,
     address: SocketAddr,
+    knocking: Knocking,
 }
 
 /// Takes the address for [`Console::serve`]: first of all, so that a program finds out that it is
@@ -92,7 +98,7 @@ pub struct Console {
 pub fn bind(settings: &ConsoleSettings) -> anyhow::Result<TcpListener> {
     settings.check()?;
     let listen = settings.console_listen;
-    TcpListener::bind(listen).with_context(|| format!("cannot listen on CONSOLE_LISTEN {listen}"))
+    listener::bind(listen).with_context(|| format!("cannot listen on CONSOLE_LISTEN {listen}"))
 }
 
 impl Console {
@@ -111,10 +117,9 @@ impl Console {
         settings: &ConsoleSettings,
         sources: Sources,
     ) -> anyhow::Result<Self> {
-        let address = listener.local_addr()?;
         let app = Data::new(App::new(settings, sources)?);
         let shared = app.clone();
-        let server = HttpServer::new(move || {
+        let listening = listener::serve(listener, LIMITS, None, move || {
             HttpApp::new()
                 .app_data(shared.clone())
                 .app_data(PayloadConfig::new(MAX_FORM_BYTES))
@@ -122,18 +127,9 @@ impl Console {
                 .wrap(from_fn(headers::add))
                 .configure(pages::routes)
                 .default_service(web::to(pages::nowhere))
-        })
-        .workers(THREADS)
-        .max_connections(MAX_CONNECTIONS)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_S)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
-        Ok(Self { app, server: handle, address })
+        })?;
+        let knocking = listening.knock();
+        Ok(Self { app, server: listening.server, address: listening.address, knocking })
     }
 
     /// Where it is.
@@ -144,13 +140,15 @@ impl Console {
     /// Takes no more requests and ends. What was begun gets some seconds to finish; every part of
     /// it that is done stays done.
     pub async fn stop(self) {
+        drop(self.knocking);
         self.server.stop(true).await;
         self.app.finish(CLOSE).await;
     }
 
-    /// Whether the records can be shown, for an admin listener.
+    /// Whether the records can be shown to whoever comes, for an admin listener.
     pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-        self.app.readiness()
+        let (records, accepting) = (self.app.readiness(), self.knocking.accepting());
+        Arc::new(move || records().and(accepting.readiness("console")))
     }
 }
 

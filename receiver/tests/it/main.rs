@@ -27,6 +27,7 @@ mod shutdown;
 mod signature;
 mod socket;
 mod start;
+mod strangers;
 mod traces;
 mod unreadable;
 mod work;

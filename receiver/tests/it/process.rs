@@ -12,6 +12,8 @@ use crate::answer::eventually;
 use crate::delivery::{ORIGIN, SECRET, client};
 use crate::fixture::{SHARDS, admin};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_receiver");
+
 /// A running process; killed when dropped.
 pub(crate) struct Process {
     child: Child,
@@ -25,11 +27,23 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one and waits until it listens.
     pub(crate) async fn start(url: &str, prefix: &str, more: &[(&str, &str)]) -> Self {
-        let mut child = command(&[("AMQP_URL", url), ("PREFIX", prefix)])
-            .envs(more.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(command(&[("AMQP_URL", url), ("PREFIX", prefix)]), more).await
+    }
+
+    /// The same, with so many files that it may have open.
+    pub(crate) async fn with_files(
+        files: u32,
+        url: &str,
+        prefix: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -n \"$1\" && exec \"$0\"", PROGRAM, &files.to_string()]);
+        Self::run(sound(limited, &[("AMQP_URL", url), ("PREFIX", prefix)]), more).await
+    }
+
+    async fn run(mut command: Command, more: &[(&str, &str)]) -> Self {
+        let mut child = command.envs(more.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, mut log) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -59,6 +73,20 @@ impl Process {
     /// Waits for a log line with this message.
     pub(crate) async fn said(&mut self, message: &str) -> Value {
         said(&mut self.log, &mut self.passed, message).await
+    }
+
+    /// Changes how many files it may have open from now on.
+    pub(crate) fn limit_files(&self, files: u32) {
+        let (pid, files) = (self.child.id().to_string(), format!("--nofile={files}:"));
+        let changed = Command::new("prlimit").args(["--pid", &pid, &files]).status().unwrap();
+        assert!(changed.success());
+    }
+
+    /// The most memory that it has had so far.
+    pub(crate) fn memory_peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Sends SIGTERM.
@@ -136,7 +164,10 @@ pub(crate) async fn output(arguments: &[&str], environment: &[(&str, &str)]) -> 
 
 /// The program with a sound environment, which `environment` changes.
 fn command(environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_receiver"));
+    sound(Command::new(PROGRAM), environment)
+}
+
+fn sound(mut command: Command, environment: &[(&str, &str)]) -> Command {
     command
         .env_clear()
         .env("LISTEN", "127.0.0.1:0")

@@ -53,9 +53,12 @@ impl HalfSent {
 
 /// A process that is reading a delivery.
 async fn reading(prefix: &str, grace: &str) -> (Process, HalfSent) {
-    let process =
-        Process::start(&amqp_url(), prefix, &[("SHUTDOWN_GRACE", grace), ("BODY_TIMEOUT", "60s")])
-            .await;
+    let process = Process::start(
+        &amqp_url(),
+        prefix,
+        &[("SHUTDOWN_GRACE", grace), ("BODY_TIMEOUT", "4500ms")],
+    )
+    .await;
     process.ready().await;
     let half_sent = HalfSent::send(process.address, process.admin_address).await;
     (process, half_sent)
@@ -80,7 +83,7 @@ async fn a_receiver_that_stops_under_load_has_queued_what_it_answered_200_and_no
 }
 
 async fn a_receiver_that_stops_still_takes_what_it_has_begun_to_read(engine: Engine) {
-    let fixture = Fixture::start(engine, &["--shutdown-grace=60s", "--body-timeout=60s"]).await;
+    let fixture = Fixture::start(engine, &["--shutdown-grace=60s", "--body-timeout=4500ms"]).await;
     let (client, admin_address) = (client(), fixture.admin_address());
     let half_sent = HalfSent::send(fixture.address(), admin_address).await;
     let completed = async {

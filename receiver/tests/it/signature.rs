@@ -133,6 +133,22 @@ async fn the_public_url_outweighs_the_host_header(engine: Engine) {
     fixture.finish().await;
 }
 
+async fn what_a_gateway_takes_off_the_path_is_a_setting(engine: Engine) {
+    let fixture = Fixture::start(engine, &["--public-url=https://hooks.example.com/prod"]).await;
+    let signed = delivery().signed_uri(&format!("https://hooks.example.com/prod{PATH}"));
+    fixture.deliver(&signed).await.assert_received(2);
+    // Without the setting's part the signature does not match, and what is missing is hinted at.
+    let stripped = delivery()
+        .signed_uri(&format!("https://hooks.example.com/stage{PATH}"))
+        .header("x-forwarded-prefix", "/stage");
+    fixture.deliver(&stripped).await.assert_refused(401, "signature_mismatch");
+    let listed = fixture.admin("/rejections").await.json();
+    assert!(listed[0]["hint"].as_str().unwrap().contains("PUBLIC_URL"), "{listed}");
+    assert_eq!(listed[0]["url"], format!("https://hooks.example.com/prod{PATH}"));
+    assert_eq!(fixture.work_bodies().await.len(), 2);
+    fixture.finish().await;
+}
+
 async fn the_twelve_escapes_may_be_signed_decoded_or_as_they_stand(engine: Engine) {
     let fixture = Fixture::start(engine, &[]).await;
     let called = |signed: &str| delivery().target(ESCAPED).signed_uri(&format!("{ORIGIN}{signed}"));
@@ -155,5 +171,6 @@ on_every_engine! {
     both_secrets_are_live_during_a_rotation
     without_a_public_url_the_host_header_tells_the_origin
     the_public_url_outweighs_the_host_header
+    what_a_gateway_takes_off_the_path_is_a_setting
     the_twelve_escapes_may_be_signed_decoded_or_as_they_stand
 }

@@ -26,6 +26,8 @@ async fn a_wrong_setting_stops_the_start_with_one_clear_line_and_no_secret() {
         (&[("AMQP_URL", "amqp://user:hunter2@broker/")], "AMQP_URL ends in `/`"),
         (&[("LISTEN", address), ("ADMIN_LISTEN", address)], "LISTEN"),
         (&[("PUBLISH_TIMEOUT", "5s")], "PUBLISH_TIMEOUT"),
+        (&[("BODY_TIMEOUT", "5s")], "BODY_TIMEOUT"),
+        (&[("BODY_TIMEOUT", "0s")], "BODY_TIMEOUT"),
         (&[("MAX_BODY_BYTES", "10")], "MAX_BODY_BYTES"),
         (&[("LOG_LEVEL", "=loud=")], "LOG_LEVEL"),
     ];

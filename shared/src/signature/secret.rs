@@ -6,6 +6,9 @@ use std::{fmt, str::FromStr};
 
 use secrecy::{ExposeSecret, SecretString};
 
+/// What a secret should have at least, as tokens of the console must.
+const MIN_CHARS: usize = 16;
+
 /// A HubSpot app's client secret, as the app's Auth settings show it.
 #[derive(Clone)]
 pub struct ClientSecret(SecretString);
@@ -36,6 +39,12 @@ impl ClientSecret {
             return Err(SecretError::AccessToken);
         }
         Ok(Self(text.into()))
+    }
+
+    /// Whether it is shorter than any that HubSpot gives out (36 characters), so short that it can be
+    /// guessed: below 16 characters.
+    pub fn is_short(&self) -> bool {
+        self.0.expose_secret().chars().count() < MIN_CHARS
     }
 
     /// The secret's bytes, for the digests only.

@@ -1,12 +1,15 @@
 //! Whether a request comes from HubSpot.
 //!
-//! Owns which signature of a request counts and that every refusal costs the same. Refuses to
-//! fall back: where version 3 is accepted and there, no older signature can stand in for it.
+//! Owns which signature of a request counts, and that no digest is computed for a request whose
+//! headers cannot be right: whoever sends those learns nothing that the answer does not say, and costs
+//! nothing. Constant time is for the comparison of digests. Refuses to fall back: where version 3 is
+//! accepted and there, no older signature can stand in for it.
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 
@@ -33,26 +36,52 @@ impl Verifier {
     }
 
     /// Tells the version under which the request is authentic, or why it is not.
-    ///
-    /// Every digest is computed before anything is judged, over the body as given and over
-    /// whatever stands in the headers: how long an answer takes depends on the settings and on
-    /// the request's size, not on what is wrong with it. `now_ms` is milliseconds since the Unix
-    /// epoch.
+    /// `now_ms` is milliseconds since the Unix epoch.
     pub fn verify(&self, request: &Request<'_>, now_ms: i64) -> Result<Version, Rejection> {
-        let evidence = self.evidence(request);
+        let claim = self.claim(request, now_ms)?;
+        self.check(&claim, request)
+    }
+
+    /// What the headers claim, if they claim something that could be true now: a signature of an
+    /// accepted version, of the right shape, of this time. Costs no digest, and does not look at the
+    /// body: what fails here need not be read.
+    pub fn claim(&self, request: &Request<'_>, now_ms: i64) -> Result<Claim, Rejection> {
         let version = self.presented(request)?;
-        let (claim, matches) = match version {
-            Version::V1 => (&evidence.old_claim, evidence.v1),
-            Version::V2 => (&evidence.old_claim, evidence.v2),
-            Version::V3 => (&evidence.v3_claim, evidence.v3),
+        let digest = match version {
+            Version::V3 => request.signature_v3.and_then(encoding::from_base64),
+            Version::V1 | Version::V2 => request.signature.and_then(encoding::from_hex),
         };
-        if !bool::from(claim.readable) {
-            return Err(Rejection::Malformed);
-        }
+        let digest = digest.ok_or(Rejection::Malformed)?;
         if version == Version::V3 {
             timestamp::check(request.timestamp, now_ms)?;
         }
-        if bool::from(matches) { Ok(version) } else { Err(Rejection::Mismatch) }
+        Ok(Claim { version, digest })
+    }
+
+    /// Whether the claim is true: whether any live secret gives this digest for the request. Takes
+    /// as long for one secret as for another, and for a wrong digest as for a right one.
+    pub fn check(&self, claim: &Claim, request: &Request<'_>) -> Result<Version, Rejection> {
+        let Request { method, uri: received, body, .. } = *request;
+        let timestamp = request.timestamp.unwrap_or_default();
+        let mut matches = Choice::from(0);
+        for secret in self.secrets.live() {
+            match claim.version {
+                Version::V1 => matches |= v1::digest(secret, body).ct_eq(&claim.digest),
+                Version::V2 => {
+                    matches |= v2::digest(secret, method, received, body).ct_eq(&claim.digest);
+                }
+                Version::V3 => {
+                    let digest = |uri| v3::digest(secret, method, uri, body, timestamp);
+                    matches |= digest(received).ct_eq(&claim.digest);
+                    // HubSpot documents the decoded form and its SDKs sign the received one: either
+                    // counts.
+                    if let Cow::Owned(decoded) = uri::decoded(received) {
+                        matches |= digest(&decoded).ct_eq(&claim.digest);
+                    }
+                }
+            }
+        }
+        if bool::from(matches) { Ok(claim.version) } else { Err(Rejection::Mismatch) }
     }
 
     /// Which signature counts: version 3 by its own header, else the old header's, which is
@@ -73,59 +102,17 @@ impl Verifier {
         };
         if accepts(version) { Ok(version) } else { Err(Rejection::Missing) }
     }
-
-    /// Compares what the headers claim with every digest that would be right.
-    fn evidence(&self, request: &Request<'_>) -> Evidence {
-        let Request { method, uri: received, body, .. } = *request;
-        let timestamp = request.timestamp.unwrap_or_default();
-        let v3_claim = Claim::new(request.signature_v3.and_then(encoding::from_base64));
-        let old_claim = Claim::new(request.signature.and_then(encoding::from_hex));
-        // HubSpot documents the decoded form and its SDKs sign the received one: either counts.
-        let decoded = uri::decoded(received);
-        let no = Choice::from(0);
-        let (mut v1, mut v2, mut v3) = (no, no, no);
-        for secret in self.secrets.live() {
-            if self.accepted.contains(Version::V3) {
-                v3 |= v3_claim.matches(&v3::digest(secret, method, received, body, timestamp));
-                if let Cow::Owned(decoded) = &decoded {
-                    v3 |= v3_claim.matches(&v3::digest(secret, method, decoded, body, timestamp));
-                }
-            }
-            if self.accepted.contains(Version::V2) {
-                v2 |= old_claim.matches(&v2::digest(secret, method, received, body));
-            }
-            if self.accepted.contains(Version::V1) {
-                v1 |= old_claim.matches(&v1::digest(secret, body));
-            }
-        }
-        Evidence { v3_claim, old_claim, v1, v2, v3 }
-    }
 }
 
-/// What a request claims and which of the versions bear it out.
-struct Evidence {
-    v3_claim: Claim,
-    old_claim: Claim,
-    v1: Choice,
-    v2: Choice,
-    v3: Choice,
-}
-
-/// The digest that a header claims; zeros, which never match, where there is none to read.
-struct Claim {
+/// A digest that a request claims to be signed with.
+#[derive(Clone, Copy)]
+pub struct Claim {
+    version: Version,
     digest: Digest,
-    readable: Choice,
 }
 
-impl Claim {
-    fn new(digest: Option<Digest>) -> Self {
-        Self {
-            readable: Choice::from(u8::from(digest.is_some())),
-            digest: digest.unwrap_or_default(),
-        }
-    }
-
-    fn matches(&self, expected: &Digest) -> Choice {
-        self.digest.ct_eq(expected) & self.readable
+impl fmt::Debug for Claim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Claim").field("version", &self.version).finish_non_exhaustive()
     }
 }

@@ -18,16 +18,21 @@ pub enum Version {
 
 impl Version {
     /// Every version, strongest first.
-    const STRONGEST_FIRST: [Self; 3] = [Self::V3, Self::V2, Self::V1];
+    pub const STRONGEST_FIRST: [Self; 3] = [Self::V3, Self::V2, Self::V1];
+
+    /// As it is written in settings, headers and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        })
+        formatter.pad(self.name())
     }
 }
 

@@ -100,8 +100,8 @@ async fn introduction(standalone: &Standalone, settings: &StandaloneSettings) ->
     };
     let path = &settings.endpoint.webhook_path;
     let url = format!("http://{}{path}", reachable(standalone.address()));
-    let (public, signed) = match settings.endpoint.public_url.origin() {
-        Some(origin) => (format!("{origin}{path}"), format!(" --signed-url {origin}{path}")),
+    let (public, signed) = match settings.endpoint.public_url.base() {
+        Some(base) => (format!("{base}{path}"), format!(" --signed-url {base}{path}")),
         None => (
             format!("https://<the host that HubSpot calls>{path}: PUBLIC_URL is not set"),
             String::new(),

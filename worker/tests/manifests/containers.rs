@@ -74,7 +74,7 @@ fn memory(installation: &Installation) -> Complaints {
             complaints.push(format!("{id}: its limit of memory leaves no room for a burst"));
         }
         if let Ok(Settings::Receiver(settings)) = settings::read(&workload) {
-            let bodies = settings.endpoint.body_room_kib() as u64 * 1024;
+            let bodies = settings.endpoint.body_room_bytes() as u64;
             if limit < bodies + bodies / 2 + bytes("64Mi") {
                 complaints.push(format!("{id}: bodies in flight may take {bodies} bytes"));
             }
