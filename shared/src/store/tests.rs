@@ -229,19 +229,19 @@ struct Stall {
 impl Stall {
     async fn of(store: &Arc<Store>) -> Self {
         let (end, stalled) = oneshot::channel::<()>();
-        let (begin, begun) = oneshot::channel();
+        let (running, is_running) = oneshot::channel();
         let store = Arc::clone(store);
         let stalling = tokio::spawn(async move {
             let stalling = store.write(|_| {
                 Box::pin(async move {
-                    let _ = begin.send(());
+                    let _ = running.send(());
                     let _ = stalled.await;
                     Ok(())
                 })
             });
             stalling.await
         });
-        begun.await.unwrap();
+        is_running.await.unwrap();
         Self { end, stalling }
     }
 

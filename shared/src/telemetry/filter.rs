@@ -18,11 +18,9 @@ pub(super) fn filter(text: &str) -> Result<EnvFilter, ParseError> {
         let of = target.split("::").next().unwrap_or(target);
         !text.contains(of)
     });
-    let mut directives = text.to_owned();
-    for (target, most) in quiet {
-        directives += &format!(",{target}={}", level.min(*most));
-    }
-    EnvFilter::try_new(directives)
+    let quiet = quiet.map(|(target, most)| format!("{target}={}", level.min(*most)));
+    let directives: Vec<String> = std::iter::once(text.to_owned()).chain(quiet).collect();
+    EnvFilter::try_new(directives.join(","))
 }
 
 #[cfg(test)]

@@ -47,10 +47,10 @@ async fn without_its_writer_it_says_so_and_ends() {
 
     let store = Arc::clone(standalone.store());
     // Held until nobody waits for what comes behind it.
-    let (hold, held) = oneshot::channel::<()>();
+    let (hold, end) = oneshot::channel::<()>();
     let holding = store.write(|_| {
         Box::pin(async move {
-            let _ = held.await;
+            let _ = end.await;
             Ok(())
         })
     });
