@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
 mod alias;
+mod carry;
 mod clock;
 mod conditions;
 mod database;
@@ -27,15 +28,19 @@ pub mod redaction;
 mod schema;
 mod secret;
 mod sessions;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use alias::{Aliases, LETTERS as ALIAS_LETTERS};
+pub(crate) use carry::Carried;
 pub(crate) use entry::{Course, Entry};
-pub use history::{Cursor, Line, Question};
+pub use history::{Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
 pub(crate) use secret::{Key, Purpose};
 
 use database::Database;
+pub(crate) use database::took_too_long;
 
 /// The file of the records in a data directory.
 pub(crate) const FILE: &str = "records.db";
@@ -49,17 +54,25 @@ pub struct Records {
 }
 
 impl Records {
-    /// Connections that one process has to PostgreSQL at the most.
-    pub const CONNECTIONS: u32 = database::CONNECTIONS;
+    /// Connections to PostgreSQL of a process that only writes, such as a worker, at the most.
+    pub const WRITING: u32 = database::WRITING;
+
+    /// Those that it has besides if it shows people the records, such as a console.
+    pub const READING: u32 = database::READING;
 
     /// The database at `url`. Connects to nothing yet.
     pub fn new(url: &SecretString) -> anyhow::Result<Self> {
         Ok(Self::on(Database::new(url)?))
     }
 
+    /// The same, with another limit for what is read for people.
+    pub fn with_limit(url: &SecretString, limit: Duration) -> anyhow::Result<Self> {
+        Ok(Self::on(Database::with_limit(url, limit)?))
+    }
+
     /// A SQLite file in a data directory.
     pub(crate) fn in_directory(directory: &Path) -> Self {
-        Self::on(Database::file(directory.join(FILE)))
+        Self::on(Database::in_file(directory.join(FILE)))
     }
 
     fn on(database: Database) -> Self {
@@ -86,6 +99,11 @@ impl Records {
     /// Keeps the event log's days until the handle is dropped.
     pub(crate) fn look_after_days(&self, retention: Duration) -> AbortOnDropHandle<()> {
         AbortOnDropHandle::new(tokio::spawn(partitions::keep(self.clone(), retention)))
+    }
+
+    /// Whether the database answers, brought up to date.
+    pub(crate) async fn ping(&self) -> anyhow::Result<()> {
+        self.ready().await?.ping().await
     }
 
     /// Ends all connections.

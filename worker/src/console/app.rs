@@ -16,15 +16,15 @@ use super::access::{Access, Guesses, Sessions};
 use super::fault::Fault;
 use super::health::Watch;
 use super::metrics::ConsoleMetrics;
-use crate::records::Records;
 use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
+use crate::records::{Records, took_too_long};
 use crate::settings::{ConsoleSettings, ConsoleUrl};
 
 /// How long a page may take to find out what it shows.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Questions at once: whatever is looked at, the event log and the jobs get their connections.
-const QUESTIONS: usize = 4;
+/// Questions at once: of the connections for what is looked at one is left for exports and health.
+const QUESTIONS: usize = Records::READING as usize - 1;
 /// How often it is looked whether the records answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -126,9 +126,10 @@ impl App {
     }
 }
 
-/// A database that answers what cannot be understood is not away.
+/// A database that answers what cannot be understood is not away, nor is one that ends a question.
 fn fault(error: anyhow::Error) -> Fault {
     match error.downcast_ref() {
+        Some(error_of) if took_too_long(error_of) => Fault::TooLong(error),
         Some(
             sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::ColumnNotFound(_)
@@ -142,7 +143,7 @@ fn fault(error: anyhow::Error) -> Fault {
 /// Keeps `up` true while the records answer.
 async fn ping(records: Records, up: watch::Sender<Option<bool>>) {
     loop {
-        let pinging = async { records.ready().await?.ping().await };
+        let pinging = records.ping();
         let answered = matches!(tokio::time::timeout(PING_EVERY, pinging).await, Ok(Ok(())));
         if up.send_replace(Some(answered)) == Some(!answered) {
             tracing::info!(up = answered, "the console's records");

@@ -31,6 +31,8 @@ pub(super) enum Fault {
     TooLarge,
     /// The records do not answer.
     Unavailable(anyhow::Error),
+    /// The records have ended a question that took longer than it may.
+    TooLong(anyhow::Error),
     /// A mistake of the program's.
     Broken(anyhow::Error),
 }
@@ -70,6 +72,7 @@ impl Fault {
             Self::Method => "Not like this",
             Self::TooLarge => "Too much",
             Self::Unavailable(_) => "The records do not answer",
+            Self::TooLong(_) => "This takes too long",
             Self::Broken(_) => "Something broke",
         }
     }
@@ -92,6 +95,10 @@ impl Fault {
                  Nothing is lost: events are processed as ever, and dead letters wait in their \
                  queue."
             }
+            Self::TooLong(_) => {
+                "The records took longer for this than a page may. Ask for less: a shorter time, one \
+                 portal, one object. It is not tried again by itself."
+            }
             Self::Broken(_) => "The console made a mistake. It stands in its log.",
         }
     }
@@ -99,7 +106,7 @@ impl Fault {
     /// The page that says so, and what the log must know.
     pub(super) fn page(&self, frame: Frame, then: Then) -> HttpResponse {
         match self {
-            Self::Unavailable(error) => {
+            Self::Unavailable(error) | Self::TooLong(error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(error, "a page of the console could not be made");
             }
@@ -151,7 +158,7 @@ impl ResponseError for Fault {
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::TooLong(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -1,5 +1,8 @@
 //! The database of the records: PostgreSQL, or a SQLite file. The same statements run on both;
 //! where they cannot, [`Database::dialect`] says what differs.
+//!
+//! What people look at has connections of its own, whose statements the database itself ends after
+//! [`READ`]: a page that nobody waits for any more costs no writer anything.
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -8,17 +11,25 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::error::DatabaseError;
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Executor as _, PgPool, Pool, Postgres, Sqlite, SqliteConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 #[cfg(test)]
 mod tests;
 
-/// Connections of one process.
-pub(super) const CONNECTIONS: u32 = 8;
+/// Connections of one process for all that writes, and for what looks ahead of a write.
+pub(super) const WRITING: u32 = 8;
+/// Connections of one process for what people look at.
+pub(super) const READING: u32 = 4;
+/// How long one statement of those may take: less than a page waits.
+const READ: Duration = Duration::from_secs(5);
+/// Steps of SQLite between two looks at the time: some thousandths of a second.
+const STEPS: i32 = 10_000;
 const ACQUIRE: Duration = Duration::from_secs(3);
 pub(super) const CLOSE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process to end its transaction.
@@ -27,9 +38,22 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// One variant per engine, the same meaning in each.
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
-    Postgres(PgPool),
+    Postgres(Pools<Postgres>),
     /// With the turn to write: one at a time, so that those who wait hold no connection.
-    Sqlite(SqlitePool, Arc<Semaphore>),
+    Sqlite(Pools<Sqlite>, Arc<Semaphore>),
+}
+
+/// The connections of one process, made when they are first needed.
+#[derive(Debug)]
+pub(crate) struct Pools<DB: sqlx::Database> {
+    pub(crate) reading: Pool<DB>,
+    pub(crate) writing: Pool<DB>,
+}
+
+impl<DB: sqlx::Database> Clone for Pools<DB> {
+    fn clone(&self) -> Self {
+        Self { reading: self.reading.clone(), writing: self.writing.clone() }
+    }
 }
 
 /// What is written differently.
@@ -39,16 +63,37 @@ pub(crate) enum Dialect {
     Sqlite,
 }
 
-/// Runs the same code with the pool of whichever engine it is: `on_pool!(database, pool => …)`.
+/// Runs the same code with the writers' pool of whichever engine it is: `on_pool!(database, pool => …)`.
 macro_rules! on_pool {
     ($database:expr, $pool:ident => $work:expr) => {
-        match $database {
-            $crate::records::database::Database::Postgres($pool) => $work,
-            $crate::records::database::Database::Sqlite($pool, _) => $work,
-        }
+        $crate::records::database::on_pool_of!($database, writing, $pool => $work)
     };
 }
 pub(crate) use on_pool;
+
+/// The same with the pool for what people look at, which writes nothing: `on_reading!(database, pool => …)`.
+macro_rules! on_reading {
+    ($database:expr, $pool:ident => $work:expr) => {
+        $crate::records::database::on_pool_of!($database, reading, $pool => $work)
+    };
+}
+pub(crate) use on_reading;
+
+macro_rules! on_pool_of {
+    ($database:expr, $which:ident, $pool:ident => $work:expr) => {
+        match $database {
+            $crate::records::database::Database::Postgres(pools) => {
+                let $pool = &pools.$which;
+                $work
+            }
+            $crate::records::database::Database::Sqlite(pools, _) => {
+                let $pool = &pools.$which;
+                $work
+            }
+        }
+    };
+}
+pub(crate) use on_pool_of;
 
 /// Statements that are committed together or not at all.
 #[derive(Debug)]
@@ -98,9 +143,14 @@ impl Database {
     /// Sets the pool up; connects to nothing yet. Its errors do not quote the address, which holds
     /// a password.
     pub(crate) fn new(url: &SecretString) -> anyhow::Result<Self> {
+        Self::with_limit(url, READ)
+    }
+
+    /// The same, with another limit for what is read for people.
+    pub(crate) fn with_limit(url: &SecretString, limit: Duration) -> anyhow::Result<Self> {
         let text = url.expose_secret();
         if let Some(file) = text.strip_prefix("sqlite:") {
-            return Ok(Self::file(PathBuf::from(file.trim_start_matches("//"))));
+            return Ok(Self::file(PathBuf::from(file.trim_start_matches("//")), limit));
         }
         let options = PgConnectOptions::from_str(text)
             .map_err(|_| {
@@ -110,12 +160,27 @@ impl Database {
             })?
             .application_name("hubline")
             .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
-        Ok(Self::Postgres(pool.connect_lazy_with(options)))
+        let limit_ms = limit.as_millis();
+        let reading = pool::<Postgres>(READING).after_connect(move |connection, _| {
+            let set = format!(
+                "SET statement_timeout = {limit_ms}; SET default_transaction_read_only = on"
+            );
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set))).await.map(|_| ())
+            })
+        });
+        Ok(Self::Postgres(Pools {
+            reading: reading.connect_lazy_with(options.clone()),
+            writing: pool(WRITING).connect_lazy_with(options),
+        }))
     }
 
-    /// A SQLite file, made when it is first used.
-    pub(crate) fn file(file: PathBuf) -> Self {
+    /// A SQLite file in a directory of ours, made when it is first used.
+    pub(crate) fn in_file(file: PathBuf) -> Self {
+        Self::file(file, READ)
+    }
+
+    fn file(file: PathBuf, limit: Duration) -> Self {
         // Letters and the log hold customers' data. What cannot be made is found out on connecting.
         let _ = shared::store::private(&file);
         let options = SqliteConnectOptions::new()
@@ -130,8 +195,16 @@ impl Database {
             .pragma("secure_delete", "FAST")
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
-        Self::Sqlite(pool.connect_lazy_with(options), Arc::new(Semaphore::new(1)))
+        let reading = pool::<Sqlite>(READING)
+            .after_connect(move |connection, _| Box::pin(end_after(connection, limit)))
+            .before_acquire(move |connection, _| {
+                Box::pin(async move { end_after(connection, limit).await.map(|()| true) })
+            });
+        let pools = Pools {
+            reading: reading.connect_lazy_with(options.clone().pragma("query_only", "ON")),
+            writing: pool(WRITING).connect_lazy_with(options),
+        };
+        Self::Sqlite(pools, Arc::new(Semaphore::new(1)))
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -144,12 +217,13 @@ impl Database {
     /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
     pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
-            Self::Postgres(pool) => Transaction::Postgres(begin(pool).await?),
-            Self::Sqlite(pool, turns) => {
+            Self::Postgres(pools) => Transaction::Postgres(begin(&pools.writing).await?),
+            Self::Sqlite(pools, turns) => {
                 let turn = Arc::clone(turns).acquire_owned().await;
                 let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
                 // The lock is taken at once: one that began by reading cannot wait for it.
-                Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?, turn)
+                let transaction = pools.writing.begin_with("BEGIN IMMEDIATE").await?;
+                Transaction::Sqlite(transaction, turn)
             }
         })
     }
@@ -162,10 +236,31 @@ impl Database {
 
     /// Ends all connections. One that waits for a server which does not answer is not waited for.
     pub(crate) async fn close(&self) {
-        on_pool!(self, pool => {
-            let _ = timeout(CLOSE, pool.close()).await;
-        });
+        let closing = async {
+            on_reading!(self, pool => pool.close().await);
+            on_pool!(self, pool => pool.close().await);
+        };
+        let _ = timeout(CLOSE, closing).await;
     }
+}
+
+fn pool<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
+    PoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE)
+}
+
+/// Has SQLite end what runs on `connection` longer than `limit` from now on, whoever waits for it.
+async fn end_after(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let deadline = Instant::now() + limit;
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    Ok(())
+}
+
+/// Whether the database has ended a statement because it took longer than it may.
+pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
+    // PostgreSQL's `query_canceled`, SQLite's `SQLITE_INTERRUPT`.
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("57014" | "9"))
 }
 
 /// Begins a transaction on PostgreSQL, in a task of its own: sqlx 0.9 does not undo a `BEGIN` that

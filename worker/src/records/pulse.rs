@@ -36,7 +36,7 @@ impl Records {
         );
         AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
-                let asking = async { records.ready().await?.ping().await };
+                let asking = records.ping();
                 let is_up = matches!(timeout(PATIENCE, asking).await, Ok(Ok(())));
                 answers.store(is_up, Ordering::Relaxed);
                 tokio::time::sleep(EVERY).await;

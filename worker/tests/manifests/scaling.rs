@@ -82,7 +82,8 @@ fn bearable(installation: &Installation, most: u64) -> Complaints {
     }
     // Pods that drain are not counted as surge: all that go may be there beside all that come. So may the
     // console. The last ones are kept for superusers (`superuser_reserved_connections`).
-    let connections = (2 * most + 2) * u64::from(Records::CONNECTIONS) + 3;
+    let (worker, console) = (Records::WRITING, Records::WRITING + Records::READING);
+    let connections = 2 * most * u64::from(worker) + 2 * u64::from(console) + 3;
     let documented = std::fs::read_to_string(folder("../docs/kubernetes.md")).unwrap();
     if !documented.contains(&format!("`max_connections` of {connections} and more")) {
         complaints.push(format!(

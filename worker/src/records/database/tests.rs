@@ -40,4 +40,85 @@ async fn what_is_written_after_a_transaction_that_nobody_waited_for_is_there(
     test.end().await;
 }
 
-on_every_database! { what_is_written_after_a_transaction_that_nobody_waited_for_is_there }
+/// Runs without end, unless it is ended.
+fn endless(engine: DatabaseEngine) -> &'static str {
+    match engine {
+        DatabaseEngine::Postgres => "SELECT count(*) FROM pg_sleep(600)",
+        DatabaseEngine::Sqlite => {
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+             SELECT count(*) FROM n WHERE i < 0"
+        }
+    }
+}
+
+async fn look(database: &Database, statement: &'static str) -> Result<i64, sqlx::Error> {
+    on_reading!(database, pool => sqlx::query_scalar(statement).fetch_one(pool).await)
+}
+
+async fn who_looks_at_much_holds_up_nobody_who_writes(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let url = SecretString::from(test.url());
+    let database = Database::with_limit(&url, Duration::from_secs(1)).unwrap();
+    test.run("CREATE TABLE mark (number BIGINT)").await;
+    let looking: Vec<_> = (0..WRITING + READING)
+        .map(|_| {
+            let database = database.clone();
+            tokio::spawn(async move { look(&database, endless(engine)).await })
+        })
+        .collect();
+    // Every connection for looking is in use.
+    while on_reading!(&database, pool => pool.size() as usize - pool.num_idle()) < READING as usize
+    {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        let mut transaction = database.transaction().await.unwrap();
+        on_transaction!(&mut transaction, connection => {
+            sqlx::query("INSERT INTO mark VALUES (1)").execute(connection).await.unwrap();
+        });
+        transaction.commit().await.unwrap();
+    }
+    let mut ended = 0;
+    for looked in looking {
+        match looked.await.unwrap() {
+            Err(error) if took_too_long(&error) => ended += 1,
+            Err(sqlx::Error::PoolTimedOut) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(ended >= READING, "{ended} were ended by the database");
+    assert_eq!(look(&database, "SELECT count(*) FROM mark").await.unwrap(), 20);
+    database.close().await;
+    test.end().await;
+}
+
+async fn what_nobody_waits_for_any_more_is_ended(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let url = SecretString::from(test.url());
+    let database = Database::with_limit(&url, Duration::from_millis(500)).unwrap();
+    for _ in 0..READING {
+        let looking = look(&database, endless(engine));
+        // It is on its way, and then its page is closed.
+        assert!(timeout(Duration::from_millis(200), looking).await.is_err());
+    }
+    assert_eq!(look(&database, "SELECT 1 + count(*) FROM (SELECT 1) x").await.unwrap(), 2);
+    database.close().await;
+    test.end().await;
+}
+
+async fn who_looks_writes_nothing(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let database = Database::new(&SecretString::from(test.url())).unwrap();
+    test.run("CREATE TABLE mark (number BIGINT)").await;
+    let written = look(&database, "INSERT INTO mark VALUES (1) RETURNING 1").await;
+    assert!(written.unwrap_err().to_string().contains("read"), "written where only is looked");
+    database.close().await;
+    test.end().await;
+}
+
+on_every_database! {
+    what_is_written_after_a_transaction_that_nobody_waited_for_is_there
+    who_looks_at_much_holds_up_nobody_who_writes
+    what_nobody_waits_for_any_more_is_ended
+    who_looks_writes_nothing
+}

@@ -5,7 +5,7 @@ use shared::clock::now_ms;
 use sqlx::FromRow;
 
 use super::DeadLetters;
-use crate::records::database::{Transaction, on_pool, on_transaction};
+use crate::records::database::{Transaction, on_reading, on_transaction};
 
 /// The longest filter that is kept, in bytes: a list of ids has no end.
 const MAX_FILTER_BYTES: usize = 4000;
@@ -83,7 +83,7 @@ impl DeadLetters {
     /// The same page by page: `before` is where a page ended.
     pub async fn acts(&self, before: Option<i64>, limit: u32) -> anyhow::Result<Acts> {
         let database = self.records.ready().await?;
-        let mut acts: Vec<Act> = on_pool!(database, pool => {
+        let mut acts: Vec<Act> = on_reading!(database, pool => {
             sqlx::query_as(
                 "SELECT id, at_ms, who, action, filter, count FROM audit \
                  WHERE id < $1 ORDER BY id DESC LIMIT $2",

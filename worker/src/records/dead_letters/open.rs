@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::DeadLetters;
-use crate::records::database::on_pool;
+use crate::records::database::on_reading;
 
 const EVERY: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +43,6 @@ impl DeadLetters {
     async fn open(&self) -> anyhow::Result<i64> {
         let database = self.records.ready().await?;
         let sum = "SELECT CAST(coalesce(sum(dead), 0) AS BIGINT) FROM problem";
-        Ok(on_pool!(database, pool => sqlx::query_scalar(sum).fetch_one(pool).await)?)
+        Ok(on_reading!(database, pool => sqlx::query_scalar(sum).fetch_one(pool).await)?)
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::DeadLetters;
 use super::letter::{COLUMNS, Letter};
-use crate::records::database::{Database, on_pool};
+use crate::records::database::{Database, on_reading};
 use crate::records::{Line, Question};
 
 /// Lines of the event log that are shown.
@@ -50,7 +50,7 @@ impl DeadLetters {
     pub async fn of_event(&self, identity: &str) -> anyhow::Result<Vec<Letter>> {
         let database = self.records.ready().await?;
         let select = format!("SELECT {COLUMNS} FROM dead_letter WHERE identity = $1 ORDER BY id");
-        let letters = on_pool!(database, pool => {
+        let letters = on_reading!(database, pool => {
             sqlx::query_as(AssertSqlSafe(select)).bind(identity).fetch_all(pool).await?
         });
         Ok(letters)
@@ -59,7 +59,7 @@ impl DeadLetters {
     /// The first `limit` of the event's bytes, unless they were erased or there is no such letter.
     pub async fn body_start(&self, id: i64, limit: i32) -> anyhow::Result<Option<Vec<u8>>> {
         let database = self.records.ready().await?;
-        let body: Option<Body> = on_pool!(database, pool => {
+        let body: Option<Body> = on_reading!(database, pool => {
             sqlx::query_as("SELECT substr(body, 1, $2) AS body FROM dead_letter WHERE id = $1")
                 .bind(id)
                 .bind(limit)
@@ -72,7 +72,7 @@ impl DeadLetters {
     /// The event's bytes, unless they were erased or there is no such letter.
     pub async fn body(&self, id: i64) -> anyhow::Result<Option<Vec<u8>>> {
         let database = self.records.ready().await?;
-        let body: Option<Body> = on_pool!(database, pool => {
+        let body: Option<Body> = on_reading!(database, pool => {
             sqlx::query_as("SELECT body FROM dead_letter WHERE id = $1")
                 .bind(id)
                 .fetch_optional(pool)
@@ -84,7 +84,7 @@ impl DeadLetters {
 
 async fn one(database: &Database, id: i64) -> Result<Option<Letter>, sqlx::Error> {
     let select = format!("SELECT {COLUMNS} FROM dead_letter WHERE id = $1");
-    on_pool!(database, pool => {
+    on_reading!(database, pool => {
         sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(pool).await
     })
 }
@@ -94,7 +94,7 @@ async fn related(database: &Database, letter: &Letter) -> Result<Vec<Letter>, sq
     let select = format!(
         "SELECT {COLUMNS} FROM dead_letter WHERE identity = $1 AND target = $2 ORDER BY id"
     );
-    on_pool!(database, pool => {
+    on_reading!(database, pool => {
         sqlx::query_as(AssertSqlSafe(select))
             .bind(&letter.identity)
             .bind(&letter.target)

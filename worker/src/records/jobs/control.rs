@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use super::job::{COLUMNS, Job, JobState};
 use super::wish::{MAX_RATE, Scope, Wish};
 use super::{Jobs, replay};
-use crate::records::database::{on_pool, on_transaction};
-use crate::records::dead_letters::{Plan, audit};
+use crate::records::database::{on_reading, on_transaction};
+use crate::records::dead_letters::{PLANNED, Plan, audit};
 
 /// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
 /// an old ledger too; within 32 bits until 2093.
@@ -23,7 +23,7 @@ impl Jobs {
             Scope::Letters { filter, .. } => self.letters().plan_retry(filter, cutoff_ms).await,
             Scope::Events { question, .. } => {
                 let database = self.records.ready().await?;
-                Ok(replay::plan(database, question, cutoff_ms).await?)
+                Ok(replay::plan(database, question, cutoff_ms, PLANNED).await?)
             }
         }
     }
@@ -80,7 +80,7 @@ impl Jobs {
     pub async fn get(&self, id: i64) -> anyhow::Result<Option<Job>> {
         let database = self.records.ready().await?;
         let select = format!("SELECT {COLUMNS} FROM job WHERE id = $1");
-        let job = on_pool!(database, pool => {
+        let job = on_reading!(database, pool => {
             sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(pool).await?
         });
         Ok(job)
@@ -89,7 +89,7 @@ impl Jobs {
     /// Jobs, the latest first, at most `limit`; only those with a smaller number than `before`.
     pub async fn list(&self, before: Option<i64>, limit: u32) -> anyhow::Result<Vec<Job>> {
         let database = self.records.ready().await?;
-        let jobs = on_pool!(database, pool => {
+        let jobs = on_reading!(database, pool => {
             let mut select = QueryBuilder::new(format!("SELECT {COLUMNS} FROM job WHERE true"));
             if let Some(before) = before {
                 select.push(" AND id < ").push_bind(before);

@@ -1,9 +1,14 @@
 //! The records' database goes away and comes back; the console stays.
 
+use std::time::Duration;
+
+use secrecy::SecretString;
 use serde_json::Value;
 use shared::testing::{DatabaseEngine, Proxy, database_url};
+use sqlx::{Connection as _, PgConnection};
+use worker::records::Records;
 
-use super::rig::{Answer, Browser, Rig, console};
+use super::rig::{Answer, Browser, Rig, console, of_records};
 use crate::dead_letters::rig::letter;
 use crate::harness::within;
 
@@ -35,7 +40,7 @@ async fn a_database_that_is_away_is_told_and_its_return_noticed() {
     let back = async {
         while browser.get("/").await.status != 200 {
             // A page has nothing to wait on; this is the poll of a test, not a delay.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     within("the page", back).await;
@@ -104,6 +109,28 @@ async fn what_was_posted_is_offered_again_as_it_was_and_never_asked_for_by_itsel
     let done = within("the job", sent_again).await;
     let job = browser.get(done.header("location")).await;
     job.shows(&["code=A", "7 a second at most"]);
+    console.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_takes_too_long_is_ended_and_not_asked_again_by_itself() {
+    let rig = Rig::new(DatabaseEngine::Postgres).await;
+    let url = rig.letters.database.url();
+    let limit = Duration::from_millis(300);
+    let records = Records::with_limit(&SecretString::from(url.clone()), limit).unwrap();
+    let console = of_records(records, rig.letters.queues.broker(), &[], &[]);
+    let browser = Browser::at(console.address());
+    browser.get("/events").await.shows(&["No events yet"]);
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut locking = other.begin().await.unwrap();
+    sqlx::query("LOCK TABLE event_log").execute(&mut *locking).await.unwrap();
+    let page = browser.get("/events").await;
+    assert_eq!((page.status, page.header("retry-after")), (503, ""));
+    assert!(page.text.contains("This takes too long"), "{}", page.text);
+    assert!(!page.text.contains("http-equiv=\"refresh\""), "{}", page.text);
+    locking.rollback().await.unwrap();
+    browser.get("/events").await.shows(&["No events yet"]);
     console.stop().await;
     rig.finish().await;
 }

@@ -221,10 +221,21 @@ pub(crate) fn console(url: &str, broker: Broker, flags: &[&str]) -> Console {
 
 /// The same, which shows no values of these properties.
 pub(crate) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &[&str]) -> Console {
+    let records = Records::new(&SecretString::from(url.to_owned())).unwrap();
+    of_records(records, broker, flags, properties)
+}
+
+/// The same over these records.
+pub(crate) fn of_records(
+    records: Records,
+    broker: Broker,
+    flags: &[&str],
+    properties: &[&str],
+) -> Console {
     let flags = [&["console", "--console-listen", "127.0.0.1:0"], flags].concat();
     let settings = Parsed::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}")).settings;
     let sources = Sources {
-        records: Records::new(&SecretString::from(url.to_owned())).unwrap(),
+        records,
         discarded_retention: WEEK,
         redaction: Redaction::new(&properties.iter().map(ToString::to_string).collect::<Vec<_>>()),
         broker,
