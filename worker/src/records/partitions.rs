@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use shared::clock::now_ms;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::Records;
-use super::clock::day_of;
+use super::clock::{day_of, first_line_of_day};
 use super::database::{Database, begin};
 use super::erasure::sweep;
 
@@ -45,49 +45,65 @@ pub(super) async fn keep(records: Records, retention: Duration) {
     }
 }
 
-/// Makes the partitions of today and of the days to come. Rows of a day without one are in the
-/// default partition, and keep that day from getting its own: they stay there until they are old.
+/// Makes the partitions of today and of the days to come; one process at a time, so that none runs
+/// into what another has just made. Rows of a day without one are in the default partition, and keep
+/// that day from getting its own: they stay there until they are old.
 pub(super) async fn make(database: &Database, today: i32) -> Result<(), sqlx::Error> {
-    let Database::Postgres(pool) = database else { return Ok(()) };
+    let Database::Postgres(pools) = database else { return Ok(()) };
     for day in today..=today + AHEAD {
-        let is_there = "SELECT to_regclass($1) IS NOT NULL";
-        let name = format!("event_log_{day}");
-        if sqlx::query_scalar(is_there).bind(name).fetch_one(pool).await? {
-            continue;
-        }
-        let create = format!(
-            "CREATE TABLE IF NOT EXISTS event_log_{day} PARTITION OF event_log \
-             FOR VALUES FROM ({day}) TO ({})",
-            day + 1
-        );
-        match unless_busy(pool, create).await {
-            Ok(()) => {}
-            // Made by another process at this moment, held by rows in the default partition, or by
-            // somebody who reads all of it: the next time, or never.
-            Err(sqlx::Error::Database(error))
-                if matches!(
-                    error.code().as_deref(),
-                    Some("42P07" | "23514" | "23505" | LOCK_TIMEOUT)
-                ) => {}
-            Err(error) => return Err(error),
+        match make_day(&pools.writing, day).await {
+            // Held by another process for this, or by somebody who reads all of it: the next time.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_TIMEOUT) => {}
+            result => result?,
         }
     }
     Ok(())
 }
 
-/// Changes a table, unless somebody holds it for long: whoever comes behind one who waits for a
-/// table's lock waits as well, and a backup reads for hours.
-async fn unless_busy(pool: &PgPool, change: String) -> Result<(), sqlx::Error> {
+async fn make_day(pool: &PgPool, day: i32) -> Result<(), sqlx::Error> {
+    let is_there = "SELECT to_regclass($1) IS NOT NULL \
+        OR EXISTS (SELECT 1 FROM event_log_other WHERE day = $2)";
+    let name = format!("event_log_{day}");
+    let is_there = || sqlx::query_scalar(is_there).bind(&name).bind(day);
+    if is_there().fetch_one(pool).await? {
+        return Ok(());
+    }
+    let mut changing = impatient(pool).await?;
+    // By the table's own number: other schemas have other logs.
+    sqlx::query("SELECT pg_advisory_xact_lock('event_log'::regclass::oid::bigint)")
+        .execute(&mut *changing)
+        .await?;
+    if is_there().fetch_one(&mut *changing).await? {
+        return Ok(());
+    }
+    let create = format!(
+        "CREATE TABLE {name} PARTITION OF event_log FOR VALUES FROM ({day}) TO ({})",
+        day + 1
+    );
+    sqlx::query(AssertSqlSafe(create)).execute(&mut *changing).await?;
+    changing.commit().await
+}
+
+/// A change of a table that is given up if somebody holds it for long: whoever comes behind one who
+/// waits for a table's lock waits as well, and a backup reads for hours.
+async fn impatient(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
-    sqlx::query(AssertSqlSafe(change)).execute(&mut *transaction).await?;
-    transaction.commit().await
+    Ok(transaction)
+}
+
+async fn drop_table(pool: &PgPool, partition: &str) -> Result<(), sqlx::Error> {
+    let mut changing = impatient(pool).await?;
+    let drop = format!("DROP TABLE IF EXISTS {partition}");
+    sqlx::query(AssertSqlSafe(drop)).execute(&mut *changing).await?;
+    changing.commit().await
 }
 
 /// Drops every day before `day`.
 pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sqlx::Error> {
     match database {
-        Database::Postgres(pool) => {
+        Database::Postgres(pools) => {
+            let pool = &pools.writing;
             let partitions: Vec<String> = sqlx::query_scalar(
                 "SELECT child.relname::text FROM pg_inherits \
                  JOIN pg_class child ON child.oid = inhrelid \
@@ -98,8 +114,7 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
             for partition in partitions {
                 let number = partition.strip_prefix("event_log_").and_then(|day| day.parse().ok());
                 if number.is_some_and(|number: i32| number < day) {
-                    let drop = format!("DROP TABLE IF EXISTS {partition}");
-                    match unless_busy(pool, drop).await {
+                    match drop_table(pool, &partition).await {
                         Ok(()) => {
                             tracing::info!(partition, "old day of the event log dropped");
                         }
@@ -114,11 +129,12 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
                 .execute(pool)
                 .await?;
         }
-        Database::Sqlite(pool, _) => {
-            let delete = "DELETE FROM event_log WHERE (day, id) IN \
-                (SELECT day, id FROM event_log WHERE day < $1 LIMIT $2)";
+        Database::Sqlite(pools, _) => {
+            let pool = &pools.writing;
+            let delete = "DELETE FROM event_log WHERE (id, day) IN \
+                (SELECT id, day FROM event_log WHERE id < $1 LIMIT $2)";
             loop {
-                let query = sqlx::query(delete).bind(day).bind(CHUNK);
+                let query = sqlx::query(delete).bind(first_line_of_day(day)).bind(CHUNK);
                 if query.execute(pool).await?.rows_affected() == 0 {
                     break;
                 }
@@ -128,3 +144,6 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
