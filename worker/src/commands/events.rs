@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::data::Data;
-use super::dead_letters::output::{say, say_json};
+use super::dead_letters::output::{exit_code, say, say_json};
 use crate::harmless::harmless;
 use crate::records::{ALIAS_LETTERS, Line, Question, Records};
 use crate::settings::RecordsSettings;
@@ -74,7 +74,7 @@ impl EventsCommand {
         let records = self.records.open_for_reading(data.as_deref())?;
         let shown = self.show(&records).await;
         records.close().await;
-        shown.map(|()| ExitCode::SUCCESS)
+        Ok(exit_code(shown.map(|()| true)))
     }
 
     async fn show(&self, records: &Records) -> anyhow::Result<()> {
@@ -107,7 +107,7 @@ impl EventsCommand {
             let mut lines = records.history(&question, left.min(PAGE)).await?;
             records.redact(&redaction, &mut lines).await?;
             let Some(last) = lines.last() else { break };
-            question.after = Some(last.cursor());
+            question.after = Some(last.id);
             left = left.saturating_sub(u32::try_from(lines.len()).unwrap_or(u32::MAX));
             for line in &lines {
                 if self.json {

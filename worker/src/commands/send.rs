@@ -74,7 +74,8 @@ impl SendCommand {
             match answer {
                 Ok(answer) => {
                     let (file, status) = (file.display(), answer.status);
-                    terminal::say(format_args!("{file}: {status} {}", answer.body))?;
+                    // Whoever reads it may have had enough; the others are sent all the same.
+                    let _ = terminal::say(format_args!("{file}: {status} {}", answer.body));
                     all_taken &= answer.status == 200;
                 }
                 Err(error) => {

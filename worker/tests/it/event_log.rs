@@ -1,5 +1,7 @@
 //! The event log: every delivery with its end, in either database, and never in the way.
 
+use std::process::Stdio;
+
 use secrecy::SecretString;
 use serde_json::Value;
 use shared::message::Message;
@@ -83,6 +85,32 @@ async fn assert_way(database: &TestDatabase, message: &Message) {
 }
 
 on_every_database! { every_end_of_an_event_is_in_the_log }
+
+/// Who reads what `worker events` says may have had enough of it; a database may be down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_pipe_is_no_failure_and_a_database_that_is_down_is_one() {
+    let database = TestDatabase::new(DatabaseEngine::Sqlite).await;
+    let program = |url: &str, output: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.env_clear().args(["events"]).env("DATABASE_URL", url).stdin(Stdio::null());
+        command.stdout(output).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut closed = program(&database.url(), writer.into());
+    let ended = within("the events", closed.output()).await.unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]), "{ended:?}");
+    let mut down = program("postgres://u:hunter2@127.0.0.1:1/d", Stdio::piped());
+    let ended = within("the events", down.output()).await.unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("database") && !said.contains("hunter2"), "{said}");
+    let mut wrong = program("mysql://u@127.0.0.1:1/d", Stdio::piped());
+    let ended = within("the events", wrong.output()).await.unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    database.end().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_without_the_database_and_the_log_says_that_it_is_late() {

@@ -10,7 +10,7 @@ use shared::broker::{Broker, Embedded, Topology};
 use shared::settings::BrokerSettings;
 use shared::store::{self, Store};
 
-use super::output::complain;
+use super::output::{complain, exit_code};
 use crate::commands::data::{Data, is_in_use};
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, drain};
@@ -64,15 +64,7 @@ impl Place {
         }
         let done = action.act(&letters).await;
         records.close().await;
-        Ok(match done {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(format_args!("{error:#}"));
-                ExitCode::FAILURE
-            }
-        })
+        Ok(exit_code(done))
     }
 
     fn open(&self, data: Option<&Path>) -> anyhow::Result<Records> {
@@ -137,10 +129,4 @@ async fn take_from_file(letters: &DeadLetters, directory: &Path) -> anyhow::Resu
     drop(broker);
     closed.await;
     Ok(drained?.complete)
-}
-
-/// Whoever reads the output has had enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<std::io::Error>();
-    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

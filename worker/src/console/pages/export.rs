@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -39,14 +39,27 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let (export, first, spelling) = begun.await?;
     let (chunks, receiver) = mpsc::channel(2);
     let writing = visit.app.begin(write(export, first, spelling, chunks));
-    let writing = AbortOnDropHandle::new(writing);
-    let body = stream::unfold((receiver, writing), async |(mut receiver, writing)| {
-        receiver.recv().await.map(|chunk: Chunk| (chunk, (receiver, writing)))
-    });
+    let body = body(receiver, AbortOnDropHandle::new(writing));
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, content_type))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .streaming(Box::pin(body)))
+}
+
+/// What is written, up to its end. Where the writing was ended before, as at the program's own end, it
+/// breaks off: a file that is not whole must not look like one.
+fn body(
+    receiver: mpsc::Receiver<Chunk>,
+    writing: AbortOnDropHandle<()>,
+) -> impl Stream<Item = Chunk> {
+    stream::unfold(Some((receiver, writing)), async |state| {
+        let (mut receiver, writing) = state?;
+        if let Some(chunk) = receiver.recv().await {
+            return Some((chunk, Some((receiver, writing))));
+        }
+        let broken = writing.await.err()?;
+        Some((Err(std::io::Error::other(broken)), None))
+    })
 }
 
 /// How letters are written, and what of them is not.
@@ -94,5 +107,35 @@ async fn write(
                 return;
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_cut_off_does_not_look_whole() {
+        for is_cut_off in [false, true] {
+            let (chunks, receiver) = mpsc::channel(2);
+            let writing = tokio::spawn(async move {
+                chunks.send(Ok(Bytes::from_static(b"one"))).await.unwrap();
+                if is_cut_off {
+                    std::future::pending::<()>().await;
+                }
+            });
+            let abort = writing.abort_handle();
+            let mut body = Box::pin(body(receiver, AbortOnDropHandle::new(writing)));
+            assert_eq!(body.next().await.unwrap().unwrap(), "one");
+            if is_cut_off {
+                abort.abort();
+            }
+            assert_eq!(body.next().await.is_some_and(|chunk| chunk.is_err()), is_cut_off);
+            assert!(body.next().await.is_none());
+        }
     }
 }

@@ -14,7 +14,7 @@ impl DeadLetters {
     /// Begins an export of the letters that match, in the order of their ids, for `who`.
     pub async fn export(&self, filter: &Filter, who: &str) -> anyhow::Result<Export> {
         let database = self.records.ready().await?;
-        let (count, last): (i64, Option<i64>) = on_pool!(database, pool => {
+        let (count, last): (i64, Option<i64>) = on_reading!(database, pool => {
             let mut select =
                 QueryBuilder::new("SELECT count(*), max(id) FROM dead_letter WHERE true");
             filter.restrict(&mut select);

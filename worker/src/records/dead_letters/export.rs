@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{Encode, FromRow, QueryBuilder, Type};
 
 use super::DeadLetters;
 use super::filter::{Filter, push_in};
 use super::letter::{COLUMNS, Letter};
-use crate::records::database::{Database, on_pool};
+use crate::records::database::{Database, on_pool, on_reading};
 
 mod format;
 
@@ -45,20 +45,31 @@ impl Export {
         Self { letters, filter, after: i64::MIN, last, page: VecDeque::new() }
     }
 
-    /// The next ones; none at the end.
+    /// The next ones; none at the end, and only there: letters that are deleted on the way are not
+    /// taken for it.
     pub async fn next(&mut self) -> anyhow::Result<Vec<Exported>> {
         let database = self.letters.records.ready().await?;
-        if self.page.is_empty() {
-            self.page = page(database, &self.filter, self.after, self.last).await?.into();
+        loop {
+            if self.page.is_empty() {
+                self.page = page(database, &self.filter, self.after, self.last).await?.into();
+            }
+            let (mut ids, mut bytes) = (Vec::new(), 0);
+            while bytes < BYTES {
+                let Some(letter) = self.page.pop_front() else { break };
+                bytes += letter.body_bytes.unwrap_or_default();
+                self.after = letter.id;
+                ids.push(letter.id);
+            }
+            if ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            let exported: Vec<Exported> = on_reading!(database, pool => {
+                with_bodies(&ids).build_query_as().persistent(false).fetch_all(pool).await?
+            });
+            if !exported.is_empty() {
+                return Ok(exported);
+            }
         }
-        let (mut ids, mut bytes) = (Vec::new(), 0);
-        while bytes < BYTES {
-            let Some(letter) = self.page.pop_front() else { break };
-            bytes += letter.body_bytes.unwrap_or_default();
-            self.after = letter.id;
-            ids.push(letter.id);
-        }
-        Ok(fetch(database, &ids).await?)
     }
 }
 
@@ -68,7 +79,7 @@ async fn page(
     after: i64,
     last: i64,
 ) -> Result<Vec<Letter>, sqlx::Error> {
-    on_pool!(database, pool => {
+    on_reading!(database, pool => {
         let mut select = QueryBuilder::new(format!("SELECT {COLUMNS} FROM dead_letter WHERE true"));
         filter.restrict(&mut select);
         select.push(" AND id > ").push_bind(after);
@@ -78,16 +89,24 @@ async fn page(
     })
 }
 
-/// The letters with these ids that still are there.
+/// The letters with these ids that still are there, for who works with them.
 pub(super) async fn fetch(database: &Database, ids: &[i64]) -> Result<Vec<Exported>, sqlx::Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     on_pool!(database, pool => {
-        let mut select =
-            QueryBuilder::new(format!("SELECT {COLUMNS}, body FROM dead_letter WHERE true"));
-        push_in(&mut select, "id", ids);
-        select.push(" ORDER BY id");
-        select.build_query_as().persistent(false).fetch_all(pool).await
+        with_bodies(ids).build_query_as().persistent(false).fetch_all(pool).await
     })
+}
+
+fn with_bodies<DB>(ids: &[i64]) -> QueryBuilder<DB>
+where
+    DB: sqlx::Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    let mut select =
+        QueryBuilder::new(format!("SELECT {COLUMNS}, body FROM dead_letter WHERE true"));
+    push_in(&mut select, "id", ids);
+    select.push(" ORDER BY id");
+    select
 }

@@ -42,6 +42,28 @@ async fn an_export_is_whole_and_never_holds_much(engine: DatabaseEngine) {
     rig.finish().await;
 }
 
+async fn letters_that_are_deleted_on_the_way_do_not_end_an_export(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    // Each is as much as is read at once.
+    let large = |number: u8| {
+        let body = Bytes::from(vec![number; 4 * 1024 * 1024]);
+        with_body(letter(u64::from(number), "A", "x"), body)
+    };
+    for number in 1..=4 {
+        rig.index(&[large(number)]).await;
+    }
+    let mut export = rig.records.export(&Filter::default(), "ann").await.unwrap();
+    let first = export.next().await.unwrap().remove(0).letter;
+    rig.database
+        .run(&format!("DELETE FROM dead_letter WHERE id IN ({}, {})", first.id + 1, first.id + 2))
+        .await;
+    let next: Vec<i64> = export.next().await.unwrap().iter().map(|it| it.letter.id).collect();
+    assert_eq!(next, [first.id + 3]);
+    assert!(export.next().await.unwrap().is_empty());
+    rig.finish().await;
+}
+
 on_every_database! {
     an_export_is_whole_and_never_holds_much
+    letters_that_are_deleted_on_the_way_do_not_end_an_export
 }
