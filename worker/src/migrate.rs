@@ -15,7 +15,9 @@
 //! identity and target alone.
 //!
 //! Dead letters that are in the records beside the file go the same way into the cluster's `dead`, and
-//! are discarded in the records they came from. The event log stays where it is.
+//! are discarded in the records they came from. Who was erased for privacy goes into the cluster's records
+//! first of all: a late retry of such a contact's event may die there, with its content. Audit, notes and
+//! jobs go there at the end. The event log stays where it is.
 //!
 //! The file keeps its ledger: entries that are on Redis already do no harm a second time, and
 //! until the directory is removed they can be written again should Redis lose them. Removing it
@@ -31,6 +33,7 @@ mod letters;
 mod messages;
 mod patience;
 mod progress;
+mod records;
 mod source;
 
 pub(crate) use cluster::{Cluster, Destination};
@@ -38,6 +41,8 @@ pub(crate) use patience::Patience;
 pub(crate) use source::{Inventory, Source};
 
 use progress::Progress;
+
+use crate::records::Carried;
 
 /// Why a migration ended early. It can always be taken up again.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,8 @@ pub(crate) struct Moved {
     pub(crate) unreadable: u64,
     /// Dead letters out of the records.
     pub(crate) letters: u64,
+    /// What else of the records is in the cluster's now and was not.
+    pub(crate) records: Carried,
 }
 
 /// Moves all that `source` has, as counted in `inventory`.
@@ -81,6 +88,7 @@ pub(crate) async fn run(
     cluster: &Cluster,
 ) -> Result<Moved, MigrateError> {
     let mut moved = Moved::default();
+    records::carry_erased(source, cluster, &mut moved).await?;
     let progress = Progress::new("ledger entries", inventory.entries);
     ledger::copy(source, cluster, progress, &mut moved).await?;
     let progress = Progress::new("messages", inventory.messages());
@@ -89,5 +97,6 @@ pub(crate) async fn run(
         let progress = Progress::new("dead letters", inventory.letters);
         letters::drain(letters, cluster, progress, &mut moved).await?;
     }
+    records::carry_rest(source, cluster, &mut moved).await?;
     Ok(moved)
 }

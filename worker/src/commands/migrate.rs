@@ -17,11 +17,13 @@ use shared::{shutdown, telemetry, terminal};
 use tokio_util::sync::CancellationToken;
 
 use crate::migrate::{Cluster, Destination, Inventory, Moved, Patience, Source, run};
-use crate::settings::{RedisSettings, RetrySettings};
+use crate::records::{Carried, Records};
+use crate::settings::{RecordsSettings, RedisSettings, RetrySettings};
 use crate::standalone::absolute;
 
 /// Moves what a stopped `worker standalone` has into a cluster: its ledger to Redis, then its
-/// messages to RabbitMQ, dead letters too. Loses none and has none done twice.
+/// messages to RabbitMQ, dead letters too; and of its records, into the cluster's, who was erased for
+/// privacy, the audit, notes and jobs. Loses none and has none done twice.
 ///
 /// May be ended and run again at any point: it goes on where it was.
 #[derive(Args, Clone, Debug)]
@@ -29,9 +31,9 @@ use crate::standalone::absolute;
 Examples:
   worker migrate --from /var/lib/hubline --dry-run
   AMQP_URL_FILE=/run/secrets/amqp REDIS_URL_FILE=/run/secrets/redis \\
-    worker migrate --from /var/lib/hubline
+    DATABASE_URL_FILE=/run/secrets/database worker migrate --from /var/lib/hubline
 
-AMQP_URL, REDIS_URL, PREFIX, WORK_SHARDS and RETRY_… must be those of the cluster's receivers and
+AMQP_URL, REDIS_URL, DATABASE_URL, PREFIX, WORK_SHARDS and RETRY_… must be those of the cluster's receivers and
 workers. Stop standalone before, and start them after it: docs/embedded.md has all steps. It may be
 ended and run again at any point, and goes on where it was.")]
 pub struct MigrateCommand {
@@ -44,6 +46,9 @@ pub struct MigrateCommand {
     /// Only count what there is: no server is asked and nothing is changed
     #[arg(long)]
     dry_run: bool,
+    /// Leave the records behind, but for dead letters: the cluster keeps none
+    #[arg(long)]
+    without_records: bool,
     /// How long a server that does not answer is waited for
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     wait: Duration,
@@ -56,6 +61,9 @@ pub struct MigrateCommand {
     /// The retry schedule.
     #[command(flatten)]
     retry: RetrySettings,
+    /// The cluster's records.
+    #[command(flatten)]
+    records: RecordsSettings,
     /// Logging.
     #[command(flatten)]
     log: LogSettings,
@@ -84,7 +92,12 @@ impl MigrateCommand {
             broker.amqp_url_file = None;
         }
         broker.url()?;
-        Ok(Destination { broker, redis_url: self.redis.url()?, schedule: self.retry.schedule()? })
+        let records = match self.records.url()? {
+            Some(url) if !self.without_records => Some(Records::new(&url)?),
+            _ => None,
+        };
+        let (redis_url, schedule) = (self.redis.url()?, self.retry.schedule()?);
+        Ok(Destination { broker, redis_url, schedule, records })
     }
 
     async fn migrate(
@@ -101,10 +114,16 @@ impl MigrateCommand {
             say(format_args!("Nothing was changed: this was a dry run."));
             return Ok(());
         }
-        if inventory.messages() + inventory.entries + inventory.letters == 0 {
+        let has_records = !inventory.records.is_nothing();
+        if inventory.messages() + inventory.entries + inventory.letters == 0 && !has_records {
             say(format_args!("There is nothing to do."));
             return Ok(());
         }
+        anyhow::ensure!(
+            !has_records || self.without_records || destination.records.is_some(),
+            "the records in {directory} must not stay behind: give DATABASE_URL, the cluster's, or \
+             --without-records if it has none; nothing was changed"
+        );
         let names = format!(
             "PREFIX={} and WORK_SHARDS={}",
             destination.broker.prefix, destination.broker.work_shards
@@ -115,17 +134,21 @@ impl MigrateCommand {
             destination.redis()?
         ));
         let patience = Patience { limit: self.wait, interrupt };
+        let to_records = destination.records.clone();
         let cluster = Cluster::connect(destination, patience)
             .await
             .map_err(|error| ended(&error, "nothing was changed"))?;
         let state = format!("what is not moved is still in {directory}: run it again to go on");
         let moved =
             run(source, &inventory, &cluster).await.map_err(|error| ended(&error, &state))?;
+        if let Some(records) = to_records {
+            records.close().await;
+        }
         summarise(&moved);
         say(format_args!(
             "Next: start receivers and workers with {names}, and point HubSpot's target URL at the \
              receivers. {directory} can be removed once records.db in it is kept elsewhere or not \
-             wanted: the event log in it, and what was discarded or resolved, is not moved."
+             wanted: the event log in it, and letters that were discarded or resolved, are not moved."
         ));
         Ok(())
     }
@@ -139,17 +162,26 @@ fn contents(inventory: &Inventory) -> String {
     let backlog = inventory.backlog;
     format!(
         "{} events to be worked on, {} of the bulk lane, {} waiting for a retry, {} dead letters, \
-         {} ledger entries",
+         {} ledger entries; in its records {}",
         backlog.work,
         backlog.bulk,
         backlog.waiting,
         backlog.dead + inventory.letters,
-        inventory.entries
+        inventory.entries,
+        of_records(inventory.records)
     )
 }
 
+fn of_records(records: Carried) -> String {
+    let Carried { erased, audit, notes, jobs } = records;
+    format!("{erased} erased contacts, {audit} lines of the audit, {notes} notes and {jobs} jobs")
+}
+
 fn summarise(moved: &Moved) {
-    let Moved { entries_written, entries_there, messages, unreadable, letters } = *moved;
+    let Moved { entries_written, entries_there, messages, unreadable, letters, records } = *moved;
+    if !records.is_nothing() {
+        say(format_args!("Into the cluster's records: {}.", of_records(records)));
+    }
     if entries_written + messages + letters == 0 {
         say(format_args!(
             "There was nothing left to do: all {entries_there} ledger entries are there."

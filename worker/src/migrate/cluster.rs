@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::MigrateError;
 use super::patience::Patience;
 use crate::ledger::{Entry, Importer, redis_server};
+use crate::records::Records;
 
 /// How long the confirms of one batch may take.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +23,8 @@ pub(crate) struct Destination {
     pub(crate) broker: BrokerSettings,
     pub(crate) redis_url: SecretString,
     pub(crate) schedule: RetrySchedule,
+    /// The cluster's records, if it keeps any.
+    pub(crate) records: Option<Records>,
 }
 
 impl Destination {
@@ -46,15 +49,19 @@ pub(crate) struct Cluster {
     rabbitmq: String,
     redis: String,
     pub(super) schedule: RetrySchedule,
+    pub(super) records: Option<Records>,
     pub(super) patience: Patience,
 }
 
 impl Cluster {
-    /// Waits until both servers are there. What is missing of the topology is declared, once Redis
+    /// Waits until all servers are there. What is missing of the topology is declared, once Redis
     /// has answered. Must be called on a multi-thread runtime.
     pub(crate) async fn connect(to: Destination, patience: Patience) -> anyhow::Result<Self> {
         let (rabbitmq, redis) = (to.rabbitmq()?, to.redis()?);
-        let Destination { broker, redis_url, schedule } = to;
+        let Destination { broker, redis_url, schedule, records } = to;
+        if let Some(records) = &records {
+            patience.persist("the records' database", || records.ping()).await?;
+        }
         let importer = Importer::start(&redis_url, broker.prefix.clone())?;
         patience.persist(&redis, || importer.ping()).await?;
         let topology = Topology::new(&broker.prefix, broker.work_shards, Some(&schedule));
@@ -64,7 +71,7 @@ impl Cluster {
         )?;
         let reason = || publisher.link().to_string();
         patience.wait(&rabbitmq, publisher.ready(), reason).await?;
-        Ok(Self { publisher, importer, rabbitmq, redis, schedule, patience })
+        Ok(Self { publisher, importer, rabbitmq, redis, schedule, records, patience })
     }
 
     /// Publishes all of `batch`, each message once or more often.

@@ -10,7 +10,7 @@ use shared::store::{self, Store};
 use super::MigrateError;
 use crate::ledger::{self, Entry};
 use crate::records::dead_letters::DeadLetters;
-use crate::records::{FILE, Records};
+use crate::records::{Carried, FILE, Records};
 
 /// How long the data file may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -31,6 +31,8 @@ pub(crate) struct Inventory {
     pub(crate) entries: u64,
     /// Dead letters in the records that somebody still has to do with.
     pub(crate) letters: u64,
+    /// What else of the records goes along.
+    pub(crate) records: Carried,
 }
 
 impl Inventory {
@@ -67,7 +69,16 @@ impl Source {
             Some(letters) => letters.count_open().await.map_err(MigrateError::Records)?,
             None => 0,
         };
-        Ok(Inventory { backlog: self.embedded.backlog().await?, entries, letters })
+        let records = match &self.records {
+            Some(records) => records.to_carry().await.map_err(MigrateError::Records)?,
+            None => Carried::default(),
+        };
+        Ok(Inventory { backlog: self.embedded.backlog().await?, entries, letters, records })
+    }
+
+    /// The records beside the data file, if there are any.
+    pub(super) fn records(&self) -> Option<&Records> {
+        self.records.as_ref()
     }
 
     /// The dead letters in the records, if there are records.

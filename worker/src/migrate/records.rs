@@ -1,0 +1,38 @@
+//! What of the records beside the data file goes into the cluster's: whom to erase before anything else
+//! goes there, and at the end who did what, notes and jobs.
+
+use super::{Cluster, MigrateError, Moved, Source};
+use crate::records::Records;
+
+/// Whom to erase: what is about them and comes to the cluster later must find it there.
+pub(super) async fn carry_erased(
+    source: &Source,
+    cluster: &Cluster,
+    moved: &mut Moved,
+) -> Result<(), MigrateError> {
+    if let Some((from, to)) = both(source, cluster) {
+        let carry = || from.carry_erased(to);
+        moved.records.erased = cluster.patience.persist(RECORDS, carry).await?;
+    }
+    Ok(())
+}
+
+/// All else.
+pub(super) async fn carry_rest(
+    source: &Source,
+    cluster: &Cluster,
+    moved: &mut Moved,
+) -> Result<(), MigrateError> {
+    if let Some((from, to)) = both(source, cluster) {
+        let erased = moved.records.erased;
+        moved.records = cluster.patience.persist(RECORDS, || from.carry_rest(to)).await?;
+        moved.records.erased = erased;
+    }
+    Ok(())
+}
+
+const RECORDS: &str = "the records' database";
+
+fn both<'a>(source: &'a Source, cluster: &'a Cluster) -> Option<(&'a Records, &'a Records)> {
+    source.records().zip(cluster.records.as_ref())
+}

@@ -1,0 +1,115 @@
+//! What of the records goes along into the cluster's, besides dead letters.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use shared::broker::{Broker, Route};
+use shared::clock::now_ms;
+use shared::message::{DeathReason, Message};
+use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+use worker::records::Records;
+use worker::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
+use worker::records::jobs::{JobState, Jobs, Scope, Wish};
+
+use super::directory::Directory;
+use super::program::Program;
+use super::{MINUTE, dead};
+use crate::harness::{Rig, deal, fresh};
+
+const CONTACT: u64 = 77;
+
+/// The last attempt of an event about the contact.
+fn late() -> Message {
+    let body = deal(CONTACT).replace("deal.creation", "contact.creation");
+    Message { attempt: 10, death: dead(1, DeathReason::Exhausted).death, ..fresh(&body) }
+}
+
+fn in_directory(directory: &Directory) -> Records {
+    let url = format!("sqlite:{}", directory.path().join("records.db").display());
+    Records::new(&SecretString::from(url)).unwrap()
+}
+
+/// A directory in which somebody was erased, wrote a note and made a job that is not over, and a late
+/// retry of the erased contact's event waits.
+async fn directory() -> Directory {
+    let directory = Directory::new();
+    let open = directory.open().await;
+    open.publish(Route::Dead, &[dead(1, DeathReason::Permanent)]).await;
+    let records = in_directory(&directory);
+    let letters = DeadLetters::new(records.clone());
+    let broker = Broker::Sqlite(Arc::clone(&open.embedded));
+    assert_eq!(drain(&letters, &broker, MINUTE).await.unwrap().indexed.new, 1);
+    drop(broker);
+    records.erase_contact(late().portal_id, CONTACT).await.unwrap();
+    let problem = letters.groups(Grouping::Fingerprint, false).await.unwrap().remove(0);
+    let note = Some("ask the ERP's people");
+    assert_eq!(letters.note(&problem.key, "", note, "ann").await.unwrap(), Noted::Written);
+    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let wish = Wish { scope, cutoff_ms: now_ms(), rate: 1, who: "bob".to_owned() };
+    letters.jobs().create(&wish).await.unwrap().unwrap();
+    open.publish(Route::Dead, &[late()]).await;
+    open.close().await;
+    directory
+}
+
+async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: DatabaseEngine) {
+    let (rig, directory) = (Rig::new().await, directory().await);
+    let cluster = TestDatabase::new(engine).await;
+    let url = cluster.url();
+    let flags = ["--database-url", &url];
+    let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
+    let counts = "1 erased contacts, 2 lines of the audit, 1 notes and 1 jobs";
+    assert!(planned.stdout.contains(counts), "{planned:?}");
+    // The second run finds all of it there.
+    for _ in 0..2 {
+        let ended = Program::run(&rig, &directory, &flags).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(cluster.number("SELECT count(*) FROM erasure").await, 1);
+        // And that the letter was let go of.
+        assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 3);
+        assert_eq!(cluster.number("SELECT count(*) FROM job").await, 1);
+    }
+
+    let letters = DeadLetters::new(Records::new(&SecretString::from(url.clone())).unwrap());
+    let acts = letters.audit(9).await.unwrap();
+    let who: Vec<&str> = acts.iter().rev().map(|act| &*act.who).collect();
+    assert_eq!(who, ["ann", "bob", "hubline"]);
+    let job = letters.jobs().list(None, 9).await.unwrap().remove(0);
+    assert_eq!((job.state, &*job.who), (JobState::Cancelled, "bob"));
+    assert!(job.reason.contains("job 1 of the standalone"), "{}", job.reason);
+    // The late retry dies in the cluster, where nobody may read it.
+    drain(&letters, &rig.queues.broker(), MINUTE).await.unwrap();
+    let all = letters.list(&Filter::default(), None, 9).await.unwrap().letters;
+    let of =
+        |id: u64| all.iter().find(|letter| letter.object_id == Some(id.cast_signed())).unwrap();
+    assert_eq!((of(CONTACT).body_bytes, &*of(CONTACT).error), (None, ""));
+    assert!(of(1).body_bytes.is_some());
+    let problem = letters.problem(&of(1).fingerprint).await.unwrap().unwrap();
+    assert_eq!((problem.dead, problem.note.as_deref()), (1, Some("ask the ERP's people")));
+    // A new job is not taken for the old one.
+    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let wish = Wish { scope, cutoff_ms: now_ms(), rate: 1, who: "eve".to_owned() };
+    let new = Jobs::new(Records::new(&SecretString::from(url)).unwrap()).create(&wish).await;
+    assert!(new.unwrap().unwrap().generation > job.generation);
+    drop(letters);
+    rig.finish().await;
+    cluster.end().await;
+}
+
+on_every_database! { who_was_erased_stays_so_and_notes_audit_and_jobs_go_along }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_do_not_stay_behind_unless_that_is_wanted() {
+    let (rig, directory) = (Rig::new().await, directory().await);
+    let before = directory.rows().await;
+    let refused = Program::run(&rig, &directory, &[]).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for words in ["DATABASE_URL", "--without-records", "nothing was changed"] {
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+    assert_eq!(directory.rows().await, before);
+    let ended = Program::run(&rig, &directory, &["--without-records"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(rig.queues.drain("dead").await.len(), 2);
+    rig.finish().await;
+}
