@@ -72,10 +72,20 @@ async fn ask(letters: &DeadLetters) {
         ("list, portal", Filter { portal_id: Some(newest.portal_id), ..dead.clone() }),
         ("list, object", Filter { object_id: newest.object_id, ..dead.clone() }),
         ("list, target", Filter { target: Some(newest.target.clone()), ..dead.clone() }),
+        (
+            "list, type",
+            Filter { subscription_type: Some(newest.subscription_type.clone()), ..dead.clone() },
+        ),
+        ("list, reason", Filter { reason: Some(newest.reason.clone()), ..dead.clone() }),
+        ("list, reason, none", Filter { reason: Some("crashed".to_owned()), ..dead.clone() }),
+        ("list, died until", Filter { until_ms: Some(newest.died_ms), ..dead.clone() }),
+        ("list, died until, none", Filter { until_ms: Some(1), ..dead.clone() }),
         ("list, nothing", Filter { code: Some("NONE".to_owned()), ..dead.clone() }),
     ];
     for (name, filter) in &filters {
         slowest(name, async || drop(letters.list(filter, None, 50).await.unwrap())).await;
+        let name = name.replacen("list", "count", 1);
+        slowest(&name, async || _ = letters.count_some(filter).await.unwrap()).await;
     }
     let middle = Some(newest.id / 2);
     slowest("list, from the middle", async || {
@@ -85,9 +95,10 @@ async fn ask(letters: &DeadLetters) {
     for (name, by) in [
         ("groups", Grouping::Fingerprint),
         ("groups by code", Grouping::Code),
+        ("groups by target", Grouping::Target),
         ("groups by portal", Grouping::Portal),
     ] {
-        slowest(name, async || drop(letters.groups(by, false).await.unwrap())).await;
+        slowest(name, async || drop(letters.some_groups(by, false, 0, 100).await.unwrap())).await;
     }
     slowest("show", async || drop(letters.show(newest.id / 2).await.unwrap())).await;
     slowest("plan, all", async || {

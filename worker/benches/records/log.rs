@@ -52,10 +52,10 @@ async fn fill(connection: &mut PgConnection, rows: i64, now_ms: i64) {
             );
             sqlx::query(AssertSqlSafe(create)).execute(&mut *connection).await.unwrap();
         }
-        let insert = "INSERT INTO event_log SELECT $1::int, ($2 + at) * 1048576 + n, \
+        let insert = "INSERT INTO event_log SELECT $1::int, ($2 + at) * 1048576 + n % 1048576, \
             encode(sha256((($1 * 10000000::bigint) + n - n % 4 / 3)::text::bytea), 'hex'), \
             1000 + n % 500, 'deal.creation', n, NULL, $2 + at - 40, $2 + at - 30, $2 + at, 0, 0, \
-            'on_deal_created', CASE WHEN n % 50 = 0 THEN 'retried' ELSE 'succeeded' END, \
+            'on_deal_created', CASE WHEN n = 7 THEN 'crashed' WHEN n % 50 = 0 THEN 'retried' ELSE 'succeeded' END, \
             NULL, NULL, NULL, convert_to(repeat('x', 300), 'UTF8'), NULL \
             FROM (SELECT n, n * $4 / $3 AS at FROM generate_series(0, $3 - 1) AS n) AS numbered";
         let span_ms = if day == today { (now_ms - today * DAY_MS).max(1) } else { DAY_MS };
@@ -80,7 +80,22 @@ async fn ask(setting: &Setting, identity: &str, now_ms: i64) {
     let nothing = Question { verdict: Some("crashed".to_owned()), ..portal.clone() };
     let hour = Question { since_ms: Some(now_ms - 3_600_000), ..Question::default() };
     let yesterday = Question { until_ms: Some(now_ms - DAY_MS), ..Question::default() };
+    let text = |text: &str| Some(text.to_owned());
+    let rare = Question { verdict: text("crashed"), ..Question::default() };
+    let handler = Question { target: text("on_deal_created"), ..Question::default() };
+    let no_handler = Question { target: text("nobody"), ..Question::default() };
+    let kind = Question { subscription_type: text("deal.creation"), ..Question::default() };
+    let no_kind = Question { subscription_type: text("nothing"), ..Question::default() };
+    let no_portal = Question { object_id: Some(4007), ..Question::default() };
+    let never = Question { verdict: text("retried"), ..no_handler.clone() };
     let questions = [
+        ("events, a rare verdict", &rare),
+        ("events, a handler", &handler),
+        ("events, a handler, none there", &no_handler),
+        ("events, a type", &kind),
+        ("events, a type, none there", &no_kind),
+        ("events, a deal of any portal", &no_portal),
+        ("events, handler and verdict, none", &never),
         ("events, one event", &one),
         ("events, its first letters", &beginning),
         ("events, a portal", &portal),

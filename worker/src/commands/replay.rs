@@ -13,7 +13,7 @@ use serde_json::json;
 use shared::clock::now_ms;
 
 use super::dead_letters::by::By;
-use super::dead_letters::change::ask;
+use super::dead_letters::change::{ask, counted, portals};
 use super::dead_letters::follow::follow;
 use super::dead_letters::output::{say, say_json};
 use super::dead_letters::place::{Act, Place};
@@ -96,7 +96,7 @@ impl ReplayCommand {
     }
 
     fn describe(&self, plan: &Plan) -> String {
-        let (Some(oldest_ms), Some(newest_ms)) = (plan.oldest_ms, plan.newest_ms) else {
+        let Some(oldest_ms) = plan.oldest_ms else {
             return "There is nothing to replay.".to_owned();
         };
         let what = if self.force {
@@ -105,13 +105,13 @@ impl ReplayCommand {
             "What is completed stays so."
         };
         format!(
-            "To replay: {} events of {} portals, with runs that ended from {} to {} UTC. {what}\n\
+            "To replay: {} of {}, with runs that ended from {}{} UTC. {what}\n\
              That takes {}.",
-            plan.count,
-            plan.portals,
+            counted(plan, "events"),
+            portals(plan),
             when::show(oldest_ms),
-            when::show(newest_ms),
-            self.rate.takes(plan.count)
+            plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
+            self.rate.takes(plan)
         )
     }
 }

@@ -30,6 +30,12 @@ pub(super) fn count_of(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
+/// The same of what may not have been counted to its end: `more than 1,000 messages`.
+pub(super) fn at_least(number: i64, more: bool, one: &str, many: &str) -> String {
+    let counted = count_of(number, one, many);
+    if more { format!("more than {counted}") } else { counted }
+}
+
 /// A size in bytes: `312 bytes`, `1.5 MiB`.
 pub(super) fn size(bytes: i64) -> String {
     let tenths = |unit: i64| {

@@ -9,7 +9,7 @@ use aes::Aes256;
 use aes::cipher::{Block, BlockDecrypt as _, BlockEncrypt as _, KeyInit as _};
 use secrecy::ExposeSecret as _;
 
-use super::database::on_pool;
+use super::database::on_reading;
 use super::redaction::Redaction;
 use super::{Key, Purpose, Records};
 use crate::harmless::hex;
@@ -82,7 +82,7 @@ impl Records {
         let select = "SELECT identity FROM event_log WHERE identity >= $1 AND identity < $2 \
             UNION ALL SELECT identity FROM dead_letter WHERE identity >= $1 AND identity < $2 \
             LIMIT 1";
-        Ok(on_pool!(database, pool => {
+        Ok(on_reading!(database, pool => {
             sqlx::query_scalar(select)
                 .bind(&start)
                 .bind(format!("{start}g"))

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
-use super::clock::day_of;
+use super::clock::{day_of, day_of_line, first_line};
 use super::conditions;
-use super::database::{self, on_pool};
+use super::database::{self, on_reading};
 use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.
@@ -34,9 +34,9 @@ pub struct Question {
     pub since_ms: Option<i64>,
     /// Ended before this.
     pub until_ms: Option<i64>,
-    /// Only what stands behind this line.
+    /// Only what stands behind the line with this number.
     #[serde(skip)]
-    pub after: Option<Cursor>,
+    pub after: Option<i64>,
 }
 
 impl Question {
@@ -58,11 +58,17 @@ impl Question {
             ("target", self.target.as_deref()),
             ("verdict", self.verdict.as_deref()),
         ];
+        let (since, until) = (self.since_ms.map(first_line), self.until_ms.map(first_line));
+        // The days are what partitions are found by.
         let numbers = [
             ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
-            ("settled_ms >=", self.since_ms),
-            ("settled_ms <", self.until_ms),
+            ("id >=", since),
+            ("day >=", since.map(day_of_line).map(i64::from)),
+            ("id <", until),
+            ("day <=", until.map(day_of_line).map(i64::from)),
+            ("id <", self.after),
+            ("day <=", self.after.map(day_of_line).map(i64::from)),
         ];
         conditions::restrict(query, of, &texts, &numbers);
     }
@@ -84,15 +90,6 @@ impl fmt::Display for Question {
         ];
         conditions::words(f, &texts, &numbers)
     }
-}
-
-/// A line's place: the log is read from its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// When the line's run ended.
-    pub settled_ms: i64,
-    /// The line.
-    pub id: i64,
 }
 
 /// A line of the log, without the event's bytes.
@@ -134,12 +131,6 @@ pub struct Line {
     pub trace_id: Option<String>,
 }
 
-impl Line {
-    pub(crate) fn cursor(&self) -> Cursor {
-        Cursor { settled_ms: self.settled_ms, id: self.id }
-    }
-}
-
 const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property, received_ms, \
     started_ms, settled_ms, attempt, generation, target, verdict, code, error, trace_id \
     FROM event_log WHERE true";
@@ -148,15 +139,10 @@ impl Records {
     /// The last lines that answer `question`, at most `limit`, the latest first.
     pub async fn history(&self, question: &Question, limit: u32) -> anyhow::Result<Vec<Line>> {
         let database = self.ready().await?;
-        let lines = on_pool!(database, pool => {
-            let mut query = QueryBuilder::new(SELECT);
-            question.restrict(&mut query, "");
-            if let Some(Cursor { settled_ms, id }) = question.after {
-                query.push(" AND (settled_ms, id) < (").push_bind(settled_ms);
-                query.push(", ").push_bind(id).push(")");
-            }
-            query.push(" ORDER BY settled_ms DESC, id DESC LIMIT ").push_bind(i64::from(limit));
-            query.build_query_as::<Line>().fetch_all(pool).await?
+        let lines = on_reading!(database, pool => {
+            let mut select = select("", question, limit);
+            // Planned for what is asked for: which index is best depends on how much has it.
+            select.build_query_as::<Line>().persistent(false).fetch_all(pool).await?
         });
         Ok(lines)
     }
@@ -169,14 +155,14 @@ impl Records {
     /// How many runs ended in each way since then, the most frequent first.
     pub(crate) async fn outcomes(&self, since_ms: i64) -> anyhow::Result<Vec<(String, i64)>> {
         let database = self.ready().await?;
-        let outcomes = on_pool!(database, pool => {
-            // The day is what partitions are found by.
+        let outcomes = on_reading!(database, pool => {
             sqlx::query_as(
-                "SELECT verdict, count(*) FROM event_log WHERE day >= $1 AND settled_ms >= $2 \
+                "SELECT verdict, count(*) FROM event_log WHERE day >= $1 AND id >= $2 \
                  GROUP BY verdict ORDER BY 2 DESC, 1",
             )
             .bind(day_of(since_ms))
-            .bind(since_ms)
+            .bind(first_line(since_ms))
+            .persistent(false)
             .fetch_all(pool)
             .await?
         });
@@ -206,6 +192,19 @@ impl Records {
     }
 }
 
+/// The lines that answer `question`, behind `explain`, which is empty where they are wanted.
+fn select<DB>(explain: &str, question: &Question, limit: u32) -> QueryBuilder<DB>
+where
+    DB: Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    let mut query = QueryBuilder::new(format!("{explain}{SELECT}"));
+    question.restrict(&mut query, "");
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
 /// An event's bytes, from wherever they still are.
 async fn body_of(
     database: &database::Database,
@@ -213,7 +212,10 @@ async fn body_of(
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
     let select = "SELECT body FROM event_log WHERE identity = $1 AND body IS NOT NULL \
         UNION ALL SELECT body FROM dead_letter WHERE identity = $1 AND body IS NOT NULL LIMIT 1";
-    on_pool!(database, pool => {
+    on_reading!(database, pool => {
         sqlx::query_scalar(select).bind(identity).fetch_optional(pool).await
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,17 +110,25 @@ impl Change {
 }
 
 pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
-    match (plan.oldest_ms, plan.newest_ms) {
-        (Some(oldest_ms), Some(newest_ms)) => format!(
-            "To {verb}: {} letters of {} portals, died from {} to {} UTC ({}).",
-            plan.count,
-            plan.portals,
-            when::show(oldest_ms),
-            when::show(newest_ms),
-            cut(&filter.to_string(), 200)
-        ),
-        _ => format!("There is nothing to {verb}."),
-    }
+    let Some(oldest_ms) = plan.oldest_ms else { return format!("There is nothing to {verb}.") };
+    format!(
+        "To {verb}: {} of {}, died from {}{} UTC ({}).",
+        counted(plan, "letters"),
+        portals(plan),
+        when::show(oldest_ms),
+        plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
+        cut(&filter.to_string(), 200)
+    )
+}
+
+/// How many, as far as was counted.
+pub(in crate::commands) fn counted(plan: &Plan, what: &str) -> String {
+    format!("{}{} {what}", if plan.more { "more than " } else { "" }, plan.count)
+}
+
+/// In how many portals, as far as was counted.
+pub(in crate::commands) fn portals(plan: &Plan) -> String {
+    format!("{}{} portals", plan.portals, if plan.more { " or more" } else { "" })
 }
 
 /// Asks on the terminal.

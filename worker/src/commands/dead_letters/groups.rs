@@ -69,7 +69,7 @@ impl Act for Groups {
                     cut(key, 40),
                     group.dead,
                     group.problems,
-                    group.portals,
+                    portals(group),
                     when::show(group.last_ms)
                 ))?;
             }
@@ -78,6 +78,11 @@ impl Act for Groups {
         say(format_args!("{dead} dead letters in {} groups", groups.len()))?;
         Ok(true)
     }
+}
+
+/// In how many portals, as far as was counted.
+fn portals(group: &Group) -> String {
+    format!("{}{}", group.portals, if group.more_portals { "+" } else { "" })
 }
 
 fn problems(groups: &[Group]) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use super::follow::follow;
 use super::output::{say, say_json};
 use super::place::Act;
 use crate::harmless::cut;
-use crate::records::dead_letters::{DeadLetters, State};
+use crate::records::dead_letters::{DeadLetters, Plan, State};
 use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Scope, Wish};
 
 /// Publishes dead letters again, by number or all that match: a job that goes no faster than wanted,
@@ -74,14 +74,14 @@ impl std::str::FromStr for Rate {
 }
 
 impl Rate {
-    /// How long `count` messages take, in words.
-    pub(in crate::commands) fn takes(self, count: i64) -> String {
+    /// How long the planned messages take, in words.
+    pub(in crate::commands) fn takes(self, plan: &Plan) -> String {
         if self.0 == 0 {
             return "as fast as it goes".to_owned();
         }
-        let seconds = u64::try_from(count).unwrap_or_default().div_ceil(u64::from(self.0));
+        let seconds = u64::try_from(plan.count).unwrap_or_default().div_ceil(u64::from(self.0));
         let time = humantime::format_duration(std::time::Duration::from_secs(seconds));
-        format!("about {time} at {self}")
+        format!("{} {time} at {self}", if plan.more { "more than" } else { "about" })
     }
 }
 
@@ -98,7 +98,7 @@ impl Act for Retry {
         if !self.change.json {
             say(describe(verb, &filter, &plan))?;
             if plan.count > 0 {
-                say(format_args!("That takes {}.", self.rate.takes(plan.count)))?;
+                say(format_args!("That takes {}.", self.rate.takes(&plan)))?;
             }
             if !self.from_start && plan.forgets_steps(now_ms()) {
                 say(FORGOTTEN)?;

@@ -10,13 +10,13 @@ use super::super::action::{Action, Done, Order};
 use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, count_of, grouped};
+use super::super::parts::{Moment, Part, at_least, grouped};
 use super::super::query::Query;
 use super::super::selection::{self, Condition};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page, see};
 use super::jobs;
-use crate::records::dead_letters::Filter;
+use crate::records::dead_letters::{Filter, Plan};
 use crate::records::jobs::{DEFAULT_RATE, MAX_RATE};
 
 /// How long a browser waits for a deed; a longer one goes on by itself.
@@ -76,14 +76,14 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         conditions: selection::words(&filter),
         is_every: filter.is_empty(),
         count: plan.count,
-        letters: count_of(plan.count, "letter", "letters"),
-        portals: grouped(plan.portals),
+        letters: at_least(plan.count, plan.more, "letter", "letters"),
+        portals: portals(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: action.scope(&filter).map(|_| DEFAULT_RATE),
-        takes: jobs::takes(plan.count, DEFAULT_RATE),
+        takes: jobs::takes(plan.count, plan.more, DEFAULT_RATE),
         forgets_steps: action == Action::Retry && plan.forgets_steps(visit.now_ms),
         filter: selection::write(&filter).finish(),
         back: list(action, &filter, ""),
@@ -148,6 +148,11 @@ async fn perform(visit: &Visit, order: Order) -> Result<Option<Done>, Fault> {
         Ok(Err(error)) => Err(Fault::Broken(error.into())),
         Err(_) => Ok(None),
     }
+}
+
+/// In how many portals, as far as was counted.
+pub(super) fn portals(plan: &Plan) -> String {
+    grouped(plan.portals) + if plan.more { " or more" } else { "" }
 }
 
 /// Messages a second, as a form says it.

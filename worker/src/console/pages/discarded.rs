@@ -5,13 +5,13 @@ use askama::Template;
 
 use super::super::action::Action;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{count_of, grouped};
+use super::super::parts::at_least;
 use super::super::selection;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
 use super::letter_row::LetterRow;
-use super::messages::retention_ms;
-use crate::records::dead_letters::{Filter, State};
+use super::messages::{all, retention_ms};
+use crate::records::dead_letters::{Count, Filter, State};
 use crate::when;
 
 #[derive(Template)]
@@ -28,7 +28,7 @@ struct DiscardedPage {
     next: Option<String>,
     is_first: bool,
     actions: Vec<Action>,
-    /// How many all are.
+    /// How many all are, behind a space.
     all: String,
 }
 
@@ -46,11 +46,11 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         }
         let mut page = letters.list(&asked, before, ROWS).await?;
         letters.redact(&redaction, &mut page.letters).await?;
-        Ok(Some((page, letters.count(&asked).await?)))
+        Ok(Some((page, letters.count_some(&asked).await?)))
     });
     let (found, count) = match found.await? {
         Some((page, count)) => (Some(page), count),
-        None => (None, 0),
+        None => (None, Count::default()),
     };
     let next = found.as_ref().and_then(|page| page.next);
     let letters = found.map(|page| page.letters).unwrap_or_default();
@@ -60,15 +60,15 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         frame: visit.frame("Discarded", Tab::Discarded).live(before.is_none() && is_understood),
         conditions: selection::words(&Filter { state: None, ..filter.clone() }),
         rows: letters.iter().map(row).collect(),
-        summary: count_of(count, "discarded letter", "discarded letters"),
-        count,
+        summary: at_least(count.count, count.more, "discarded letter", "discarded letters"),
+        count: count.count,
         retention: when::rough(retention_ms),
         next: next.map(|next| {
             format!("/discarded?{}", selection::write(&filter).add("before", &next).finish())
         }),
         is_first: before.is_none(),
         actions: Action::on(Some(State::Discarded)),
-        all: grouped(count),
+        all: all(count),
         filter: selection::write(&filter).finish(),
         mistakes,
     };

@@ -12,7 +12,7 @@ use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
 use super::messages::Fields;
 use crate::records::redaction::Redaction;
-use crate::records::{ALIAS_LETTERS, Cursor, Line, Question, Records};
+use crate::records::{ALIAS_LETTERS, Line, Question, Records};
 use crate::verdict::Verdict;
 use crate::when;
 
@@ -69,7 +69,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut lines = lines.await?;
     let more = lines.len() > ROWS as usize;
     lines.truncate(ROWS as usize);
-    let last = lines.last().map(Line::cursor).filter(|_| more);
+    let last = lines.last().map(|line: &Line| line.id).filter(|_| more);
     let is_first = question.after.is_none();
     let template = EventsPage {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
@@ -122,13 +122,8 @@ pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> 
         mistakes.push("Event: write the identity or how it begins: 0-9 and a-f.".to_owned());
     }
     let after = query.get("after").and_then(|after| {
-        let cursor = after.split_once('-').and_then(|(ms, id)| {
-            Some(Cursor { settled_ms: ms.parse().ok()?, id: id.parse().ok()? })
-        });
-        if cursor.is_none() {
-            mistakes.push("There is no such page.".to_owned());
-        }
-        cursor
+        let id = after.parse();
+        id.map_err(|_| mistakes.push("There is no such page.".to_owned())).ok()
     });
     Question {
         event,
@@ -166,15 +161,15 @@ pub(super) fn is_hex(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(is_digit)
 }
 
-pub(super) fn address(query: &Query, after: Option<Cursor>) -> String {
+pub(super) fn address(query: &Query, after: Option<i64>) -> String {
     let mut writer = Writer::default();
     for name in FIELDS {
         if let Some(value) = query.get(name) {
             writer.add(name, &value);
         }
     }
-    if let Some(Cursor { settled_ms, id }) = after {
-        writer.add("after", &format!("{settled_ms}-{id}"));
+    if let Some(id) = after {
+        writer.add("after", &id);
     }
     format!("/events?{}", writer.finish())
 }

@@ -129,7 +129,8 @@ mod tests {
                 }
             });
             let abort = writing.abort_handle();
-            let mut body = Box::pin(body(receiver, AbortOnDropHandle::new(writing)));
+            let body = body(receiver, AbortOnDropHandle::new(writing)).fuse();
+            let mut body = Box::pin(body);
             assert_eq!(body.next().await.unwrap().unwrap(), "one");
             if is_cut_off {
                 abort.abort();

@@ -7,10 +7,10 @@ use super::super::parts::{Moment, Part, Trend, count_of, grouped};
 use super::super::query::Writer;
 use super::super::selection::{self, or_none};
 use super::super::visit::{Answer, Visit, page};
-use crate::records::dead_letters::{Filter, Group, Grouping};
+use crate::records::dead_letters::{Filter, Group, Grouping, Groups};
 
 /// Groups of one page.
-const GROUPS: usize = 100;
+const GROUPS: i64 = 100;
 
 /// What the letters can be grouped by: the address's word, the tab's and a row's.
 const WAYS: [(&str, &str, &str, Grouping); 4] = [
@@ -72,21 +72,17 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let by = visit.query.get("by").unwrap_or("problem").to_owned();
     let (word, _, column, grouping) = WAYS.into_iter().find(|way| way.0 == by).unwrap_or(WAYS[0]);
     let is_all = visit.query.get("all").is_some();
-    let number = usize::try_from(visit.query.number("page")?.unwrap_or(1)).unwrap_or(1).max(1);
+    let number = visit.query.number("page")?.unwrap_or(1).max(1);
     let first = (number - 1).saturating_mul(GROUPS);
     let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
-    let groups = visit.app.ask(async move {
-        let mut groups = letters.groups(grouping, is_all).await?;
-        let last = first.saturating_add(GROUPS).min(groups.len());
-        if let Some(shown) = groups.get_mut(first..last) {
-            letters.redact_samples(&redaction, shown).await?;
-        }
-        Ok(groups)
+    let found = visit.app.ask(async move {
+        let mut found = letters.some_groups(grouping, is_all, first, GROUPS).await?;
+        letters.redact_samples(&redaction, &mut found.groups).await?;
+        Ok(found)
     });
-    let groups = groups.await?;
-    let last = first.saturating_add(GROUPS).min(groups.len());
-    let address = |page: usize| address(word, is_all, page);
-    let shown = groups.get(first..last).unwrap_or_default();
+    let Groups { groups: shown, count, dead } = found.await?;
+    let last = first.saturating_add(GROUPS).min(count);
+    let address = |page: i64| address(word, is_all, page);
     let template = GroupsPage {
         frame: visit.frame("Problems", Tab::Problems).live(true),
         ways: WAYS.map(|way| self::way(way.0, way.1, word, is_all)).into(),
@@ -94,11 +90,11 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         by_problem: grouping == Grouping::Fingerprint,
         is_all,
         toggle: self::address(word, !is_all, 1),
-        summary: summary(&groups, column),
-        part: (shown.len() < groups.len())
-            .then(|| format!("{} to {last} of {}", first + 1, groups.len())),
+        summary: summary(dead, count, column),
+        part: (count > GROUPS || shown.is_empty() && count > 0)
+            .then(|| format!("{} to {last} of {}", first.saturating_add(1), grouped(count))),
         previous: (number > 1).then(|| address(number - 1)),
-        next: (last < groups.len() && !shown.is_empty()).then(|| address(number + 1)),
+        next: (last < count && !shown.is_empty()).then(|| address(number + 1)),
         rows: shown.iter().map(|group| row(group, grouping, visit.now_ms)).collect(),
     };
     page(&template)
@@ -108,7 +104,7 @@ fn way(word: &str, label: &'static str, current: &str, is_all: bool) -> Way {
     Way { label, href: address(word, is_all, 1), is_current: word == current }
 }
 
-fn address(by: &str, is_all: bool, page: usize) -> String {
+fn address(by: &str, is_all: bool, page: i64) -> String {
     let mut query = Writer::default();
     if by != "problem" {
         query.add("by", &by);
@@ -123,9 +119,7 @@ fn address(by: &str, is_all: bool, page: usize) -> String {
     if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }
 }
 
-fn summary(groups: &[Group], column: &str) -> String {
-    let dead = groups.iter().map(|group| group.dead).sum();
-    let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
+fn summary(dead: i64, count: i64, column: &str) -> String {
     let column = column.to_lowercase();
     format!(
         "{} in {}",
@@ -156,7 +150,7 @@ fn row(group: &Group, by: Grouping, now_ms: i64) -> Row {
         dead: grouped(group.dead),
         out: counters.requested + counters.retried,
         problems: grouped(group.problems),
-        portals: grouped(group.portals),
+        portals: grouped(group.portals) + if group.more_portals { " and more" } else { "" },
         retries,
         first: group.first_ms.map(|ms| Moment::new(ms, now_ms)),
         last: Moment::new(group.last_ms, now_ms),

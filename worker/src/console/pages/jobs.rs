@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, count_of, grouped};
+use super::super::parts::{Moment, Part, at_least, grouped};
 use super::super::visit::{Answer, Visit, page, see};
 use super::ROWS;
 use crate::records::jobs::{Job, JobState, Kind};
@@ -238,8 +238,10 @@ pub(in crate::console) fn notice(done: &str) -> Option<String> {
 }
 
 /// How long `count` messages take at `rate` a second, in words.
-pub(in crate::console) fn takes(count: i64, rate: u32) -> String {
+pub(in crate::console) fn takes(count: i64, more: bool, rate: u32) -> String {
     let seconds = count.max(0).unsigned_abs().div_ceil(u64::from(rate.max(1)));
     let time = crate::when::rough(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
-    format!("{} at {rate} a second: about {time}", count_of(count, "message", "messages"))
+    let messages = at_least(count, more, "message", "messages");
+    let about = if more { "more than" } else { "about" };
+    format!("{messages} at {rate} a second: {about} {time}")
 }

@@ -6,14 +6,14 @@ use askama::Template;
 use super::super::action::Action;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, Trend, count_of, grouped};
+use super::super::parts::{Moment, Part, Trend, at_least, grouped};
 use super::super::query::Query;
 use super::super::selection::{self, Condition, Selection, words_of};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
 use super::letter_row::LetterRow;
-use crate::records::dead_letters::{Filter, Group, State};
+use crate::records::dead_letters::{Count, Filter, Group, State};
 
 /// What can be chosen as a state.
 pub(super) struct Choice {
@@ -58,7 +58,7 @@ struct MessagesPage {
     problem: Option<Problem>,
     rows: Vec<LetterRow>,
     summary: String,
-    /// Matching letters, whatever page this is.
+    /// Matching letters that were counted, whatever page this is.
     count: i64,
     /// The filter without its state, as an address.
     filter: String,
@@ -70,7 +70,7 @@ struct MessagesPage {
     export: String,
     is_dead: bool,
     actions: Vec<Action>,
-    /// How many all are.
+    /// How many all are, behind a space.
     all: String,
 }
 
@@ -87,7 +87,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         }
         let mut page = letters.list(&asked, before, ROWS).await?;
         letters.redact(&redaction, &mut page.letters).await?;
-        let count = letters.count(&asked).await?;
+        let count = letters.count_some(&asked).await?;
         let mut problem = match &asked.fingerprint {
             Some(fingerprint) => letters.problem(fingerprint).await?,
             None => None,
@@ -97,7 +97,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     });
     let (page, count, problem) = match found.await? {
         Some((page, count, problem)) => (Some(page), count, problem),
-        None => (None, 0, None),
+        None => (None, Count::default(), None),
     };
     let next = page.as_ref().and_then(|page| page.next);
     let retention_ms = retention_ms(&visit);
@@ -117,7 +117,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
             .map(|letter| LetterRow::new(letter, retention_ms, visit.now_ms))
             .collect(),
         summary: summary(count, state),
-        count,
+        count: count.count,
         command: command(&filter),
         next: next.map(|next| address(Some(next))),
         is_first: before.is_none(),
@@ -125,7 +125,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         export: address(None).replacen("/messages?", "/messages/export?", 1),
         is_dead: state == Some(State::Dead),
         actions: Action::on(state),
-        all: grouped(count),
+        all: all(count),
         filter: selection::write(&filter).finish(),
         fields: Fields { query: visit.query },
         mistakes,
@@ -178,12 +178,18 @@ pub(super) fn address(filter: &Filter, before: Option<i64>) -> String {
     format!("/messages?{}", query.finish())
 }
 
-fn summary(count: i64, state: Option<State>) -> String {
+fn summary(count: Count, state: Option<State>) -> String {
+    let count = |one, many| at_least(count.count, count.more, one, many);
     match state {
-        Some(State::Dead) => count_of(count, "dead letter", "dead letters"),
-        None => count_of(count, "letter", "letters") + " in any state",
-        Some(state) => format!("{}, {}", count_of(count, "letter", "letters"), words_of(state)),
+        Some(State::Dead) => count("dead letter", "dead letters"),
+        None => count("letter", "letters") + " in any state",
+        Some(state) => format!("{}, {}", count("letter", "letters"), words_of(state)),
     }
+}
+
+/// What follows on `all`: how many they are, or nothing if that is not known.
+pub(super) fn all(count: Count) -> String {
+    if count.more { String::new() } else { format!(" {}", grouped(count.count)) }
 }
 
 fn command(filter: &Filter) -> String {

@@ -5,10 +5,10 @@ use askama::Template;
 use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, count_of, grouped};
+use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page, see};
-use super::action::rate_of;
+use super::action::{portals, rate_of};
 use super::{events, jobs};
 use crate::records::Question;
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
@@ -53,14 +53,14 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         frame: visit.frame("Replay", Tab::Events),
         conditions: conditions(&visit.query),
         count: plan.count,
-        events: count_of(plan.count, "event", "events"),
-        portals: grouped(plan.portals),
+        events: at_least(plan.count, plan.more, "event", "events"),
+        portals: portals(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: DEFAULT_RATE,
-        takes: jobs::takes(plan.count, DEFAULT_RATE),
+        takes: jobs::takes(plan.count, plan.more, DEFAULT_RATE),
         question: exactly(&question),
         back: address,
     })

@@ -7,7 +7,7 @@ use super::export::Export;
 use super::filter::Filter;
 use super::{DeadLetters, audit};
 use crate::records::Records;
-use crate::records::database::on_pool;
+use crate::records::database::on_reading;
 use crate::records::redaction::Redaction;
 
 impl DeadLetters {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use shared::clock::now_ms;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
 
 use super::DeadLetters;
 use super::index::{TREND_HOURS, hour_of};
 use super::state::Counters;
-use crate::records::database::{Database, on_pool};
+use crate::records::database::{Database, on_reading};
 
 /// What letters are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Group {
     pub problems: i64,
     /// In how many portals letters are dead.
     pub portals: i64,
+    /// Whether there are more, which were not counted.
+    pub more_portals: bool,
     /// The error's code; only of a problem.
     pub code: Option<String>,
     /// The target; only of a problem.
@@ -56,6 +58,17 @@ pub struct Group {
     pub last_ms: i64,
     /// Deaths in each of the last 24 hours, the present one last; only of a problem.
     pub trend: Option<Vec<i64>>,
+}
+
+/// Some groups.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    /// They, the largest first.
+    pub groups: Vec<Group>,
+    /// How many there are in all.
+    pub count: i64,
+    /// How many letters are dead in all of them.
+    pub dead: i64,
 }
 
 #[derive(FromRow)]
@@ -94,37 +107,58 @@ struct Portal {
     last_ms: i64,
 }
 
-/// Those with letters that somebody still has to do with, unless all are asked for. In place of the
-/// last letter, if that was erased or deleted, another one says what it is about.
+/// Those with letters that somebody still has to do with, unless all are asked for.
+const OPEN: &str = "($1 OR dead + requested + retried > 0)";
+/// One page of them: only of these it is looked what they are about. In place of the last letter, if
+/// that was erased or deleted, another one says it.
 const PROBLEMS: &str = "SELECT shown.*, \
     (SELECT error FROM dead_letter WHERE dead_letter.id = shown.sample_id) AS sample \
-    FROM (SELECT fingerprint, rule, code, target, dead, requested, retried, \
-    resolved, died_again, discarded, first_ms, last_ms, note, \
-    (SELECT count(*) FROM problem_portal \
-     WHERE problem_portal.fingerprint = problem.fingerprint AND problem_portal.dead > 0) AS portals, \
+    FROM (SELECT page.*, \
+     (SELECT count(*) FROM problem_portal \
+      WHERE problem_portal.fingerprint = page.fingerprint AND problem_portal.dead > 0) AS portals, \
      COALESCE(\
-      (SELECT id FROM dead_letter WHERE id = problem.sample_id AND body IS NOT NULL), \
+      (SELECT id FROM dead_letter WHERE id = page.last_id AND body IS NOT NULL), \
       (SELECT id FROM dead_letter \
-       WHERE dead_letter.fingerprint = problem.fingerprint AND body IS NOT NULL LIMIT 1)) AS sample_id \
-     FROM problem WHERE ($1 OR dead + requested + retried > 0) AND ($2 = '' OR fingerprint = $2)) shown \
-     ORDER BY dead DESC, last_ms DESC";
-const HOURS: &str = "SELECT fingerprint, hour, deaths FROM problem_hour \
-    WHERE hour > $1 AND ($2 = '' OR fingerprint = $2)";
-const PORTALS: &str = "SELECT portal_id, CAST(sum(dead) AS BIGINT) AS dead, \
-    count(*) AS problems, max(last_ms) AS last_ms FROM problem_portal \
-    WHERE dead > 0 GROUP BY portal_id ORDER BY 2 DESC, 4 DESC";
+       WHERE dead_letter.fingerprint = page.fingerprint AND body IS NOT NULL LIMIT 1)) AS sample_id \
+     FROM (SELECT fingerprint, rule, code, target, dead, requested, retried, resolved, died_again, \
+      discarded, first_ms, last_ms, note, sample_id AS last_id FROM problem WHERE {which} \
+      ORDER BY dead DESC, last_ms DESC, fingerprint LIMIT $3 OFFSET $4) AS page) AS shown \
+     ORDER BY dead DESC, last_ms DESC, fingerprint";
+const HOURS: &str = "SELECT fingerprint, hour, deaths FROM problem_hour WHERE hour > ";
+const PORTALS: &str = "SELECT portal_id, dead, problems, last_ms FROM portal WHERE dead > 0 \
+    ORDER BY dead DESC, last_ms DESC, portal_id LIMIT $1 OFFSET $2";
+/// Where problems are summed up, the portals of so many are looked at.
+const LOOKED_AT: i64 = 30;
+/// The longest list of problems that is named one by one.
+const NAMED: usize = 500;
+
+/// Which of the groups.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    first: i64,
+    limit: i64,
+}
+
+const EVERY: Part = Part { first: 0, limit: i64::MAX };
 
 impl DeadLetters {
     /// All groups, the largest first. With `all` also those that nobody has to do with any more.
     pub async fn groups(&self, by: Grouping, all: bool) -> anyhow::Result<Vec<Group>> {
+        Ok(some(self.records.ready().await?, by, all, EVERY).await?)
+    }
+
+    /// The same page by page: at most `limit` of them, behind the `first` ones.
+    pub async fn some_groups(
+        &self,
+        by: Grouping,
+        all: bool,
+        first: i64,
+        limit: i64,
+    ) -> anyhow::Result<Groups> {
         let database = self.records.ready().await?;
-        let groups = match by {
-            Grouping::Fingerprint => problems(database, all, "").await?,
-            Grouping::Code => sums(database, "code", all).await?,
-            Grouping::Target => sums(database, "target", all).await?,
-            Grouping::Portal => portals(database).await?,
-        };
-        Ok(groups)
+        let groups = some(database, by, all, Part { first, limit }).await?;
+        let (count, dead) = totals(database, by, all).await?;
+        Ok(Groups { groups, count, dead })
     }
 
     /// The problem with this fingerprint, if there is one.
@@ -133,22 +167,72 @@ impl DeadLetters {
             return Ok(None);
         }
         let database = self.records.ready().await?;
-        Ok(problems(database, true, fingerprint).await?.pop())
+        Ok(problems(database, true, fingerprint, EVERY).await?.pop())
     }
 }
 
-/// All of them, or the one with this fingerprint.
+async fn some(
+    database: &Database,
+    by: Grouping,
+    all: bool,
+    part: Part,
+) -> Result<Vec<Group>, sqlx::Error> {
+    match by {
+        Grouping::Fingerprint => problems(database, all, "", part).await,
+        Grouping::Code => sums(database, "code", all, part).await,
+        Grouping::Target => sums(database, "target", all, part).await,
+        Grouping::Portal => portals(database, part).await,
+    }
+}
+
+/// How many groups there are, and how many dead letters in all of them.
+async fn totals(database: &Database, by: Grouping, all: bool) -> Result<(i64, i64), sqlx::Error> {
+    let (keys, table, which) = match by {
+        Grouping::Fingerprint => ("*", "problem", OPEN),
+        Grouping::Code => ("DISTINCT code", "problem", OPEN),
+        Grouping::Target => ("DISTINCT target", "problem", OPEN),
+        Grouping::Portal => ("*", "portal", "($1 OR true) AND dead > 0"),
+    };
+    let select = format!(
+        "SELECT count({keys}), CAST(coalesce(sum(dead), 0) AS BIGINT) FROM {table} WHERE {which}"
+    );
+    on_reading!(database, pool => {
+        sqlx::query_as(AssertSqlSafe(select)).bind(all).persistent(false).fetch_one(pool).await
+    })
+}
+
+/// Some of them, or the one with this fingerprint.
 async fn problems(
     database: &Database,
     all: bool,
     fingerprint: &str,
+    Part { first, limit }: Part,
 ) -> Result<Vec<Group>, sqlx::Error> {
-    let problems: Vec<Problem> = on_pool!(database, pool => {
-        sqlx::query_as(PROBLEMS).bind(all).bind(fingerprint).fetch_all(pool).await?
+    let which = format!("{OPEN} AND ($2 = '' OR fingerprint = $2)");
+    let select = PROBLEMS.replace("{which}", &which);
+    let problems: Vec<Problem> = on_reading!(database, pool => {
+        sqlx::query_as(AssertSqlSafe(select))
+            .bind(all)
+            .bind(fingerprint)
+            .bind(limit)
+            .bind(first)
+            .persistent(false)
+            .fetch_all(pool)
+            .await?
     });
     let now = hour_of(now_ms());
-    let hours: Vec<(String, i64, i64)> = on_pool!(database, pool => {
-        sqlx::query_as(HOURS).bind(now - TREND_HOURS).bind(fingerprint).fetch_all(pool).await?
+    let hours: Vec<(String, i64, i64)> = on_reading!(database, pool => {
+        let mut select = QueryBuilder::new(HOURS);
+        select.push_bind(now - TREND_HOURS);
+        if problems.len() <= NAMED {
+            // Of a list that may be empty.
+            select.push(" AND fingerprint IN (''");
+            for problem in &problems {
+                select.push(", ").push_bind(&problem.fingerprint);
+            }
+            select.push(")");
+        }
+        select.build_query_as().persistent(false).fetch_all(pool).await?
     });
     let mut trends: HashMap<String, Vec<i64>> = HashMap::new();
     for (fingerprint, hour, deaths) in hours {
@@ -164,6 +248,7 @@ async fn problems(
         counters: Some(problem.counters),
         problems: 1,
         portals: problem.portals,
+        more_portals: false,
         code: Some(problem.code),
         target: Some(problem.target),
         sample: Some(problem.sample.unwrap_or_default()),
@@ -187,21 +272,31 @@ async fn sums(
     database: &Database,
     column: &'static str,
     all: bool,
+    Part { first, limit }: Part,
 ) -> Result<Vec<Group>, sqlx::Error> {
     let totals = ["dead", "requested", "retried", "resolved", "died_again", "discarded"]
         .map(|state| format!("CAST(sum({state}) AS BIGINT) AS {state}"))
         .join(", ");
+    // Only of these it is looked in how many portals, and not further than is quick.
     let select = format!(
-        "SELECT {column} AS key, {totals}, count(*) AS problems, \
-         min(first_ms) AS first_ms, max(last_ms) AS last_ms, \
-         (SELECT count(DISTINCT portal_id) FROM problem_portal \
-          JOIN problem other ON other.fingerprint = problem_portal.fingerprint \
-          WHERE other.{column} = problem.{column} AND problem_portal.dead > 0) AS portals \
-         FROM problem WHERE $1 OR dead + requested + retried > 0 \
-         GROUP BY {column} ORDER BY 2 DESC, {column}"
+        "SELECT page.*, (SELECT count(DISTINCT portal_id) FROM \
+          (SELECT fingerprint FROM problem WHERE {column} = page.key AND dead > 0 \
+           LIMIT {LOOKED_AT}) AS few \
+          JOIN problem_portal ON problem_portal.fingerprint = few.fingerprint \
+          WHERE problem_portal.dead > 0) AS portals FROM \
+         (SELECT {column} AS key, {totals}, count(*) AS problems, \
+          min(first_ms) AS first_ms, max(last_ms) AS last_ms \
+          FROM problem WHERE {OPEN} GROUP BY {column} \
+          ORDER BY 2 DESC, {column} LIMIT $2 OFFSET $3) AS page ORDER BY dead DESC, key"
     );
-    let sums: Vec<Sum> = on_pool!(database, pool => {
-        sqlx::query_as(AssertSqlSafe(select)).bind(all).fetch_all(pool).await?
+    let sums: Vec<Sum> = on_reading!(database, pool => {
+        sqlx::query_as(AssertSqlSafe(select))
+            .bind(all)
+            .bind(limit)
+            .bind(first)
+            .persistent(false)
+            .fetch_all(pool)
+            .await?
     });
     let group = |sum: Sum| Group {
         key: sum.key,
@@ -209,6 +304,7 @@ async fn sums(
         counters: Some(sum.counters),
         problems: sum.problems,
         portals: sum.portals,
+        more_portals: sum.problems > LOOKED_AT,
         first_ms: Some(sum.first_ms),
         last_ms: sum.last_ms,
         ..empty()
@@ -216,9 +312,12 @@ async fn sums(
     Ok(sums.into_iter().map(group).collect())
 }
 
-async fn portals(database: &Database) -> Result<Vec<Group>, sqlx::Error> {
-    let portals: Vec<Portal> = on_pool!(database, pool => {
-        sqlx::query_as(PORTALS).fetch_all(pool).await?
+async fn portals(
+    database: &Database,
+    Part { first, limit }: Part,
+) -> Result<Vec<Group>, sqlx::Error> {
+    let portals: Vec<Portal> = on_reading!(database, pool => {
+        sqlx::query_as(PORTALS).bind(limit).bind(first).fetch_all(pool).await?
     });
     let group = |portal: Portal| Group {
         key: portal.id.to_string(),
@@ -238,6 +337,7 @@ fn empty() -> Group {
         counters: None,
         problems: 0,
         portals: 0,
+        more_portals: false,
         code: None,
         target: None,
         sample: None,

@@ -1,13 +1,13 @@
 //! Lists of letters, page by page, and what there is to say of all that match.
 
 use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{AssertSqlSafe, Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::DeadLetters;
 use super::filter::Filter;
 use super::letter::{COLUMNS, Letter};
 use super::state::State;
-use crate::records::database::on_pool;
+use crate::records::database::on_reading;
 use crate::settings::processing::REMEMBERED;
 
 /// Some letters, the latest first.
@@ -19,17 +19,58 @@ pub struct Page {
     pub next: Option<i64>,
 }
 
-/// What an action would be about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow, Serialize)]
-pub struct Plan {
-    /// How many letters.
+/// How many there are, counted so far as it is quick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// So many were counted.
     pub count: i64,
-    /// When the first of them died.
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Count {
+    /// Of what was counted up to one more than `most`.
+    pub(in crate::records) fn up_to(most: i64, counted: i64) -> Self {
+        Self { count: counted.min(most), more: counted > most }
+    }
+}
+
+/// What an action would be about, of letters or of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// How many were counted.
+    pub count: i64,
+    /// Whether there are more.
+    pub more: bool,
+    /// When the first of them died, or ended.
     pub oldest_ms: Option<i64>,
-    /// When the last of them died.
+    /// When the last of them did, if all were counted.
     pub newest_ms: Option<i64>,
-    /// In how many portals.
+    /// In how many portals those are that were counted.
     pub portals: i64,
+}
+
+/// A plan counts so far.
+pub(in crate::records) const PLANNED: i64 = 100_000;
+/// A list counts so far.
+const LISTED: i64 = 1000;
+
+/// What is counted for a [`Plan`].
+#[derive(FromRow)]
+pub(in crate::records) struct Counted {
+    pub(in crate::records) count: i64,
+    oldest_ms: Option<i64>,
+    newest_ms: Option<i64>,
+    portals: i64,
+}
+
+impl Counted {
+    /// The plan, if this was all there is or `count` says that there are more.
+    pub(in crate::records) fn plan(self, count: Count) -> Plan {
+        let Self { oldest_ms, newest_ms, portals, .. } = self;
+        let Count { count, more } = count;
+        Plan { count, more, oldest_ms, newest_ms: newest_ms.filter(|_| !more), portals }
+    }
 }
 
 impl Plan {
@@ -51,15 +92,9 @@ impl DeadLetters {
         limit: u32,
     ) -> anyhow::Result<Page> {
         let database = self.records.ready().await?;
-        let mut letters: Vec<Letter> = on_pool!(database, pool => {
-            let mut select =
-                QueryBuilder::new(format!("SELECT {COLUMNS} FROM dead_letter WHERE true"));
-            filter.restrict(&mut select);
-            if let Some(before) = before {
-                select.push(" AND id < ").push_bind(before);
-            }
+        let mut letters: Vec<Letter> = on_reading!(database, pool => {
             // One more than asked for tells whether there are more.
-            select.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+            let mut select = select("", filter, before, i64::from(limit) + 1);
             select.build_query_as().persistent(false).fetch_all(pool).await?
         });
         let more = letters.len() > limit as usize;
@@ -68,10 +103,10 @@ impl DeadLetters {
         Ok(Page { letters, next })
     }
 
-    /// How many letters match.
+    /// How many letters match, all of them counted.
     pub async fn count(&self, filter: &Filter) -> anyhow::Result<i64> {
         let database = self.records.ready().await?;
-        let count = on_pool!(database, pool => {
+        let count = on_reading!(database, pool => {
             let mut select = QueryBuilder::new("SELECT count(*) FROM dead_letter WHERE true");
             filter.restrict(&mut select);
             select.build_query_scalar().persistent(false).fetch_one(pool).await?
@@ -79,15 +114,45 @@ impl DeadLetters {
         Ok(count)
     }
 
+    /// How many letters match, for a list of them: what counters are kept of is told exactly, and of
+    /// the rest no more is counted than is quick.
+    pub async fn count_some(&self, filter: &Filter) -> anyhow::Result<Count> {
+        let database = self.records.ready().await?;
+        if let Some(state) = filter.state
+            && (Filter { fingerprint: None, ..filter.clone() }).is_empty()
+        {
+            let sum = format!(
+                "SELECT CAST(coalesce(sum({state}), 0) AS BIGINT) FROM problem \
+                 WHERE $1 = '' OR fingerprint = $1"
+            );
+            let fingerprint = filter.fingerprint.as_deref().unwrap_or_default();
+            let count = on_reading!(database, pool => {
+                sqlx::query_scalar(AssertSqlSafe(sum))
+                    .bind(fingerprint)
+                    .persistent(false)
+                    .fetch_one(pool)
+                    .await?
+            });
+            return Ok(Count { count, more: false });
+        }
+        let counted = on_reading!(database, pool => {
+            let mut select = QueryBuilder::new("SELECT count(*) FROM (");
+            push_ids(&mut select, filter, None, LISTED + 1);
+            select.push(") AS found");
+            select.build_query_scalar().persistent(false).fetch_one(pool).await?
+        });
+        Ok(Count::up_to(LISTED, counted))
+    }
+
     /// What an action on letters in `from` would be about that is told `filter` and `cutoff_ms`.
     pub async fn plan(&self, filter: &Filter, from: State, cutoff_ms: i64) -> anyhow::Result<Plan> {
-        self.planned(filter, from, cutoff_ms, false).await
+        self.planned(filter, from, cutoff_ms, false, PLANNED).await
     }
 
     /// The same of a retry: what was erased cannot be retried.
     pub async fn plan_retry(&self, filter: &Filter, cutoff_ms: i64) -> anyhow::Result<Plan> {
         let from = filter.state.unwrap_or(State::Dead);
-        self.planned(filter, from, cutoff_ms, true).await
+        self.planned(filter, from, cutoff_ms, true, PLANNED).await
     }
 
     async fn planned(
@@ -96,21 +161,57 @@ impl DeadLetters {
         from: State,
         cutoff_ms: i64,
         with_body: bool,
+        most: i64,
     ) -> anyhow::Result<Plan> {
         filter.check()?;
         let database = self.records.ready().await?;
-        let plan = on_pool!(database, pool => {
+        let counted: Counted = on_reading!(database, pool => {
             let mut select = QueryBuilder::new(
                 "SELECT count(*) AS count, min(died_ms) AS oldest_ms, max(died_ms) AS newest_ms, \
-                 count(DISTINCT portal_id) AS portals FROM dead_letter WHERE state = ",
+                 count(DISTINCT portal_id) AS portals FROM \
+                 (SELECT died_ms, portal_id FROM dead_letter WHERE state = ",
             );
             select.push_bind(from.as_str()).push(" AND state_ms <= ").push_bind(cutoff_ms);
             if with_body {
                 select.push(" AND body IS NOT NULL");
             }
             filter.restrict(&mut select);
+            select.push(" ORDER BY id LIMIT ").push_bind(most + 1).push(") AS found");
             select.build_query_as().persistent(false).fetch_one(pool).await?
         });
-        Ok(plan)
+        let count = Count::up_to(most, counted.count);
+        Ok(counted.plan(count))
     }
 }
+
+/// The letters that match, the latest first; behind `explain`, which is empty where they are wanted.
+/// They are looked for in the indexes alone, and then read.
+fn select<DB>(explain: &str, filter: &Filter, before: Option<i64>, limit: i64) -> QueryBuilder<DB>
+where
+    DB: Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    let mut select =
+        QueryBuilder::new(format!("{explain}SELECT {COLUMNS} FROM dead_letter WHERE id IN ("));
+    push_ids(&mut select, filter, before, limit);
+    select.push(") ORDER BY id DESC");
+    select
+}
+
+fn push_ids<DB>(select: &mut QueryBuilder<DB>, filter: &Filter, before: Option<i64>, limit: i64)
+where
+    DB: Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    select.push("SELECT id FROM dead_letter WHERE true");
+    filter.restrict(select);
+    if let Some(before) = before {
+        select.push(" AND id < ").push_bind(before);
+    }
+    select.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+}
+
+#[cfg(test)]
+mod tests;

@@ -76,27 +76,7 @@ impl Tally {
                 .await?;
             });
         }
-        let portals: Vec<_> = self.portals.into_iter().collect();
-        for rows in portals.chunks(1000) {
-            on_transaction!(transaction, connection => {
-                let mut upsert = QueryBuilder::new(
-                    "INSERT INTO problem_portal (fingerprint, portal_id, dead, last_ms) ",
-                );
-                upsert.push_values(rows, |mut row, ((fingerprint, portal_id), (dead, last_ms))| {
-                    row.push_bind(fingerprint)
-                        .push_bind(*portal_id)
-                        .push_bind(*dead)
-                        .push_bind(*last_ms);
-                });
-                upsert.push(
-                    " ON CONFLICT (fingerprint, portal_id) DO UPDATE SET \
-                     dead = problem_portal.dead + excluded.dead, \
-                     last_ms = CASE WHEN excluded.last_ms > problem_portal.last_ms \
-                     THEN excluded.last_ms ELSE problem_portal.last_ms END",
-                );
-                upsert.build().persistent(false).execute(connection).await?;
-            });
-        }
+        write_portals(transaction, self.portals.into_iter().collect()).await?;
         let Some((job_id, letters, owner)) = self.published else { return Ok(true) };
         let is_owned = owner.is_some();
         // Last of all, as whoever notes the ends of runs does: two never wait for one another.
@@ -114,4 +94,69 @@ impl Tally {
         });
         Ok(written > 0 || !is_owned)
     }
+}
+
+/// Of a problem in one portal: how many more letters are dead, and when the last one died.
+type OfPortal = ((String, i64), (i64, i64));
+
+/// Writes what changed of each problem in each portal, and of each portal over all problems.
+async fn write_portals(
+    transaction: &mut Transaction,
+    changes: Vec<OfPortal>,
+) -> Result<(), sqlx::Error> {
+    let mut portals: BTreeMap<i64, (i64, i64, i64)> = BTreeMap::new();
+    for rows in changes.chunks(1000) {
+        let written: Vec<(String, i64, i64)> = on_transaction!(transaction, connection => {
+            let mut upsert = QueryBuilder::new(
+                "INSERT INTO problem_portal (fingerprint, portal_id, dead, last_ms) ",
+            );
+            upsert.push_values(rows, |mut row, ((fingerprint, portal_id), (dead, last_ms))| {
+                row.push_bind(fingerprint)
+                    .push_bind(*portal_id)
+                    .push_bind(*dead)
+                    .push_bind(*last_ms);
+            });
+            upsert.push(
+                " ON CONFLICT (fingerprint, portal_id) DO UPDATE SET \
+                 dead = problem_portal.dead + excluded.dead, \
+                 last_ms = CASE WHEN excluded.last_ms > problem_portal.last_ms \
+                 THEN excluded.last_ms ELSE problem_portal.last_ms END \
+                 RETURNING fingerprint, portal_id, dead",
+            );
+            upsert.build_query_as().persistent(false).fetch_all(connection).await?
+        });
+        let changes: BTreeMap<(&str, i64), (i64, i64)> = rows
+            .iter()
+            .map(|((problem, portal), change)| ((&**problem, *portal), *change))
+            .collect();
+        for (fingerprint, portal_id, now) in &written {
+            let (dead, last_ms) =
+                changes.get(&(&**fingerprint, *portal_id)).copied().unwrap_or_default();
+            let portal = portals.entry(*portal_id).or_default();
+            portal.0 += dead;
+            portal.1 += i64::from(*now > 0) - i64::from(now - dead > 0);
+            portal.2 = portal.2.max(last_ms);
+        }
+    }
+    let portals: Vec<_> = portals.into_iter().collect();
+    for rows in portals.chunks(1000) {
+        on_transaction!(transaction, connection => {
+            let mut upsert =
+                QueryBuilder::new("INSERT INTO portal (portal_id, dead, problems, last_ms) ");
+            upsert.push_values(rows, |mut row, (portal_id, (dead, problems, last_ms))| {
+                row.push_bind(*portal_id)
+                    .push_bind(*dead)
+                    .push_bind(*problems)
+                    .push_bind(*last_ms);
+            });
+            upsert.push(
+                " ON CONFLICT (portal_id) DO UPDATE SET dead = portal.dead + excluded.dead, \
+                 problems = portal.problems + excluded.problems, \
+                 last_ms = CASE WHEN excluded.last_ms > portal.last_ms \
+                 THEN excluded.last_ms ELSE portal.last_ms END",
+            );
+            upsert.build().persistent(false).execute(connection).await?;
+        });
+    }
+    Ok(())
 }

@@ -9,8 +9,9 @@ use super::letters::bulk;
 use super::work::Batch;
 use super::{Job, Jobs};
 use crate::records::Question;
-use crate::records::database::{Database, on_pool};
-use crate::records::dead_letters::Plan;
+use crate::records::clock::{day_of, first_line};
+use crate::records::database::{Database, on_pool, on_reading};
+use crate::records::dead_letters::{Count, Counted, Plan};
 
 /// Bytes of events published at once; one event can have more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -55,22 +56,41 @@ struct Bytes {
     body: Vec<u8>,
 }
 
-/// What a replay would be about.
+/// What a replay would be about: of the lines twice `most` are looked at, and of the events `most` are
+/// counted.
 pub(super) async fn plan(
     database: &Database,
     question: &Question,
     cutoff_ms: i64,
+    most: i64,
 ) -> Result<Plan, sqlx::Error> {
-    on_pool!(database, pool => {
+    let lines = most * 2;
+    let Looked { looked_at, counted } = on_reading!(database, pool => {
         let mut select = QueryBuilder::new(
-            "SELECT count(DISTINCT identity) AS count, min(settled_ms) AS oldest_ms, \
-             max(settled_ms) AS newest_ms, count(DISTINCT portal_id) AS portals \
-             FROM event_log WHERE settled_ms <= ",
+            "WITH found AS MATERIALIZED \
+             (SELECT identity, settled_ms, portal_id FROM event_log WHERE id < ",
         );
-        select.push_bind(cutoff_ms);
+        select.push_bind(first_line(cutoff_ms.saturating_add(1)));
         question.restrict(&mut select, "");
-        select.build_query_as().persistent(false).fetch_one(pool).await
-    })
+        select.push(" ORDER BY id LIMIT ").push_bind(lines + 1);
+        select.push(
+            ") SELECT count(*) AS looked_at, min(settled_ms) AS oldest_ms, \
+             max(settled_ms) AS newest_ms, \
+             (SELECT count(*) FROM (SELECT DISTINCT identity FROM found) AS events) AS count, \
+             (SELECT count(*) FROM (SELECT DISTINCT portal_id FROM found) AS portals) AS portals \
+             FROM found",
+        );
+        select.build_query_as().persistent(false).fetch_one(pool).await?
+    });
+    let count = Count::up_to(most, counted.count);
+    Ok(counted.plan(Count { more: count.more || looked_at > lines, ..count }))
+}
+
+#[derive(FromRow)]
+struct Looked {
+    looked_at: i64,
+    #[sqlx(flatten)]
+    counted: Counted,
 }
 
 impl Jobs {
@@ -134,22 +154,21 @@ async fn firsts(
 ) -> Result<Vec<First>, sqlx::Error> {
     on_pool!(database, pool => {
         let mut select = QueryBuilder::new(
-            "SELECT settled_ms, id, identity FROM event_log line WHERE line.settled_ms <= ",
+            "SELECT settled_ms, id, identity FROM event_log line WHERE line.id < ",
         );
-        select.push_bind(job.cutoff_ms);
+        select.push_bind(first_line(job.cutoff_ms.saturating_add(1)));
         question.restrict(&mut select, "line.");
-        select.push(" AND (line.settled_ms, line.id) > (").push_bind(job.place_ms);
-        select.push(", ").push_bind(job.place_id);
+        select.push(" AND line.id > ").push_bind(job.place_id);
+        select.push(" AND line.day >= ").push_bind(i64::from(day_of(job.place_ms)));
         select.push(
-            ") AND NOT EXISTS (SELECT 1 FROM event_log earlier \
-             WHERE earlier.identity = line.identity \
-             AND (earlier.settled_ms, earlier.id) < (line.settled_ms, line.id) \
+            " AND NOT EXISTS (SELECT 1 FROM event_log earlier \
+             WHERE earlier.identity = line.identity AND earlier.id < line.id \
              AND earlier.logged_ms <= ",
         );
         // What was written late may stand where the job has been already.
         select.push_bind(job.created_ms);
         question.restrict(&mut select, "earlier.");
-        select.push(") ORDER BY settled_ms, id LIMIT ").push_bind(i64::from(limit));
+        select.push(") ORDER BY line.id LIMIT ").push_bind(i64::from(limit));
         select.build_query_as().persistent(false).fetch_all(pool).await
     })
 }
@@ -243,3 +262,6 @@ async fn event(database: &Database, identity: &str) -> Result<Option<Bytes>, sql
         .await
     })
 }
+
+#[cfg(test)]
+mod tests;

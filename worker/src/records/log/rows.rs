@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use shared::clock::now_ms;
 use sqlx::QueryBuilder;
 
-use crate::records::clock::day_of;
+use crate::records::clock::{any_line, day_of};
 use crate::records::database::{Database, Transaction, on_transaction};
 use crate::records::dead_letters::{self, Done};
 use crate::records::entry::Entry;
@@ -19,18 +19,13 @@ const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type,
 /// A batch whose commit was not heard of is written again.
 const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING RETURNING id";
 
-/// A number for an entry of this moment.
-fn id(settled_ms: i64) -> i64 {
-    (settled_ms << 20) | i64::from(rand::random::<u32>() >> 12)
-}
-
 /// Numbers for all entries, each another one.
 pub(super) fn ids(batch: &[Entry]) -> Vec<i64> {
     let mut taken = HashSet::with_capacity(batch.len());
     let free = |entry: &Entry| {
-        let mut id = id(entry.settled_ms);
+        let mut id = any_line(entry.settled_ms);
         while !taken.insert(id) {
-            id = self::id(entry.settled_ms);
+            id = any_line(entry.settled_ms);
         }
         id
     };
@@ -58,7 +53,7 @@ pub(super) async fn insert(
         }
         left.retain(|place| !written.contains(&ids[*place]));
         for place in &left {
-            ids[*place] = id(batch[*place].settled_ms);
+            ids[*place] = any_line(batch[*place].settled_ms);
         }
     }
     if !is_there {

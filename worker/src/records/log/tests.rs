@@ -84,8 +84,8 @@ async fn a_backup_over_midnight_holds_nothing_up() {
     let test = TestDatabase::new(DatabaseEngine::Postgres).await;
     let records = records(&test);
     let database = records.ready().await.unwrap().clone();
-    let Database::Postgres(pool) = &database else { panic!("PostgreSQL") };
-    let mut backup = pool.begin().await.unwrap();
+    let Database::Postgres(pools) = &database else { panic!("PostgreSQL") };
+    let mut backup = pools.writing.begin().await.unwrap();
     sqlx::query("LOCK TABLE event_log IN ACCESS SHARE MODE").execute(&mut *backup).await.unwrap();
     let tomorrow = day_of(now_ms()) + 1;
     let making = crate::records::partitions::make(&database, tomorrow);

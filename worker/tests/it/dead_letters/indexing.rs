@@ -146,6 +146,22 @@ async fn what_is_one_problem_is_one_group(engine: DatabaseEngine) {
     assert_eq!(targets.iter().map(|group| group.dead).collect::<Vec<_>>(), [31, 1]);
     let portals = rig.records.groups(Grouping::Portal, false).await.unwrap();
     assert_eq!(portals.iter().map(|group| &*group.key).collect::<Vec<_>>(), ["62515", "9"]);
+    for (by, all) in [
+        (Grouping::Fingerprint, groups),
+        (Grouping::Code, codes),
+        (Grouping::Target, targets),
+        (Grouping::Portal, portals),
+    ] {
+        let mut pages = Vec::new();
+        for first in 0..=3 {
+            let page = rig.records.some_groups(by, false, first, 1).await.unwrap();
+            assert!(page.groups.len() <= 1, "{by:?}");
+            let count = i64::try_from(all.len()).unwrap();
+            assert_eq!((page.count, page.dead), (count, 32), "{by:?}");
+            pages.extend(page.groups);
+        }
+        assert_eq!(pages, all, "{by:?}");
+    }
     rig.assert_counters().await;
     rig.finish().await;
 }
