@@ -138,7 +138,7 @@ impl Act for ReplayCommand {
         let wanted = plan.count > 0 && !self.dry_run && (self.yes || ask("replay them")?);
         let job = if wanted {
             let wish = Wish { scope, cutoff_ms, rate: self.rate.0, who: self.by.who.clone() };
-            jobs.create(&wish).await?
+            jobs.make(&wish, Some(plan.counted())).await?
         } else {
             None
         };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::parts::count_of;
-use crate::records::dead_letters::{DeadLetters, Filter, State};
+use crate::records::dead_letters::{Count, DeadLetters, Filter, State};
 use crate::records::jobs::{Scope, Wish};
 use crate::when;
 
@@ -133,6 +133,8 @@ pub(super) struct Order {
     pub(super) filter: Filter,
     /// What came into its state later is left alone.
     pub(super) cutoff_ms: i64,
+    /// How many the plan was about, if that is known.
+    pub(super) planned: Option<Count>,
     /// Messages a second, for a job.
     pub(super) rate: u32,
     pub(super) who: String,
@@ -154,10 +156,10 @@ impl Order {
         letters: &DeadLetters,
         retention: Duration,
     ) -> anyhow::Result<Done> {
-        let Self { action, filter, cutoff_ms, rate, who } = self;
+        let Self { action, filter, cutoff_ms, planned, rate, who } = self;
         if let Some(scope) = action.scope(filter) {
             let wish = Wish { scope, cutoff_ms: *cutoff_ms, rate: *rate, who: who.clone() };
-            let job = letters.jobs().create(&wish).await?;
+            let job = letters.jobs().make(&wish, *planned).await?;
             return Ok(Done::Job(job.map(|job| job.id)));
         }
         let moved = if *action == Action::Restore {

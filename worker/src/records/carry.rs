@@ -75,6 +75,7 @@ struct Job {
     state: String,
     reason: String,
     planned: i64,
+    planned_more: bool,
     published: i64,
     succeeded: i64,
     died: i64,
@@ -245,7 +246,7 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
     let jobs: Vec<Job> = on_pool!(from, pool => {
         sqlx::query_as(
             "SELECT id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, \
-             published, succeeded, died, skipped, created_ms, state_ms FROM job ORDER BY id",
+             planned_more, published, succeeded, died, skipped, created_ms, state_ms FROM job ORDER BY id",
         )
         .fetch_all(pool)
         .await?
@@ -264,12 +265,12 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
             // Generations are each job's own.
             sqlx::query(
                 "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, \
-                 reason, planned, published, succeeded, died, skipped, recent, created_ms, \
-                 state_ms, place_ms, place_id, owner, owned_until_ms) \
+                 reason, planned, planned_more, published, succeeded, died, skipped, recent, \
+                 created_ms, state_ms, place_ms, place_id, owner, owned_until_ms) \
                  SELECT $1, $2, $3, $4, $5, \
                  (SELECT CASE WHEN count(*) = 0 THEN $6 ELSE 0 - $6 END FROM job \
                   WHERE generation = $6), \
-                 $7, $8, $9, $10, $11, $12, $13, $14, '', $15, $16, 0, 0, '', 0 \
+                 $7, $8, $9, $10, $17, $11, $12, $13, $14, '', $15, $16, 0, 0, '', 0 \
                  WHERE NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND who = $2 AND scope = $3 \
                   AND created_ms = $15)",
             )
@@ -289,6 +290,7 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
             .bind(job.skipped)
             .bind(job.created_ms)
             .bind(job.state_ms)
+            .bind(job.planned_more)
             .execute(pool)
             .await?
             .rows_affected()

@@ -177,6 +177,7 @@ CREATE TABLE job (
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
     planned BIGINT NOT NULL,
+    planned_more BOOLEAN NOT NULL,
     published BIGINT NOT NULL,
     succeeded BIGINT NOT NULL,
     died BIGINT NOT NULL,

@@ -139,7 +139,14 @@ fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
 pub(in crate::commands) fn progress(job: &Job) -> String {
     let why = if job.reason.is_empty() { String::new() } else { format!(" ({})", job.reason) };
     format!(
-        "job {} {}{why}: {} of {} published, {} succeeded, {} died again, {} had nothing to do",
-        job.id, job.state, job.published, job.planned, job.succeeded, job.died, job.skipped
+        "job {} {}{why}: {} of {}{} published, {} succeeded, {} died again, {} had nothing to do",
+        job.id,
+        job.state,
+        job.published,
+        if job.planned_more { "more than " } else { "" },
+        job.planned,
+        job.succeeded,
+        job.died,
+        job.skipped
     )
 }

@@ -107,7 +107,8 @@ impl Act for Retry {
         let wanted = self.change.wants(verb, &plan)?;
         let job = if wanted {
             let who = self.change.by.who.clone();
-            jobs.create(&Wish { scope, cutoff_ms, rate: self.rate.0, who }).await?
+            let wish = Wish { scope, cutoff_ms, rate: self.rate.0, who };
+            jobs.make(&wish, Some(plan.counted())).await?
         } else {
             None
         };

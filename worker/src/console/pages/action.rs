@@ -16,7 +16,7 @@ use super::super::selection::{self, Condition};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page, see};
 use super::jobs;
-use crate::records::dead_letters::{Filter, Plan};
+use crate::records::dead_letters::{Count, Filter, Plan};
 use crate::records::jobs::{DEFAULT_RATE, MAX_RATE};
 
 /// How long a browser waits for a deed; a longer one goes on by itself.
@@ -32,6 +32,7 @@ struct PlanPage {
     /// Whether every letter is meant, which must be said once more.
     is_every: bool,
     count: i64,
+    more: bool,
     letters: String,
     portals: String,
     oldest: Option<Part<Moment>>,
@@ -76,6 +77,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         conditions: selection::words(&filter),
         is_every: filter.is_empty(),
         count: plan.count,
+        more: plan.more,
         letters: at_least(plan.count, plan.more, "letter", "letters"),
         portals: portals(&plan),
         oldest: plan.oldest_ms.map(moment),
@@ -110,13 +112,15 @@ pub(in crate::console) async fn carry_out(
     let cutoff_ms = cutoff_ms.ok_or_else(|| {
         Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
     })?;
-    let planned = form.number("count")?.unwrap_or_default();
+    let planned = planned(&form)?;
     let who = visit.person.name.clone();
     let rate = rate_of(&form)?;
-    let order = Order { action, filter: filter.clone(), cutoff_ms, rate, who };
+    let order = Order { action, filter: filter.clone(), cutoff_ms, planned, rate, who };
     let name = action.name();
     let done = match perform(&visit, order).await? {
-        Some(Done::Moved(count)) => format!("done={name}&count={count}&of={planned}"),
+        Some(Done::Moved(count)) => {
+            format!("done={name}&count={count}&of={}", planned.unwrap_or_default().count)
+        }
         Some(Done::Job(Some(job))) => return Ok(see(&format!("/jobs/{job}?done=job-made"))),
         Some(Done::Job(None)) => format!("done={name}"),
         None => format!("done={name}&going=1"),
@@ -148,6 +152,12 @@ async fn perform(visit: &Visit, order: Order) -> Result<Option<Done>, Fault> {
         Ok(Err(error)) => Err(Fault::Broken(error.into())),
         Err(_) => Ok(None),
     }
+}
+
+/// How many the plan was about that was agreed to, if the form says it: that is not counted again.
+pub(super) fn planned(form: &Query) -> Result<Option<Count>, Fault> {
+    let count = form.number("count")?;
+    Ok(count.map(|count| Count { count, more: form.get("more").is_some() }))
 }
 
 /// In how many portals, as far as was counted.

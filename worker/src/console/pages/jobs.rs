@@ -104,7 +104,12 @@ impl Shown {
                 0 => "as fast as it goes".to_owned(),
                 rate => format!("{} a second at most", grouped(rate)),
             },
-            progress: format!("{} of {}", grouped(job.published), grouped(job.planned)),
+            progress: format!(
+                "{} of {}{}",
+                grouped(job.published),
+                if job.planned_more { "more than " } else { "" },
+                grouped(job.planned)
+            ),
             succeeded: grouped(job.succeeded),
             died: grouped(job.died),
             skipped: grouped(job.skipped),

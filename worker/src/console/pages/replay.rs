@@ -8,7 +8,7 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page, see};
-use super::action::{portals, rate_of};
+use super::action::{planned, portals, rate_of};
 use super::{events, jobs};
 use crate::records::Question;
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
@@ -19,6 +19,7 @@ struct ReplayPage {
     frame: Frame,
     conditions: Vec<(&'static str, String)>,
     count: i64,
+    more: bool,
     events: String,
     portals: String,
     oldest: Option<Part<Moment>>,
@@ -53,6 +54,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         frame: visit.frame("Replay", Tab::Events),
         conditions: conditions(&visit.query),
         count: plan.count,
+        more: plan.more,
         events: at_least(plan.count, plan.more, "event", "events"),
         portals: portals(&plan),
         oldest: plan.oldest_ms.map(moment),
@@ -74,13 +76,13 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
         Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
     })?;
     let (rate, who) = (rate_of(&form)?, visit.person.name.clone());
-    let is_forced = form.get("force").is_some();
+    let (planned, is_forced) = (planned(&form)?, form.get("force").is_some());
     let (jobs, records) = (visit.app.letters.jobs(), visit.app.records.clone());
     let redaction = visit.app.redaction.clone();
     let job = visit.app.ask(async move {
         let question = events::meant(&records, &redaction, question).await?;
         let scope = scope(question, is_forced);
-        jobs.create(&Wish { scope, cutoff_ms, rate, who }).await
+        jobs.make(&Wish { scope, cutoff_ms, rate, who }, planned).await
     });
     Ok(match job.await? {
         Some(job) => see(&format!("/jobs/{}?done=job-made", job.id)),

@@ -74,6 +74,12 @@ impl Counted {
 }
 
 impl Plan {
+    /// How many that are.
+    #[must_use]
+    pub fn counted(&self) -> Count {
+        Count { count: self.count, more: self.more }
+    }
+
     /// Whether some of the letters are so old that the steps they name may be forgotten: a retry
     /// runs those again.
     #[must_use]
@@ -149,10 +155,15 @@ impl DeadLetters {
         self.planned(filter, from, cutoff_ms, false, PLANNED).await
     }
 
-    /// The same of a retry: what was erased cannot be retried.
-    pub async fn plan_retry(&self, filter: &Filter, cutoff_ms: i64) -> anyhow::Result<Plan> {
+    /// The same of a retry, of which `most` are counted: what was erased cannot be retried.
+    pub async fn plan_retry(
+        &self,
+        filter: &Filter,
+        cutoff_ms: i64,
+        most: i64,
+    ) -> anyhow::Result<Plan> {
         let from = filter.state.unwrap_or(State::Dead);
-        self.planned(filter, from, cutoff_ms, true, PLANNED).await
+        self.planned(filter, from, cutoff_ms, true, most).await
     }
 
     async fn planned(

@@ -7,7 +7,7 @@ use super::job::{COLUMNS, Job, JobState};
 use super::wish::{MAX_RATE, Scope, Wish};
 use super::{Jobs, replay};
 use crate::records::database::{on_reading, on_transaction};
-use crate::records::dead_letters::{PLANNED, Plan, audit};
+use crate::records::dead_letters::{Count, PLANNED, Plan, audit};
 
 /// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
 /// an old ledger too; within 32 bits until 2093.
@@ -18,26 +18,41 @@ const MAX_WHO_BYTES: usize = 200;
 impl Jobs {
     /// What a job would be about: letters or events, the times of the first and the last, portals.
     pub async fn plan(&self, scope: &Scope, cutoff_ms: i64) -> anyhow::Result<Plan> {
+        self.count(scope, cutoff_ms, PLANNED).await
+    }
+
+    /// The same, of which `most` are counted.
+    async fn count(&self, scope: &Scope, cutoff_ms: i64, most: i64) -> anyhow::Result<Plan> {
         scope.check()?;
         match scope {
-            Scope::Letters { filter, .. } => self.letters().plan_retry(filter, cutoff_ms).await,
+            Scope::Letters { filter, .. } => {
+                self.letters().plan_retry(filter, cutoff_ms, most).await
+            }
             Scope::Events { question, .. } => {
                 let database = self.records.ready().await?;
-                Ok(replay::plan(database, question, cutoff_ms, PLANNED).await?)
+                Ok(replay::plan(database, question, cutoff_ms, most).await?)
             }
         }
     }
 
-    /// Makes a job, which anybody who runs jobs begins with at once; `None` if there is nothing to
-    /// do.
+    /// Makes a job that nobody has planned before: see [`Self::make`].
     pub async fn create(&self, wish: &Wish) -> anyhow::Result<Option<Job>> {
+        self.make(wish, None).await
+    }
+
+    /// Makes a job, which anybody who runs jobs begins with at once; `None` if there is nothing to
+    /// do. How much there is was counted for the plan: what that said is not counted again.
+    pub async fn make(&self, wish: &Wish, planned: Option<Count>) -> anyhow::Result<Option<Job>> {
         anyhow::ensure!(wish.rate <= MAX_RATE, "a rate is at most {MAX_RATE} a second");
         // What is still to come is in nobody's plan, least of all what the job itself publishes.
         let cutoff_ms = wish.cutoff_ms.min(now_ms());
-        let planned = self.plan(&wish.scope, cutoff_ms).await?.count;
-        if planned == 0 {
+        let planned = planned.filter(|planned| planned.count > 0);
+        let most = if planned.is_some() { 1 } else { PLANNED };
+        let found = self.count(&wish.scope, cutoff_ms, most).await?.counted();
+        if found.count == 0 {
             return Ok(None);
         }
+        let planned = planned.unwrap_or(found);
         let scope = serde_json::to_string(&wish.scope)?.replace("\\u0000", "\\ufffd");
         let words = wish.scope.words().replace('\0', "\u{fffd}");
         let who = wish.who.replace('\0', "\u{fffd}");
@@ -47,11 +62,11 @@ impl Jobs {
         let mut transaction = database.transaction().await?;
         let now_ms = now_ms();
         let insert = format!(
-            "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, \
+            "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, planned_more, \
              published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
              owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, \
              (SELECT CASE WHEN coalesce(max(generation), 0) < $10 THEN $10 \
-              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, 0, 0, 0, 0, \
+              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, \
              '', $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
         );
         let job: Job = on_transaction!(&mut transaction, connection => {
@@ -62,15 +77,16 @@ impl Jobs {
                 .bind(&words)
                 .bind(cutoff_ms)
                 .bind(i64::from(wish.rate))
-                .bind(planned)
+                .bind(planned.count)
                 .bind(now_ms)
                 .bind(i64::MIN)
                 .bind(now_ms / 1000 - GENERATIONS_SINCE)
+                .bind(planned.more)
                 .fetch_one(connection)
                 .await?
         });
         let filter = format!("job={} {words}", job.id);
-        let count = u64::try_from(planned).unwrap_or_default();
+        let count = u64::try_from(planned.count).unwrap_or_default();
         audit::note(&mut transaction, who, kind, &filter, count).await?;
         transaction.commit().await?;
         Ok(Some(job))

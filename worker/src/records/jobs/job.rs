@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 /// The columns of a [`Job`].
 pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
-    planned, published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
+    planned, planned_more, published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
     owned_until_ms";
 
 /// What a job does.
@@ -120,8 +120,10 @@ pub struct Job {
     pub state: JobState,
     /// Why it stands so, if there is something to say.
     pub reason: String,
-    /// Letters, or events, there were when it was made.
+    /// Letters, or events, there were when it was made, as far as was counted.
     pub planned: i64,
+    /// Whether there were more.
+    pub planned_more: bool,
     /// Those published so far.
     pub published: i64,
     /// Runs that succeeded. An event of several targets is a run for each.

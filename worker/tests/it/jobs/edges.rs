@@ -150,7 +150,7 @@ async fn more_numbers_than_a_statement_takes_are_refused(engine: DatabaseEngine)
     let ids: Vec<i64> = (1..=70_000).collect();
     let filter = Filter::of(&ids);
     for refused in [
-        bulk.letters.plan_retry(&filter, now_ms()).await.map(drop),
+        bulk.letters.plan_retry(&filter, now_ms(), 9).await.map(drop),
         bulk.letters.discard(&filter, now_ms(), "ann").await.map(drop),
     ] {
         assert!(refused.unwrap_err().to_string().contains("use a filter"));

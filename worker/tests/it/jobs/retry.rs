@@ -7,7 +7,7 @@ use shared::clock::now_ms;
 use shared::message::{Death, DeathReason, Message};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
-use worker::records::dead_letters::{Filter, State};
+use worker::records::dead_letters::{Count, Filter, State};
 use worker::records::jobs::{JobState, Kind, Scope, Wish};
 
 use super::rig::Bulk;
@@ -94,6 +94,27 @@ async fn what_dies_after_the_plan_is_left_alone(engine: DatabaseEngine) {
     bulk.finish().await;
 }
 
+/// A plan of many is not counted twice: the job says what the plan said.
+async fn a_job_is_of_as_many_as_the_plan_has_said(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=3).await;
+    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let wish = Wish { scope, cutoff_ms: now_ms(), rate: 0, who: "ann".to_owned() };
+    let said = Count { count: 100_000, more: true };
+    let job = bulk.jobs.make(&wish, Some(said)).await.unwrap().unwrap();
+    assert_eq!((job.planned, job.planned_more), (100_000, true));
+    let counted = bulk.jobs.make(&wish, None).await.unwrap().unwrap();
+    assert_eq!((counted.planned, counted.planned_more), (3, false));
+    // What is gone meanwhile is found to be.
+    let scope = Scope::Letters {
+        filter: Filter { code: Some("OTHER".to_owned()), ..Filter::default() },
+        restart: false,
+    };
+    let gone = Wish { scope, ..wish };
+    assert!(bulk.jobs.make(&gone, Some(said)).await.unwrap().is_none());
+    bulk.finish().await;
+}
+
 async fn two_jobs_on_the_same_letters_retry_each_once(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     bulk.die(1..=80).await;
@@ -148,6 +169,7 @@ on_every_database! {
     a_restart_runs_everything_anew
     a_job_stops_itself_when_most_die_again
     what_dies_after_the_plan_is_left_alone
+    a_job_is_of_as_many_as_the_plan_has_said
     two_jobs_on_the_same_letters_retry_each_once
     a_letter_without_a_target_is_retried_for_all_of_them
     what_makes_no_sense_is_refused
