@@ -12,9 +12,9 @@ use super::history::{History, View};
 mod conditions;
 
 use conditions::{
-    at_most_once, broker_alarm, broker_down, confirms_slow, dead_letters_growing, down,
-    new_problem, no_consumers, no_receipts, oldest_event, process, processing_errors, queue_depth,
-    receipts_surge, signature_failures, unrouted, zero,
+    at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing, dead_letters_growing,
+    down, new_problem, no_consumers, no_receipts, oldest_event, process, processing_errors,
+    queue_depth, receipts_surge, signature_failures, unrouted, zero,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,11 +25,12 @@ const RATE: &str = "hubline:received_events:rate15m";
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 19] = [
+pub(super) const METRICS: [&str; 20] = [
     "up",
     "hubline_business_hours",
     "hubline_confirm_seconds_bucket",
     "hubline_confirm_seconds_count",
+    "hubline_console_tokens_refused_total",
     "hubline_dead_letter_problems_total",
     "hubline_dead_letters_total",
     "hubline_deliveries_total",
@@ -102,7 +103,7 @@ const fn rule(
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 17] = [
+pub(super) const RULES: [Rule; 18] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -131,6 +132,9 @@ pub(super) const RULES: [Rule; 17] = [
     }),
     rule("HublineNewProblem", Severity::Warning, 0, new_problem, |_, value| {
         format!("{value:.0} new problems among the dead letters in the last 15 minutes")
+    }),
+    rule("HublineConsoleGuessing", Severity::Warning, 0, console_guessing, |_, value| {
+        format!("{value:.0} tokens let nobody into the console in the last 15 minutes")
     }),
     rule("HublineUnrouted", Severity::Critical, 1, unrouted, |_, value| {
         format!("{value:.0} events had no queue to go to")

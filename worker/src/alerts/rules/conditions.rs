@@ -75,6 +75,11 @@ pub(super) fn new_problem(view: View<'_>) -> Found {
     whole(grown_or_new(view, "hubline_dead_letter_problems_total"))
 }
 
+pub(super) fn console_guessing(view: View<'_>) -> Found {
+    let refused = view.all("hubline_console_tokens_refused_total").increase(15 * MINUTE);
+    whole(refused.map(round).filter(|refused| *refused > 30.0))
+}
+
 pub(super) fn unrouted(view: View<'_>) -> Found {
     let waiting =
         view.of("hubline_queue_messages", |labels| has(labels, "queue", "unrouted")).max();
