@@ -43,6 +43,15 @@ label! {
 }
 
 label! {
+    /// What a ledger's server had confirmed and then did not know: what scripts had written
+    /// (completions and steps), or everything.
+    pub(crate) enum Forgotten {
+        Scripts = "scripts",
+        Everything = "everything",
+    }
+}
+
+label! {
     /// A system that is called.
     pub(crate) enum Service {
         HubSpot = "hubspot",
@@ -102,6 +111,11 @@ struct LedgerLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ForgottenLabels {
+    what: Forgotten,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ApiLabels {
     api: Service,
     status: ApiStatus,
@@ -133,6 +147,7 @@ pub struct WorkerMetrics {
     dead_letters: Family<DeathLabels, Counter>,
     ledger_calls: Family<LedgerLabels, Counter>,
     ledger_seconds: Histogram,
+    ledger_forgotten: Family<ForgottenLabels, Counter>,
     api_calls: Family<ApiLabels, Counter>,
     api_seconds: Family<ApiName, Histogram>,
     budget_requests: Family<BudgetLabels, Counter>,
@@ -152,6 +167,7 @@ impl WorkerMetrics {
             dead_letters: Family::default(),
             ledger_calls: Family::default(),
             ledger_seconds: latency(),
+            ledger_forgotten: Family::default(),
             api_calls: Family::default(),
             api_seconds: Family::new_with_constructor(latency),
             budget_requests: Family::default(),
@@ -193,6 +209,14 @@ impl WorkerMetrics {
             "Duration of calls to the ledger",
             metrics.ledger_seconds.clone(),
         );
+        registry.register(
+            "ledger_forgotten",
+            "Times that Redis was found to have forgotten what it had confirmed: what scripts write (completions, steps), or everything",
+            metrics.ledger_forgotten.clone(),
+        );
+        for what in Forgotten::ALL {
+            let _ = metrics.ledger_forgotten.get_or_create(&ForgottenLabels { what });
+        }
         registry.register(
             "api_calls",
             "Calls to other systems' APIs, by class of status",
@@ -249,6 +273,10 @@ impl WorkerMetrics {
         for status in ApiStatus::ALL {
             let _ = self.api_calls.get_or_create(&ApiLabels { api, status });
         }
+    }
+
+    pub(crate) fn ledger_forgot(&self, what: Forgotten) {
+        self.ledger_forgotten.get_or_create(&ForgottenLabels { what }).inc();
     }
 
     pub(crate) fn budget_asked(&self, is_granted: bool) {

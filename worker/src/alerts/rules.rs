@@ -13,8 +13,8 @@ mod conditions;
 
 use conditions::{
     at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing, dead_letters_growing,
-    down, new_problem, no_consumers, no_receipts, oldest_event, process, processing_errors,
-    queue_depth, receipts_surge, signature_failures, unrouted, zero,
+    down, ledger_forgets, new_problem, no_consumers, no_receipts, oldest_event, process,
+    processing_errors, queue_depth, receipts_surge, signature_failures, unrouted, zero,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const RATE: &str = "hubline:received_events:rate15m";
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 20] = [
+pub(super) const METRICS: [&str; 21] = [
     "up",
     "hubline_business_hours",
     "hubline_confirm_seconds_bucket",
@@ -34,6 +34,7 @@ pub(super) const METRICS: [&str; 20] = [
     "hubline_dead_letter_problems_total",
     "hubline_dead_letters_total",
     "hubline_deliveries_total",
+    "hubline_ledger_forgotten_total",
     "hubline_ledger_up",
     "hubline_oldest_event_seconds",
     "hubline_publisher_blocked",
@@ -103,7 +104,7 @@ const fn rule(
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 18] = [
+pub(super) const RULES: [Rule; 19] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -166,6 +167,9 @@ pub(super) const RULES: [Rule; 18] = [
         |view| zero(view, "hubline_ledger_up"),
         |about, _| format!("{} does not reach its ledger", process(about)),
     ),
+    rule("HublineLedgerForgets", Severity::Critical, 0, ledger_forgets, |_, _| {
+        "Redis has forgotten what was done".to_owned()
+    }),
     rule(
         "HublineRecordsDown",
         Severity::Warning,

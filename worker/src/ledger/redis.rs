@@ -10,12 +10,14 @@ use deadpool_redis::redis::{FromRedisValue, Value};
 use secrecy::SecretString;
 use shared::retry::Reconnect;
 use shared::settings;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Budget, Claim, EntryKey, Lease, Mark, Release};
 use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod import;
 mod link;
+mod memory;
 mod script;
 
 use link::Link;
@@ -37,18 +39,21 @@ pub struct LedgerOptions {
 /// The ledger on Redis. While Redis is away its calls wait for it.
 #[derive(Debug)]
 pub struct Ledger {
-    link: Link,
+    link: Arc<Link>,
     prefix: String,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
+    _memory: AbortOnDropHandle<()>,
 }
 
 impl Ledger {
     /// Starts connecting in the background.
     pub(super) fn start(options: LedgerOptions, metrics: WorkerMetrics) -> anyhow::Result<Self> {
+        let link = Arc::new(Link::start(&options.url, Some(&options.prefix))?);
         Ok(Self {
-            link: Link::start(&options.url, Some(&options.prefix))?,
+            _memory: memory::watch(Arc::clone(&link), &options.prefix, metrics.clone()),
+            link,
             prefix: options.prefix,
             lease: options.lease,
             retention: options.retention,

@@ -12,6 +12,7 @@ mod cluster;
 mod file;
 mod image;
 mod program;
+mod restart;
 mod rights;
 mod rules;
 mod secrets;

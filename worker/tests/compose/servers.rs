@@ -3,6 +3,7 @@
 
 mod postgres;
 mod rabbitmq;
+pub(crate) mod redis;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use self::rabbitmq::RabbitMq;
-use crate::file::{service, text};
 use crate::secrets::Secrets;
 
 /// Each of them takes seconds; a machine under load takes longer.
@@ -32,15 +32,8 @@ impl Servers {
     pub(crate) fn start(secrets: &Secrets, address: &str) -> Self {
         let [at_redis, at_postgres, at_rabbitmq @ ..] = free::<6>(address);
         let mut rabbitmq = RabbitMq::start(secrets, at_rabbitmq);
-        let mut redis = redis(secrets, at_redis);
+        let redis = redis::start(secrets, at_redis);
         let postgres = postgres::start(secrets, at_postgres);
-        redis.until_well(|| {
-            let check = service("redis").health_check()[1]
-                .replace("$$", "$")
-                .replace("/run/secrets", secrets.of("redis").to_str().unwrap())
-                .replace("redis-cli", &format!("redis-cli -h {address} -p {}", at_redis.port()));
-            run(Command::new("sh").args(["-c", &check]))
-        });
         rabbitmq.until_well();
         Self { rabbitmq, redis, postgres }
     }
@@ -110,22 +103,6 @@ impl Drop for Directory {
     }
 }
 
-fn redis(secrets: &Secrets, address: SocketAddr) -> Server {
-    let data = secrets.directory().join("redis");
-    std::fs::create_dir_all(&data).unwrap();
-    let configuration = data.join("redis.conf");
-    let own = secrets.of("redis");
-    let text = text("compose/redis/redis.conf")
-        .replace("/run/secrets", own.to_str().unwrap())
-        .replace("dir /data", &format!("dir {}", data.display()))
-        .replace("port 6379", &format!("port {}", address.port()))
-        .replace("bind * -::*", &format!("bind {}", address.ip()));
-    std::fs::write(&configuration, text).unwrap();
-    let mut command = Command::new("redis-server");
-    command.arg(configuration);
-    Server::spawn("redis", command, secrets, address)
-}
-
 /// Standard output, or what went wrong.
 pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
@@ -176,7 +153,7 @@ fn newest(folder: &str, program: &str) -> PathBuf {
 
 /// Different ports that neither the kernel gives to anybody nor `scripts/services` chooses. Free on
 /// `127.0.0.1` too, where RabbitMQ's name server always listens.
-fn free<const N: usize>(address: &str) -> [SocketAddr; N] {
+pub(crate) fn free<const N: usize>(address: &str) -> [SocketAddr; N] {
     let mut held = Vec::new();
     while held.len() < N {
         let candidate = rand::random_range(10_000..20_000);

@@ -170,6 +170,10 @@ pub(super) fn at_most_once(view: View<'_>) -> Found {
     whole(["expired", "rejected", "delivery_limit", "maxlen"].into_iter().find_map(moved))
 }
 
+pub(super) fn ledger_forgets(view: View<'_>) -> Found {
+    whole(grown_or_new(view, "hubline_ledger_forgotten_total"))
+}
+
 pub(super) fn down(view: View<'_>) -> Found {
     let up = view.of("up", is_expected).latest();
     let silent = up.iter().filter(|(_, value)| is(*value, 0.0));

@@ -84,6 +84,14 @@ impl Link {
         }
     }
 
+    /// Resolves once Redis has gone away and is back.
+    pub(super) async fn back_again(&self) {
+        let mut up = self.up.subscribe();
+        if up.wait_for(|up| !*up).await.is_err() || up.wait_for(|up| *up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The script's answer, or why there is none; it may have been carried out all the same.
     pub(super) async fn call(&self, call: Arc<Call>) -> Answer {
         let (reply, answer) = oneshot::channel();

@@ -24,10 +24,11 @@ pub(super) enum Script {
     Budget,
     Delayed,
     Import,
+    Recall,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Claim,
         Self::Extend,
         Self::Step,
@@ -36,6 +37,7 @@ impl Script {
         Self::Budget,
         Self::Delayed,
         Self::Import,
+        Self::Recall,
     ];
 
     pub(super) fn code(self) -> &'static str {
@@ -48,15 +50,21 @@ impl Script {
             Self::Budget => BUDGET,
             Self::Delayed => DELAYED,
             Self::Import => IMPORT,
+            Self::Recall => RECALL,
         }
     }
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 8]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 9]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
+    }
+
+    /// The last part of its second key's name.
+    fn beside(self) -> &'static str {
+        if self == Self::Recall { "plain" } else { "steps" }
     }
 }
 
@@ -65,10 +73,12 @@ impl Script {
 pub(super) enum Call {
     /// Whether it is there.
     Ping,
+    /// Writes a key by a plain command, to expire after `for_ms`.
+    Keep { key: String, value: u64, for_ms: u64 },
     /// Writes an entry that is not there yet, to expire after `retention_ms`; answers what
     /// stands there instead, or nothing.
     Begin { key: String, value: String, retention_ms: u64 },
-    /// A script on the entry and its steps.
+    /// A script on the entry and what is kept beside it.
     Run { script: Script, key: String, arguments: Vec<String> },
 }
 
@@ -78,13 +88,16 @@ impl Call {
             Self::Ping => {
                 pipeline.cmd("PING");
             }
+            Self::Keep { key, value, for_ms } => {
+                pipeline.cmd("SET").arg(key).arg(*value).arg("PX").arg(*for_ms);
+            }
             Self::Begin { key, value, retention_ms } => {
                 let command = pipeline.cmd("SET").arg(key).arg(value);
                 command.arg("PX").arg(*retention_ms).arg("NX").arg("GET");
             }
             Self::Run { script, key, arguments } => {
                 let command = pipeline.cmd("EVALSHA").arg(script.hash()).arg(2);
-                command.arg(key).arg(format!("{key}:steps")).arg(arguments);
+                command.arg(key).arg(format!("{key}:{}", script.beside())).arg(arguments);
             }
         }
     }
@@ -218,4 +231,17 @@ redis.call('DEL', KEYS[2])
 for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
+";
+
+/// expiry → {what was last kept by a plain command, what was last kept by this script, what it keeps now}.
+/// Each number is larger than all before it. Two writes, since Redis puts those of one script into a
+/// transaction, as it does with the steps' and most completions', and a single one not.
+const RECALL: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local kept, plain = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
+now = math.max(now, tonumber(kept or 0) + 1, tonumber(plain or 0) + 1)
+redis.call('SET', KEYS[1], string.format('%.0f', now), 'PX', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {plain, kept, now}
 ";
