@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use shared::healthcheck::{self, Question};
+use shared::settings::parse_listener;
 use shared::{shutdown, telemetry, terminal};
 
 use crate::settings::ReceiverSettings;
@@ -30,7 +31,7 @@ enum Command {
 #[derive(Args, Debug)]
 struct HealthcheckCommand {
     /// The receiver's admin listener
-    #[arg(long, env, default_value = "127.0.0.1:9090")]
+    #[arg(long, env, default_value = "127.0.0.1:9090", value_parser = parse_listener)]
     admin_listen: SocketAddr,
     /// Ask only whether the process answers
     #[arg(long)]

@@ -13,7 +13,7 @@ use clap::{Args, Parser};
 use secrecy::SecretString;
 use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_bytes, parse_duration,
-    secret,
+    parse_listener, secret,
 };
 use shared::signature::{AcceptedVersions, ClientSecret, Secrets};
 
@@ -39,10 +39,10 @@ If every delivery is answered 401, look at http://ADMIN_LISTEN/rejections: it sa
 )]
 pub struct ReceiverSettings {
     /// Where HubSpot's deliveries come in
-    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    #[arg(long, env, default_value = "0.0.0.0:8080", value_parser = parse_listener)]
     pub listen: SocketAddr,
     /// Where /livez, /readyz, /metrics and /rejections are served; keep it private
-    #[arg(long, env, default_value = "127.0.0.1:9090")]
+    #[arg(long, env, default_value = "127.0.0.1:9090", value_parser = parse_listener)]
     pub admin_listen: SocketAddr,
     /// What is taken in, and how.
     #[command(flatten)]
@@ -116,7 +116,7 @@ impl ReceiverSettings {
     /// Checks what can be checked before anything is started.
     pub fn check(&self) -> anyhow::Result<()> {
         self.endpoint.check()?;
-        self.broker.url()?;
+        self.broker.hosts()?;
         self.trace.check()?;
         distinct_listeners(&[("LISTEN", self.listen), ("ADMIN_LISTEN", self.admin_listen)])
     }

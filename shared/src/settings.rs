@@ -7,7 +7,7 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 /// How to reach the broker, and the names used there.
 #[derive(Args, Clone, Debug)]
 pub struct BrokerSettings {
-    /// RabbitMQ's address; `%2f` (or nothing) as the path is the default vhost
+    /// RabbitMQ's address, with several hosts where it has several: `amqp://user:password@a:5672,b:5672,c:5672/vhost`; `%2f` (or nothing) as the path is the default vhost
     #[arg(long, env, hide_env_values = true, default_value = "amqp://127.0.0.1:5672/%2f")]
     pub amqp_url: SecretString,
     /// File that holds AMQP_URL
@@ -40,24 +40,48 @@ pub struct BrokerSettings {
 }
 
 impl BrokerSettings {
-    /// The broker's address, from the file if one is named.
-    pub fn url(&self) -> anyhow::Result<AMQPUri> {
+    /// The broker's hosts, from the file if one is named: each as an address of its own. At least one.
+    pub fn hosts(&self) -> anyhow::Result<Vec<AMQPUri>> {
         let from_file = secret("AMQP_URL", None, self.amqp_url_file.as_deref())?;
         let url = from_file.as_ref().unwrap_or(&self.amqp_url);
-        // The parser's message may quote the URL, and with it the password.
-        let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| {
-            anyhow::anyhow!(
-                "AMQP_URL is not an AMQP address: write it as amqp://user:password@host:5672/vhost"
-            )
-        })?;
+        let urls = one_a_host(url.expose_secret());
+        // lapin's parser would take it for `localhost`.
         anyhow::ensure!(
-            !uri.vhost.is_empty(),
-            "AMQP_URL ends in `/`, which names a vhost without a name: drop the slash or write `/%2f` for the default vhost"
+            !urls.iter().any(|url| url.contains("@[") || url.contains("//[")),
+            "AMQP_URL has an IPv6 address as its host: write a name that stands for it"
         );
-        // Finds a dead peer within 20 s; RabbitMQ's own default is 60 s.
-        uri.query.heartbeat.get_or_insert(10);
-        Ok(uri)
+        urls.iter()
+            .map(|url| {
+                // The parser's message may quote the URL, and with it the password.
+                let mut uri: AMQPUri = url.parse().map_err(|_| {
+                    anyhow::anyhow!(
+                        "AMQP_URL is not an AMQP address: write it as amqp://user:password@host:5672/vhost"
+                    )
+                })?;
+                anyhow::ensure!(
+                    !uri.vhost.is_empty(),
+                    "AMQP_URL ends in `/`, which names a vhost without a name: drop the slash or write `/%2f` for the default vhost"
+                );
+                uri.query.heartbeat.get_or_insert(HEARTBEAT);
+                Ok(uri)
+            })
+            .collect()
     }
+}
+
+/// In seconds. A broker gives up a peer that was silent for two or three of them, so within 9 s; its
+/// own default is 60.
+const HEARTBEAT: u16 = 3;
+
+/// `amqp://user@a,b:5673/vhost` as `amqp://user@a/vhost` and `amqp://user@b:5673/vhost`.
+fn one_a_host(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{}{path}", host.trim())).collect()
 }
 
 /// Where and how to log.
@@ -86,6 +110,21 @@ pub enum LogFormat {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write a number and a unit, e.g. 200ms, 5s, 10min, 6h"))
+}
+
+/// Reads where to listen: an address and a port, or a name and a port. A name stands for the address of
+/// this machine that it has: where a machine is on several networks, that of one of them.
+pub fn parse_listener(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let found = text.to_socket_addrs().map_err(|error| {
+        format!("{error}; write an address and a port, e.g. 127.0.0.1:9090, or a name and a port")
+    })?;
+    found
+        .into_iter()
+        .find(|address| TcpListener::bind((address.ip(), 0)).is_ok())
+        .ok_or_else(|| "no address of this machine has that name".to_owned())
 }
 
 /// Reads a size in bytes: `1048576`, `512KiB`, `16MiB`.
@@ -176,20 +215,49 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_may_be_named_if_the_name_is_this_machines() {
+        assert_eq!(parse_listener("10.1.2.3:80"), Ok(SocketAddr::from(([10, 1, 2, 3], 80))));
+        let named = parse_listener("localhost:8080").unwrap();
+        assert!(named.ip().is_loopback() && named.port() == 8080, "{named}");
+        for bad in ["localhost", "localhost:x", "nobody.invalid:80", ""] {
+            assert!(parse_listener(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn an_address_error_does_not_show_the_password() {
-        for url in
-            ["amqp://user:hunter2@", "http://user:hunter2@host/", "amqp://user:hunter2@host/"]
-        {
+        for url in [
+            "amqp://user:hunter2@",
+            "http://user:hunter2@host/",
+            "amqp://user:hunter2@host/",
+            "amqp://user:hunter2@host,/%2f",
+            "amqp://user:hunter2@host,other:x/%2f",
+            "amqp://user:hunter2@host,[::1]:5672/%2f",
+        ] {
             let settings = broker(url);
-            let error = format!("{:#} {settings:?}", settings.url().unwrap_err());
+            let error = format!("{:#} {settings:?}", settings.hosts().unwrap_err());
             assert!(!error.contains("hunter2"), "{error}");
         }
     }
 
     #[test]
     fn an_address_without_a_heartbeat_gets_one() {
-        assert_eq!(broker("amqp://host/%2f").url().unwrap().query.heartbeat, Some(10));
-        assert_eq!(broker("amqp://host/%2f?heartbeat=3").url().unwrap().query.heartbeat, Some(3));
+        let heartbeat = |url| broker(url).hosts().unwrap()[0].query.heartbeat;
+        assert_eq!(heartbeat("amqp://host/%2f"), Some(HEARTBEAT));
+        assert_eq!(heartbeat("amqp://host/%2f?heartbeat=30"), Some(30));
+    }
+
+    #[test]
+    fn an_address_with_several_hosts_is_one_of_each() {
+        let hosts = broker("amqps://user:a,b@one,two:5673, 10.0.0.3:5674/hub?heartbeat=4");
+        let hosts = hosts.hosts().unwrap();
+        let read: Vec<_> =
+            hosts.iter().map(|uri| (&*uri.authority.host, uri.authority.port)).collect();
+        assert_eq!(read, [("one", 5671), ("two", 5673), ("10.0.0.3", 5674)]);
+        for uri in &hosts {
+            assert_eq!((&*uri.vhost, uri.query.heartbeat), ("hub", Some(4)));
+            assert_eq!(uri.authority.userinfo.password, "a,b");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum Engines {
 impl Engines {
     /// RabbitMQ and Redis, where the settings say they are.
     pub fn cluster(settings: &WorkerSettings) -> anyhow::Result<Self> {
-        settings.broker.url()?;
+        settings.broker.hosts()?;
         Ok(Self::Cluster { broker: settings.broker.clone(), redis_url: settings.redis.url()? })
     }
 

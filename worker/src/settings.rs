@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use shared::settings::{BrokerSettings, LogSettings, TraceSettings, parse_duration};
+use shared::settings::{
+    BrokerSettings, LogSettings, TraceSettings, parse_duration, parse_listener,
+};
 
 pub mod alerts;
 pub mod console;
@@ -46,7 +48,7 @@ pub struct WorkerSettings {
     #[command(flatten)]
     pub records: RecordsSettings,
     /// Where /livez, /readyz and /metrics are served
-    #[arg(long, env, default_value = "127.0.0.1:9091")]
+    #[arg(long, env, default_value = "127.0.0.1:9091", value_parser = parse_listener)]
     pub admin_listen: SocketAddr,
     /// How events are processed.
     #[command(flatten)]
@@ -65,7 +67,7 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
-        self.broker.url()?;
+        self.broker.hosts()?;
         self.redis.url()?;
         self.trace.check()?;
         self.records.check()?;

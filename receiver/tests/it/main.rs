@@ -25,6 +25,7 @@ mod refusal;
 mod rights;
 mod shutdown;
 mod signature;
+mod silent;
 mod socket;
 mod start;
 mod strangers;

@@ -5,8 +5,10 @@
 
 mod connection;
 mod depth;
+mod dial;
 mod lane;
 mod provision;
+mod pulse;
 mod reply;
 
 pub(super) mod consumer;

@@ -14,6 +14,9 @@ enum Weather {
     Fair,
     /// What the server says is held back; what the client says goes through.
     ServerMute,
+    /// Connections are taken and kept, and nothing goes through either way: a machine whose network is
+    /// gone.
+    Silent,
     /// Connections are cut and none is taken.
     Down,
 }
@@ -36,14 +39,18 @@ impl Proxy {
         let (server, watched) = (server.to_owned(), Arc::clone(&weather));
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *watched.borrow() == Weather::Down {
-                    continue;
-                }
-                let Ok(upstream) = TcpStream::connect(&server).await else { continue };
-                let (from_client, to_client) = client.into_split();
-                let (from_server, to_server) = upstream.into_split();
-                tokio::spawn(forward(from_client, to_server, watched.subscribe(), false));
-                tokio::spawn(forward(from_server, to_client, watched.subscribe(), true));
+                let (server, mut weather) = (server.clone(), watched.subscribe());
+                tokio::spawn(async move {
+                    let heard = weather.wait_for(|weather| *weather != Weather::Silent).await;
+                    if heard.map_or(true, |weather| *weather == Weather::Down) {
+                        return;
+                    }
+                    let Ok(upstream) = TcpStream::connect(&server).await else { return };
+                    let (from_client, to_client) = client.into_split();
+                    let (from_server, to_server) = upstream.into_split();
+                    tokio::spawn(forward(from_client, to_server, weather.clone(), false));
+                    tokio::spawn(forward(from_server, to_client, weather, true));
+                });
             }
         });
         Self { address, weather, accepting }
@@ -51,11 +58,18 @@ impl Proxy {
 
     /// `url` with its host and port replaced by the proxy's.
     pub fn url(&self, url: &str) -> String {
+        Self::urls([self], url)
+    }
+
+    /// `url` with its host and port replaced by those of several proxies.
+    pub fn urls<'a>(proxies: impl IntoIterator<Item = &'a Self>, url: &str) -> String {
         let (scheme, rest) = url.split_once("://").unwrap();
         let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
         let user =
             authority.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
-        format!("{scheme}://{user}{}/{path}", self.address)
+        let hosts: Vec<String> =
+            proxies.into_iter().map(|proxy| proxy.address.to_string()).collect();
+        format!("{scheme}://{user}{}/{path}", hosts.join(","))
     }
 
     /// `host:port` of a URL.
@@ -73,6 +87,11 @@ impl Proxy {
     /// The server's answers are held back until [`Proxy::restore`].
     pub fn mute_server(&self) {
         self.weather.send_replace(Weather::ServerMute);
+    }
+
+    /// Nothing goes through either way until [`Proxy::restore`], and nobody is told.
+    pub fn silence(&self) {
+        self.weather.send_replace(Weather::Silent);
     }
 
     /// Every connection is cut and none is taken until [`Proxy::restore`].
@@ -102,13 +121,15 @@ async fn forward(
         };
         let Ok(count @ 1..) = read else { return };
         let open = weather
-            .wait_for(|weather| {
-                *weather == Weather::Down || !(is_server && *weather == Weather::ServerMute)
+            .wait_for(|weather| match weather {
+                Weather::Fair | Weather::Down => true,
+                Weather::ServerMute => !is_server,
+                Weather::Silent => false,
             })
             .await;
         match open.map(|weather| *weather) {
             Ok(Weather::Fair | Weather::ServerMute) => {}
-            Ok(Weather::Down) | Err(_) => return,
+            Ok(Weather::Down | Weather::Silent) | Err(_) => return,
         }
         if to.write_all(&buffer[..count]).await.is_err() {
             return;

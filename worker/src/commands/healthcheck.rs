@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use shared::healthcheck::{self, Question};
+use shared::settings::parse_listener;
 
 use super::data::Data;
 
@@ -18,7 +19,7 @@ const STANDALONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 
 pub struct HealthcheckCommand {
     /// Its admin listener. Without it a standalone that runs here is asked on 127.0.0.1:9090, else a
     /// worker on 127.0.0.1:9091; a console's is on port 9092
-    #[arg(long, env)]
+    #[arg(long, env, value_parser = parse_listener)]
     admin_listen: Option<SocketAddr>,
     #[command(flatten)]
     data: Data,

@@ -91,7 +91,7 @@ impl MigrateCommand {
             broker.amqp_url = to.clone();
             broker.amqp_url_file = None;
         }
-        broker.url()?;
+        broker.hosts()?;
         let records = match self.records.url()? {
             Some(url) if !self.without_records => Some(Records::new(&url)?),
             _ => None,

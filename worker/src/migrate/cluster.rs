@@ -28,11 +28,12 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    /// RabbitMQ's host, port and vhost, for people.
+    /// RabbitMQ's hosts, ports and vhost, for people.
     pub(crate) fn rabbitmq(&self) -> anyhow::Result<String> {
-        let uri = self.broker.url()?;
-        let (host, port) = (uri.authority.host, uri.authority.port);
-        Ok(format!("RabbitMQ at {host}:{port}, vhost {}", uri.vhost))
+        let hosts = self.broker.hosts()?;
+        let vhost = hosts.first().map(|uri| uri.vhost.clone()).unwrap_or_default();
+        let at = hosts.iter().map(|uri| format!("{}:{}", uri.authority.host, uri.authority.port));
+        Ok(format!("RabbitMQ at {}, vhost {vhost}", at.collect::<Vec<_>>().join(" or ")))
     }
 
     /// Redis' host and port, for people.

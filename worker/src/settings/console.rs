@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
-use shared::settings::{BrokerSettings, LogSettings, TraceSettings, distinct_listeners, secret};
+use shared::settings::{
+    BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_listener, secret,
+};
 
 use super::{AlertSettings, ConsoleUrl, RecordsSettings, RetrySettings, SlackSettings};
 
@@ -22,7 +24,7 @@ const MIN_TOKEN_CHARS: usize = 16;
 #[derive(Args, Clone, Debug)]
 pub struct ConsoleSettings {
     /// Where the console is served; anywhere but on a loopback address it needs a token
-    #[arg(long, env, default_value = "127.0.0.1:8090")]
+    #[arg(long, env, default_value = "127.0.0.1:8090", value_parser = parse_listener)]
     pub console_listen: SocketAddr,
     /// Address under which people open the console, e.g. https://hubline.example.com; needed where
     /// a proxy before it changes the Host header, and best set wherever there is one
@@ -108,7 +110,7 @@ pub struct ConsoleProgramSettings {
     #[command(flatten)]
     pub console: ConsoleSettings,
     /// Where /livez, /readyz and /metrics are served
-    #[arg(long, env, default_value = "127.0.0.1:9092")]
+    #[arg(long, env, default_value = "127.0.0.1:9092", value_parser = parse_listener)]
     pub admin_listen: SocketAddr,
     /// Records.
     #[command(flatten)]
@@ -140,7 +142,7 @@ impl ConsoleProgramSettings {
             self.records.url()?.is_some(),
             "DATABASE_URL is not set: the console shows what is in the records"
         );
-        self.broker.url()?;
+        self.broker.hosts()?;
         self.retry.schedule()?;
         self.trace.check()?;
         let listeners =

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use clap::Args;
 use receiver::settings::EndpointSettings;
-use shared::settings::{LogSettings, TraceSettings, distinct_listeners, parse_duration};
+use shared::settings::{
+    LogSettings, TraceSettings, distinct_listeners, parse_duration, parse_listener,
+};
 
 use super::{ConsoleSettings, ProcessingSettings, RecordsSettings};
 
@@ -29,10 +31,10 @@ pub struct StandaloneSettings {
     )]
     pub data: PathBuf,
     /// Where HubSpot's deliveries come in
-    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    #[arg(long, env, default_value = "0.0.0.0:8080", value_parser = parse_listener)]
     pub listen: SocketAddr,
     /// Where /livez, /readyz, /metrics and /rejections are served; keep it private
-    #[arg(long, env, default_value = "127.0.0.1:9090")]
+    #[arg(long, env, default_value = "127.0.0.1:9090", value_parser = parse_listener)]
     pub admin_listen: SocketAddr,
     /// Records: beside the data file unless told otherwise.
     #[command(flatten)]

@@ -5,30 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties, Event};
+use lapin::{Connection, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::dial::{Address, Live};
+use super::pulse::Pulse;
 use crate::broker::Link;
 use crate::metrics::BrokerMetrics;
 use crate::retry::Reconnect;
 
-/// lapin ignores the URI's `connection_timeout` on its async path.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that worked for so long is tried again at once when it fails; one that did not
 /// may fail the same way every time.
 const STABLE: Duration = Duration::from_secs(10);
-
-/// What is needed to reach the broker.
-#[derive(Clone)]
-pub(super) struct Address {
-    pub(super) uri: AMQPUri,
-    /// Shown in RabbitMQ's own tools.
-    pub(super) name: String,
-}
 
 /// Keeps running `session` on fresh connections until `stop`. The session reports itself
 /// through `link` when it is able to work.
@@ -43,18 +34,23 @@ pub(super) async fn supervise<S>(
 {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {
-        let ended = match stop.run_until_cancelled(connect(&address)).await {
+        let ended = match stop.run_until_cancelled(address.connect()).await {
             None => break,
             Some(Err(error)) => error,
-            Some(Ok(connection)) => {
-                let (connection, since) = (Arc::new(connection), Instant::now());
-                let ended = session(&connection, &link).await.map_err(|error| error.to_string());
+            Some(Ok(live)) => {
+                let (since, mut pulse) = (Instant::now(), Pulse::of(&live));
+                let ended = tokio::select! {
+                    ended = session(&live.connection, &link) => ended,
+                    never = pulse.watch(&address.name) => match never {},
+                };
+                let ended = ended.map_err(|error| error.to_string());
                 if *link.borrow() == Link::Up && since.elapsed() > STABLE {
                     reconnect.reset();
                 }
                 // Before the goodbye, which may take its time.
                 link.send_replace(down(ended.as_ref().err()));
-                close(&connection).await;
+                pulse.end().await;
+                close(&live).await;
                 match ended {
                     Ok(()) => break,
                     Err(error) => error,
@@ -81,20 +77,9 @@ fn down(error: Option<&String>) -> Link {
     Link::Down(Arc::from(error.map_or("shut down", String::as_str)))
 }
 
-pub(super) async fn connect(address: &Address) -> Result<Connection, String> {
-    let properties =
-        ConnectionProperties::default().with_connection_name(address.name.as_str().into());
-    match timeout(CONNECT_TIMEOUT, Connection::connect_uri(address.uri.clone(), properties)).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())),
-    }
-}
-
-/// Says goodbye, but does not wait for a broker that hangs: lapin then keeps the socket until
-/// the broker closes it.
-pub(super) async fn close(connection: &Connection) {
-    let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
+/// Says goodbye, but does not wait for a broker that hangs.
+pub(super) async fn close(live: &Live) {
+    let _ = timeout(CLOSE_TIMEOUT, live.connection.close(200, "done".into())).await;
 }
 
 /// Resolves with the error that ends `connection`.

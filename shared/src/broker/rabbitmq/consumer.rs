@@ -2,7 +2,7 @@
 //! come. Decides nothing about them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::StreamExt as _;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
@@ -14,8 +14,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connection::{self, Address};
+use super::connection;
+use super::dial::Address;
 use super::publisher::{DECLARE_TIMEOUT, timed_out};
+use super::reply::is_not_found;
 use super::topology::Topology;
 use super::{properties, settlement};
 use crate::broker::{ConsumerOptions, DeadQueue, Delivery, Lane, Link, Settlement};
@@ -52,13 +54,46 @@ impl Taken<DeadQueue> {
 }
 
 impl<Source> Taken<Source> {
-    /// Declares what is needed; gives how many dead letters are ready.
-    async fn declare(&self, channel: &Channel) -> Result<u64, lapin::Error> {
-        if !self.only_dead_letters {
-            self.topology.declare(channel).await?;
-            return Ok(0);
+    /// Sees that all that is needed is there; gives how many dead letters are ready. Declares it the first
+    /// time, which is where arguments that differ are found. Later only what is missing: while one of
+    /// its nodes is silent a cluster answers whoever looks, and may let whoever declares wait for a minute.
+    async fn provide(
+        &self,
+        connection: &Connection,
+        is_declared: &AtomicBool,
+    ) -> Result<u64, lapin::Error> {
+        if is_declared.load(Ordering::Relaxed) {
+            let looking = connection.create_channel().await?;
+            match self.look(&looking).await {
+                Ok(ready) => {
+                    looking.close(200, "looked".into()).await?;
+                    return Ok(ready);
+                }
+                Err(error) if is_not_found(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
-        self.topology.declare_dead_letters(channel).await
+        let declaring = connection.create_channel().await?;
+        let ready = self.declare(&declaring).await?;
+        declaring.close(200, "declared".into()).await?;
+        is_declared.store(true, Ordering::Relaxed);
+        Ok(ready)
+    }
+
+    async fn look(&self, channel: &Channel) -> Result<u64, lapin::Error> {
+        if self.only_dead_letters {
+            return self.topology.look_at_dead_letters(channel).await;
+        }
+        self.topology.look(channel).await?;
+        Ok(0)
+    }
+
+    async fn declare(&self, channel: &Channel) -> Result<u64, lapin::Error> {
+        if self.only_dead_letters {
+            return self.topology.declare_dead_letters(channel).await;
+        }
+        self.topology.declare(channel).await?;
+        Ok(0)
     }
 }
 
@@ -84,14 +119,14 @@ impl Consumer {
         taken: Taken<Source>,
         metrics: BrokerMetrics,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Delivery<Source>>)> {
-        let address = Address { uri: settings.url()?, name };
+        let address = Address::new(settings, name)?;
         // Unbounded here, bounded by the prefetch: the broker sends no more than that.
         let (deliveries, receiver) = mpsc::unbounded_channel();
         let (link_tx, link) = watch::channel(Link::default());
         let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
         let (cancelled, stopped, measured) = (cancel.clone(), stop.clone(), metrics.clone());
         let waiting = Arc::<AtomicU64>::default();
-        let counted = Arc::clone(&waiting);
+        let (counted, is_declared) = (Arc::clone(&waiting), AtomicBool::new(false));
         let task = tokio::spawn(connection::supervise(
             address,
             metrics,
@@ -102,6 +137,7 @@ impl Consumer {
                     taken: &taken,
                     deliveries: &deliveries,
                     waiting: &counted,
+                    is_declared: &is_declared,
                     cancel: &cancelled,
                     stop: &stopped,
                 };
@@ -155,6 +191,7 @@ struct Session<'a, Source> {
     taken: &'a Taken<Source>,
     deliveries: &'a mpsc::UnboundedSender<Delivery<Source>>,
     waiting: &'a AtomicU64,
+    is_declared: &'a AtomicBool,
     cancel: &'a CancellationToken,
     stop: &'a CancellationToken,
 }
@@ -201,9 +238,8 @@ impl<Source: Copy + Send + Sync + 'static> Session<'_, Source> {
         &self,
         connection: &Connection,
     ) -> Result<Vec<(Queue<Source>, lapin::Consumer)>, lapin::Error> {
-        let declaring = connection.create_channel().await?;
-        self.waiting.store(self.taken.declare(&declaring).await?, Ordering::Release);
-        declaring.close(200, "declared".into()).await?;
+        let ready = self.taken.provide(connection, self.is_declared).await?;
+        self.waiting.store(ready, Ordering::Release);
         let mut opened = Vec::new();
         for (queue, lane, prefetch) in &self.taken.queues {
             let consuming = Queue {

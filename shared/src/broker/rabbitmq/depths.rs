@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::{self, Address};
+use super::connection;
+use super::dial::Address;
 use super::publisher::timed_out;
 use super::reply::is_not_found;
 use super::topology::Topology;
@@ -31,11 +32,12 @@ pub(in crate::broker) async fn ask(
     settings: &BrokerSettings,
     topology: &Topology,
 ) -> anyhow::Result<Vec<QueueDepth>> {
-    let address = Address { uri: settings.url()?, name: "hubline queue depths".to_owned() };
-    let connection = connection::connect(&address).await.map_err(anyhow::Error::msg)?;
-    let asked = ask_all(&connection, topology, &mut HashMap::new()).await;
-    connection::close(&connection).await;
-    Ok(asked?)
+    let address = Address::new(settings, "hubline queue depths".to_owned())?;
+    let live = address.connect().await.map_err(anyhow::Error::msg)?;
+    let asked =
+        timeout(ASK_TIMEOUT, ask_all(&live.connection, topology, &mut HashMap::new())).await;
+    connection::close(&live).await;
+    Ok(asked.map_err(|_| timed_out())??)
 }
 
 /// Asks for ever over one connection, and shows what was answered last while there is one.
@@ -45,7 +47,7 @@ pub(in crate::broker) fn measure(
     registry: &mut Registry,
     metrics: BrokerMetrics,
 ) -> anyhow::Result<DropGuard> {
-    let address = Address { uri: settings.url()?, name: "hubline queue gauges".to_owned() };
+    let address = Address::new(settings, "hubline queue gauges".to_owned())?;
     let known = Arc::new(Mutex::new(Vec::new()));
     register(registry, &known, topology.prefix());
     let (stop, (link, _)) = (CancellationToken::new(), watch::channel(Link::default()));

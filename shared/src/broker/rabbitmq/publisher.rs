@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::{self, Address};
+use super::connection;
 use super::depth;
+use super::dial::Address;
 use super::lane::{self, Job};
 use super::provision::{Provision, provide};
 use super::topology::Topology;
@@ -75,7 +76,7 @@ impl Publisher {
         options: PublisherOptions,
         metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
-        let address = Address { uri: settings.url()?, name: options.name };
+        let address = Address::new(settings, options.name)?;
         let (session_tx, session) = watch::channel(None);
         let (link_tx, link) = watch::channel(Link::default());
         let (depth_tx, depth) = watch::channel(None);

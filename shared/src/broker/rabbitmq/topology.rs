@@ -112,21 +112,45 @@ impl Topology {
         u32::try_from(hash % u64::from(self.work_shards)).unwrap_or(0)
     }
 
+    /// Asks for everything that [`Self::declare_dead_letters`] declares, and gives the same.
+    pub(super) async fn look_at_dead_letters(
+        &self,
+        channel: &Channel,
+    ) -> Result<u64, lapin::Error> {
+        let mut ready = 0;
+        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
+        {
+            self.look_at_exchange(channel, exchange).await?;
+            ready += u64::from(self.look_at_queue(channel, &queue).await?);
+        }
+        Ok(ready)
+    }
+
     /// Asks for everything that [`Self::declare`] declares, which needs no right on the broker;
     /// fails with 404 at the first that is missing. Arguments are not compared.
     pub(super) async fn look(&self, channel: &Channel) -> Result<(), lapin::Error> {
-        for name in ["dead", "unrouted", "events", "retry"] {
-            let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-            // The kind is not looked at.
-            let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
-            channel.exchange_declare(self.exchange(name), kind, options, none).await?;
+        self.look_at_dead_letters(channel).await?;
+        for name in ["events", "retry"] {
+            self.look_at_exchange(channel, name).await?;
         }
-        let others = [self.bulk_queue(), self.dead_queue(), self.unrouted_queue()];
-        for queue in self.work_queues().chain(others).chain(self.retry_queues()) {
-            let options = QueueDeclareOptions { passive: true, ..Default::default() };
-            channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await?;
+        for queue in self.work_queues().chain([self.bulk_queue()]).chain(self.retry_queues()) {
+            self.look_at_queue(channel, &queue).await?;
         }
         Ok(())
+    }
+
+    async fn look_at_exchange(&self, channel: &Channel, name: &str) -> Result<(), lapin::Error> {
+        let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+        // The kind is not looked at.
+        let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
+        channel.exchange_declare(self.exchange(name), kind, options, none).await
+    }
+
+    /// Gives how many messages are ready in it.
+    async fn look_at_queue(&self, channel: &Channel, queue: &str) -> Result<u32, lapin::Error> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let none = FieldTable::default();
+        Ok(channel.queue_declare(queue.into(), options, none).await?.message_count())
     }
 
     /// Declares everything; what stands already is left as it is.

@@ -102,7 +102,7 @@ impl Place {
     /// RabbitMQ, where the settings say it is.
     fn cluster(&self) -> anyhow::Result<Broker> {
         let settings = self.broker.clone();
-        settings.url()?;
+        settings.hosts()?;
         let topology = Topology::new(&settings.prefix, settings.work_shards, None);
         Ok(Broker::RabbitMq { settings, topology })
     }

@@ -1,0 +1,231 @@
+//! Reaching a broker that has several addresses: each is tried with a share of its own, the next beside
+//! it after a moment, and the first that lets us in is taken. So an address that is silent costs a
+//! moment and not the whole time. Knows nothing of trying again.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
+use socket2::SockRef;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::settings::BrokerSettings;
+
+/// What one address may take, from the first packet until it has let us in.
+const SHARE: Duration = Duration::from_secs(5);
+/// How long an address is tried alone. A broker that is well lets us in within a few round trips.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// What is needed to reach the broker.
+#[derive(Debug)]
+pub(super) struct Address {
+    hosts: Vec<AMQPUri>,
+    /// Shown in RabbitMQ's own tools.
+    pub(super) name: String,
+    /// The one that let us in last: it goes first.
+    last: Mutex<Option<SocketAddr>>,
+}
+
+/// A connection, and the socket below it.
+pub(super) struct Live {
+    pub(super) connection: Arc<Connection>,
+    pub(super) socket: Arc<Socket>,
+}
+
+/// The socket of a connection, taken down at the latest when this is dropped. lapin itself waits for a
+/// peer that says nothing, with a thread and a socket, for as long as the kernel does.
+#[derive(Debug, Default)]
+pub(super) struct Socket(OnceLock<socket2::Socket>);
+
+impl Socket {
+    /// Whatever waits for the peer fails now.
+    pub(super) fn take_down(&self) {
+        if let Some(socket) = self.0.get() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.take_down();
+    }
+}
+
+impl Address {
+    pub(super) fn new(settings: &BrokerSettings, name: String) -> anyhow::Result<Self> {
+        Ok(Self { hosts: settings.hosts()?, name, last: Mutex::default() })
+    }
+
+    /// A connection to whichever address answers first.
+    pub(super) async fn connect(&self) -> Result<Live, String> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let resolving = self.hosts.iter().map(|host| resolve(host.clone()));
+        let one = |(host, address): (AMQPUri, SocketAddr)| {
+            let connecting = connect(host, address, self.name.clone());
+            async move {
+                match timeout(SHARE, connecting).await {
+                    Ok(Ok(live)) => Ok((address, live)),
+                    Ok(Err(error)) => Err(format!("{address}: {error}")),
+                    Err(_) => Err(format!("{address}: no answer within {} s", SHARE.as_secs())),
+                }
+            }
+        };
+        let (address, live) = first(resolving, |(_, address)| Some(*address) == last, one).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+        Ok(live)
+    }
+}
+
+/// The addresses of a host.
+async fn resolve(host: AMQPUri) -> Result<Vec<(AMQPUri, SocketAddr)>, String> {
+    let name = host.authority.host.clone();
+    match timeout(SHARE, tokio::net::lookup_host((name.as_str(), host.authority.port))).await {
+        Ok(Ok(found)) => Ok(found.map(|address| (host.clone(), address)).collect()),
+        Ok(Err(error)) => Err(format!("{name}: {error}")),
+        Err(_) => Err(format!("{name}: not resolved within {} s", SHARE.as_secs())),
+    }
+}
+
+/// Tries every candidate that is found, one a moment, or at once when another has failed; what `goes_first`
+/// says goes before what was found earlier. The first success, or every failure.
+async fn first<C, T, Tried: Future<Output = Result<T, String>>>(
+    finding: impl Iterator<Item = impl Future<Output = Result<Vec<C>, String>>>,
+    goes_first: impl Fn(&C) -> bool,
+    attempt: impl Fn(C) -> Tried,
+) -> Result<T, String> {
+    let mut finding: FuturesUnordered<_> = finding.collect();
+    let (mut waiting, mut tried) = (VecDeque::new(), FuturesUnordered::new());
+    let (mut next, mut failures) = (Instant::now(), Vec::new());
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = tried.next() => match ended {
+                Ok(success) => return Ok(success),
+                Err(failure) => {
+                    failures.push(failure);
+                    next = Instant::now();
+                }
+            },
+            Some(found) = finding.next() => match found {
+                Ok(found) => for candidate in found {
+                    if goes_first(&candidate) {
+                        waiting.push_front(candidate);
+                    } else {
+                        waiting.push_back(candidate);
+                    }
+                },
+                Err(failure) => failures.push(failure),
+            },
+            () = sleep_until(next), if !waiting.is_empty() => {
+                if let Some(candidate) = waiting.pop_front() {
+                    tried.push(attempt(candidate));
+                }
+                next = Instant::now() + MOMENT;
+            }
+            else => {
+                failures.dedup();
+                return Err(if failures.is_empty() { "no address".to_owned() } else { failures.join("; ") });
+            }
+        }
+    }
+}
+
+/// A connection to one address of a host, whose name is still what its certificate must be for.
+async fn connect(host: AMQPUri, address: SocketAddr, name: String) -> Result<Live, lapin::Error> {
+    let socket = Arc::<Socket>::default();
+    let kept = Arc::clone(&socket);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let connection = Connection::connector(
+        host,
+        lapin::runtime::default_runtime()?,
+        async move |host, runtime| {
+            // lapin does this on a thread of its own, which nobody could stop otherwise.
+            let opening = AsyncTcpStream::connect(&runtime, address);
+            let stream = timeout(SHARE, opening).await.map_err(io::Error::from)??;
+            if let AsyncTcpStream::Plain(stream) = &stream {
+                let _ = kept.0.set(SockRef::from(stream.get_ref()).try_clone()?);
+            }
+            match host.scheme {
+                AMQPScheme::AMQP => Ok(stream),
+                AMQPScheme::AMQPS => {
+                    let config = OwnedTLSConfig::default();
+                    Ok(stream.into_tls(&host.authority.host, config.as_ref()).await?)
+                }
+            }
+        },
+        properties,
+    );
+    Ok(Live { connection: Arc::new(connection.await?), socket })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    type Tried = BoxFuture<'static, Result<u32, String>>;
+
+    fn answers(number: u32) -> Tried {
+        ready(Ok(number)).boxed()
+    }
+
+    async fn connect(
+        found: Vec<Vec<u32>>,
+        last: u32,
+        attempt: fn(u32) -> Tried,
+    ) -> Result<u32, String> {
+        let finding = found.into_iter().map(|found| ready(Ok(found)));
+        first(finding, |number| *number == last, attempt).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_addresses_cost_a_moment_each() {
+        let begun = Instant::now();
+        let attempt = |number| if number == 3 { answers(3) } else { pending().boxed() };
+        assert_eq!(connect(vec![vec![1, 2], vec![3]], 0, attempt).await, Ok(3));
+        assert_eq!(begun.elapsed(), 2 * MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusing_addresses_cost_nothing_and_all_are_told() {
+        let begun = Instant::now();
+        let attempt = |number: u32| ready(Err(format!("{number} refused"))).boxed();
+        let told = connect(vec![vec![1, 2], vec![3]], 0, attempt).await.unwrap_err();
+        assert_eq!(told, "1 refused; 2 refused; 3 refused");
+        assert!(begun.elapsed() < MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_one_that_answered_last_goes_first() {
+        assert_eq!(connect(vec![vec![1, 2, 3]], 2, answers).await, Ok(2));
+        assert_eq!(connect(vec![vec![1, 2, 3]], 9, answers).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_not_resolved_holds_up_no_other() {
+        let finding: Vec<BoxFuture<'static, Result<Vec<u32>, String>>> =
+            vec![pending().boxed(), ready(Ok(vec![7])).boxed()];
+        assert_eq!(first(finding.into_iter(), |_| false, answers).await, Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_any_address_it_is_said_why() {
+        let finding = [ready(Err::<Vec<u32>, _>("nobody: not known".to_owned()))].into_iter();
+        assert_eq!(first(finding, |_| false, answers).await, Err("nobody: not known".to_owned()));
+    }
+}
