@@ -2,6 +2,7 @@
 //! configuration and rights, programs with compose's own commands, environments and health checks.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use clap::Parser as _;
@@ -195,6 +196,11 @@ async fn check_broker(servers: &Servers) {
     let users = ctl(&["list_users"]);
     let users: Vec<&str> = users.iter().map(|user| user.split('\t').next().unwrap()).collect();
     assert_eq!(users, ["hubline-console", "hubline-receiver", "hubline-worker"]);
+    // Its tools and the name server are reached on the loopback address and nowhere else.
+    for address in servers.rabbitmq.for_nodes() {
+        assert!(TcpStream::connect(("127.0.0.1", address.port())).is_ok(), "{address}");
+        assert!(TcpStream::connect(address).is_err(), "{address}");
+    }
     // Nothing here is encrypted; the client wants to be told all the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let metrics = format!("http://{}/metrics", servers.rabbitmq.metrics);

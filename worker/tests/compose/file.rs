@@ -67,7 +67,17 @@ impl Service {
     }
 
     pub(crate) fn networks(&self) -> Vec<String> {
-        self.texts("networks")
+        match self["networks"].as_object() {
+            Some(networks) => networks.keys().cloned().collect(),
+            None => self.texts("networks"),
+        }
+    }
+
+    /// The name that it has on `network` alone.
+    pub(crate) fn alias(&self, network: &str) -> String {
+        let aliases = &self["networks"][network]["aliases"];
+        let alias = aliases[0].as_str().unwrap_or_else(|| panic!("{}: {network}", self.name));
+        alias.to_owned()
     }
 
     /// The volume that is mounted at `/run/secrets`.

@@ -48,9 +48,15 @@ impl<'a> Place<'a> {
         command.env_clear();
         let folder = self.secrets.of(&self.service.name);
         for (name, value) in self.service.environment() {
-            let value = value
+            let mut value = value
                 .replace("/run/secrets", folder.to_str().unwrap())
                 .replace("0.0.0.0", self.address);
+            // Here it is on one network, with one address.
+            if name.ends_with("LISTEN")
+                && let Some((_, port)) = value.split_once(':')
+            {
+                value = format!("{}:{port}", self.address);
+            }
             command.env(name, value);
         }
     }

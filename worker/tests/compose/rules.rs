@@ -75,13 +75,53 @@ fn servers_are_reached_by_those_alone_who_talk_to_them() {
         names.sort();
         names
     };
-    assert_eq!(on("broker"), ["console", "prometheus", "rabbitmq", "receiver", "worker"]);
+    assert_eq!(on("intake"), ["rabbitmq", "receiver"]);
+    assert_eq!(on("broker"), ["console", "prometheus", "rabbitmq", "worker"]);
+    assert_eq!(on("watch"), ["console", "prometheus", "receiver"]);
     assert_eq!(on("ledger"), ["redis", "worker"]);
     assert_eq!(on("records"), ["console", "postgres", "worker"]);
     assert_eq!(on("ingress"), ["receiver", "send"]);
     let compose = yaml("compose.yaml");
-    for network in ["broker", "ledger", "records", "observability"] {
+    for network in ["intake", "broker", "ledger", "records", "watch", "observability"] {
         assert_eq!(compose["networks"][network]["internal"], true, "{network}");
+    }
+}
+
+/// Strangers' bytes are read in the receiver. What it shares a network with must listen to it on RabbitMQ's
+/// port for clients and on nothing else, and there is no way out.
+#[test]
+fn a_receiver_reaches_rabbitmqs_clients_port_and_nothing_else() {
+    let networks = service("receiver").networks();
+    let neighbours = |network: &str| -> Vec<Service> {
+        let on = |service: &Service| service.networks().iter().any(|name| name == network);
+        services().into_iter().filter(|service| service.name != "receiver" && on(service)).collect()
+    };
+    let masquerade = "com.docker.network.bridge.enable_ip_masquerade";
+    let compose = yaml("compose.yaml");
+    for network in &networks {
+        let made = &compose["networks"][network];
+        let is_closed = made["internal"] == true || made["driver_opts"][masquerade] == "false";
+        assert!(is_closed, "{network} has a way out");
+    }
+    for neighbour in networks.iter().flat_map(|network| neighbours(network)) {
+        let environment = neighbour.environment();
+        let own = |network: &str| neighbour.alias(network);
+        match &*neighbour.name {
+            "send" => {} // listens to nobody, and ends
+            "rabbitmq" => {
+                let start = text("compose/rabbitmq/start.sh");
+                assert!(start.contains(&format!("host={}\n", own("broker"))), "{start}");
+            }
+            "console" => {
+                assert_eq!(environment["CONSOLE_LISTEN"], format!("{}:8090", own("egress")));
+                assert_eq!(environment["ADMIN_LISTEN"], format!("{}:9092", own("broker")));
+            }
+            "prometheus" => {
+                let listen = format!("--web.listen-address={}:9090", own("observability"));
+                assert!(neighbour.texts("command").contains(&listen));
+            }
+            other => panic!("a receiver shares a network with {other}"),
+        }
     }
 }
 
@@ -97,9 +137,12 @@ fn whoever_goes_on_is_checked_and_waits_for_whom_it_needs() {
             let setup = &service["depends_on"]["setup"]["condition"];
             assert_eq!(setup, "service_completed_successfully", "{name}");
         }
-        for (network, server) in
-            [("broker", "rabbitmq"), ("ledger", "redis"), ("records", "postgres")]
-        {
+        for (network, server) in [
+            ("broker", "rabbitmq"),
+            ("intake", "rabbitmq"),
+            ("ledger", "redis"),
+            ("records", "postgres"),
+        ] {
             let needs = service.networks().iter().any(|on| on == network);
             // Prometheus shows that it is down.
             if needs && name != server && name != "prometheus" {
@@ -130,9 +173,12 @@ fn prometheus_asks_each_program_where_its_admin_listener_is() {
         let job = format!("hubline-{name}");
         let job = jobs.iter().find(|found| found["job_name"] == job).unwrap();
         let found = &job["dns_sd_configs"][0];
-        assert_eq!(found["names"][0], name);
         let admin = &service(name).environment()["ADMIN_LISTEN"];
-        assert_eq!(admin, &format!("0.0.0.0:{}", found["port"]));
+        // On every network, or on the one where it has this name.
+        let (listens, port) = admin.split_once(':').unwrap();
+        assert_eq!(found["port"].to_string(), port);
+        let is_on_all = listens == "0.0.0.0";
+        assert_eq!(found["names"][0], if is_on_all { name } else { listens });
     }
 }
 

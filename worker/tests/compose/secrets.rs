@@ -150,7 +150,9 @@ fn no_secret_is_in_an_environment_and_only_setup_has_all_of_them() {
                     .iter()
                     .any(|word| name.contains(word));
             assert!(!is_secret || name.ends_with("_FILE"), "{}: {name}", service.name);
-            assert!(!value.contains('@'), "{}: {name}", service.name);
+            // Of an address with a password in it; a node has one in its name.
+            let is_address = value.contains('@') && value != "rabbit@localhost";
+            assert!(!is_address, "{}: {name}", service.name);
         }
         let volumes = service.texts("volumes");
         let mounted = volumes.iter().filter(|volume| volume.starts_with("secrets")).count();

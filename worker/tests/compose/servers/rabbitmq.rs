@@ -13,6 +13,7 @@ pub(crate) struct RabbitMq {
     pub(crate) server: Server,
     _names: Server,
     pub(crate) metrics: SocketAddr,
+    for_nodes: [SocketAddr; 2],
     tools: PathBuf,
     environment: Vec<(String, String)>,
 }
@@ -47,22 +48,14 @@ impl RabbitMq {
             "{configuration}\nprometheus.tcp.ip = {address}\nprometheus.tcp.port = {}\n",
             metrics.port()
         );
-        let interface =
-            format!("-kernel inet_dist_use_interface {{{}}}", address.replace('.', ","));
         let environment = [
             ("PATH", std::env::var("PATH").unwrap()),
             ("LANG", "C.UTF-8".to_owned()),
             ("HOME", home),
             ("ERL_EPMD_PORT", names.port().to_string()),
-            ("ERL_EPMD_ADDRESS", address.to_owned()),
-            // Its tools look for it at the address in its name.
-            ("RABBITMQ_USE_LONGNAME", "true".to_owned()),
-            ("RABBITMQ_NODENAME", format!("compose@{address}")),
             ("RABBITMQ_NODE_IP_ADDRESS", address.to_owned()),
             ("RABBITMQ_NODE_PORT", clients.port().to_string()),
             ("RABBITMQ_DIST_PORT", distribution.port().to_string()),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", interface.clone()),
-            ("RABBITMQ_CTL_ERL_ARGS", interface),
             ("RABBITMQ_CONF_ENV_FILE", write("none", "")),
             ("RABBITMQ_CONFIG_FILE", write("rabbitmq.conf", &configuration)),
             ("RABBITMQ_CONFIG_FILES", write("none", "")),
@@ -77,23 +70,30 @@ impl RabbitMq {
             // As in the image: the node is the process that was started.
             ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
         ];
-        let environment: Vec<(String, String)> =
+        let mut environment: Vec<(String, String)> =
             environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        // Compose's own: where its node is for other nodes and for tools.
+        let told = service("rabbitmq").environment();
+        environment.extend(told.clone());
         // Its own, or the node would leave one behind.
         let mut serving_names = Command::new("epmd");
-        serving_names.args(["-address", address, "-port", &names.port().to_string()]);
+        serving_names.args(["-port", &names.port().to_string()]);
+        serving_names.env_remove("ERL_EPMD_ADDRESS");
+        serving_names.envs(told.get_key_value("ERL_EPMD_ADDRESS"));
+        let for_nodes = [distribution, names];
         let names = Server::spawn("epmd", serving_names, secrets, names);
         let tools = newest("/usr/lib/rabbitmq/lib", "sbin/rabbitmq-server");
         let mut node = Command::new(tools.join("rabbitmq-server"));
         node.env_clear().envs(environment.iter().cloned());
         let server = Server::spawn("rabbitmq", node, secrets, clients);
-        Self { server, _names: names, metrics, tools, environment }
+        Self { server, _names: names, metrics, for_nodes, tools, environment }
     }
 
     pub(super) fn until_well(&mut self) {
         let check = service("rabbitmq").health_check();
+        let port = self.server.address.port().to_string();
         let mut checking = self.tool(&check[1]);
-        checking.args(&check[2..]);
+        checking.args(check[2..].iter().map(|word| if word == "5672" { &port } else { word }));
         self.server.until_well(|| run(&mut checking));
     }
 
@@ -101,6 +101,11 @@ impl RabbitMq {
         let mut command = Command::new(self.tools.join(name));
         command.env_clear().envs(self.environment.iter().cloned());
         command
+    }
+
+    /// Where it is for other nodes, and its name server: on the address at which clients reach it.
+    pub(crate) fn for_nodes(&self) -> [SocketAddr; 2] {
+        self.for_nodes
     }
 
     /// What `rabbitmqctl` prints.
