@@ -16,6 +16,15 @@ use crate::trace::TraceContext;
 /// The longest error text a dead letter carries, in bytes.
 pub const MAX_ERROR_BYTES: usize = 1024;
 
+/// Who published a message again, and where that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfJob {
+    /// The job's number.
+    pub id: u64,
+    /// The attempt it was published as: a later one tells that an earlier one has failed.
+    pub attempt: u32,
+}
+
 /// One event on its way, with what the workers need to know about its journey so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -39,7 +48,7 @@ pub struct Message {
     /// [`Self::trace_context`].
     pub traceparent: Option<String>,
     /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
-    pub job: Option<u64>,
+    pub job: Option<OfJob>,
     /// Why the event was given up; only on dead letters.
     pub death: Option<Death>,
 }

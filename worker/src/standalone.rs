@@ -82,7 +82,7 @@ impl Standalone {
         );
         let runner = Runner::start(
             Jobs::new(records.clone()),
-            Broker::Sqlite(Arc::clone(&embedded)),
+            Some(Broker::Sqlite(Arc::clone(&embedded))),
             None,
             broker_metrics.clone(),
             &tracer,

@@ -80,10 +80,12 @@ CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
 ";
 
-/// What makes a file of version 1 one of version 2: who published a message again, and what a dead
+/// What makes a file of version 1 one of version 2: who published a message again and as which
+/// attempt, and what a dead
 /// letter's handler had done.
 const TO_VERSION_2: &str = "
 ALTER TABLE message ADD COLUMN job INTEGER;
+ALTER TABLE message ADD COLUMN job_attempt INTEGER;
 ALTER TABLE message ADD COLUMN steps TEXT;
 ";
 

@@ -79,6 +79,7 @@ async fn a_file_of_the_first_version_becomes_one_of_this() {
     let store = Store::open(&directory.0).await.unwrap();
     for statement in [
         "ALTER TABLE message DROP COLUMN job",
+        "ALTER TABLE message DROP COLUMN job_attempt",
         "ALTER TABLE message DROP COLUMN steps",
         "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, received_ms, \
          generation, body) VALUES ('work', 0, 'x', '', 1, 0, 0, 0, x'7b7d')",

@@ -9,7 +9,9 @@ use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
 use shared::metrics::BrokerMetrics;
 use shared::testing::Place;
+use shared::trace::Tracer;
 use worker::records::dead_letters::{DeadLetters, Filter, Grouping, State, drain};
+use worker::records::jobs::{Action, Runner, Scope, Wish};
 
 use super::{PATIENCE, Setting, per_second, slowest};
 
@@ -101,17 +103,28 @@ async fn ask(letters: &DeadLetters) {
         slowest(name, async || drop(letters.some_groups(by, false, 0, 100).await.unwrap())).await;
     }
     slowest("show", async || drop(letters.show(newest.id / 2).await.unwrap())).await;
+    let jobs = letters.jobs();
+    let discard = |filter: &Filter| Scope::letters(Action::Discard, filter.clone());
     slowest("plan, all", async || {
-        letters.plan(&Filter::default(), State::Dead, i64::MAX).await.unwrap();
+        jobs.plan(&discard(&Filter::default()), i64::MAX).await.unwrap();
     })
     .await;
     slowest("plan, problem", async || {
-        letters.plan(&filters[1].1, State::Dead, i64::MAX).await.unwrap();
+        jobs.plan(&discard(&filters[1].1), i64::MAX).await.unwrap();
     })
     .await;
     let started = Instant::now();
-    let moved = letters.discard(&filters[1].1, i64::MAX, "bench").await.unwrap();
-    println!("discard a problem: {moved} letters, {:?}", started.elapsed());
+    let (scope, who) = (discard(&filters[1].1), "bench".to_owned());
+    let wish = Wish { scope, cutoff_ms: i64::MAX, rate: 0, who };
+    let mut job = jobs.create(&wish).await.unwrap().unwrap();
+    let metrics = BrokerMetrics::register(&mut Registry::default());
+    let runner = Runner::start(jobs.clone(), None, Some(job.id), metrics, &Tracer::default());
+    while !job.state.is_over() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        job = jobs.get(job.id).await.unwrap().unwrap();
+    }
+    println!("discard a problem: {} letters, {:?}", job.succeeded, started.elapsed());
+    runner.close().await;
 }
 
 /// One of 200 problems, in one of 500 portals.

@@ -93,7 +93,7 @@ impl Program {
         let measuring = broker.measure(&mut registry, broker_metrics.clone())?;
         let pulse = records.watch(&mut registry, None);
         let jobs = Jobs::new(records.clone());
-        let runner = Runner::start(jobs, broker.clone(), None, broker_metrics, &tracer);
+        let runner = Runner::start(jobs, Some(broker.clone()), None, broker_metrics, &tracer);
         let board = Board::default();
         let sources = Sources {
             records: records.clone(),

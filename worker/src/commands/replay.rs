@@ -143,7 +143,7 @@ impl Act for ReplayCommand {
             None
         };
         match job {
-            Some(job) if self.detach && self.json => say_json(&job).map(|()| true),
+            Some(job) if self.detach && self.json => say_json(&job.json()).map(|()| true),
             Some(job) if self.detach => {
                 say(format_args!("Job {} is made.", job.id))?;
                 Ok(true)

@@ -11,7 +11,6 @@ use askama::Template;
 use shared::clock::now_ms;
 
 use super::access::Person;
-use super::action::Action;
 use super::app::App;
 use super::fault::Fault;
 use super::frame::{Frame, Tab};
@@ -64,19 +63,9 @@ impl Visit {
         if !self.is_told {
             return None;
         }
-        let number = |name| self.query.number(name).ok().flatten().unwrap_or_default();
         match self.query.get("done")? {
             "note" => Some("The note is written.".to_owned()),
-            done if done.starts_with("job-") => jobs::notice(done),
-            done => {
-                let action = Action::named(done)?;
-                Some(match self.query.get("going") {
-                    Some(_) => {
-                        "It goes on and takes a while: the audit tells how far it is.".into()
-                    }
-                    None => action.done(number("count"), number("of")),
-                })
-            }
+            done => jobs::notice(done),
         }
     }
 }

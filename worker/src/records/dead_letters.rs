@@ -1,7 +1,7 @@
 //! The dead letters people work with: taken out of their queues into the records, grouped by what
 //! went wrong, and moved from state to state, each by compare-and-set.
 //!
-//! Owns no retry: who retries claims letters here, publishes them, and says so.
+//! Owns no job: who retries claims letters here, publishes them, and says so.
 
 use super::jobs::Jobs;
 use super::redaction::Redaction;
@@ -27,11 +27,12 @@ mod redacted;
 mod retention;
 mod show;
 mod state;
+mod superseded;
 mod tally;
 
 pub use audit::{Act, Acts};
 pub(crate) use audit::{NOBODY, is_reserved};
-pub use claims::ClaimOf;
+pub use claims::{AtWork, ClaimOf};
 pub(crate) use export::Format as ExportFormat;
 pub use export::{Export, Exported};
 pub use filter::Filter;
@@ -39,16 +40,19 @@ pub use groups::{Group, Grouping, Groups};
 pub use index::Indexed;
 pub use indexer::{Drained, Indexer, drain};
 pub use letter::Letter;
+pub(super) use list::Asked;
 pub use list::{Count, Page, Plan};
 pub(in crate::records) use list::{Counted, PLANNED};
 pub use moves::Done;
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
 pub use note::{Noted, version as note_version};
+pub(super) use retention::limit as retention_limit;
 pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};
 
 pub(in crate::records) use moves::resolve;
+pub(in crate::records) use superseded::{Stale, end_superseded};
 
 /// The dead letters of one database. Cheap to clone.
 #[derive(Clone, Debug)]

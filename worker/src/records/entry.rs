@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) trace_id: Option<String>,
     /// The job that published it.
     pub(crate) job_id: Option<i64>,
+    /// Whether an earlier attempt of that job's had failed.
+    pub(crate) had_failed: bool,
     /// Only of a message fresh from the receiver: later attempts carry the same bytes.
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -78,7 +80,8 @@ impl Entry {
                 .error
                 .map(|(_, error)| clean(&error[..error.floor_char_boundary(MAX_ERROR_BYTES)])),
             trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
-            job_id: message.job.map(u64::cast_signed),
+            job_id: message.job.map(|job| job.id.cast_signed()),
+            had_failed: message.job.is_some_and(|job| message.attempt > job.attempt),
             body: is_fresh.then(|| message.body.to_vec()),
         }
     }

@@ -1,5 +1,5 @@
-//! Jobs: dead letters retried and events replayed in bulk. A plan first, then a row that says how
-//! far it has come; whoever has a broker works on it, and another goes on where that one ended.
+//! Jobs: what is done to many dead letters, or to many events of the log. A plan first, then a row
+//! that says how far it has come; whoever can works on it, and another goes on where that one ended.
 //!
 //! What is published again goes through the bulk queue, which live events never wait for.
 
@@ -10,15 +10,17 @@ mod ends;
 mod job;
 mod lease;
 mod letters;
+mod progress;
 mod replay;
 mod runner;
+mod take;
 mod wish;
 mod work;
 
-pub(super) use ends::{End, note_ends};
-pub use job::{Job, JobState, Kind};
+pub(super) use ends::{End, Ended, note_ends};
+pub use job::{Fate, Job, JobState, Kind};
 pub use runner::Runner;
-pub use wish::{DEFAULT_RATE, MAX_RATE, Scope, Wish};
+pub use wish::{Action, DEFAULT_RATE, MAX_RATE, Scope, Wish};
 
 use super::dead_letters::DeadLetters;
 

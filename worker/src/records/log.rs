@@ -16,10 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::rows::{ids, insert};
+use self::rows::{contacts, ids, insert};
 use super::Records;
 use super::database::met_another;
 use super::entry::Entry;
+use super::erasure::catch_up;
 
 mod rows;
 #[cfg(test)]
@@ -175,12 +176,11 @@ impl Writing {
             let mut reconnect = Reconnect::default();
             while let Err(error) = self.write(&batch, &mut ids, is_new).await {
                 is_new = false;
-                self.metrics.failures.inc();
-                if self.late.borrow().is_none() {
-                    tracing::error!(%error, "event log is late: its database takes nothing");
-                }
-                self.late.send_replace(Some(Arc::from(error.to_string())));
-                tokio::time::sleep(reconnect.next_delay()).await;
+                self.is_late(&error, &mut reconnect).await;
+            }
+            // Once the lines are there, whatever fails here must not write them again.
+            while let Err(error) = self.look_again(&batch).await {
+                self.is_late(&error, &mut reconnect).await;
             }
             if self.late.borrow().is_some() {
                 tracing::info!("event log is written again");
@@ -191,6 +191,16 @@ impl Writing {
             self.metrics.written.inc_by(ids.len() as u64);
             self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Tells of a failure, and waits a while.
+    async fn is_late(&self, error: &anyhow::Error, reconnect: &mut Reconnect) {
+        self.metrics.failures.inc();
+        if self.late.borrow().is_none() {
+            tracing::error!(%error, "event log is late: its database takes nothing");
+        }
+        self.late.send_replace(Some(Arc::from(error.to_string())));
+        tokio::time::sleep(reconnect.next_delay()).await;
     }
 
     /// What waits, up to a batch; nothing once it is closed and all is written.
@@ -210,6 +220,19 @@ impl Writing {
             let writing = insert(database, batch, ids, is_new);
             let written = timeout(WRITE, writing).await;
             match written.context("the records' database does not answer in time")? {
+                Err(error) if met_another(&error, &mut tries) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Erases what was to have no content, and was written in between.
+    async fn look_again(&self, batch: &[Entry]) -> anyhow::Result<()> {
+        let database = self.records.ready().await?;
+        let (contacts, mut tries) = (contacts(batch), 0);
+        loop {
+            let looked = timeout(WRITE, catch_up(database, &contacts)).await;
+            match looked.context("the records' database does not answer in time")? {
                 Err(error) if met_another(&error, &mut tries) => {}
                 result => return Ok(result?),
             }

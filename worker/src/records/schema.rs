@@ -158,11 +158,11 @@ CREATE TABLE audit (
 );
 ";
 
-/// A `job` publishes letters or events again. `scope` is JSON, `filter` the same in words. `recent`
-/// has a letter for each of the last runs that ended, `s` for success and `d` for death. `place_ms`
-/// and `place_id` are how far a replay has come in the log; of letters `place_id` is the last that
-/// was claimed. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
-/// between. `generation` is that of what the job starts over; a line's `logged_ms` is when it was
+/// A `job` does something to letters or publishes events again. `scope` is JSON, `filter` the same in words. `recent`
+/// has a letter for each of the last runs, `s` for success, `f` for a failure and `d` for death; one
+/// that is `trusted` does not wait for a first success. `place_ms` and `place_id` are how far a replay
+/// has come in the log; of letters `place_id` is the last that was claimed or moved. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
+/// between. `generation` is that of what the job starts over, and no other job's; a line's `logged_ms` is when it was
 /// written, which can be late.
 const JOBS: &str = "
 CREATE TABLE job (
@@ -180,9 +180,11 @@ CREATE TABLE job (
     planned_more BOOLEAN NOT NULL,
     published BIGINT NOT NULL,
     succeeded BIGINT NOT NULL,
+    failing BIGINT NOT NULL,
     died BIGINT NOT NULL,
     skipped BIGINT NOT NULL,
     recent TEXT NOT NULL,
+    trusted BOOLEAN NOT NULL,
     created_ms BIGINT NOT NULL,
     state_ms BIGINT NOT NULL,
     place_ms BIGINT NOT NULL,
@@ -191,6 +193,7 @@ CREATE TABLE job (
     owned_until_ms BIGINT NOT NULL
 );
 CREATE INDEX job_by_state ON job (state, id);
+CREATE UNIQUE INDEX job_by_generation ON job (generation);
 ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
 CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
 ALTER TABLE event_log ADD COLUMN job_id BIGINT;

@@ -1,10 +1,14 @@
-//! Jobs: dead letters retried and events replayed in bulk, by real workers on either database.
+//! Jobs: what is done to many letters, and events replayed in bulk, by real workers on either database.
 
+mod acceptance;
 mod control;
 mod edges;
+mod failing;
 mod interrupted;
-mod program;
+pub(crate) mod program;
 pub(crate) mod replay;
 mod replay_edges;
 mod retry;
 pub(crate) mod rig;
+mod stale;
+mod standing;

@@ -19,7 +19,9 @@ use shared::message::{Death, DeathReason, Message};
 use shared::testing::amqp_url;
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, State, drain};
+use worker::records::jobs::{Action, Scope};
 
+use crate::dead_letters::rig::carry_out;
 use crate::harness::{Rig, TARGET, deal, deal_of, fresh};
 use directory::Directory;
 use program::Program;
@@ -178,7 +180,8 @@ async fn dead_letters_of_the_records_go_along_and_are_let_go_of() {
     let broker = Broker::Sqlite(Arc::clone(&open.embedded));
     assert_eq!(drain(&records, &broker, MINUTE).await.unwrap().indexed.new, 3);
     let newest = Filter { object_id: Some(3), ..Filter::default() };
-    records.discard(&newest, i64::MAX, "ann").await.unwrap();
+    let scope = Scope::letters(Action::Discard, newest);
+    assert_eq!(carry_out(&records, scope, i64::MAX, "ann").await, 1);
     drop(broker);
     open.close().await;
 

@@ -10,7 +10,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use super::topology::DELAY_HEADER;
 use crate::broker::{Publication, Route};
 use crate::event::Identity;
-use crate::message::{Death, DeathReason, Message};
+use crate::message::{Death, DeathReason, Message, OfJob};
 use crate::retry::delay_name;
 
 const VERSION: i64 = 1;
@@ -47,7 +47,8 @@ pub(super) fn encode(publication: &Publication) -> BasicProperties {
         put("traceparent", text(traceparent));
     }
     if let Some(job) = message.job {
-        put("hubline-job", integer(job));
+        put("hubline-job", integer(job.id));
+        put("hubline-job-attempt", integer(job.attempt));
     }
     if let Some(death) = &message.death {
         put("hubline-reason", text(death.reason.as_str()));
@@ -96,6 +97,7 @@ fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static 
     let identity: Identity =
         message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
     let number = |name: &str| whole(headers, name).and_then(|number| u64::try_from(number).ok());
+    let job_attempt = number("hubline-job-attempt").and_then(|attempt| u32::try_from(attempt).ok());
     Ok(Message {
         body: body.clone(),
         identity,
@@ -111,7 +113,7 @@ fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static 
             .and_then(|number| u32::try_from(number).ok())
             .ok_or("hubline-generation is missing or wrong")?,
         traceparent: string(headers, "traceparent"),
-        job: number("hubline-job"),
+        job: number("hubline-job").map(|id| OfJob { id, attempt: job_attempt.unwrap_or_default() }),
         death: death(headers),
     })
 }
@@ -179,7 +181,7 @@ mod tests {
             received_ms: 1_769_081_994_066,
             generation: 1,
             traceparent: Some("00-aa-bb-01".to_owned()),
-            job: Some(12),
+            job: Some(OfJob { id: 12, attempt: 2 }),
             death: Some(
                 Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)
                     .after(vec!["erp".to_owned(), "slack".to_owned()]),

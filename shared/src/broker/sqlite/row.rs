@@ -9,11 +9,11 @@ use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::Taken;
 use crate::broker::{Lane, MalformedMessage, Publication, Route};
-use crate::message::{Death, Message};
+use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
-    received_ms, generation, traceparent, job, reason, code, error, dead_ms, steps, body) ";
+    received_ms, generation, traceparent, job, job_attempt, reason, code, error, dead_ms, steps, body) ";
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
 const ROWS: [usize; 3] = [64, 8, 1];
@@ -53,7 +53,8 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         .push_bind(message.received_ms)
         .push_bind(i64::from(message.generation))
         .push_bind(message.traceparent.clone())
-        .push_bind(message.job.map(u64::cast_signed))
+        .push_bind(message.job.map(|job| job.id.cast_signed()))
+        .push_bind(message.job.map(|job| i64::from(job.attempt)))
         .push_bind(death.map(|death| death.reason.as_str()))
         .push_bind(death.map(|death| death.code.clone()))
         .push_bind(death.map(|death| death.error.clone()))
@@ -136,6 +137,9 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
     let identity: String = row.try_get("identity").map_err(|_| "identity is missing")?;
     let whole = |column: &'static str| row.try_get::<i64, _>(column).map_err(|_| column);
     let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
+    // A column that is NULL would be read as 0.
+    let number = |column| row.try_get::<Option<i64>, _>(column).ok().flatten();
+    let job = number("job").map(|id| (id, number("job_attempt").unwrap_or_default()));
     let death = text("reason").and_then(|reason| reason.parse().ok()).map(|reason| Death {
         reason,
         code: text("code").unwrap_or_default(),
@@ -154,7 +158,10 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         generation: u32::try_from(whole("generation")?)
             .map_err(|_| "generation is out of range")?,
         traceparent: text("traceparent"),
-        job: row.try_get::<Option<i64>, _>("job").ok().flatten().map(i64::cast_unsigned),
+        job: job.map(|(id, attempt)| OfJob {
+            id: id.cast_unsigned(),
+            attempt: u32::try_from(attempt).unwrap_or_default(),
+        }),
         death,
     })
 }

@@ -1,4 +1,4 @@
-//! What actions on many letters have in common: plan, question, deed.
+//! What actions on many letters have in common: plan, question, and the job that does it.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -9,10 +9,13 @@ use shared::terminal;
 
 use super::by::By;
 use super::filter::FilterFlags;
+use super::follow::follow;
 use super::output::{complain, say, say_json};
 use super::place::Place;
+use super::retry::Rate;
 use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
+use crate::records::jobs::{Kind, Scope, Wish};
 use crate::when;
 
 /// Which letters, and how it is done.
@@ -21,33 +24,33 @@ use crate::when;
 pub(super) struct Change {
     /// Letters by number; without any, all that match
     #[arg(value_name = "ID")]
-    pub(super) ids: Vec<i64>,
+    ids: Vec<i64>,
     #[command(flatten)]
-    pub(super) filter: FilterFlags,
+    filter: FilterFlags,
     /// Every letter there is: without numbers or a filter nothing is done otherwise
     #[arg(long)]
     all: bool,
     /// Only say what would be done
     #[arg(long)]
-    pub(super) dry_run: bool,
+    dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Only make the job: a console, or the standalone, works on it
+    #[arg(long)]
+    detach: bool,
     #[command(flatten)]
-    pub(super) by: By,
+    by: By,
     /// One JSON document
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
     #[command(flatten)]
     pub(super) place: Place,
 }
 
-/// What is to be done, and to what.
-pub(super) struct Order<'a> {
-    pub(super) filter: &'a Filter,
-    pub(super) cutoff_ms: i64,
-    pub(super) by: &'a str,
-}
+/// Said of letters that are older than what is remembered.
+const FORGOTTEN: &str =
+    "Some died more than eight days ago: their steps may be forgotten, and run again.";
 
 impl Change {
     /// Refuses what was hardly meant.
@@ -68,48 +71,68 @@ impl Change {
         Ok(())
     }
 
-    /// Does `deed` to the letters in state `from` that are there now, if it is wanted.
+    /// The filter; of letters that were retried at or before this time and never heard of again, if one
+    /// is given.
+    pub(super) fn letters(&self, sent_before_ms: Option<i64>) -> Filter {
+        self.filter.filter(&self.ids, sent_before_ms.map(|_| State::Retried))
+    }
+
+    /// Does what `scope` says to the letters that are as it says at `cutoff_ms`, if it is wanted: makes
+    /// the job, and follows it. `rate` is how fast it publishes, if it does.
     pub(super) async fn carry_out(
         &self,
         letters: &DeadLetters,
-        verb: &str,
-        from: State,
-        deed: impl AsyncFnOnce(Order<'_>) -> anyhow::Result<u64>,
+        scope: Scope,
+        cutoff_ms: Option<i64>,
+        rate: Option<Rate>,
     ) -> anyhow::Result<bool> {
-        let filter = self.filter.filter(&self.ids, None);
         // What dies from here on was in no plan.
-        let cutoff_ms = now_ms();
-        let plan = letters.plan(&filter, from, cutoff_ms).await?;
+        let cutoff_ms = cutoff_ms.unwrap_or_else(now_ms);
+        let (jobs, verb, words) = (letters.jobs(), scope.kind().as_str(), scope.words());
+        let plan = jobs.plan(&scope, cutoff_ms).await?;
         if !self.json {
-            say(describe(verb, &filter, &plan))?;
+            say(describe(verb, &words, &plan))?;
+            if let Some(rate) = rate.filter(|_| plan.count > 0) {
+                say(format_args!("That takes {}.", rate.takes(&plan)))?;
+            }
+            if scope.kind() == Kind::Retry && plan.forgets_steps(now_ms()) {
+                say(FORGOTTEN)?;
+            }
         }
-        let wanted = self.wants(verb, &plan)?;
-        let moved = if wanted {
-            deed(Order { filter: &filter, cutoff_ms, by: &self.by.who }).await?
+        let job = if self.wants(verb, &plan)? {
+            let (rate, who) = (rate.map_or(0, |rate| rate.0), self.by.who.clone());
+            let wish = Wish { scope: scope.clone(), cutoff_ms, rate, who };
+            jobs.make(&wish, Some(plan.counted())).await?
         } else {
-            0
+            None
         };
-        if self.json {
-            say_json(&json!({
-                "action": verb, "filter": filter, "plan": plan, "done": wanted, "moved": moved,
-            }))?;
-        } else if wanted {
-            say(format_args!("Done: {moved} letters."))?;
-        } else if plan.count > 0 {
-            say("Nothing was done.")?;
+        match job {
+            Some(job) if self.detach && self.json => say_json(&job.json()).map(|()| true),
+            Some(job) if self.detach => {
+                say(format_args!("Job {} ({}) is made.", job.id, cut(&job.filter, 200)))?;
+                Ok(true)
+            }
+            Some(job) => follow(&self.place, letters, job, self.json).await,
+            None => {
+                if self.json {
+                    say_json(&json!({
+                        "action": verb, "scope": scope, "plan": plan, "done": false,
+                    }))?;
+                } else if plan.count > 0 {
+                    say("Nothing was done.")?;
+                }
+                Ok(true)
+            }
         }
-        Ok(true)
     }
-}
 
-impl Change {
     /// Whether it is to be done, now that the plan is known.
-    pub(super) fn wants(&self, verb: &str, plan: &Plan) -> anyhow::Result<bool> {
+    fn wants(&self, verb: &str, plan: &Plan) -> anyhow::Result<bool> {
         Ok(plan.count > 0 && !self.dry_run && (self.yes || ask(&format!("{verb} them"))?))
     }
 }
 
-pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
+fn describe(verb: &str, words: &str, plan: &Plan) -> String {
     let Some(oldest_ms) = plan.oldest_ms else { return format!("There is nothing to {verb}.") };
     format!(
         "To {verb}: {} of {}, died from {}{} UTC ({}).",
@@ -117,7 +140,7 @@ pub(super) fn describe(verb: &str, filter: &Filter, plan: &Plan) -> String {
         portals(plan),
         when::show(oldest_ms),
         plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
-        cut(&filter.to_string(), 200)
+        cut(words, 200)
     )
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
 use shared::trace::Tracer;
 use tokio::time::Instant;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::output::{complain, say, say_json};
 use super::place::{Hands, Place};
 use crate::records::dead_letters::{DeadLetters, Indexer};
-use crate::records::jobs::{Job, JobState, Runner};
+use crate::records::jobs::{Fate, Job, JobState, Runner};
 
 /// How often it is looked how far the job has come.
 const LOOK: Duration = Duration::from_millis(300);
@@ -27,32 +28,33 @@ pub(in crate::commands) async fn follow(
     job: Job,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let at_work = match place.hands()? {
-        Hands::Ours(broker) => {
-            let metrics = || BrokerMetrics::register(&mut Registry::default());
-            // Not traced: it is one command, and what it publishes goes on in the traces it is of.
-            let tracer = Tracer::default();
-            let runner =
-                Runner::start(letters.jobs(), broker.clone(), Some(job.id), metrics(), &tracer);
-            // Tells the job of what dies again.
-            let retention = place.records.retention();
-            let indexer = Indexer::start(
-                letters.clone(),
-                broker,
-                retention,
-                &mut Registry::default(),
-                metrics(),
-            );
-            Some((runner, indexer))
+    let metrics = || BrokerMetrics::register(&mut Registry::default());
+    // Not traced: it is one command, and what it publishes goes on in the traces it is of.
+    let runner = |broker: Option<Broker>| {
+        Runner::start(letters.jobs(), broker, Some(job.id), metrics(), &Tracer::default())
+    };
+    let at_work = if job.kind.publishes() {
+        match place.hands()? {
+            Hands::Ours(broker) => {
+                // Tells the job of what dies again.
+                let (retention, indexing) = (place.records.retention(), letters.clone());
+                let registry = &mut Registry::default();
+                let indexer =
+                    Indexer::start(indexing, broker.clone(), retention, registry, metrics());
+                Some((runner(Some(broker)), Some(indexer)))
+            }
+            Hands::Theirs => None,
+            Hands::Later => {
+                complain(format_args!(
+                    "job {} is kept, and begins when the standalone on this directory is started",
+                    job.id
+                ));
+                return told(&job, json);
+            }
         }
-        Hands::Theirs => None,
-        Hands::Later => {
-            complain(format_args!(
-                "job {} is kept, and begins when the standalone on this directory is started",
-                job.id
-            ));
-            return told(&job, json);
-        }
+    } else {
+        // The records are all it needs.
+        Some((runner(None), None))
     };
     let id = job.id;
     let interrupted = tokio::signal::ctrl_c();
@@ -62,7 +64,9 @@ pub(in crate::commands) async fn follow(
     };
     if let Some((runner, indexer)) = at_work {
         runner.close().await;
-        indexer.close().await;
+        if let Some(indexer) = indexer {
+            indexer.close().await;
+        }
     }
     let Some(job) = watched else {
         complain(format_args!(
@@ -114,7 +118,7 @@ async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Resul
 /// Tells how it stands; whether that is as wanted.
 fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
     if json {
-        say_json(job)?;
+        say_json(&job.json())?;
     } else {
         say(progress(job))?;
         let open = job.published - job.ended();
@@ -132,20 +136,30 @@ fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
             ))?;
         }
     }
-    Ok(!matches!(job.state, JobState::Stopped))
+    Ok(job.state != JobState::Stopped && !matches!(job.fate(), Some(Fate::Failing | Fate::Dead)))
 }
 
 /// How far a job has come, in a line.
 pub(in crate::commands) fn progress(job: &Job) -> String {
     let why = if job.reason.is_empty() { String::new() } else { format!(" ({})", job.reason) };
+    let state = match job.fate() {
+        Some(Fate::Published) => "has published all",
+        Some(Fate::Failing) => "is failing",
+        Some(Fate::Dead) => "has ended, some died again",
+        Some(Fate::Succeeded) => "has succeeded",
+        Some(Fate::NothingToDo) => "had nothing to do",
+        None => job.state.as_str(),
+    };
+    let more = if job.planned_more { "more than " } else { "" };
+    let dealt = format!("{} of {more}{} {}", job.published, job.planned, job.kind.done());
+    let line = format!("job {} {state}{why}: {dealt}", job.id);
+    if !job.kind.publishes() {
+        return line;
+    }
     format!(
-        "job {} {}{why}: {} of {}{} published, {} succeeded, {} died again, {} had nothing to do",
-        job.id,
-        job.state,
-        job.published,
-        if job.planned_more { "more than " } else { "" },
-        job.planned,
+        "{line}, {} succeeded, {} failing, {} died again, {} had nothing to do",
         job.succeeded,
+        job.failing.max(0),
         job.died,
         job.skipped
     )

@@ -21,13 +21,13 @@ enum Deed {
     Pause,
     /// Go on, also after it has stopped by itself
     Resume,
-    /// Publish no more; what was not published is dead as before
+    /// Do no more; what it has not come to stays as it was
     Cancel,
     /// Watch it, and work on it if nobody else does
     Follow,
 }
 
-/// Jobs: what was retried or replayed in bulk, how far it has come, and how it fares.
+/// Jobs: what was done to many letters or events at once, how far it has come, and how it fares.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -69,7 +69,7 @@ impl JobsCommand {
     async fn list(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let list = letters.jobs().list(self.id, self.limit).await?;
         if self.json {
-            say_json(&list)?;
+            say_json(&list.iter().map(Job::json).collect::<Vec<_>>())?;
             return Ok(true);
         }
         if list.is_empty() {
@@ -125,7 +125,7 @@ impl Act for JobsCommand {
             return follow(&self.place, letters, job, self.json).await;
         }
         if self.json {
-            say_json(&job)?;
+            say_json(&job.json())?;
         } else {
             say(harmless(&progress(&job)))?;
             say(about(&job))?;

@@ -9,7 +9,8 @@ use clap::Args;
 
 use super::change::Change;
 use super::place::Act;
-use crate::records::dead_letters::{DeadLetters, State};
+use crate::records::dead_letters::DeadLetters;
+use crate::records::jobs::Scope;
 
 /// Makes discarded letters dead ones again, by number or all that match, as long as
 /// DISCARDED_RETENTION is not over for them.
@@ -27,9 +28,7 @@ pub(super) struct Restore {
 impl Act for Restore {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let retention = self.change.place.records.discarded_retention;
-        let deed = async |order: super::change::Order<'_>| {
-            letters.restore(order.filter, order.cutoff_ms, retention, order.by).await
-        };
-        self.change.carry_out(letters, "restore", State::Discarded, deed).await
+        let scope = Scope::restore(self.change.letters(None), retention);
+        self.change.carry_out(letters, scope, None, None).await
     }
 }

@@ -6,19 +6,14 @@
 )]
 
 use clap::Args;
-use serde_json::json;
-use shared::clock::now_ms;
 
-use super::change::{Change, describe};
-use super::follow::follow;
-use super::output::{say, say_json};
+use super::change::Change;
 use super::place::Act;
-use crate::harmless::cut;
-use crate::records::dead_letters::{DeadLetters, Plan, State};
-use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Scope, Wish};
+use crate::records::dead_letters::{DeadLetters, Plan};
+use crate::records::jobs::{Action, DEFAULT_RATE, MAX_RATE, Scope};
 
 /// Publishes dead letters again, by number or all that match: a job that goes no faster than wanted,
-/// begins with 20 letters, and stops by itself when most die again. They go through a queue of
+/// begins with 20 letters until one has succeeded, and stops by itself when most fail. They go through a queue of
 /// their own, which live events never wait for. Each gets one attempt more and goes on where it
 /// failed: steps that had succeeded are not run again. What dies after the plan was shown is left
 /// alone.
@@ -39,17 +34,10 @@ pub(super) struct Retry {
     sent_before: Option<i64>,
     /// Letters published a second at most, e.g. 10/s; 0 for as fast as it goes
     #[arg(long, default_value_t = Rate(DEFAULT_RATE))]
-    pub(super) rate: Rate,
-    /// Only make the job: a console, or the standalone, works on it
-    #[arg(long)]
-    detach: bool,
+    rate: Rate,
     #[command(flatten)]
     pub(super) change: Change,
 }
-
-/// Said of letters that are older than what is remembered.
-const FORGOTTEN: &str =
-    "Some died more than eight days ago: their steps may be forgotten, and run again.";
 
 /// Messages a second.
 #[derive(Clone, Copy, Debug)]
@@ -87,51 +75,8 @@ impl Rate {
 
 impl Act for Retry {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
-        let verb = if self.from_start { "restart" } else { "retry" };
-        let state = self.sent_before.map(|_| State::Retried);
-        let filter = self.change.filter.filter(&self.change.ids, state);
-        // What dies from here on was in no plan.
-        let cutoff_ms = self.sent_before.unwrap_or_else(now_ms);
-        let jobs = letters.jobs();
-        let scope = Scope::Letters { filter: filter.clone(), restart: self.from_start };
-        let plan = jobs.plan(&scope, cutoff_ms).await?;
-        if !self.change.json {
-            say(describe(verb, &filter, &plan))?;
-            if plan.count > 0 {
-                say(format_args!("That takes {}.", self.rate.takes(&plan)))?;
-            }
-            if !self.from_start && plan.forgets_steps(now_ms()) {
-                say(FORGOTTEN)?;
-            }
-        }
-        let wanted = self.change.wants(verb, &plan)?;
-        let job = if wanted {
-            let who = self.change.by.who.clone();
-            let wish = Wish { scope, cutoff_ms, rate: self.rate.0, who };
-            jobs.make(&wish, Some(plan.counted())).await?
-        } else {
-            None
-        };
-        match job {
-            Some(job) if self.detach => {
-                if self.change.json {
-                    say_json(&job)?;
-                } else {
-                    say(format_args!("Job {} ({}) is made.", job.id, cut(&job.filter, 200)))?;
-                }
-                Ok(true)
-            }
-            Some(job) => follow(&self.change.place, letters, job, self.change.json).await,
-            None => {
-                if self.change.json {
-                    say_json(&json!({
-                        "action": verb, "filter": filter, "plan": plan, "done": false,
-                    }))?;
-                } else if plan.count > 0 {
-                    say("Nothing was done.")?;
-                }
-                Ok(true)
-            }
-        }
+        let action = if self.from_start { Action::Restart } else { Action::Retry };
+        let scope = Scope::letters(action, self.change.letters(self.sent_before));
+        self.change.carry_out(letters, scope, self.sent_before, Some(self.rate)).await
     }
 }

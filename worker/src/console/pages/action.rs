@@ -1,12 +1,10 @@
-//! `/actions/{action}`: with GET the plan of what would be done to which letters, with POST the
-//! deed.
-
-use std::time::Duration;
+//! `/actions/{action}`: with GET the plan of what would be done to which letters, with POST the job
+//! that does it.
 
 use actix_web::web;
 use askama::Template;
 
-use super::super::action::{Action, Done, Order};
+use super::super::action::{Action, state_in_address};
 use super::super::fault::Fault;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
@@ -14,13 +12,11 @@ use super::super::parts::{Moment, Part, at_least, grouped};
 use super::super::query::Query;
 use super::super::selection::{self, Condition};
 use super::super::shell;
-use super::super::visit::{Answer, Visit, page, see};
+use super::super::visit::{Answer, Visit, page};
 use super::jobs;
 use crate::records::dead_letters::{Count, Filter, Plan};
-use crate::records::jobs::{DEFAULT_RATE, MAX_RATE};
-
-/// How long a browser waits for a deed; a longer one goes on by itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Wish};
+use crate::when;
 
 #[derive(Template)]
 #[template(path = "plan.html")]
@@ -57,17 +53,12 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let filter = chosen(&visit.query)?;
+    let filter = chosen(action, &visit.query)?;
     // What changes from here on is in no plan.
     let cutoff_ms = visit.now_ms;
-    let (letters, asked) = (visit.app.letters.clone(), filter.clone());
-    let plan = visit.app.ask(async move {
-        match action.scope(&asked) {
-            Some(scope) => letters.jobs().plan(&scope, cutoff_ms).await,
-            None => letters.plan(&asked, action.from(), cutoff_ms).await,
-        }
-    });
-    let plan = plan.await?;
+    let planning = visit.app.letters.jobs();
+    let scope = action.scope(filter.clone(), visit.app.retention);
+    let plan = visit.app.ask(async move { planning.plan(&scope, cutoff_ms).await }).await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
     let tab = if action == Action::Restore { Tab::Discarded } else { Tab::Letters };
     page(&PlanPage {
@@ -84,12 +75,12 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
-        rate: action.scope(&filter).map(|_| DEFAULT_RATE),
+        rate: action.kind().publishes().then_some(DEFAULT_RATE),
         takes: jobs::takes(plan.count, plan.more, DEFAULT_RATE),
         forgets_steps: action == Action::Retry && plan.forgets_steps(visit.now_ms),
-        filter: selection::write(&filter).finish(),
-        back: list(action, &filter, ""),
-        command: shell::on_filter(action.command(), &filter),
+        filter: address(&filter),
+        back: list(action, &filter),
+        command: command(action, &filter, cutoff_ms),
     })
 }
 
@@ -100,7 +91,7 @@ pub(in crate::console) async fn carry_out(
     Form(form): Form,
 ) -> Answer {
     let action = action_of(&name)?;
-    let filter = understood(&Query::read(form.field("filter"))?)?;
+    let filter = understood(action, &Query::read(form.field("filter"))?)?;
     if filter.is_empty() && form.get("every").is_none() {
         return Err(Fault::Wrong(
             "Nothing was done: without a filter this is about every letter. Say so with the tick \
@@ -113,45 +104,10 @@ pub(in crate::console) async fn carry_out(
         Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
     })?;
     let planned = planned(&form)?;
-    let who = visit.person.name.clone();
-    let rate = rate_of(&form)?;
-    let order = Order { action, filter: filter.clone(), cutoff_ms, planned, rate, who };
-    let name = action.name();
-    let done = match perform(&visit, order).await? {
-        Some(Done::Moved(count)) => {
-            format!("done={name}&count={count}&of={}", planned.unwrap_or_default().count)
-        }
-        Some(Done::Job(Some(job))) => return Ok(see(&format!("/jobs/{job}?done=job-made"))),
-        Some(Done::Job(None)) => format!("done={name}"),
-        None => format!("done={name}&going=1"),
-    };
-    Ok(see(&list(action, &filter, &done)))
-}
-
-/// Tells what came of it, or nothing if that will only be known later. The deed goes on
-/// whether the browser waits for it or not.
-async fn perform(visit: &Visit, order: Order) -> Result<Option<Done>, Fault> {
-    let (letters, retention) = (visit.app.letters.clone(), visit.app.retention);
-    let deed = visit.app.begin(async move {
-        let done = order.carry_out(&letters, retention).await;
-        let (action, who) = (order.action.name(), &order.who);
-        match &done {
-            Ok(Done::Moved(letters)) => {
-                tracing::info!(action, who, letters, "an action of the console");
-            }
-            Ok(Done::Job(job)) => tracing::info!(action, who, job, "an action of the console"),
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::error!(action, who, error, "an action of the console ended early");
-            }
-        }
-        done
-    });
-    match tokio::time::timeout(PATIENCE, deed).await {
-        Ok(Ok(done)) => done.map(Some).map_err(Fault::Unavailable),
-        Ok(Err(error)) => Err(Fault::Broken(error.into())),
-        Err(_) => Ok(None),
-    }
+    let rate = if action.kind().publishes() { rate_of(&form)? } else { 0 };
+    let scope = action.scope(filter, visit.app.retention);
+    let wish = Wish { scope, cutoff_ms, rate, who: visit.person.name.clone() };
+    jobs::make(&visit, wish, planned).await
 }
 
 /// How many the plan was about that was agreed to, if the form says it: that is not counted again.
@@ -183,22 +139,27 @@ fn action_of(name: &str) -> Result<Action, Fault> {
 }
 
 /// The letters that were ticked, or all that match.
-fn chosen(query: &Query) -> Result<Filter, Fault> {
-    match query.get("scope") {
+fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
+    let filter = match query.get("scope") {
         Some("ticked") => {
-            let ids = Filter { ids: understood(query)?.ids, ..Filter::default() };
+            let ids = Filter { ids: selected(query)?.ids, ..Filter::default() };
             if ids.is_empty() {
                 return Err(Fault::Wrong("No letter is ticked: tick some first.".to_owned()));
             }
-            Ok(ids)
+            ids
         }
-        Some("matching") => understood(&Query::read(query.field("filter"))?),
-        _ => understood(query),
-    }
+        Some("matching") => selected(&Query::read(query.field("filter"))?)?,
+        _ => selected(query)?,
+    };
+    in_state(action, filter, query)
+}
+
+fn understood(action: Action, query: &Query) -> Result<Filter, Fault> {
+    in_state(action, selected(query)?, query)
 }
 
 /// A filter in which every word is understood: what is left out by mistake would make it wider.
-fn understood(query: &Query) -> Result<Filter, Fault> {
+fn selected(query: &Query) -> Result<Filter, Fault> {
     let selection = selection::read(query);
     if selection.mistakes.is_empty() {
         Ok(selection.filter)
@@ -207,16 +168,42 @@ fn understood(query: &Query) -> Result<Filter, Fault> {
     }
 }
 
+/// With the state that the query names, which must be one that the action is for.
+fn in_state(action: Action, filter: Filter, query: &Query) -> Result<Filter, Fault> {
+    let Some(state) = query.get("state") else { return Ok(filter) };
+    let state = state.parse().ok().filter(|state| action.from().contains(state));
+    let state = state.ok_or_else(|| {
+        Fault::Wrong("Nothing was done. State: not one that this can be done to.".to_owned())
+    })?;
+    // The first goes without saying.
+    Ok(Filter { state: Some(state).filter(|state| *state != action.from()[0]), ..filter })
+}
+
+/// The filter as it is posted.
+fn address(filter: &Filter) -> String {
+    let mut query = selection::write(filter);
+    if let Some(state) = filter.state {
+        query.add("state", &state);
+    }
+    query.finish()
+}
+
+/// The same on a command line.
+fn command(action: Action, filter: &Filter, cutoff_ms: i64) -> String {
+    let command = shell::on_filter(action.command(), filter);
+    if state_in_address(filter.state).is_empty() {
+        return command;
+    }
+    format!("{command} --sent-before={}", when::exact(cutoff_ms))
+}
+
 /// Where such letters are listed.
-fn list(action: Action, filter: &Filter, more: &str) -> String {
+fn list(action: Action, filter: &Filter) -> String {
     let path = match action {
         Action::Retry | Action::Restart | Action::Discard => "/messages",
         Action::Restore => "/discarded",
     };
     // A list has no use for numbers: most are gone from it.
-    let filter = Filter { ids: Vec::new(), ..filter.clone() };
-    let query = [selection::write(&filter).finish(), more.to_owned()];
-    let query: Vec<&str> =
-        query.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    let query = address(&Filter { ids: Vec::new(), ..filter.clone() });
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::super::action::Action;
+use super::super::action::{Action, state_in_address};
 use super::super::frame::{Frame, Tab};
 use super::super::parts::at_least;
 use super::super::selection;
@@ -28,6 +28,8 @@ struct DiscardedPage {
     next: Option<String>,
     is_first: bool,
     actions: Vec<Action>,
+    /// The state that an action is told of.
+    acting_state: &'static str,
     /// How many all are, behind a space.
     all: String,
 }
@@ -68,6 +70,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         }),
         is_first: before.is_none(),
         actions: Action::on(Some(State::Discarded)),
+        acting_state: state_in_address(Some(State::Discarded)),
         all: all(count),
         filter: selection::write(&filter).finish(),
         mistakes,

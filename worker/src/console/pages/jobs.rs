@@ -1,5 +1,7 @@
-//! `/jobs`: what was retried or replayed in bulk, and how it goes. `/jobs/{id}`: one of them, and
+//! `/jobs`: what was done in bulk, and how it goes. `/jobs/{id}`: one of them, and
 //! with POST to `/jobs/{id}/{deed}` it waits, goes on or ends.
+
+use std::time::Duration;
 
 use actix_web::web;
 use askama::Template;
@@ -9,7 +11,11 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, at_least, grouped};
 use super::super::visit::{Answer, Visit, page, see};
 use super::ROWS;
-use crate::records::jobs::{Job, JobState, Kind};
+use crate::records::dead_letters::Count as Planned;
+use crate::records::jobs::{Fate, Job, JobState, Kind, Wish};
+
+/// How long a browser waits for a job to be made; that goes on by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A job as it is shown.
 struct Shown {
@@ -23,17 +29,36 @@ struct Shown {
     state: &'static str,
     tone: &'static str,
     reason: String,
-    rate: String,
+    /// Where it matters.
+    rate: Option<String>,
     planned: i64,
     published: i64,
     progress: String,
-    succeeded: String,
-    died: String,
+    /// What has become of what it has dealt with.
+    done: &'static str,
+    succeeded: Count,
+    failing: Count,
+    died: Count,
     skipped: String,
     /// Runs that have not come to their end.
     open: Option<String>,
     is_of_letters: bool,
+    /// The state of the letters that succeeded.
+    good: &'static str,
+    publishes: bool,
     deeds: Vec<Deed>,
+}
+
+/// How many, and the class of that: nothing is good or bad of which there is none.
+struct Count {
+    text: String,
+    tone: &'static str,
+}
+
+impl Count {
+    fn new(count: i64, tone: &'static str) -> Self {
+        Self { text: grouped(count), tone: if count > 0 { tone } else { "none" } }
+    }
 }
 
 /// What can be done to a job.
@@ -92,30 +117,41 @@ impl Deed {
 impl Shown {
     fn new(job: Job, now_ms: i64) -> Self {
         let open = job.published.saturating_sub(job.ended());
-        let is_of_letters = matches!(job.kind, Kind::Retry | Kind::Restart);
+        let is_of_letters = job.kind.is_of_letters();
         Self {
             what: what(job.kind),
             made: Moment::new(job.created_ms, now_ms),
             since: Moment::new(job.state_ms, now_ms),
             cutoff: Moment::new(job.cutoff_ms, now_ms),
-            state: words(job.state),
-            tone: tone(job.state),
-            rate: match job.rate {
+            state: words(&job),
+            tone: tone(&job),
+            rate: job.kind.publishes().then(|| match job.rate {
                 0 => "as fast as it goes".to_owned(),
                 rate => format!("{} a second at most", grouped(rate)),
-            },
+            }),
             progress: format!(
                 "{} of {}{}",
                 grouped(job.published),
                 if job.planned_more { "more than " } else { "" },
                 grouped(job.planned)
             ),
-            succeeded: grouped(job.succeeded),
-            died: grouped(job.died),
+            done: job.kind.done(),
+            succeeded: Count::new(job.succeeded, "good"),
+            // A copy can have ended before what failed is known to have.
+            failing: Count::new(job.failing.max(0), "bad"),
+            died: Count::new(job.died, "bad"),
             skipped: grouped(job.skipped),
             // Of a replay an event is a run for each handler: what is open cannot be told.
             open: Some(open).filter(|open| is_of_letters && *open > 0).map(grouped),
             is_of_letters,
+            good: match job.kind {
+                Kind::Discard => "discarded",
+                Kind::Restore => "dead",
+                Kind::Retry | Kind::Restart | Kind::Replay | Kind::ForcedReplay | Kind::Unknown => {
+                    "resolved"
+                }
+            },
+            publishes: job.kind.publishes(),
             deeds: Deed::on(job.state),
             id: job.id,
             who: job.who,
@@ -132,32 +168,62 @@ fn what(kind: Kind) -> &'static str {
     match kind {
         Kind::Retry => "Retry",
         Kind::Restart => "Restart",
+        Kind::Discard => "Discard",
+        Kind::Restore => "Restore",
         Kind::Replay => "Replay",
         Kind::ForcedReplay => "Forced replay",
         Kind::Unknown => "Job of a newer version",
     }
 }
 
-fn words(state: JobState) -> &'static str {
-    match state {
+fn words(job: &Job) -> &'static str {
+    match job.state {
         JobState::Running => "running",
         JobState::Paused => "paused",
         JobState::Stopped => "stopped by itself",
         JobState::Cancelling => "being cancelled",
         JobState::Cancelled => "cancelled",
-        JobState::Done => "all published",
         JobState::Unknown => "unknown to this version",
+        JobState::Done => match (job.fate(), job.kind) {
+            (Some(Fate::Failing), _) => "all published, some failing",
+            (Some(Fate::Dead), _) => "all published, some died again",
+            (Some(Fate::NothingToDo), _) => "nothing had to be done",
+            (Some(Fate::Succeeded), Kind::Discard) => "all discarded",
+            (Some(Fate::Succeeded), Kind::Restore) => "all restored",
+            (Some(Fate::Succeeded), _) => "all succeeded",
+            (Some(Fate::Published) | None, _) => "all published",
+        },
     }
 }
 
-/// The class of a state.
-fn tone(state: JobState) -> &'static str {
-    match state {
+/// The class of a state: good is only what has succeeded.
+fn tone(job: &Job) -> &'static str {
+    match job.state {
         JobState::Running | JobState::Cancelling | JobState::Paused => "wait",
         JobState::Stopped => "bad",
-        JobState::Done => "good",
         JobState::Cancelled | JobState::Unknown => "over",
+        JobState::Done => match job.fate() {
+            Some(Fate::Failing | Fate::Dead) => "bad",
+            Some(Fate::Succeeded) => "good",
+            Some(Fate::Published) | None => "wait",
+            Some(Fate::NothingToDo) => "over",
+        },
     }
+}
+
+/// Makes a job, and leads to its page.
+pub(super) async fn make(visit: &Visit, wish: Wish, planned: Option<Planned>) -> Answer {
+    let jobs = visit.app.letters.jobs();
+    // Whoever goes away meanwhile has made it all the same.
+    let making = visit.app.begin(async move { jobs.make(&wish, planned).await });
+    let Ok(made) = tokio::time::timeout(PATIENCE, making).await else {
+        return Ok(see("/jobs?done=job-late"));
+    };
+    let job = made.map_err(|error| Fault::Broken(error.into()))?.map_err(Fault::Unavailable)?;
+    Ok(match job {
+        Some(job) => see(&format!("/jobs/{}?done=job-made", job.id)),
+        None => see("/jobs?done=job-none"),
+    })
 }
 
 #[derive(Template)]
@@ -195,7 +261,7 @@ struct JobPage {
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let job = job(&visit, &id).await?;
-    let is_live = !job.state.is_over() || job.ended() < job.published;
+    let is_live = !job.state.is_over() || job.ended() < job.published || job.failing > 0;
     let title = format!("Job {}", job.id);
     page(&JobPage {
         frame: visit.frame(title, Tab::Jobs).live(is_live),
@@ -232,10 +298,12 @@ async fn job(visit: &Visit, id: &str) -> Result<Job, Fault> {
 /// What was done to a job just before.
 pub(in crate::console) fn notice(done: &str) -> Option<String> {
     let notice = match done {
-        "job-made" => "The job is made. It begins with a few and looks how they fare.",
+        "job-made" => "The job is made.",
+        "job-late" => "The job is being made, which takes a while: it will stand here.",
+        "job-none" => "No job was made: there was nothing to do any more.",
         "job-pause" => "The job waits until it is resumed.",
         "job-resume" => "The job goes on.",
-        "job-cancel" => "The job ends: what it has not published is dead as before.",
+        "job-cancel" => "The job ends: what it has not come to stays as it was.",
         "job-nothing" => "Nothing was done: the job's state is another one by now.",
         _ => return None,
     };

@@ -3,7 +3,7 @@
 use actix_web::web;
 use askama::Template;
 
-use super::super::action::Action;
+use super::super::action::{Action, state_in_address};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, Payload, PayloadView, SHOWN_BYTES, size};
@@ -45,6 +45,8 @@ struct MessagePage {
     payload: Option<Part<PayloadView>>,
     command: String,
     actions: Vec<Action>,
+    /// The state that an action is told of.
+    acting_state: &'static str,
 }
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
@@ -110,6 +112,7 @@ fn template(visit: &Visit, shown: Shown, payload: Option<Payload>) -> MessagePag
             .map(|payload| PayloadView::new(&payload, &format!("/messages/{}/payload", letter.id))),
         command: shell::show(letter.id),
         actions: Action::on(Some(letter.state)),
+        acting_state: state_in_address(Some(letter.state)),
         letter,
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::super::action::Action;
+use super::super::action::{Action, state_in_address};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, Trend, at_least, grouped};
@@ -70,6 +70,8 @@ struct MessagesPage {
     export: String,
     is_dead: bool,
     actions: Vec<Action>,
+    /// The state that an action is told of.
+    acting_state: &'static str,
     /// How many all are, behind a space.
     all: String,
 }
@@ -125,6 +127,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         export: address(None).replacen("/messages?", "/messages/export?", 1),
         is_dead: state == Some(State::Dead),
         actions: Action::on(state),
+        acting_state: state_in_address(state),
         all: all(count),
         filter: selection::write(&filter).finish(),
         fields: Fields { query: visit.query },

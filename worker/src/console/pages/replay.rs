@@ -7,7 +7,7 @@ use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
-use super::super::visit::{Answer, Visit, page, see};
+use super::super::visit::{Answer, Visit, page};
 use super::action::{planned, portals, rate_of};
 use super::{events, jobs};
 use crate::records::Question;
@@ -77,17 +77,10 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
     })?;
     let (rate, who) = (rate_of(&form)?, visit.person.name.clone());
     let (planned, is_forced) = (planned(&form)?, form.get("force").is_some());
-    let (jobs, records) = (visit.app.letters.jobs(), visit.app.records.clone());
-    let redaction = visit.app.redaction.clone();
-    let job = visit.app.ask(async move {
-        let question = events::meant(&records, &redaction, question).await?;
-        let scope = scope(question, is_forced);
-        jobs.make(&Wish { scope, cutoff_ms, rate, who }, planned).await
-    });
-    Ok(match job.await? {
-        Some(job) => see(&format!("/jobs/{}?done=job-made", job.id)),
-        None => see("/jobs?done=job-nothing"),
-    })
+    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let meant = async move { events::meant(&records, &redaction, question).await };
+    let scope = scope(visit.app.ask(meant).await?, is_forced);
+    jobs::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
 }
 
 fn scope(question: Question, force: bool) -> Scope {

@@ -3,7 +3,7 @@
 use super::DeadLetters;
 use super::export::{Exported, fetch};
 use super::filter::Filter;
-use super::moves::{Move, chunk};
+use super::moves::{Move, Part, chunk};
 use super::state::State;
 use crate::records::database::on_pool;
 
@@ -11,14 +11,21 @@ use crate::records::database::on_pool;
 const CLAIMED: i64 = 200;
 const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
 
+/// A job, and who is at work on it: what is written in another's name is void.
+#[derive(Clone, Copy, Debug)]
+pub struct AtWork<'a> {
+    /// The job.
+    pub job_id: i64,
+    /// Who has taken it up.
+    pub owner: &'a str,
+}
+
 /// Letters that a job wants: those that match, still have their event, and have been in their state
 /// at `cutoff_ms`: dead ones, or those whose retry was never heard of if the filter says so.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimOf<'a> {
-    /// The job.
-    pub job_id: i64,
-    /// Who works on it; the claim is void if that is somebody else by now, or the job is not running.
-    pub owner: Option<&'a str>,
+    /// The job; the claim is void if it is not running.
+    pub at: AtWork<'a>,
     /// Which letters.
     pub filter: &'a Filter,
     /// What came into its state later is left alone.
@@ -33,11 +40,47 @@ impl DeadLetters {
     /// Claims letters for a job, the oldest first. They are `requested` then, and nobody else gets
     /// them. Tells how many: none if somebody else works on the job by now, or it is to end.
     pub async fn claim_for_job(&self, claim: ClaimOf<'_>) -> anyhow::Result<usize> {
-        let ClaimOf { job_id, owner, filter, cutoff_ms, after, limit } = claim;
+        let ClaimOf { at, filter, cutoff_ms, after, limit } = claim;
         let database = self.records.ready().await?;
         let from = [filter.state.unwrap_or(State::Dead)];
         let step = Move::new(filter, &from, Some(State::Requested));
-        let step = Move { cutoff_ms, job_id: Some(job_id), owner, with_body: true, ..step };
+        let step = Move { cutoff_ms, part: Some((at, Part::Claim)), with_body: true, ..step };
+        Ok(chunk(database, step, after, limit).await?.len())
+    }
+
+    /// Lets go of letters for a job, the oldest first, as it would claim them; but for what was erased,
+    /// which goes too. Tells how many.
+    pub(in crate::records) async fn discard_for_job(
+        &self,
+        claim: ClaimOf<'_>,
+    ) -> anyhow::Result<usize> {
+        let from = claim.filter.state.unwrap_or(State::Dead);
+        self.move_for_job(claim, from, State::Discarded, None).await
+    }
+
+    /// Makes discarded letters dead ones again for a job, if they were discarded at `since_ms` or later.
+    /// Tells how many.
+    pub(in crate::records) async fn restore_for_job(
+        &self,
+        claim: ClaimOf<'_>,
+        since_ms: Option<i64>,
+    ) -> anyhow::Result<usize> {
+        self.move_for_job(claim, State::Discarded, State::Dead, since_ms).await
+    }
+
+    async fn move_for_job(
+        &self,
+        claim: ClaimOf<'_>,
+        from: State,
+        to: State,
+        since_ms: Option<i64>,
+    ) -> anyhow::Result<usize> {
+        let ClaimOf { at, filter, cutoff_ms, after, limit } = claim;
+        let database = self.records.ready().await?;
+        let from = [from];
+        let step = Move::new(filter, &from, Some(to));
+        let since_ms = since_ms.unwrap_or(step.since_ms);
+        let step = Move { cutoff_ms, since_ms, part: Some((at, Part::Move)), ..step };
         Ok(chunk(database, step, after, limit).await?.len())
     }
 
@@ -58,35 +101,40 @@ impl DeadLetters {
         Ok(fetch(database, &first_bytes(sizes)).await?)
     }
 
-    /// Letters that `job_id` has claimed and published.
-    pub async fn mark_retried(&self, job_id: i64, ids: &[i64]) -> anyhow::Result<u64> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let filter = Filter::of(ids);
-        let step = Move::new(&filter, &[State::Requested], Some(State::Retried));
-        self.run(Move { of_job: Some(job_id), ..step }).await
+    /// Letters that a job has claimed and published.
+    pub async fn mark_retried(&self, at: AtWork<'_>, ids: &[i64]) -> anyhow::Result<u64> {
+        self.turn_claimed(at, Part::Publish, State::Retried, ids).await
     }
 
-    /// Makes these of what `job_id` has claimed dead again.
+    /// Makes these of what a job has claimed dead again: it cannot publish them.
     pub(in crate::records) async fn put_back(
         &self,
-        job_id: i64,
+        at: AtWork<'_>,
+        ids: &[i64],
+    ) -> anyhow::Result<u64> {
+        self.turn_claimed(at, Part::Refuse, State::Dead, ids).await
+    }
+
+    /// Makes what a job has claimed and not published dead again.
+    pub async fn give_back(&self, at: AtWork<'_>) -> anyhow::Result<u64> {
+        let filter = Filter::default();
+        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
+        self.run(Move { part: Some((at, Part::GiveBack)), ..step }).await
+    }
+
+    async fn turn_claimed(
+        &self,
+        at: AtWork<'_>,
+        part: Part,
+        to: State,
         ids: &[i64],
     ) -> anyhow::Result<u64> {
         if ids.is_empty() {
             return Ok(0);
         }
         let filter = Filter::of(ids);
-        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
-        self.run(Move { of_job: Some(job_id), ..step }).await
-    }
-
-    /// Makes what `job_id` has claimed and not published dead again.
-    pub async fn give_back(&self, job_id: i64) -> anyhow::Result<u64> {
-        let filter = Filter::default();
-        let step = Move::new(&filter, &[State::Requested], Some(State::Dead));
-        self.run(Move { of_job: Some(job_id), ..step }).await
+        let step = Move::new(&filter, &[State::Requested], Some(to));
+        self.run(Move { part: Some((at, part)), ..step }).await
     }
 }
 

@@ -8,11 +8,12 @@ use sqlx::{FromRow, QueryBuilder};
 pub(super) use self::problems::{TREND_HOURS, hour_of};
 use self::problems::{write_hours, write_problems};
 use super::arrival::Arrival;
+use super::moves;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
 use crate::records::erasure::{Contact, catch_up, erased};
-use crate::records::jobs::{self, End};
+use crate::records::jobs::{self, End, Ended};
 
 mod problems;
 #[cfg(test)]
@@ -110,13 +111,18 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
     let problems = write_problems(&mut transaction, &new).await?;
     tally.write(&mut transaction).await?;
     write_hours(&mut transaction, &new).await?;
-    let ends = new.iter().filter_map(|(_, arrival)| arrival.job_id).chain(back.iter().copied());
-    jobs::note_ends(&mut transaction, ends.map(|job_id| (job_id, End::Died))).await?;
+    let ends = new.iter().filter_map(|(_, arrival)| Some(died(arrival, arrival.job_id?)));
+    jobs::note_ends(&mut transaction, ends.chain(back.iter().copied())).await?;
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
     let (new, back) = (inserted.len() as u64, back.len() as u64);
     let (known, died_again) = (arrivals.len() as u64 - new, died_again + back);
     Ok(Indexed { new, known, died_again, problems })
+}
+
+/// The end of a job's run that this letter is.
+fn died(arrival: &Arrival, job_id: i64) -> Ended {
+    Ended { job_id, end: End::Died, had_failed: arrival.had_failed }
 }
 
 /// Gives those that were not there.
@@ -162,12 +168,12 @@ async fn insert(
 }
 
 /// Letters that are out for a retry and come back as they went: the broker gave them up, which
-/// spends no attempt. They are dead again. Gives their jobs.
+/// spends no attempt. They are dead again. Gives them.
 async fn come_back(
     transaction: &mut Transaction,
     arrivals: &[&Arrival],
     tally: &mut Tally,
-) -> Result<Vec<i64>, sqlx::Error> {
+) -> Result<Vec<Ended>, sqlx::Error> {
     let mut back = Vec::new();
     for arrival in arrivals {
         let Some(job_id) = arrival.job_id else { continue };
@@ -186,7 +192,7 @@ async fn come_back(
         });
         if let Some(letter) = letter {
             turn(transaction, &letter, State::Dead, tally).await?;
-            back.push(job_id);
+            back.push(died(arrival, job_id));
         }
     }
     Ok(back)
@@ -199,14 +205,7 @@ async fn turn(
     to: State,
     tally: &mut Tally,
 ) -> Result<(), sqlx::Error> {
-    on_transaction!(transaction, connection => {
-        sqlx::query("UPDATE dead_letter SET state = $1, state_ms = $2 WHERE id = $3")
-            .bind(to.as_str())
-            .bind(now_ms())
-            .bind(letter.id)
-            .execute(connection)
-            .await?;
-    });
+    moves::turn(transaction, letter.id, to).await?;
     tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), Some(to));
     Ok(())
 }

@@ -50,6 +50,22 @@ pub struct Plan {
     pub portals: i64,
 }
 
+/// Which letters an action is about.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::records) struct Asked<'a> {
+    pub(in crate::records) filter: &'a Filter,
+    /// The state they are in,
+    pub(in crate::records) from: State,
+    /// since then or later, if that matters,
+    pub(in crate::records) since_ms: Option<i64>,
+    /// and since then or before.
+    pub(in crate::records) cutoff_ms: i64,
+    /// Whether they must still have their event.
+    pub(in crate::records) with_body: bool,
+    /// Of how many they are counted.
+    pub(in crate::records) most: i64,
+}
+
 /// A plan counts so far.
 pub(in crate::records) const PLANNED: i64 = 100_000;
 /// A list counts so far.
@@ -150,30 +166,9 @@ impl DeadLetters {
         Ok(Count::up_to(LISTED, counted))
     }
 
-    /// What an action on letters in `from` would be about that is told `filter` and `cutoff_ms`.
-    pub async fn plan(&self, filter: &Filter, from: State, cutoff_ms: i64) -> anyhow::Result<Plan> {
-        self.planned(filter, from, cutoff_ms, false, PLANNED).await
-    }
-
-    /// The same of a retry, of which `most` are counted: what was erased cannot be retried.
-    pub async fn plan_retry(
-        &self,
-        filter: &Filter,
-        cutoff_ms: i64,
-        most: i64,
-    ) -> anyhow::Result<Plan> {
-        let from = filter.state.unwrap_or(State::Dead);
-        self.planned(filter, from, cutoff_ms, true, most).await
-    }
-
-    async fn planned(
-        &self,
-        filter: &Filter,
-        from: State,
-        cutoff_ms: i64,
-        with_body: bool,
-        most: i64,
-    ) -> anyhow::Result<Plan> {
+    /// What an action would be about.
+    pub(in crate::records) async fn plan(&self, asked: Asked<'_>) -> anyhow::Result<Plan> {
+        let Asked { filter, from, since_ms, cutoff_ms, with_body, most } = asked;
         filter.check()?;
         let database = self.records.ready().await?;
         let counted: Counted = on_reading!(database, pool => {
@@ -183,6 +178,9 @@ impl DeadLetters {
                  (SELECT died_ms, portal_id FROM dead_letter WHERE state = ",
             );
             select.push_bind(from.as_str()).push(" AND state_ms <= ").push_bind(cutoff_ms);
+            if let Some(since_ms) = since_ms {
+                select.push(" AND state_ms >= ").push_bind(since_ms);
+            }
             if with_body {
                 select.push(" AND body IS NOT NULL");
             }

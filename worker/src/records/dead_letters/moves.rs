@@ -3,14 +3,14 @@
 //! function tells how many really moved.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use shared::clock::now_ms;
 use sqlx::{FromRow, QueryBuilder};
 
+use super::claims::AtWork;
 use super::filter::{Filter, push_in};
 use super::state::State;
-use super::tally::Tally;
+use super::tally::{Progress, Tally};
 use super::{DeadLetters, audit};
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
 
@@ -29,14 +29,56 @@ pub(super) struct Move<'a> {
     pub(super) since_ms: i64,
     /// Only what still has its event.
     pub(super) with_body: bool,
-    /// Only what this job has claimed.
-    pub(super) of_job: Option<i64>,
-    /// The job that claims it.
-    pub(super) job_id: Option<i64>,
-    /// Who must be at work on that job.
-    pub(super) owner: Option<&'a str>,
+    /// What a job does by it.
+    pub(super) part: Option<(AtWork<'a>, Part)>,
     /// Who does it, and what they call it.
     pub(super) by: Option<(&'a str, &'a str)>,
+}
+
+/// What a job does by a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Takes letters for itself, to publish them.
+    Claim,
+    /// Has published what it had claimed.
+    Publish,
+    /// Lets go of what it had claimed and cannot publish.
+    Refuse,
+    /// Lets go of what it had claimed and not published.
+    GiveBack,
+    /// Moves letters, which is all it has to do with them.
+    Move,
+}
+
+impl Part {
+    /// Whether it is about letters that the job has claimed before.
+    fn is_of_claimed(self) -> bool {
+        match self {
+            Self::Claim | Self::Move => false,
+            Self::Publish | Self::Refuse | Self::GiveBack => true,
+        }
+    }
+
+    /// What it changes of the job, where `letters` are moved, of which `last` is the last. Counted
+    /// with the claim: a run may end before its letter is known to be published.
+    fn progress(self, letters: i64, last: i64) -> Progress {
+        let none = Progress::default();
+        match self {
+            Self::Claim => {
+                Progress { published: letters, place_id: Some(last), must_run: true, ..none }
+            }
+            Self::Publish => none,
+            Self::Refuse => Progress { published: -letters, skipped: letters, ..none },
+            Self::GiveBack => Progress { published: -letters, ..none },
+            Self::Move => Progress {
+                published: letters,
+                succeeded: letters,
+                place_id: Some(last),
+                must_run: true,
+                ..none
+            },
+        }
+    }
 }
 
 impl<'a> Move<'a> {
@@ -48,9 +90,7 @@ impl<'a> Move<'a> {
             cutoff_ms: i64::MAX,
             since_ms: i64::MIN,
             with_body: false,
-            of_job: None,
-            job_id: None,
-            owner: None,
+            part: None,
             by: None,
         }
     }
@@ -90,26 +130,6 @@ struct Open {
 }
 
 impl DeadLetters {
-    /// Discards dead letters that match and have been dead at `cutoff_ms`.
-    pub async fn discard(&self, filter: &Filter, cutoff_ms: i64, who: &str) -> anyhow::Result<u64> {
-        let step = Move::new(filter, &[State::Dead], Some(State::Discarded));
-        self.run(Move { cutoff_ms, by: Some((who, "discard")), ..step }).await
-    }
-
-    /// Makes discarded letters that match dead ones again, unless they were discarded longer than
-    /// `retention` ago: those are about to be deleted.
-    pub async fn restore(
-        &self,
-        filter: &Filter,
-        cutoff_ms: i64,
-        retention: Duration,
-        who: &str,
-    ) -> anyhow::Result<u64> {
-        let since_ms = super::retention::limit(retention);
-        let step = Move::new(filter, &[State::Discarded], Some(State::Dead));
-        self.run(Move { cutoff_ms, since_ms, by: Some((who, "restore")), ..step }).await
-    }
-
     /// These have succeeded, retried or replayed: whatever letter there is of them has no more to
     /// wait for. A run of a later generation counts for earlier letters too: the event was started
     /// over.
@@ -171,12 +191,9 @@ async fn try_chunk(
     for row in &selected {
         tally.moved(&row.fingerprint, row.portal_id, Some(row.state), step.to);
     }
-    // Counted with the claim: a run may end before its letter is known to be published.
-    let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    match (step.to, step.job_id, step.of_job) {
-        (Some(State::Requested), Some(job_id), _) => tally.published(job_id, letters, step.owner),
-        (Some(State::Dead), _, Some(job_id)) => tally.published(job_id, -letters, None),
-        _ => {}
+    if let (Some((at, part)), Some(last)) = (step.part, ids.last()) {
+        let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        tally.of_job(at, part.progress(letters, *last));
     }
     if !tally.write(&mut transaction).await? {
         // Dropped, it leaves no trace.
@@ -210,8 +227,8 @@ async fn select(
         select.push(") AND id > ").push_bind(after);
         select.push(" AND state_ms <= ").push_bind(step.cutoff_ms);
         select.push(" AND state_ms >= ").push_bind(step.since_ms);
-        if let Some(job_id) = step.of_job {
-            select.push(" AND job_id = ").push_bind(job_id);
+        if let Some((at, _)) = step.part.filter(|(_, part)| part.is_of_claimed()) {
+            select.push(" AND job_id = ").push_bind(at.job_id);
         }
         if step.with_body {
             select.push(" AND body IS NOT NULL");
@@ -233,8 +250,8 @@ async fn write(
             Some(to) => {
                 let mut update = QueryBuilder::new("UPDATE dead_letter SET state = ");
                 update.push_bind(to.as_str()).push(", state_ms = ").push_bind(now_ms());
-                if let Some(job_id) = step.job_id {
-                    update.push(", job_id = ").push_bind(job_id);
+                if let Some((at, _)) = step.part {
+                    update.push(", job_id = ").push_bind(at.job_id);
                 }
                 update.push(" WHERE true");
                 update
@@ -242,6 +259,23 @@ async fn write(
         };
         push_in(&mut query, "id", ids);
         query.build().persistent(false).execute(connection).await?;
+    });
+    Ok(())
+}
+
+/// Gives a letter whose row is locked another state; the counters are the caller's.
+pub(super) async fn turn(
+    transaction: &mut Transaction,
+    id: i64,
+    to: State,
+) -> Result<(), sqlx::Error> {
+    on_transaction!(transaction, connection => {
+        sqlx::query("UPDATE dead_letter SET state = $1, state_ms = $2 WHERE id = $3")
+            .bind(to.as_str())
+            .bind(now_ms())
+            .bind(id)
+            .execute(connection)
+            .await?;
     });
     Ok(())
 }

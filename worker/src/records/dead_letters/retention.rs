@@ -39,7 +39,7 @@ pub struct Expired {
 }
 
 /// What was discarded before this moment can no longer be restored.
-pub(super) fn limit(retention: Duration) -> i64 {
+pub(in crate::records) fn limit(retention: Duration) -> i64 {
     now_ms().saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::QueryBuilder;
 
+use super::claims::AtWork;
 use super::state::{Counters, State};
 use crate::records::database::{Transaction, on_transaction};
 
@@ -13,8 +14,20 @@ pub(super) struct Tally {
     problems: BTreeMap<String, Counters>,
     /// Dead letters of a problem in one portal, and when the last one died, if one did now.
     portals: BTreeMap<(String, i64), (i64, i64)>,
-    /// A job, how many more letters it publishes, and who must be at work on it.
-    published: Option<(i64, i64, Option<String>)>,
+    /// A job that does it, who must be at work on that, and how far it comes by it.
+    job: Option<(i64, String, Progress)>,
+}
+
+/// How far a job comes: what is added to its counters, and its new place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    pub(super) published: i64,
+    pub(super) succeeded: i64,
+    pub(super) skipped: i64,
+    /// The last letter that it has looked at.
+    pub(super) place_id: Option<i64>,
+    /// Whether it is void once the job is to wait or to end.
+    pub(super) must_run: bool,
 }
 
 impl Tally {
@@ -46,13 +59,13 @@ impl Tally {
         portal.1 = portal.1.max(died_ms);
     }
 
-    /// Letters that a job has claimed to publish them, less those it has given back.
-    pub(super) fn published(&mut self, job_id: i64, letters: i64, owner: Option<&str>) {
-        self.published = Some((job_id, letters, owner.map(str::to_owned)));
+    /// A job does it.
+    pub(super) fn of_job(&mut self, at: AtWork<'_>, progress: Progress) {
+        self.job = Some((at.job_id, at.owner.to_owned(), progress));
     }
 
-    /// Writes all of it. Every problem must have its row. False if somebody else works on the job, or
-    /// it is not running: then nothing of it may be committed.
+    /// Writes all of it. Every problem must have its row. False if somebody else works on the job by
+    /// now, or it is not running and should: then nothing of it may be committed.
     pub(super) async fn write(self, transaction: &mut Transaction) -> Result<bool, sqlx::Error> {
         for (fingerprint, counters) in &self.problems {
             if *counters == Counters::default() {
@@ -77,22 +90,26 @@ impl Tally {
             });
         }
         write_portals(transaction, self.portals.into_iter().collect()).await?;
-        let Some((job_id, letters, owner)) = self.published else { return Ok(true) };
-        let is_owned = owner.is_some();
+        let Some((job_id, owner, progress)) = self.job else { return Ok(true) };
         // Last of all, as whoever notes the ends of runs does: two never wait for one another.
         let written = on_transaction!(transaction, connection => {
             sqlx::query(
-                "UPDATE job SET published = published + $1 WHERE id = $2 \
-                 AND ($3 = '' OR (owner = $3 AND state = 'running'))",
+                "UPDATE job SET published = published + $1, succeeded = succeeded + $2, \
+                 skipped = skipped + $3, place_id = coalesce($4, place_id) \
+                 WHERE id = $5 AND owner = $6 AND (state = 'running' OR NOT $7)",
             )
-            .bind(letters)
+            .bind(progress.published)
+            .bind(progress.succeeded)
+            .bind(progress.skipped)
+            .bind(progress.place_id)
             .bind(job_id)
-            .bind(owner.unwrap_or_default())
+            .bind(owner)
+            .bind(progress.must_run)
             .execute(connection)
             .await?
             .rows_affected()
         });
-        Ok(written > 0 || !is_owned)
+        Ok(written > 0)
     }
 }
 

@@ -7,11 +7,13 @@ use super::job::{COLUMNS, Job, JobState};
 use super::wish::{MAX_RATE, Scope, Wish};
 use super::{Jobs, replay};
 use crate::records::database::{on_reading, on_transaction};
-use crate::records::dead_letters::{Count, PLANNED, Plan, audit};
+use crate::records::dead_letters::{Asked, Count, PLANNED, Plan, audit};
 
 /// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
 /// an old ledger too; within 32 bits until 2093.
 const GENERATIONS_SINCE: i64 = 1_735_689_600;
+/// How often a job is written anew that another was made beside.
+const TRIES: u32 = 100;
 /// The longest name that is kept, in bytes.
 const MAX_WHO_BYTES: usize = 200;
 
@@ -25,8 +27,17 @@ impl Jobs {
     async fn count(&self, scope: &Scope, cutoff_ms: i64, most: i64) -> anyhow::Result<Plan> {
         scope.check()?;
         match scope {
-            Scope::Letters { filter, .. } => {
-                self.letters().plan_retry(filter, cutoff_ms, most).await
+            Scope::Letters { filter, action, since_ms } => {
+                let asked = Asked {
+                    filter,
+                    from: action.state(filter),
+                    since_ms: *since_ms,
+                    cutoff_ms,
+                    // What was erased cannot be published.
+                    with_body: action.kind().publishes(),
+                    most,
+                };
+                self.letters().plan(asked).await
             }
             Scope::Events { question, .. } => {
                 let database = self.records.ready().await?;
@@ -52,7 +63,18 @@ impl Jobs {
         if found.count == 0 {
             return Ok(None);
         }
-        let planned = planned.unwrap_or(found);
+        let (planned, mut tries) = (planned.unwrap_or(found), 0);
+        loop {
+            match self.insert(wish, cutoff_ms, planned).await {
+                // Another job was made at the same moment and has the generation.
+                Err(error) if is_taken(&error) && tries < TRIES => tries += 1,
+                made => return made.map(Some),
+            }
+        }
+    }
+
+    /// Writes the job with its line of the audit.
+    async fn insert(&self, wish: &Wish, cutoff_ms: i64, planned: Count) -> anyhow::Result<Job> {
         let scope = serde_json::to_string(&wish.scope)?.replace("\\u0000", "\\ufffd");
         let words = wish.scope.words().replace('\0', "\u{fffd}");
         let who = wish.who.replace('\0', "\u{fffd}");
@@ -63,11 +85,11 @@ impl Jobs {
         let now_ms = now_ms();
         let insert = format!(
             "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, planned_more, \
-             published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
+             published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
              owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, \
              (SELECT CASE WHEN coalesce(max(generation), 0) < $10 THEN $10 \
-              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, \
-             '', $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
+              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, 0, \
+             '', FALSE, $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
         );
         let job: Job = on_transaction!(&mut transaction, connection => {
             sqlx::query_as(AssertSqlSafe(insert))
@@ -89,7 +111,7 @@ impl Jobs {
         let count = u64::try_from(planned.count).unwrap_or_default();
         audit::note(&mut transaction, who, kind, &filter, count).await?;
         transaction.commit().await?;
-        Ok(Some(job))
+        Ok(job)
     }
 
     /// The job with this number, if there is one.
@@ -145,8 +167,10 @@ impl Jobs {
         let database = self.records.ready().await?;
         let mut transaction = database.transaction().await?;
         let turned = on_transaction!(&mut transaction, connection => {
-            let mut update = QueryBuilder::new("UPDATE job SET reason = '', recent = '', state = ");
-            update.push_bind(to.as_str()).push(", state_ms = ").push_bind(now_ms());
+            let mut update = QueryBuilder::new("UPDATE job SET reason = '', recent = '', trusted = ");
+            // Whoever lets it go on has seen how the first few fare.
+            update.push("(trusted OR (published > 0 AND ").push_bind(to == JobState::Running);
+            update.push(")), state = ").push_bind(to.as_str()).push(", state_ms = ").push_bind(now_ms());
             update.push(" WHERE id = ").push_bind(id).push(" AND state IN (");
             let mut states = update.separated(", ");
             for state in from {
@@ -162,4 +186,10 @@ impl Jobs {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Whether it is that something must be there once only, and is there.
+fn is_taken(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 /// The columns of a [`Job`].
 pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
-    planned, planned_more, published, succeeded, died, skipped, recent, created_ms, state_ms, place_ms, place_id, \
+    planned, planned_more, published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
     owned_until_ms";
 
 /// What a job does.
@@ -18,6 +18,10 @@ pub enum Kind {
     Retry,
     /// Dead letters from the start, under a new generation.
     Restart,
+    /// Letters that nobody wants any more.
+    Discard,
+    /// Discarded letters made dead ones again.
+    Restore,
     /// Events of the log once more; what is completed stays so.
     Replay,
     /// Events of the log from the start, also what is completed, under a new generation.
@@ -40,7 +44,7 @@ pub enum JobState {
     Cancelling,
     /// Ended before its time.
     Cancelled,
-    /// All is published.
+    /// All is published, or moved: see its [`Fate`].
     Done,
     /// Something that only a newer version knows.
     Unknown,
@@ -73,6 +77,8 @@ macro_rules! named {
 named!(Kind {
     Retry => "retry",
     Restart => "restart",
+    Discard => "discard",
+    Restore => "restore",
     Replay => "replay",
     ForcedReplay => "forced_replay",
     Unknown => "unknown",
@@ -86,6 +92,64 @@ named!(JobState {
     Done => "done",
     Unknown => "unknown",
 });
+
+impl Kind {
+    /// Those that this version can do.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Retry,
+        Self::Restart,
+        Self::Discard,
+        Self::Restore,
+        Self::Replay,
+        Self::ForcedReplay,
+    ];
+
+    /// Whether it publishes something, and so needs a broker.
+    #[must_use]
+    pub fn publishes(self) -> bool {
+        match self {
+            Self::Retry | Self::Restart | Self::Replay | Self::ForcedReplay => true,
+            Self::Discard | Self::Restore | Self::Unknown => false,
+        }
+    }
+
+    /// Whether it is about letters.
+    #[must_use]
+    pub fn is_of_letters(self) -> bool {
+        match self {
+            Self::Retry | Self::Restart | Self::Discard | Self::Restore => true,
+            Self::Replay | Self::ForcedReplay | Self::Unknown => false,
+        }
+    }
+
+    /// What has become of what it has dealt with.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Discard => "discarded",
+            Self::Restore => "restored",
+            Self::Retry | Self::Restart | Self::Replay | Self::ForcedReplay | Self::Unknown => {
+                "published"
+            }
+        }
+    }
+}
+
+/// What has become of a job whose part is done: only one of them is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Not all has ended yet.
+    Published,
+    /// Some have failed, and are tried again by themselves.
+    Failing,
+    /// Some died.
+    Dead,
+    /// All there was to do has succeeded.
+    Succeeded,
+    /// Nothing of it had to be done.
+    NothingToDo,
+}
 
 impl JobState {
     /// Whether nothing will be published any more.
@@ -124,16 +188,20 @@ pub struct Job {
     pub planned: i64,
     /// Whether there were more.
     pub planned_more: bool,
-    /// Those published so far.
+    /// Those published so far, or moved.
     pub published: i64,
-    /// Runs that succeeded. An event of several targets is a run for each.
+    /// Runs that succeeded, or letters that were moved. An event of several targets is a run for each.
     pub succeeded: i64,
+    /// Runs that have failed, and are tried again by themselves.
+    pub failing: i64,
     /// Runs that ended in a dead letter.
     pub died: i64,
     /// Runs that had nothing to do (completed already), and events whose bytes are gone.
     pub skipped: i64,
     #[serde(skip)]
     pub(super) recent: String,
+    #[serde(skip)]
+    pub(super) trusted: bool,
     /// When it was made.
     pub created_ms: i64,
     /// Since when it stands so.
@@ -151,5 +219,35 @@ impl Job {
     #[must_use]
     pub fn ended(&self) -> i64 {
         self.succeeded + self.died + self.skipped
+    }
+
+    /// What has become of it; `None` while there is still something of its own to do.
+    #[must_use]
+    pub fn fate(&self) -> Option<Fate> {
+        if self.state != JobState::Done {
+            return None;
+        }
+        Some(if self.failing > 0 {
+            Fate::Failing
+        } else if self.died > 0 {
+            Fate::Dead
+        } else if self.ended() < self.published {
+            Fate::Published
+        } else if self.succeeded > 0 {
+            Fate::Succeeded
+        } else {
+            Fate::NothingToDo
+        })
+    }
+
+    /// It as JSON, with its fate.
+    pub(crate) fn json(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Told<'a> {
+            #[serde(flatten)]
+            job: &'a Job,
+            fate: Option<Fate>,
+        }
+        Told { job: self, fate: self.fate() }
     }
 }

@@ -1,145 +1,125 @@
-//! Who works on a job: one at a time, under a lease that is prolonged while the work goes on. Two
-//! at once, because of clocks apart, would publish some letters twice, which their identities tell.
+//! The right to work on a job: under an owner of its own for each taking, prolonged beside the work
+//! however long a step takes. Whoever cannot prolong it in time does nothing more until that is
+//! possible again; and all that is written names the owner, so that nothing comes of what is written
+//! by one whom the job was taken from.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use shared::clock::now_ms;
-use sqlx::AssertSqlSafe;
+use anyhow::Context as _;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Jobs;
-use super::job::{COLUMNS, Job, JobState};
-use crate::records::database::on_pool;
+use super::job::Job;
+use crate::records::dead_letters::AtWork;
 
 /// So long a job waits for whoever died at it.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
+/// How often it is prolonged.
+const BEAT: Duration = Duration::from_secs(2);
+/// Nothing is done any more so long before its end: what was sent is on its way for a while.
+const MARGIN: Duration = Duration::from_secs(2);
 
-/// The end of a lease that begins now.
-fn until_ms() -> i64 {
-    now_ms().saturating_add(i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX))
+/// How far a lease holds.
+#[derive(Clone, Copy, Debug)]
+enum Standing {
+    /// Until then, unless it is prolonged.
+    Until(Instant),
+    /// Somebody else has the job.
+    Lost,
 }
 
-impl Jobs {
-    /// Takes a job that has something to do and that nobody works on: the oldest, or `only` this
-    /// one.
-    pub(super) async fn take(&self, owner: &str, only: Option<i64>) -> anyhow::Result<Option<Job>> {
-        let database = self.records.ready().await?;
-        // The row's own condition is looked at again once another's change of it is known.
-        let take = format!(
-            "UPDATE job SET owner = $1, owned_until_ms = $2 WHERE id = (SELECT min(id) FROM job \
-             WHERE state IN ('running', 'cancelling') AND owned_until_ms < $3 \
-             AND kind IN ('retry', 'restart', 'replay', 'forced_replay') AND ($4 < 0 OR id = $4)) AND owned_until_ms < $3 RETURNING {COLUMNS}"
-        );
-        let job = on_pool!(database, pool => {
-            sqlx::query_as(AssertSqlSafe(take))
-                .bind(owner)
-                .bind(until_ms())
-                .bind(now_ms())
-                .bind(only.unwrap_or(-1))
-                .fetch_optional(pool)
-                .await?
-        });
-        Ok(job)
+/// A lease of one job.
+#[derive(Debug)]
+pub(super) struct Lease {
+    jobs: Jobs,
+    job_id: i64,
+    owner: String,
+    standing: watch::Sender<Standing>,
+}
+
+/// Until when a lease holds that was written at `asked` or later.
+fn end(asked: Instant) -> Standing {
+    Standing::Until(asked + (LEASE - MARGIN))
+}
+
+impl Lease {
+    /// Of a job that was taken for `owner` at `asked` or later. It is prolonged until the handle is
+    /// dropped.
+    pub(super) fn begin(
+        jobs: Jobs,
+        job_id: i64,
+        owner: String,
+        asked: Instant,
+    ) -> (Arc<Self>, AbortOnDropHandle<()>) {
+        let lease =
+            Arc::new(Self { jobs, job_id, owner, standing: watch::Sender::new(end(asked)) });
+        let beating = tokio::spawn(Arc::clone(&lease).beat());
+        (lease, AbortOnDropHandle::new(beating))
     }
 
-    /// Prolongs the lease and tells how the job stands; `None` if it is somebody else's.
-    pub(super) async fn hold(&self, id: i64, owner: &str) -> anyhow::Result<Option<Job>> {
-        let database = self.records.ready().await?;
-        let hold = format!(
-            "UPDATE job SET owned_until_ms = $1 WHERE id = $2 AND owner = $3 RETURNING {COLUMNS}"
-        );
-        let job = on_pool!(database, pool => {
-            sqlx::query_as(AssertSqlSafe(hold))
-                .bind(until_ms())
-                .bind(id)
-                .bind(owner)
-                .fetch_optional(pool)
-                .await?
-        });
-        Ok(job)
-    }
-
-    /// Lets go of the job, so that another need not wait.
-    pub(super) async fn let_go(&self, id: i64, owner: &str) -> anyhow::Result<()> {
-        let database = self.records.ready().await?;
-        on_pool!(database, pool => {
-            sqlx::query("UPDATE job SET owner = '', owned_until_ms = 0 WHERE id = $1 AND owner = $2")
-                .bind(id)
-                .bind(owner)
-                .execute(pool)
-                .await?;
-        });
-        Ok(())
-    }
-
-    /// Says why the job does not move.
-    pub(super) async fn remark(&self, job: &Job, owner: &str, reason: &str) -> anyhow::Result<()> {
-        if job.reason == reason {
-            return Ok(());
+    async fn beat(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            match self.hold().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                // It may run out meanwhile, which whoever works looks at.
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::debug!(job.id = self.job_id, error, "job's lease was not prolonged");
+                }
+            }
         }
-        let database = self.records.ready().await?;
-        on_pool!(database, pool => {
-            sqlx::query(
-                "UPDATE job SET reason = $1 WHERE id = $2 AND owner = $3 AND state = 'running'",
-            )
-            .bind(reason)
-            .bind(job.id)
-            .bind(owner)
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
     }
 
-    /// Notes how far a replay has come, what it has published on the way and what it could not.
-    pub(super) async fn advance(
-        &self,
-        job: &Job,
-        owner: &str,
-        (place_ms, place_id): (i64, i64),
-        published: i64,
-        skipped: i64,
-    ) -> anyhow::Result<()> {
-        let database = self.records.ready().await?;
-        on_pool!(database, pool => {
-            sqlx::query(
-                "UPDATE job SET place_ms = $1, place_id = $2, published = published + $3, \
-                 skipped = skipped + $4 WHERE id = $5 AND owner = $6",
-            )
-            .bind(place_ms)
-            .bind(place_id)
-            .bind(published)
-            .bind(skipped)
-            .bind(job.id)
-            .bind(owner)
-            .execute(pool)
-            .await?;
+    /// Prolongs it and tells how the job stands; `None` if it is somebody else's.
+    pub(super) async fn hold(&self) -> anyhow::Result<Option<Job>> {
+        let asked = Instant::now();
+        let holding = timeout(LEASE, self.jobs.prolong(self.at()));
+        let held = holding.await.context("the records' database does not answer in time")??;
+        self.standing.send_modify(|standing| {
+            *standing = match (&held, *standing) {
+                (None, _) | (_, Standing::Lost) => Standing::Lost,
+                // Whoever asked earlier may be answered later.
+                (Some(_), Standing::Until(until)) if until > asked + (LEASE - MARGIN) => *standing,
+                (Some(_), Standing::Until(_)) => end(asked),
+            };
         });
-        Ok(())
+        Ok(held)
     }
 
-    /// Ends the work on a job in one way or another, unless somebody else has turned it meanwhile.
-    pub(super) async fn end(
-        &self,
-        job: &Job,
-        owner: &str,
-        to: JobState,
-        reason: &str,
-    ) -> anyhow::Result<()> {
-        let database = self.records.ready().await?;
-        on_pool!(database, pool => {
-            sqlx::query(
-                "UPDATE job SET state = $1, reason = $2, state_ms = $3, owner = '', \
-                 owned_until_ms = 0 WHERE id = $4 AND owner = $5 AND state = $6",
-            )
-            .bind(to.as_str())
-            .bind(reason)
-            .bind(now_ms())
-            .bind(job.id)
-            .bind(owner)
-            .bind(job.state.as_str())
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
+    /// Does `work` for as long as the lease holds; `None` if it ended first, or had ended already.
+    pub(super) async fn guard<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.ends() => None,
+            done = work => Some(done),
+        }
+    }
+
+    async fn ends(&self) {
+        let mut standing = self.standing.subscribe();
+        loop {
+            let Standing::Until(until) = *standing.borrow_and_update() else { return };
+            if timeout_at(until, standing.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Until when it holds, as far as is known.
+    pub(super) fn until(&self) -> Instant {
+        match *self.standing.borrow() {
+            Standing::Until(until) => until,
+            Standing::Lost => Instant::now(),
+        }
+    }
+
+    /// In whose name is written.
+    pub(super) fn at(&self) -> AtWork<'_> {
+        AtWork { job_id: self.job_id, owner: &self.owner }
     }
 }

@@ -1,41 +1,30 @@
 //! Dead letters as a job publishes them again.
 
 use shared::broker::{Lane, Publication, Route};
-use shared::message::Message;
+use shared::message::{Message, OfJob};
 
 use super::work::Batch;
 use super::{Job, Jobs};
-use crate::records::dead_letters::{ClaimOf, Exported, Filter};
+use crate::records::dead_letters::{ClaimOf, Exported};
 
 impl Jobs {
     /// The next letters of a job: first what it has claimed already and perhaps published before it
-    /// was cut off, else up to `limit` more.
+    /// was cut off, else what `claim` gives.
     pub(super) async fn next_letters(
         &self,
         job: &Job,
-        owner: &str,
-        filter: &Filter,
+        claim: ClaimOf<'_>,
         restart: bool,
-        limit: u32,
     ) -> anyhow::Result<Batch> {
         let letters = self.letters();
         let mut claimed = letters.claimed(job.id).await?;
-        if claimed.is_empty() && limit > 0 {
-            let claim = ClaimOf {
-                job_id: job.id,
-                owner: Some(owner),
-                filter,
-                cutoff_ms: job.cutoff_ms,
-                after: job.place_id,
-                limit,
-            };
+        if claimed.is_empty() && claim.limit > 0 {
             letters.claim_for_job(claim).await?;
             claimed = letters.claimed(job.id).await?;
         }
         let mut batch = Batch::default();
         for letter in claimed {
             let id = letter.letter.id;
-            batch.place = Some((job.place_ms, id));
             match again(letter, job, restart) {
                 Some(message) => {
                     batch.letters.push(id);
@@ -76,7 +65,7 @@ fn again(exported: Exported, job: &Job, restart: bool) -> Option<Message> {
         received_ms: letter.received_ms,
         generation,
         traceparent: letter.traceparent,
-        job: Some(job.id.cast_unsigned()),
+        job: Some(OfJob { id: job.id.cast_unsigned(), attempt }),
         death: None,
     })
 }

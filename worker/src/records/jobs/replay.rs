@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use shared::message::Message;
+use shared::message::{Message, OfJob};
 use sqlx::{FromRow, QueryBuilder};
 
 use super::letters::bulk;
@@ -130,12 +130,13 @@ impl Jobs {
                 received_ms: event.received_ms,
                 generation: 0,
                 traceparent: None,
-                job: Some(job.id.cast_unsigned()),
+                job: None,
                 death: None,
             };
             batch.publications.extend(wanted.into_iter().map(|wanted| {
                 let Wanted { target, generation, attempt } = wanted;
-                bulk(Message { target, generation, attempt, ..message.clone() })
+                let job = Some(OfJob { id: job.id.cast_unsigned(), attempt });
+                bulk(Message { target, generation, attempt, job, ..message.clone() })
             }));
             if bytes >= BYTES {
                 break;

@@ -1,17 +1,20 @@
 //! Looks for jobs that have something to do, and works on them, some at a time.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
 use shared::trace::Tracer;
 use tokio::task::JoinHandle;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::Jobs;
+use super::lease::Lease;
+use super::take::Watched;
 use super::work::Work;
+use super::{Jobs, Kind};
 
 /// Jobs worked on at once.
 const AT_ONCE: usize = 4;
@@ -32,11 +35,12 @@ impl Runner {
     pub const CLOSE: Duration = CLOSE;
 
     /// Starts in the background: takes whatever job there is, or `only` this one, and publishes to
-    /// `broker`. A database or a broker that is not there yet is waited for. Must be called on a
+    /// `broker`; without one it takes only jobs that publish nothing. A database or a broker that is
+    /// not there yet is waited for. Must be called on a
     /// multi-thread runtime.
     pub fn start(
         jobs: Jobs,
-        broker: Broker,
+        broker: Option<Broker>,
         only: Option<i64>,
         metrics: BrokerMetrics,
         tracer: &Tracer,
@@ -65,21 +69,23 @@ impl Drop for Runner {
 
 struct Running {
     jobs: Jobs,
-    broker: Broker,
+    broker: Option<Broker>,
     only: Option<i64>,
     metrics: BrokerMetrics,
     tracer: Tracer,
     stop: CancellationToken,
 }
 
+/// Jobs in hand, by number.
+type Works = HashMap<i64, AbortOnDropHandle<()>>;
+
 impl Running {
     async fn run(self) {
-        let owner = format!("{:032x}", rand::random::<u128>());
-        let (mut works, mut late) = (JoinSet::new(), false);
+        let (mut works, mut watched, mut late) = (Works::new(), Watched::default(), false);
         while !self.stop.is_cancelled() {
-            while works.try_join_next().is_some() {}
+            works.retain(|_, work| !work.is_finished());
             if works.len() < AT_ONCE {
-                match self.begin(&owner, &mut works).await {
+                match self.begin(&mut works, &mut watched).await {
                     Ok(true) => continue,
                     Ok(false) => late = false,
                     Err(error) => {
@@ -92,21 +98,31 @@ impl Running {
             }
             self.stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
         }
-        while works.join_next().await.is_some() {}
+        for work in works.into_values() {
+            // One that has panicked is let go of by the end of its lease.
+            let _ = work.await;
+        }
     }
 
     /// Begins with a job; false if there is none.
-    async fn begin(&self, owner: &str, works: &mut JoinSet<()>) -> anyhow::Result<bool> {
-        let Some(job) = self.jobs.take(owner, self.only).await? else { return Ok(false) };
+    async fn begin(&self, works: &mut Works, watched: &mut Watched) -> anyhow::Result<bool> {
+        // Another one for each taking: what an earlier one still has to write is void.
+        let owner = format!("{:032x}", rand::random::<u128>());
+        let (in_hand, asked) = (works.keys().copied().collect(), Instant::now());
+        let can_do = |kind: &Kind| self.broker.is_some() || !kind.publishes();
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(can_do).collect();
+        let taken = self.jobs.take(&owner, self.only, &kinds, &in_hand, watched).await?;
+        let Some(job) = taken else { return Ok(false) };
         let work = Work::new(
             self.jobs.clone(),
-            owner.to_owned(),
-            &self.broker,
+            Lease::begin(self.jobs.clone(), job.id, owner, asked),
+            self.broker.as_ref().filter(|_| job.kind.publishes()),
             self.metrics.clone(),
             self.tracer.clone(),
             self.stop.clone(),
         )?;
-        works.spawn(work.run(job));
+        let id = job.id;
+        works.insert(id, AbortOnDropHandle::new(tokio::spawn(work.run(job))));
         Ok(true)
     }
 }

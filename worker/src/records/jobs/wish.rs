@@ -1,26 +1,75 @@
 //! What somebody wants done in bulk.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::job::Kind;
 use crate::records::Question;
-use crate::records::dead_letters::{Filter, State};
+use crate::records::dead_letters::{Filter, State, retention_limit};
 
 /// Messages a second, unless told otherwise: quick for hundreds, gentle for what has just failed.
 pub const DEFAULT_RATE: u32 = 50;
 /// The highest rate that can be asked for.
 pub const MAX_RATE: u32 = 10_000;
 
-/// To what a job is done.
+/// What can be done to letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Published again, where they failed.
+    Retry,
+    /// Published again, from the start.
+    Restart,
+    /// Let go of.
+    Discard,
+    /// Made dead letters again.
+    Restore,
+}
+
+impl Action {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Retry, Self::Restart, Self::Discard, Self::Restore];
+
+    /// What a job of it is called.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Retry => Kind::Retry,
+            Self::Restart => Kind::Restart,
+            Self::Discard => Kind::Discard,
+            Self::Restore => Kind::Restore,
+        }
+    }
+
+    /// The states of letters that it can be done to; without more ado to those in the first.
+    #[must_use]
+    pub fn from(self) -> &'static [State] {
+        match self {
+            Self::Retry | Self::Restart | Self::Discard => &[State::Dead, State::Retried],
+            Self::Restore => &[State::Discarded],
+        }
+    }
+
+    /// The state that a filter's letters are in.
+    pub(super) fn state(self, filter: &Filter) -> State {
+        filter.state.unwrap_or(self.from()[0])
+    }
+}
+
+/// To what a job does what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
-    /// Dead letters; with a filter for `retried` ones those whose retry was never heard of.
+    /// Letters; with a filter for `retried` ones those whose retry was never heard of.
     Letters {
         /// Which.
         filter: Filter,
-        /// Steps that succeeded are run again too.
-        restart: bool,
+        /// What is done to them.
+        action: Action,
+        /// Only those that have been in their state since then or later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since_ms: Option<i64>,
     },
     /// Events of the log.
     Events {
@@ -32,19 +81,32 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// An action on letters that match.
+    #[must_use]
+    pub fn letters(action: Action, filter: Filter) -> Self {
+        Self::Letters { filter, action, since_ms: None }
+    }
+
+    /// Discarded letters that match made dead ones again, unless they were discarded longer than
+    /// `retention` ago: those are about to be deleted.
+    #[must_use]
+    pub fn restore(filter: Filter, retention: Duration) -> Self {
+        let since_ms = Some(retention_limit(retention));
+        Self::Letters { filter, action: Action::Restore, since_ms }
+    }
+
     /// What a job of it is called.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Letters { restart: false, .. } => Kind::Retry,
-            Self::Letters { restart: true, .. } => Kind::Restart,
+            Self::Letters { action, .. } => action.kind(),
             Self::Events { force: false, .. } => Kind::Replay,
             Self::Events { force: true, .. } => Kind::ForcedReplay,
         }
     }
 
     /// It in words.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Letters { filter, .. } => filter.to_string(),
             Self::Events { question, .. } => question.to_string(),
@@ -54,13 +116,14 @@ impl Scope {
     /// Refuses what makes no sense.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         match self {
-            Self::Letters { filter, .. } => {
-                let can_be = matches!(filter.state, None | Some(State::Dead | State::Retried));
+            Self::Letters { filter, action, .. } => {
+                let can_be = action.from().contains(&action.state(filter));
                 anyhow::ensure!(
-                    can_be,
-                    "only letters that are dead, or retried without a result, can be retried: restore \
-                     discarded ones first"
+                    can_be || *action == Action::Restore,
+                    "only letters that are dead, or retried without a result, can be retried or \
+                     discarded: restore discarded ones first"
                 );
+                anyhow::ensure!(can_be, "only discarded letters can be restored");
             }
             Self::Events { question, .. } => anyhow::ensure!(
                 question.since_ms.is_some(),

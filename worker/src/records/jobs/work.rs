@@ -1,6 +1,8 @@
-//! The work on one job: some letters or events, published and confirmed, and again, no faster than
-//! wanted. It begins with a few and looks how they fare; it stops by itself when most die again.
+//! The work on one job: some letters moved; or some letters or events published and confirmed, and
+//! again, no faster than wanted. That begins with a few until one has succeeded, and stops by itself
+//! when most fail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::broker::{Broker, Lane, Link, Publication, Publisher, PublisherOptions};
@@ -8,10 +10,13 @@ use shared::metrics::BrokerMetrics;
 use shared::trace::{KeyValue, Span, SpanKind, Tracer, number};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::ends::RECENT;
-use super::wish::Scope;
+use super::lease::Lease;
+use super::wish::{Action, Scope};
 use super::{Job, JobState, Jobs};
+use crate::records::dead_letters::{AtWork, ClaimOf, Filter};
 
 /// The most that is published at once.
 const BATCH: u32 = 200;
@@ -19,8 +24,10 @@ const BATCH: u32 = 200;
 const BATCHES: u32 = 5;
 /// How long one batch may take to be confirmed.
 const CONFIRM: Duration = Duration::from_secs(10);
-/// How long the first few are waited for.
-const PROBE: Duration = Duration::from_secs(30);
+/// Said while the first few are waited for.
+const PROBING: &str = "waiting for a first success; pause and resume it to go on without";
+/// Letters moved in one transaction.
+const MOVED: u32 = 2000;
 /// What may wait in the bulk queue: what is there already cannot be cancelled.
 const MAX_WAITING: u64 = 2000;
 /// How long one step may take, with all it asks.
@@ -34,11 +41,13 @@ const TRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) publications: Vec<Publication>,
+    /// How many there were.
+    count: u32,
     /// The letters they are of.
     pub(super) letters: Vec<i64>,
     /// Letters that cannot be published.
     pub(super) unfit: Vec<i64>,
-    /// How far letters were claimed, or the log was read.
+    /// How far the log was read.
     pub(super) place: Option<(i64, i64)>,
     /// Events to be counted as published; letters are with their claim.
     pub(super) counted: i64,
@@ -61,166 +70,213 @@ enum Next {
 /// Somebody at work on a job.
 pub(super) struct Work {
     pub(super) jobs: Jobs,
-    pub(super) owner: String,
-    pub(super) publisher: Publisher,
-    pub(super) tracer: Tracer,
-    pub(super) stop: CancellationToken,
-    /// Until when the first few are waited for.
-    probe_until: Option<Instant>,
+    lease: Arc<Lease>,
+    _beating: AbortOnDropHandle<()>,
+    /// None where there is nothing to publish.
+    publisher: Option<Publisher>,
+    tracer: Tracer,
+    stop: CancellationToken,
+    /// What is published, and perhaps not noted yet.
+    published: Option<Batch>,
 }
 
 impl Work {
-    /// Ready to publish to `broker` once that can be reached. Must be called on a multi-thread
-    /// runtime.
+    /// On the job of `lease`; ready to publish to `broker`, if there is something to publish, once that
+    /// can be reached. Must be called on a multi-thread runtime.
     pub(super) fn new(
         jobs: Jobs,
-        owner: String,
-        broker: &Broker,
+        (lease, beating): (Arc<Lease>, AbortOnDropHandle<()>),
+        broker: Option<&Broker>,
         metrics: BrokerMetrics,
         tracer: Tracer,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let options =
             PublisherOptions { name: "hubline jobs".to_owned(), watch_depth: Some(Lane::Bulk) };
-        let publisher = broker.publisher(options, metrics)?;
-        Ok(Self { jobs, owner, publisher, tracer, stop, probe_until: None })
+        let publisher = broker.map(|broker| broker.publisher(options, metrics)).transpose()?;
+        Ok(Self { jobs, lease, _beating: beating, publisher, tracer, stop, published: None })
     }
 
     /// Works on `job` until it is over or has to wait, somebody else has it, or all is to stop.
     pub(super) async fn run(mut self, mut job: Job) {
         tracing::info!(job.id, job.kind = job.kind.as_str(), planned = job.planned, "job taken up");
+        let lease = Arc::clone(&self.lease);
         loop {
-            let step = timeout(STEP, self.step(&job)).await;
-            let step = step.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
-            let wait = match step {
-                Ok(Next::Nothing) => return,
-                Ok(Next::After(wait)) => wait,
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(job.id, error, "job waits");
-                    TRY
-                }
+            let wait = match lease.guard(timeout(STEP, self.step(&job))).await {
+                Some(Ok(Ok(Next::Nothing))) => return,
+                Some(Ok(Ok(Next::After(wait)))) => wait,
+                Some(Ok(Err(error))) => waits(&job, &error),
+                Some(Err(_)) => waits(&job, &anyhow::anyhow!("no answer in time")),
+                None => waits(&job, &anyhow::anyhow!("its lease cannot be prolonged in time")),
             };
             if self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                if let Err(error) = self.jobs.let_go(job.id, &self.owner).await {
+                if let Err(error) = self.jobs.let_go(lease.at()).await {
                     tracing::debug!(job.id, error = format!("{error:#}"), "job not let go of");
                 }
                 return;
             }
-            match self.jobs.hold(job.id, &self.owner).await {
+            match lease.hold().await {
                 Ok(Some(held)) => job = held,
                 Ok(None) => {
                     tracing::info!(job.id, "job is somebody else's now");
                     return;
                 }
-                // The lease may run out meanwhile: the next time tells.
-                Err(error) => tracing::warn!(job.id, error = format!("{error:#}"), "job waits"),
+                // Nothing is done once the lease has run out.
+                Err(error) => _ = waits(&job, &error),
             }
         }
     }
 
     async fn step(&mut self, job: &Job) -> anyhow::Result<Next> {
+        // However the job stands by now, and whoever has it next.
+        if self.published.is_some() {
+            return self.note_published(job).await;
+        }
         match job.state {
             JobState::Running => {}
             JobState::Cancelling => {
-                let letters = self.jobs.letters().give_back(job.id).await?;
+                let letters = self.jobs.letters().give_back(self.lease.at()).await?;
                 tracing::info!(job.id, letters, "job cancelled");
-                self.jobs.end(job, &self.owner, JobState::Cancelled, "").await?;
-                return Ok(Next::Nothing);
+                return self.end(job, JobState::Cancelled, "").await;
             }
             JobState::Paused
             | JobState::Stopped
             | JobState::Cancelled
             | JobState::Done
             | JobState::Unknown => {
-                self.jobs.let_go(job.id, &self.owner).await?;
+                self.jobs.let_go(self.lease.at()).await?;
                 return Ok(Next::Nothing);
             }
         }
-        let died = job.recent.matches('d').count();
-        if job.recent.len() >= RECENT && died * 2 > RECENT {
-            let reason = format!("{died} of the last {RECENT} runs died again");
-            tracing::warn!(
-                job.id,
-                died = job.died,
-                published = job.published,
-                "job stopped itself"
-            );
-            self.jobs.end(job, &self.owner, JobState::Stopped, &reason).await?;
-            return Ok(Next::Nothing);
+        let Ok(scope) = serde_json::from_str::<Scope>(&job.scope) else {
+            let reason = "made by another version, which this one does not understand";
+            return self.end(job, JobState::Stopped, reason).await;
+        };
+        // What a kind of job comes down to is said here, and nowhere else.
+        let (jobs, at) = (self.jobs.clone(), self.lease.clone());
+        match scope {
+            Scope::Letters { filter, action: Action::Discard, .. } => {
+                let claim = claim(job, at.at(), &filter, MOVED);
+                let moved = jobs.letters().discard_for_job(claim).await?;
+                self.moved(job, moved).await
+            }
+            Scope::Letters { filter, action: Action::Restore, since_ms } => {
+                let claim = claim(job, at.at(), &filter, MOVED);
+                let moved = jobs.letters().restore_for_job(claim, since_ms).await?;
+                self.moved(job, moved).await
+            }
+            Scope::Letters { filter, action: Action::Retry, .. } => {
+                let next =
+                    |limit| jobs.next_letters(job, claim(job, at.at(), &filter, limit), false);
+                self.publish_some(job, next).await
+            }
+            Scope::Letters { filter, action: Action::Restart, .. } => {
+                let next =
+                    |limit| jobs.next_letters(job, claim(job, at.at(), &filter, limit), true);
+                self.publish_some(job, next).await
+            }
+            Scope::Events { question, force } => {
+                let next = |limit| jobs.next_events(job, &question, force, limit);
+                self.publish_some(job, next).await
+            }
         }
-        match self.publisher.link() {
+    }
+
+    /// Goes on with a job that moves letters, unless there were none any more.
+    async fn moved(&self, job: &Job, letters: usize) -> anyhow::Result<Next> {
+        if letters > 0 {
+            return Ok(Next::After(Duration::ZERO));
+        }
+        tracing::info!(job.id, letters = job.published, "job done: all is moved");
+        self.end(job, JobState::Done, "").await
+    }
+
+    /// Ends the work, unless somebody has turned the job meanwhile.
+    async fn end(&self, job: &Job, to: JobState, reason: &str) -> anyhow::Result<Next> {
+        let ended = self.jobs.end(job, self.lease.at(), to, reason).await?;
+        Ok(if ended { Next::Nothing } else { Next::After(Duration::ZERO) })
+    }
+
+    /// Publishes the next batch, if it is time for one and they do not fail.
+    async fn publish_some<F>(
+        &mut self,
+        job: &Job,
+        next: impl FnOnce(u32) -> F,
+    ) -> anyhow::Result<Next>
+    where
+        F: Future<Output = anyhow::Result<Batch>>,
+    {
+        if let Some(reason) = failing(job) {
+            tracing::warn!(job.id, published = job.published, reason, "job stopped itself");
+            return self.end(job, JobState::Stopped, &reason).await;
+        }
+        let Some(publisher) = &self.publisher else {
+            // Only those were taken that need none.
+            anyhow::bail!("there is no broker to publish to");
+        };
+        match publisher.link() {
             Link::Up => {}
             // Nothing is claimed that cannot be published.
             Link::Connecting => return Ok(Next::After(LOOK)),
             Link::Down(why) => {
-                self.jobs.remark(job, &self.owner, &format!("the broker is away: {why}")).await?;
+                let reason = format!("the broker is away: {why}");
+                self.jobs.remark(job, self.lease.at(), &reason).await?;
                 return Ok(Next::After(TRY));
             }
         }
-        if self.publisher.depth().is_some_and(|depth| depth > MAX_WAITING) {
+        if publisher.depth().is_some_and(|depth| depth > MAX_WAITING) {
             return Ok(Next::After(LOOK));
         }
-        let limit = if self.is_probing(job) { 0 } else { limit(job) };
-        self.publish_some(job, limit).await
-    }
-
-    /// Whether the first few are published and not heard of yet.
-    fn is_probing(&mut self, job: &Job) -> bool {
-        let few = i64::try_from(RECENT).unwrap_or(i64::MAX);
-        if job.published < few || job.ended() >= few {
-            return false;
-        }
-        let until = *self.probe_until.get_or_insert_with(|| Instant::now() + PROBE);
-        Instant::now() < until
-    }
-
-    /// Publishes what is claimed already, or up to `limit` more.
-    async fn publish_some(&self, job: &Job, limit: u32) -> anyhow::Result<Next> {
-        let Ok(scope) = serde_json::from_str(&job.scope) else {
-            let reason = "made by another version, which this one does not understand";
-            self.jobs.end(job, &self.owner, JobState::Stopped, reason).await?;
-            return Ok(Next::Nothing);
-        };
-        let mut batch = match scope {
-            Scope::Letters { filter, restart } => {
-                self.jobs.next_letters(job, &self.owner, &filter, restart, limit).await?
-            }
-            Scope::Events { question, force } => {
-                self.jobs.next_events(job, &question, force, limit).await?
-            }
-        };
+        let limit = limit(job);
+        let mut batch = next(limit).await?;
         if batch.is_empty() && limit == 0 {
+            self.jobs.remark(job, self.lease.at(), PROBING).await?;
             return Ok(Next::After(LOOK));
         }
         if batch.is_empty() {
             tracing::info!(job.id, published = job.published, "job done: all is published");
-            self.jobs.end(job, &self.owner, JobState::Done, "").await?;
-            return Ok(Next::Nothing);
+            return self.end(job, JobState::Done, "").await;
         }
-        let count = u32::try_from(batch.publications.len()).unwrap_or(u32::MAX);
-        let span = self.trace(job, &mut batch.publications);
-        let deadline = Instant::now() + CONFIRM;
-        let publishing = self.publisher.publish(batch.publications, deadline);
-        if let Err(error) = span.around(publishing).await {
+        let mut publications = std::mem::take(&mut batch.publications);
+        batch.count = u32::try_from(publications.len()).unwrap_or(u32::MAX);
+        let span = self.trace(job, &mut publications);
+        // Not past the lease, which is prolonged meanwhile: another may have the job then.
+        let deadline = self.lease.until().min(Instant::now() + CONFIRM);
+        if let Err(error) = span.around(publisher.publish(publications, deadline)).await {
             // What is claimed stays so, and is the first thing to be published again.
-            self.jobs.remark(job, &self.owner, &format!("waiting: {error}")).await?;
+            self.jobs.remark(job, self.lease.at(), &format!("waiting: {error}")).await?;
             return Ok(Next::After(TRY));
         }
-        let letters = self.jobs.letters();
-        letters.mark_retried(job.id, &batch.letters).await?;
-        letters.put_back(job.id, &batch.unfit).await?;
-        let skipped = batch.gone + i64::try_from(batch.unfit.len()).unwrap_or(i64::MAX);
+        self.published = Some(batch);
+        self.note_published(job).await
+    }
+
+    /// Notes what is published. If that is not possible now it is what the next step does: published
+    /// once more it would be there twice.
+    async fn note_published(&mut self, job: &Job) -> anyhow::Result<Next> {
+        let Some(batch) = &self.published else { return Ok(Next::After(Duration::ZERO)) };
+        let (letters, at) = (self.jobs.letters(), self.lease.at());
+        letters.mark_retried(at, &batch.letters).await?;
+        letters.put_back(at, &batch.unfit).await?;
         if let Some(place) = batch.place {
-            self.jobs.advance(job, &self.owner, place, batch.counted, skipped).await?;
+            self.jobs.advance(at, place, batch.counted, batch.gone).await?;
         }
         if !job.reason.is_empty() {
-            self.jobs.remark(job, &self.owner, "").await?;
+            self.jobs.remark(job, at, "").await?;
         }
+        let count = batch.count;
+        self.published = None;
         let rate = u32::try_from(job.rate).unwrap_or(0);
         let pause = if rate == 0 { Duration::ZERO } else { Duration::from_secs(1) * count / rate };
         Ok(Next::After(pause))
     }
+}
+
+/// Tells why, and gives how long.
+fn waits(job: &Job, error: &anyhow::Error) -> Duration {
+    let error = format!("{error:#}");
+    tracing::warn!(job.id, error, "job waits");
+    TRY
 }
 
 impl Work {
@@ -240,11 +296,33 @@ impl Work {
     }
 }
 
-/// How much is published at once: a few at first, and then as much as the rate allows.
+/// Whether most of the last runs have failed, in words.
+fn failing(job: &Job) -> Option<String> {
+    let count = |end: char| job.recent.matches(end).count();
+    let (died, failed) = (count('d'), count('f'));
+    let is_failing = job.recent.len() >= RECENT && (died + failed) * 2 > RECENT;
+    is_failing.then(|| match (died, failed) {
+        (died, 0) => format!("{died} of the last {RECENT} runs died again"),
+        (0, failed) => format!("{failed} of the last {RECENT} runs failed"),
+        (died, failed) => {
+            format!("{} of the last {RECENT} runs failed or died again", died + failed)
+        }
+    })
+}
+
+/// How much is published at once: as much as the rate allows, and until one has succeeded a few only.
+/// What had nothing to do tells nothing: for each of these it is two more.
 fn limit(job: &Job) -> u32 {
     let rate = u32::try_from(job.rate).unwrap_or(0);
     let limit = if rate == 0 { BATCH } else { (rate / BATCHES).clamp(1, BATCH) };
-    let few = u32::try_from(RECENT).unwrap_or(u32::MAX);
-    let published = u32::try_from(job.published).unwrap_or(u32::MAX);
-    if published < few { limit.min(few - published) } else { limit }
+    if job.trusted || job.succeeded > 0 || (job.published >= job.planned && !job.planned_more) {
+        return limit;
+    }
+    let few = i64::try_from(RECENT).unwrap_or(i64::MAX).saturating_add(job.skipped * 2);
+    limit.min(u32::try_from(few.saturating_sub(job.published)).unwrap_or(0))
+}
+
+/// The next letters of a job.
+fn claim<'a>(job: &Job, at: AtWork<'a>, filter: &'a Filter, limit: u32) -> ClaimOf<'a> {
+    ClaimOf { at, filter, cutoff_ms: job.cutoff_ms, after: job.place_id, limit }
 }

@@ -7,10 +7,10 @@ use sqlx::QueryBuilder;
 
 use crate::records::clock::{any_line, day_of};
 use crate::records::database::{Database, Transaction, on_transaction};
-use crate::records::dead_letters::{self, Done};
+use crate::records::dead_letters::{self, Done, Stale};
 use crate::records::entry::Entry;
-use crate::records::erasure::{Contact, catch_up, erased};
-use crate::records::jobs::{self, End};
+use crate::records::erasure::{Contact, erased};
+use crate::records::jobs::{self, End, Ended};
 use crate::verdict::Verdict;
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
@@ -40,8 +40,7 @@ pub(super) async fn insert(
     ids: &mut [i64],
     is_new: bool,
 ) -> Result<(), sqlx::Error> {
-    let contacts: BTreeSet<Contact> = batch.iter().filter_map(Entry::contact).collect();
-    let gone = erased(database, &contacts).await?;
+    let gone = erased(database, &contacts(batch)).await?;
     let mut transaction = database.transaction().await?;
     let mut left: Vec<usize> = (0..batch.len()).collect();
     let mut is_there = false;
@@ -59,8 +58,12 @@ pub(super) async fn insert(
     if !is_there {
         tell_jobs(&mut transaction, batch).await?;
     }
-    transaction.commit().await?;
-    catch_up(database, &contacts).await
+    transaction.commit().await
+}
+
+/// Those that a batch is about.
+pub(super) fn contacts(batch: &[Entry]) -> BTreeSet<Contact> {
+    batch.iter().filter_map(Entry::contact).collect()
 }
 
 /// Writes some entries; gives the numbers of those that were free.
@@ -108,14 +111,17 @@ async fn insert_rows(
 }
 
 /// What jobs have published and how it ended: their counters, and letters that have no more to wait
-/// for.
+/// for. Letters may wait for a run that no job has published: then for a later attempt than the first.
 async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(), sqlx::Error> {
     let done: Vec<Done> = batch
         .iter()
-        .filter(|entry| entry.job_id.is_some())
         .filter(|entry| {
             use Verdict::{Duplicate, OwnWrite, Skipped, Succeeded, Unwanted};
-            matches!(entry.verdict, Succeeded | Duplicate | Unwanted | OwnWrite | Skipped)
+            match entry.verdict {
+                Succeeded => entry.job_id.is_some() || entry.attempt > 0,
+                Duplicate | Unwanted | OwnWrite | Skipped => entry.job_id.is_some(),
+                _ => false,
+            }
         })
         .map(|entry| Done {
             identity: entry.identity.clone(),
@@ -123,8 +129,24 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
             generation: i64::from(entry.generation),
         })
         .collect();
+    let is_stale =
+        |entry: &&Entry| entry.job_id.is_some() && matches!(entry.verdict, Verdict::Stale);
+    let stale: Vec<Stale> = batch.iter().filter(is_stale).map(stale).collect();
     dead_letters::resolve(transaction, &done).await?;
-    let ends =
-        batch.iter().filter_map(|entry| Some((entry.job_id?, End::of_verdict(entry.verdict)?)));
+    let died = dead_letters::end_superseded(transaction, &stale).await?;
+    let ends = batch.iter().filter_map(|entry| {
+        let has_died = is_stale(&entry) && died.contains(&self::stale(entry));
+        let end = if has_died { End::Died } else { End::of_verdict(entry.verdict)? };
+        Some(Ended { job_id: entry.job_id?, end, had_failed: entry.had_failed })
+    });
     jobs::note_ends(transaction, ends).await
+}
+
+fn stale(entry: &Entry) -> Stale {
+    Stale {
+        identity: entry.identity.clone(),
+        target: entry.target.clone().unwrap_or_default(),
+        generation: i64::from(entry.generation),
+        attempt: i64::from(entry.attempt),
+    }
 }

@@ -28,6 +28,7 @@ fn entry(number: u64, settled_ms: i64) -> Entry {
         error: None,
         trace_id: None,
         job_id: None,
+        had_failed: false,
         body: Some(b"{}".to_vec()),
     }
 }
@@ -100,6 +101,35 @@ async fn a_backup_over_midnight_holds_nothing_up() {
         tomorrow + 3
     );
     assert_eq!(test.number(&made).await, 1);
+    records.close().await;
+    test.end().await;
+}
+
+/// What is repeated because of what failed behind the commit must not write the lines again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_meets_another_doubles_no_line() {
+    let test = TestDatabase::new(DatabaseEngine::Postgres).await;
+    let records = records(&test);
+    records.ready().await.unwrap();
+    // The contact is erased between the look and the commit; erasing its line ends in a ring, once.
+    test.run(
+        "CREATE SEQUENCE erased; \
+         CREATE FUNCTION bury() RETURNS trigger AS $$ BEGIN \
+         INSERT INTO erasure VALUES (NEW.portal_id, NEW.contact_id, 0, FALSE) \
+         ON CONFLICT DO NOTHING; RETURN NEW; END $$ LANGUAGE plpgsql; \
+         CREATE TRIGGER bury BEFORE INSERT ON event_log FOR EACH ROW EXECUTE FUNCTION bury(); \
+         CREATE FUNCTION meet() RETURNS trigger AS $$ BEGIN \
+         IF nextval('erased') = 1 THEN RAISE EXCEPTION 'met' USING ERRCODE = '40P01'; END IF; \
+         RETURN NEW; END $$ LANGUAGE plpgsql; \
+         CREATE TRIGGER meet BEFORE UPDATE ON event_log FOR EACH ROW EXECUTE FUNCTION meet()",
+    )
+    .await;
+    let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
+    log.write(Entry { contact_id: Some(7), body: Some(vec![1]), ..entry(1, now_ms()) });
+    writer.close().await;
+    assert_eq!(test.number("SELECT count(*) FROM event_log").await, 1);
+    assert_eq!(test.number("SELECT count(*) FROM event_log WHERE body IS NULL").await, 1);
+    assert_eq!(test.number("SELECT last_value FROM erased").await, 2);
     records.close().await;
     test.end().await;
 }

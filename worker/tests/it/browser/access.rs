@@ -47,7 +47,7 @@ async fn whoever_signs_in_comes_to_where_they_wanted_to_go() {
     visitor.arrives_at("Discard").await;
     visitor.click(By::Css("input[name=every]")).await;
     visitor.press("Discard 1 letter").await;
-    visitor.reads("1 letter discarded.").await;
+    visitor.reads("all discarded").await;
     visitor.follow("Audit").await;
     visitor.arrives_at("Audit").await;
     visitor.reads("ann").await;

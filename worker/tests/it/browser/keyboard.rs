@@ -107,7 +107,8 @@ async fn letters_are_ticked_and_discarded_without_a_mouse() {
     visitor.arrives_at("Discard").await;
     until(&visitor, "Discard 1 letter").await;
     press(&visitor, Key::Enter).await;
-    visitor.reads("1 letter discarded.").await;
+    visitor.reads("all discarded").await;
+    visitor.open("/messages").await;
     visitor.reads("29 dead letters").await;
     visitor.leave().await;
     site.finish().await;

@@ -77,7 +77,7 @@ async fn what_was_mended_is_retried_and_resolved(engine: Engine) {
     visitor.arrives_at("Job 1").await;
     visitor.reads("The job is made.").await;
     // The page keeps up with the job by itself.
-    visitor.reads("all published").await;
+    visitor.reads("all succeeded").await;
     assert!(!visitor.text().await.contains("Signed out"));
     visitor.click(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='3']")).await;
     visitor.arrives_at("Messages").await;
@@ -152,8 +152,10 @@ async fn discard_and_restore(visitor: &Visitor) {
     visitor.arrives_at("Discard").await;
     visitor.reads("Discard 1 letter?").await;
     visitor.press("Discard 1 letter").await;
-    visitor.arrives_at("Messages").await;
-    visitor.reads("1 letter discarded.").await;
+    visitor.arrives_at("Job 1").await;
+    visitor.reads("The job is made.").await;
+    visitor.open_until("/jobs", "all discarded").await;
+    visitor.follow("Messages").await;
     visitor.reads("2 dead letters").await;
     // Back, with a tick.
     visitor.follow("Discarded").await;
@@ -164,7 +166,7 @@ async fn discard_and_restore(visitor: &Visitor) {
     visitor.arrives_at("Restore").await;
     visitor.reads("Restore 1 letter?").await;
     visitor.press("Restore 1 letter").await;
-    visitor.reads("1 letter restored.").await;
+    visitor.open_until("/jobs", "all restored").await;
     visitor.follow("Messages").await;
     visitor.reads("3 dead letters").await;
     // All of a problem at once, and not after all.

@@ -162,7 +162,7 @@ async fn discarded(visitor: &Visitor) {
     visitor.arrives_at("Discard").await;
     look(visitor).await;
     visitor.press("Discard 3 letters").await;
-    visitor.reads("3 letters discarded.").await;
+    visitor.open_until("/jobs", "all discarded").await;
     visitor.follow("Discarded").await;
     visitor.arrives_at("Discarded").await;
     draw(visitor, "discarded").await;

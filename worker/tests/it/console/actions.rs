@@ -21,16 +21,20 @@ async fn letters_are_discarded_and_restored_as_planned(engine: DatabaseEngine) {
         "restored for 7 days",
         "worker dead-letters discard --code=ERP_422",
     ]);
-    let done = rig.browser.act(plan).await;
-    assert_eq!(done.header("location"), "/messages?code=ERP_422&done=discard&count=30&of=30");
-    let page = rig.browser.get(done.header("location")).await;
-    page.shows(&["30 letters discarded.", "No letter matches"]);
+    assert_eq!(rig.carry_out(plan).await, 30);
+    rig.browser.get("/jobs/1").await.shows(&[
+        "Discard 1",
+        "all discarded",
+        "30 of 30",
+        "/messages?job=1&amp;state=discarded\">30</a>",
+    ]);
+    rig.browser.get("/messages?code=ERP_422").await.shows(&["No letter matches"]);
     let discarded = rig.browser.get("/discarded").await;
     discarded.shows(&["30 discarded letters", "in 6 days"]);
     let ids = discarded.letters();
     let ticked = format!("/actions/restore?scope=ticked&id={}&id={}", ids[0], ids[1]);
-    let done = rig.browser.act(&ticked).await;
-    assert_eq!(done.header("location"), "/discarded?done=restore&count=2&of=2");
+    assert_eq!(rig.carry_out(&ticked).await, 2);
+    rig.browser.get("/jobs/2").await.shows(&["Restore 2", "all restored", "2 of 2"]);
     assert_eq!(rig.letters.in_state(State::Discarded).await, 28);
     rig.browser.get("/audit").await.shows(&["console", "discard", "code=ERP_422", "restore"]);
     rig.letters.assert_counters().await;
@@ -48,15 +52,15 @@ async fn what_dies_after_the_plan_was_shown_is_left_alone(engine: DatabaseEngine
         tokio::task::yield_now().await;
     }
     rig.letters.index(&[letter(3, "A", "x")]).await;
-    let fields = [("filter", filter.as_str()), ("cutoff_ms", &cutoff_ms), ("count", "2")];
-    let done = rig.browser.post("/actions/discard", &fields).await;
-    assert!(done.header("location").ends_with("count=2&of=2"), "{done:?}");
+    let fields = [("filter", filter.as_str()), ("cutoff_ms", &cutoff_ms)];
+    let made = rig.browser.post("/actions/discard", &fields).await;
+    assert_eq!(rig.done(&made).await, 2);
     assert_eq!(rig.letters.in_state(State::Dead).await, 1);
     // Sent once more, it finds nothing to do, and says so.
     let again = rig.browser.post("/actions/discard", &fields).await;
-    assert!(again.header("location").ends_with("count=0&of=2"), "{again:?}");
+    assert_eq!(again.header("location"), "/jobs?done=job-none");
     let page = rig.browser.get(again.header("location")).await;
-    page.shows(&["0 letters discarded. 2 were meanwhile in another state"]);
+    page.shows(&["No job was made: there was nothing to do any more."]);
     // A time that is not over yet is nobody's plan.
     let far = (shared::clock::now_ms() + 3_600_000).to_string();
     for cutoff_ms in ["", "x", &far] {
@@ -74,7 +78,7 @@ async fn every_letter_must_be_meant(engine: DatabaseEngine) {
     plan.shows(&["every letter there is", "name=\"every\" value=\"1\" required"]);
     let cutoff_ms = plan.field("cutoff_ms");
     let post = async |more: &[(&str, &str)]| {
-        let fields = [&[("cutoff_ms", cutoff_ms.as_str()), ("count", "2")], more].concat();
+        let fields = [&[("cutoff_ms", cutoff_ms.as_str())], more].concat();
         rig.browser.post("/actions/discard", &fields).await
     };
     for wrong in [
@@ -92,10 +96,41 @@ async fn every_letter_must_be_meant(engine: DatabaseEngine) {
         assert_eq!(rig.browser.get(path).await.status, 400, "{path}");
     }
     assert_eq!(rig.letters.in_state(State::Dead).await, 2);
-    assert_eq!(post(&[("every", "1")]).await.status, 303);
+    assert_eq!(rig.done(&post(&[("every", "1")]).await).await, 2);
     assert_eq!(rig.letters.in_state(State::Discarded).await, 2);
     rig.browser.get("/actions/discard?code=A").await.shows(&["Nothing to discard"]);
     assert_eq!(rig.browser.get("/actions/explode?code=A").await.status, 404);
+    rig.finish().await;
+}
+
+/// Their result may never be heard of.
+async fn letters_that_are_being_retried_can_be_sent_again_and_discarded(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    let messages: Vec<Message> = (1..=3).map(|id| letter(id, "A", "x")).collect();
+    rig.letters.index(&messages).await;
+    rig.letters.claim(-1, &Filter::default(), 2).await;
+    let claimed = rig.letters.records.claimed(-1).await.unwrap();
+    let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
+    rig.letters.mark_retried(-1, &ids).await;
+    let list = rig.browser.get("/messages?state=retried").await;
+    list.shows(&["Retry ticked…", "Discard all 2…", "name=\"state\" value=\"retried\""]);
+    let page = rig.browser.get(&format!("/messages/{}", ids[0])).await;
+    let again = page.link("Retry…").expect("a way to send it again");
+    rig.browser.get(&again).await.shows(&["Retry 1 letter?", "being retried", "--sent-before="]);
+    let made = rig.browser.act(&again).await;
+    assert!(made.header("location").starts_with("/jobs/1?"), "{made:?}");
+    // Discarded while it is out; of all there are only those that are.
+    let plan = "/actions/discard?scope=matching&state=retried&filter=code%3DA";
+    rig.browser.get(plan).await.shows(&["Discard 2 letters?"]);
+    assert_eq!(rig.carry_out(plan).await, 2);
+    let counts =
+        (rig.letters.in_state(State::Discarded).await, rig.letters.in_state(State::Dead).await);
+    assert_eq!(counts, (2, 1));
+    for state in ["resolved", "discarded", "gone"] {
+        let wrong = rig.browser.get(&format!("/actions/retry?code=A&state={state}")).await;
+        assert_eq!(wrong.status, 400, "{state}");
+    }
+    rig.letters.assert_counters().await;
     rig.finish().await;
 }
 
@@ -163,9 +198,11 @@ async fn many_letters_are_moved_as_one(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     let messages: Vec<Message> = (1..=4500).map(|id| letter(id, "A", "x")).collect();
     rig.letters.index(&messages).await;
-    let done = rig.browser.act("/actions/discard?code=A").await;
-    assert!(done.header("location").ends_with("count=4500&of=4500"), "{done:?}");
-    assert_eq!(rig.letters.count(&Filter::default()).await, 4500);
+    assert_eq!(rig.carry_out("/actions/discard?code=A").await, 4500);
+    assert_eq!(rig.letters.in_state(State::Discarded).await, 4500);
+    let acts = rig.letters.records.audit(10).await.unwrap();
+    let acts: Vec<_> = acts.iter().map(|act| (&*act.action, act.count)).collect();
+    assert_eq!(acts, [("discard", 4500)], "one act has one line");
     rig.letters.assert_counters().await;
     rig.finish().await;
 }
@@ -174,6 +211,7 @@ on_every_database! {
     letters_are_discarded_and_restored_as_planned
     what_dies_after_the_plan_was_shown_is_left_alone
     every_letter_must_be_meant
+    letters_that_are_being_retried_can_be_sent_again_and_discarded
     a_note_is_written_and_taken_away
     only_who_did_it_is_told_that_it_was_done
     many_letters_are_moved_as_one

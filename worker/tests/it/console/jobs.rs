@@ -5,6 +5,7 @@ use worker::records::dead_letters::State;
 
 use super::rig::{Browser, OPERATOR, VIEWER, console};
 use crate::harness::deal;
+use crate::jobs::program::run;
 use crate::jobs::replay::logged;
 use crate::jobs::rig::Bulk;
 
@@ -29,7 +30,7 @@ async fn a_problem_is_retried_from_its_group_to_its_resolution(engine: DatabaseE
     bulk.finished(1).await;
     bulk.wait_for(State::Resolved, 12).await;
     let page = browser.get("/jobs/1").await;
-    page.shows(&["all published", "12 of 12", "/messages?job=1&amp;state=resolved\">12</a>"]);
+    page.shows(&["all succeeded", "12 of 12", "/messages?job=1&amp;state=resolved\">12</a>"]);
     page.hides(&["Cancel the job"]);
     browser.get("/jobs").await.shows(&["<a href=\"/jobs/1\">Retry 1</a>", "12 of 12"]);
     let resolved = browser.get("/messages?job=1&state=resolved").await;
@@ -37,6 +38,37 @@ async fn a_problem_is_retried_from_its_group_to_its_resolution(engine: DatabaseE
     let letter = format!("/messages/{}", resolved.letters()[0]);
     browser.get(&letter).await.shows(&["<a href=\"/jobs/1\">job 1</a>", "<code>first</code>"]);
     browser.get("/audit").await.shows(&["retry", "job=1"]);
+    runner.close().await;
+    console.stop().await;
+    bulk.finish().await;
+}
+
+/// Published is not done, and only what is done is green.
+async fn what_has_not_succeeded_is_nowhere_called_good(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.die(1..=5).await;
+    bulk.fail_for_now().await;
+    let console = console(&bulk.database.url(), bulk.rig.queues.broker(), &[]);
+    let browser = Browser::at(console.address());
+    browser.act("/actions/restart?code=TEST_4XX").await;
+    let runner = bulk.runner();
+    bulk.until(1, "they do not fail", |job| job.failing == 5 && job.fate().is_some()).await;
+    for path in ["/jobs", "/jobs/1"] {
+        let page = browser.get(path).await;
+        page.shows(&["all published, some failing", "state bad", "count bad\">5"]);
+        page.hides(&["state good", "count good"]);
+    }
+    let told = run(&bulk, &["dlq", "jobs", "show", "1", "--json"]).await.json();
+    let told = ["state", "fate", "failing", "succeeded"].map(|field| told[field].to_string());
+    assert_eq!(told, ["\"done\"", "\"failing\"", "5", "0"]);
+    let said = run(&bulk, &["dlq", "jobs"]).await.stdout;
+    assert!(said.contains("job 1 is failing: 5 of 5 published, 0 succeeded, 5 failing"), "{said}");
+    bulk.mend();
+    bulk.finished(1).await;
+    for path in ["/jobs", "/jobs/1"] {
+        let page = browser.get(path).await;
+        page.shows(&["all succeeded", "state good", "count good"]).hides(&["count bad"]);
+    }
     runner.close().await;
     console.stop().await;
     bulk.finish().await;
@@ -131,6 +163,7 @@ async fn events_are_replayed_as_they_were_searched_for(engine: DatabaseEngine) {
 
 on_every_database! {
     a_problem_is_retried_from_its_group_to_its_resolution
+    what_has_not_succeeded_is_nowhere_called_good
     a_job_is_paused_resumed_and_cancelled_by_those_who_may
     a_job_is_made_of_what_was_planned_and_at_a_rate_that_can_be_read
     events_are_replayed_as_they_were_searched_for

@@ -130,9 +130,9 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     };
     rig.letters.index(std::slice::from_ref(&first)).await;
     let filter = Filter { object_id: Some(7), ..Filter::default() };
-    rig.letters.claim(3, &filter, 10).await;
-    let id = rig.letters.records.claimed(3).await.unwrap()[0].letter.id;
-    rig.letters.records.mark_retried(3, &[id]).await.unwrap();
+    rig.letters.claim(-3, &filter, 10).await;
+    let id = rig.letters.records.claimed(-3).await.unwrap()[0].letter.id;
+    rig.letters.mark_retried(-3, &[id]).await;
     rig.letters.index(&[again(&first)]).await;
     let letters = rig.letters.records.list(&filter, None, 10).await.unwrap().letters;
     let newest = letters[0].id;
@@ -152,7 +152,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     page.shows(&[
         "Replayed as",
         &format!("href=\"/messages/{newest}\""),
-        "<a href=\"/jobs/3\">job 3</a>",
+        "<a href=\"/jobs/-3\">job -3</a>",
     ]);
     let bytes = rig.browser.get(&format!("/messages/{id}/payload")).await;
     assert_eq!(bytes.text.as_bytes(), first.body);

@@ -16,7 +16,7 @@ use worker::records::Records;
 use worker::records::redaction::Redaction;
 use worker::settings::ConsoleSettings;
 
-use crate::dead_letters::rig::{Letters, WEEK};
+use crate::dead_letters::rig::{Letters, WEEK, run};
 
 pub(crate) const OPERATOR: &str = "operator-token-0123456789";
 pub(crate) const VIEWER: &str = "viewer-token-0123456789";
@@ -159,7 +159,7 @@ impl Browser {
     pub(crate) async fn act(&self, plan: &str) -> Answer {
         let page = self.get(plan).await;
         let path = plan.split('?').next().unwrap();
-        let fields = ["filter", "cutoff_ms", "count"].map(|name| (name, page.field(name)));
+        let fields = ["filter", "cutoff_ms"].map(|name| (name, page.field(name)));
         self.post(path, &fields.each_ref().map(|(name, value)| (*name, value.as_str()))).await
     }
 
@@ -206,6 +206,21 @@ impl Rig {
         let console = console(&letters.database.url(), letters.queues.broker(), flags);
         let browser = Browser::at(console.address());
         Self { letters, console, browser }
+    }
+
+    /// Agrees to a plan, and has its job done; tells how many letters that were.
+    pub(crate) async fn carry_out(&self, plan: &str) -> i64 {
+        let made = self.browser.act(plan).await;
+        self.done(&made).await
+    }
+
+    /// Has the job done that this answer leads to; tells how many letters that were.
+    pub(crate) async fn done(&self, made: &Answer) -> i64 {
+        let location = made.header("location");
+        let id =
+            location.strip_prefix("/jobs/").and_then(|rest| rest.strip_suffix("?done=job-made"));
+        let id = id.unwrap_or_else(|| panic!("no job was made: {made:?}"));
+        run(&self.letters.records, id.parse().unwrap()).await.succeeded
     }
 
     pub(crate) async fn finish(self) {

@@ -193,10 +193,10 @@ async fn a_retry_that_ends_in_a_letter_is_found_in_it(engine: DatabaseEngine) {
     let first = letter(1, "ERP_5XX", "down");
     rig.index(&[first.clone(), letter(2, "ERP_5XX", "down")]).await;
     let filter = Filter { object_id: Some(1), ..Filter::default() };
-    assert_eq!(rig.claim(3, &filter, 10).await, 1);
-    let claimed = rig.records.claimed(3).await.unwrap();
+    assert_eq!(rig.claim(-3, &filter, 10).await, 1);
+    let claimed = rig.records.claimed(-3).await.unwrap();
     let id = claimed[0].letter.id;
-    assert_eq!(rig.records.mark_retried(3, &[id]).await.unwrap(), 1);
+    assert_eq!(rig.mark_retried(-3, &[id]).await, 1);
     // A late copy of what was known says nothing of the retry.
     let earlier = Message { attempt: first.attempt - 1, ..first.clone() };
     assert_eq!(rig.index(&[first.clone(), earlier]).await.indexed.died_again, 0);

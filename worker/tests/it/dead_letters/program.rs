@@ -107,11 +107,12 @@ async fn an_operator_finds_what_died_and_lets_go_of_it(engine: DatabaseEngine) {
     assert_eq!(event["portalId"], 62515);
 
     let planned = run(&rig, &["discard", "--code", "ERP_422", "--dry-run", "--json"]).await.json();
-    assert_eq!((&planned["plan"]["count"], &planned["moved"]), (&30.into(), &0.into()));
+    assert_eq!((&planned["plan"]["count"], &planned["done"]), (&30.into(), &false.into()));
     let done = run(&rig, &["discard", "--code", "ERP_422", "--yes", "--json"]).await.json();
-    assert_eq!((&done["moved"], &done["plan"]["portals"]), (&30.into(), &1.into()));
+    let told = ["kind", "planned", "published", "fate"].map(|field| done[field].to_string());
+    assert_eq!(told, ["\"discard\"", "30", "30", "\"succeeded\""]);
     let back = run(&rig, &["restore", &id, "--yes", "--by", "bob", "--json"]).await.json();
-    assert_eq!(back["moved"], 1);
+    assert_eq!((&back["kind"], &back["succeeded"]), (&"restore".into(), &1.into()));
     assert_eq!((rig.in_state(State::Discarded).await, rig.in_state(State::Dead).await), (29, 2));
     let acts = rig.records.audit(10).await.unwrap();
     let acts: Vec<_> = acts.iter().map(|act| (&*act.who, &*act.action, act.count)).collect();
@@ -139,6 +140,21 @@ async fn an_operator_finds_what_died_and_lets_go_of_it(engine: DatabaseEngine) {
     rig.finish().await;
 }
 
+/// Their result may never be heard of.
+async fn what_is_being_retried_can_be_discarded(engine: DatabaseEngine) {
+    let rig = Letters::new(engine).await;
+    rig.index(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
+    rig.claim(-1, &Filter::default(), 1).await;
+    let id = rig.records.claimed(-1).await.unwrap()[0].letter.id;
+    rig.mark_retried(-1, &[id]).await;
+    let early = run(&rig, &["discard", "--all", "--sent-before", "1h", "--yes"]).await;
+    assert!(early.stdout.contains("nothing to discard"), "{early:?}");
+    let done = ["discard", "--all", "--sent-before", "0s", "--yes", "--json"];
+    assert_eq!(run(&rig, &done).await.json()["succeeded"], 1);
+    assert_eq!((rig.in_state(State::Discarded).await, rig.in_state(State::Dead).await), (1, 1));
+    rig.finish().await;
+}
+
 async fn wrong_usage_and_failures_have_codes_of_their_own(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     rig.index(&[letter(1, "A", "x")]).await;
@@ -162,6 +178,7 @@ async fn wrong_usage_and_failures_have_codes_of_their_own(engine: DatabaseEngine
     assert_eq!(rig.in_state(State::Dead).await, 1);
     let everything = run(&rig, &["discard", "--all", "--yes"]).await;
     assert_eq!(everything.code, Some(0), "{everything:?}");
+    assert!(everything.stdout.contains("job 1 has succeeded: 1 of 1 discarded"), "{everything:?}");
     assert_eq!(rig.in_state(State::Discarded).await, 1);
     let nothing = run(&rig, &["discard", "--all", "--yes"]).await;
     assert!(
@@ -217,6 +234,7 @@ async fn a_hostile_letter_steers_no_terminal(engine: DatabaseEngine) {
 
 on_every_database! {
     an_operator_finds_what_died_and_lets_go_of_it
+    what_is_being_retried_can_be_discarded
     wrong_usage_and_failures_have_codes_of_their_own
     a_hostile_letter_steers_no_terminal
 }

@@ -43,7 +43,7 @@ async fn retry(rig: &Letters, job_id: i64, code: &str) -> Vec<String> {
     rig.claim(job_id, &of(code), 100).await;
     let claimed = rig.records.claimed(job_id).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
-    rig.records.mark_retried(job_id, &ids).await.unwrap();
+    rig.mark_retried(job_id, &ids).await;
     claimed.into_iter().map(|claimed| claimed.letter.identity).collect()
 }
 
@@ -59,9 +59,9 @@ async fn what_is_over_goes_and_what_waits_for_somebody_stays(engine: DatabaseEng
         let target = "on_deal_created".to_owned();
         Done { identity, target, generation: 0 }
     };
-    let done: Vec<Done> = retry(&rig, 1, "ENDED").await.into_iter().map(done).collect();
+    let done: Vec<Done> = retry(&rig, -1, "ENDED").await.into_iter().map(done).collect();
     rig.records.mark_resolved(&done).await.unwrap();
-    retry(&rig, 2, "DIED").await;
+    retry(&rig, -2, "DIED").await;
     let later = died.iter().map(again).map(|message| {
         let death = message
             .death
@@ -70,9 +70,9 @@ async fn what_is_over_goes_and_what_waits_for_somebody_stays(engine: DatabaseEng
         Message { death, ..message }
     });
     rig.index(&later.collect::<Vec<_>>()).await;
-    rig.records.discard(&of("DISCARDED"), ALWAYS, "ann").await.unwrap();
-    rig.claim(3, &of("OUT"), 1).await;
-    retry(&rig, 4, "RETRIED").await;
+    rig.discard(&of("DISCARDED"), ALWAYS, "ann").await;
+    rig.claim(-3, &of("OUT"), 1).await;
+    retry(&rig, -4, "RETRIED").await;
 
     assert_eq!(rig.records.expire(KEPT).await.unwrap(), Expired::default());
     expire(&rig, Expired { discarded: 1, resolved: 3, died_again: 2, problems: 3 }).await;
@@ -109,7 +109,7 @@ async fn a_problem_with_a_note_stays_and_one_that_is_met_again_begins_anew(engin
     let groups = rig.records.groups(Grouping::Fingerprint, true).await.unwrap();
     let noted = groups.iter().find(|group| group.code.as_deref() == Some("NOTED")).unwrap();
     rig.records.note(&noted.key, "", Some("theirs"), "ann").await.unwrap();
-    rig.records.discard(&Filter::default(), ALWAYS, "ann").await.unwrap();
+    rig.discard(&Filter::default(), ALWAYS, "ann").await;
     expire(&rig, Expired { discarded: 2, problems: 1, ..Expired::default() }).await;
     assert_eq!(keys(&rig).await, ["NOTED"]);
     rig.index(&[letter(3, "PLAIN", "x"), letter(4, "NOTED", "x")]).await;
@@ -127,7 +127,7 @@ async fn a_problem_with_a_note_stays_and_one_that_is_met_again_begins_anew(engin
 async fn what_is_deleted_is_counted(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     rig.index(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
-    rig.records.discard(&Filter::default(), ALWAYS, "ann").await.unwrap();
+    rig.discard(&Filter::default(), ALWAYS, "ann").await;
     let letters = rig.records.list(&Filter::default(), None, 9).await.unwrap().letters;
     let newest = letters.iter().map(|letter| letter.state_ms).max().unwrap();
     while shared::clock::now_ms() <= newest {

@@ -10,13 +10,16 @@ use shared::message::{Death, DeathReason, Message};
 use shared::metrics::BrokerMetrics;
 use shared::settings::BrokerSettings;
 use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_url, prefix};
+use shared::trace::Tracer;
 use tokio::time::Instant;
 use worker::records::Records;
 use worker::records::dead_letters::{
-    ClaimOf, DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
+    AtWork, ClaimOf, DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
 };
+use worker::records::jobs::{Action, Job, Runner, Scope, Wish};
 
 use crate::harness::{PATIENCE, deal, fresh, within};
+use crate::jobs::rig::look_again;
 
 pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Nothing that a test has done is that old.
@@ -90,11 +93,48 @@ impl Letters {
         Indexer::start(letters.clone(), broker, KEPT, &mut registry, metrics)
     }
 
-    /// Claims letters for a job that nobody has to work on; tells how many.
+    /// A job that this test is at work on: a number below 0, which no other gets.
+    async fn at_work(&self, job_id: i64) -> AtWork<'static> {
+        let insert = format!(
+            "INSERT INTO job (id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
+             planned, planned_more, published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, \
+             place_id, owner, owned_until_ms) SELECT {job_id}, 'retry', '', '', '', 0, {job_id}, 0, \
+             'running', '', 0, FALSE, 0, 0, 0, 0, 0, '', FALSE, 0, 0, 0, 0, 'test', 0 \
+             WHERE NOT EXISTS (SELECT 1 FROM job WHERE id = {job_id})"
+        );
+        self.database.run(&insert).await;
+        AtWork { job_id, owner: "test" }
+    }
+
+    /// Claims letters for a job; tells how many.
     pub(crate) async fn claim(&self, job_id: i64, filter: &Filter, limit: u32) -> usize {
         let (cutoff_ms, after) = (ALWAYS, i64::MIN);
-        let claim = ClaimOf { job_id, owner: None, filter, cutoff_ms, after, limit };
+        let claim = ClaimOf { at: self.at_work(job_id).await, filter, cutoff_ms, after, limit };
         self.records.claim_for_job(claim).await.unwrap()
+    }
+
+    /// Says that a job has published what it had claimed; tells of how many that was true.
+    pub(crate) async fn mark_retried(&self, job_id: i64, ids: &[i64]) -> u64 {
+        let at = self.at_work(job_id).await;
+        self.records.mark_retried(at, ids).await.unwrap()
+    }
+
+    /// A job lets go of what it had claimed; tells how many.
+    pub(crate) async fn give_back(&self, job_id: i64) -> u64 {
+        let at = self.at_work(job_id).await;
+        self.records.give_back(at).await.unwrap()
+    }
+
+    /// Discards what matches, as a job; tells how many.
+    pub(crate) async fn discard(&self, filter: &Filter, cutoff_ms: i64, who: &str) -> i64 {
+        let scope = Scope::letters(Action::Discard, filter.clone());
+        carry_out(&self.records, scope, cutoff_ms, who).await
+    }
+
+    /// Restores what matches and was discarded within `retention`, as a job; tells how many.
+    pub(crate) async fn restore(&self, filter: &Filter, retention: Duration, who: &str) -> i64 {
+        let scope = Scope::restore(filter.clone(), retention);
+        carry_out(&self.records, scope, ALWAYS, who).await
     }
 
     pub(crate) async fn count(&self, filter: &Filter) -> i64 {
@@ -144,7 +184,8 @@ impl Letters {
                 assert_eq!(*counters.of(state), self.count(&filter).await, "{state} {group:?}");
             }
             let filter = Filter { fingerprint: Some(group.key.clone()), ..Filter::default() };
-            let plan = self.records.plan(&filter, State::Dead, ALWAYS).await.unwrap();
+            let scope = Scope::letters(Action::Discard, filter);
+            let plan = self.records.jobs().plan(&scope, ALWAYS).await.unwrap();
             assert_eq!((group.dead, group.portals), (plan.count, plan.portals), "{}", group.key);
         }
         for group in self.records.groups(Grouping::Portal, true).await.unwrap() {
@@ -177,6 +218,38 @@ pub(crate) fn records(rig: &Letters) -> Records {
 
 pub(crate) fn dead_letters(url: &str) -> DeadLetters {
     DeadLetters::new(Records::new(&SecretString::from(url.to_owned())).unwrap())
+}
+
+/// Does what `scope` says as a job, to its end; tells to how many letters.
+pub(crate) async fn carry_out(
+    letters: &DeadLetters,
+    scope: Scope,
+    cutoff_ms: i64,
+    who: &str,
+) -> i64 {
+    let jobs = letters.jobs();
+    let wish = Wish { scope, cutoff_ms, rate: 0, who: who.to_owned() };
+    let Some(job) = jobs.create(&wish).await.unwrap() else { return 0 };
+    run(letters, job.id).await.succeeded
+}
+
+/// Works on a job that publishes nothing, to its end.
+pub(crate) async fn run(letters: &DeadLetters, id: i64) -> Job {
+    let jobs = letters.jobs();
+    let metrics = BrokerMetrics::register(&mut Registry::default());
+    let runner = Runner::start(jobs.clone(), None, Some(id), metrics, &Tracer::default());
+    let over = async {
+        loop {
+            let job = jobs.get(id).await.unwrap().unwrap();
+            if job.state.is_over() {
+                return job;
+            }
+            look_again().await;
+        }
+    };
+    let job = within("the job's end", over).await;
+    runner.close().await;
+    job
 }
 
 async fn publisher(broker: &Broker) -> Publisher {

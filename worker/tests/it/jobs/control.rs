@@ -2,7 +2,7 @@
 
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{JobState, Scope};
+use worker::records::jobs::{Action, JobState, Scope};
 
 use super::rig::Bulk;
 
@@ -11,7 +11,7 @@ async fn a_job_waits_and_goes_on_as_it_is_told(engine: DatabaseEngine) {
     // Ten seconds of work: it is paused before it is through.
     bulk.die(1..=50).await;
     bulk.mend();
-    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let scope = Scope::letters(Action::Retry, Filter::default());
     let job = bulk.wish(scope, 5).await;
     assert!(bulk.jobs.pause(job.id, "ann").await.unwrap());
     assert!(!bulk.jobs.pause(job.id, "ann").await.unwrap());

@@ -1,14 +1,15 @@
 //! What jobs must not lose, do twice or hang on, found by trying to break them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use shared::broker::{Publication, Route};
 use shared::clock::now_ms;
-use shared::message::Message;
+use shared::message::{Message, OfJob};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
-use worker::records::dead_letters::{ClaimOf, Filter, State};
-use worker::records::jobs::{Job, JobState, Scope, Wish};
+use worker::records::dead_letters::{AtWork, ClaimOf, Filter, State};
+use worker::records::jobs::{Action, Job, JobState, Scope, Wish};
 
 use super::rig::Bulk;
 use crate::harness::{PATIENCE, deal, fresh};
@@ -36,7 +37,10 @@ async fn what_the_broker_gives_up_in_a_retry_is_dead_again(engine: DatabaseEngin
     let message = Message {
         attempt: u32::try_from(letter.attempt).unwrap(),
         target: Some(letter.target.clone()),
-        job: Some(job.id.cast_unsigned()),
+        job: Some(OfJob {
+            id: job.id.cast_unsigned(),
+            attempt: u32::try_from(letter.attempt).unwrap(),
+        }),
         death: None,
         ..fresh(&deal(1))
     };
@@ -76,7 +80,7 @@ async fn what_is_still_to_come_is_in_no_plan(engine: DatabaseEngine) {
     bulk.wait_for(State::Retried, 1).await;
     bulk.until(job.id, "done", is_done).await;
     let filter = Filter { state: Some(State::Retried), ..Filter::default() };
-    let scope = Scope::Letters { filter, restart: false };
+    let scope = Scope::letters(Action::Retry, filter);
     let far_ms = now_ms() + 3_600_000;
     let wish = Wish { scope, cutoff_ms: far_ms, rate: 0, who: "ann".to_owned() };
     let job = bulk.jobs.create(&wish).await.unwrap().unwrap();
@@ -102,7 +106,7 @@ async fn jobs_of_a_newer_version_are_left_alone_and_hold_nobody_up(engine: Datab
     }
     let scopes = [
         "UPDATE job SET scope = '{\"orders\":{}}'",
-        "UPDATE job SET scope = '{\"letters\":{\"filter\":{\"error_has\":\"x\"},\"restart\":false}}' \
+        "UPDATE job SET scope = '{\"letters\":{\"filter\":{\"error_has\":\"x\"},\"action\":\"retry\"}}' \
          WHERE id = 2",
         "UPDATE job SET kind = 'compact' WHERE id = 3",
     ];
@@ -132,8 +136,7 @@ async fn nobody_claims_for_a_job_that_is_over(engine: DatabaseEngine) {
     bulk.until(job.id, "cancelled", |job| job.state == JobState::Cancelled).await;
     let filter = Filter::default();
     let claim = ClaimOf {
-        job_id: job.id,
-        owner: Some("whoever"),
+        at: AtWork { job_id: job.id, owner: "whoever" },
         filter: &filter,
         cutoff_ms: job.cutoff_ms,
         after: i64::MIN,
@@ -145,13 +148,54 @@ async fn nobody_claims_for_a_job_that_is_over(engine: DatabaseEngine) {
     bulk.finish().await;
 }
 
+/// Whoever was slow, and finds that another has its job.
+async fn nobody_writes_for_a_job_that_is_somebody_elses(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.die(1..=3).await;
+    bulk.stop_worker().await;
+    let job = bulk.retry(false).await;
+    let filter = Filter::default();
+    let claim_of = |owner| ClaimOf {
+        at: AtWork { job_id: job.id, owner },
+        filter: &filter,
+        cutoff_ms: job.cutoff_ms,
+        after: i64::MIN,
+        limit: 2,
+    };
+    let (one, other) = (claim_of("one"), claim_of("other"));
+    let take = |owner| format!("UPDATE job SET owner = '{owner}', owned_until_ms = 1");
+    bulk.database.run(&take("one")).await;
+    assert_eq!(bulk.letters.claim_for_job(one).await.unwrap(), 2);
+    bulk.database.run(&take("other")).await;
+    let claimed = bulk.letters.claimed(job.id).await.unwrap();
+    let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
+    assert_eq!(bulk.letters.claim_for_job(one).await.unwrap(), 0);
+    assert_eq!(bulk.letters.mark_retried(one.at, &ids).await.unwrap(), 0);
+    assert_eq!(bulk.letters.give_back(one.at).await.unwrap(), 0);
+    assert_eq!((bulk.in_state(State::Requested).await, bulk.job(job.id).await.published), (2, 2));
+    assert_eq!(bulk.letters.mark_retried(other.at, &ids[..1]).await.unwrap(), 1);
+    assert_eq!(bulk.letters.give_back(other.at).await.unwrap(), 1);
+    assert_eq!((bulk.in_state(State::Dead).await, bulk.job(job.id).await.published), (2, 1));
+    bulk.finish().await;
+}
+
+async fn jobs_that_are_made_at_once_have_generations_of_their_own(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=1).await;
+    let wish = || async { bulk.retry(true).await.generation };
+    let made = futures_util::future::join_all((0..20).map(|_| wish())).await;
+    let distinct: BTreeSet<i64> = made.iter().copied().collect();
+    assert_eq!(distinct.len(), made.len(), "{made:?}");
+    bulk.finish().await;
+}
+
 async fn more_numbers_than_a_statement_takes_are_refused(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     let ids: Vec<i64> = (1..=70_000).collect();
     let filter = Filter::of(&ids);
     for refused in [
-        bulk.letters.plan_retry(&filter, now_ms(), 9).await.map(drop),
-        bulk.letters.discard(&filter, now_ms(), "ann").await.map(drop),
+        bulk.jobs.plan(&Scope::letters(Action::Retry, filter.clone()), now_ms()).await,
+        bulk.jobs.plan(&Scope::letters(Action::Discard, filter), now_ms()).await,
     ] {
         assert!(refused.unwrap_err().to_string().contains("use a filter"));
     }
@@ -179,6 +223,8 @@ on_every_database! {
     what_is_still_to_come_is_in_no_plan
     jobs_of_a_newer_version_are_left_alone_and_hold_nobody_up
     nobody_claims_for_a_job_that_is_over
+    nobody_writes_for_a_job_that_is_somebody_elses
+    jobs_that_are_made_at_once_have_generations_of_their_own
     more_numbers_than_a_statement_takes_are_refused
     what_dies_again_in_a_retry_keeps_its_steps
 }

@@ -1,10 +1,14 @@
-//! Jobs whose worker is gone from one moment to the next.
+//! Jobs whose work is cut off, and who goes on with them: another process after the end of the first,
+//! or the same one once it can.
 
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::State;
 
 use super::rig::{Bulk, look_again};
+use super::standing::{letters, published_as_planned};
 
+/// A runner that is dropped leaves everything as a process does that is killed: a new one is another
+/// process as far as the records can tell.
 async fn another_goes_on_where_one_was_cut_off(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     bulk.die(1..=300).await;
@@ -31,4 +35,16 @@ async fn another_goes_on_where_one_was_cut_off(engine: DatabaseEngine) {
     bulk.finish().await;
 }
 
-on_every_database! { another_goes_on_where_one_was_cut_off }
+/// Its lease runs out while it lives: it goes on itself, and does not begin a second time beside that.
+async fn the_same_process_goes_on_alone_with_what_it_had_in_hand(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    let job = letters(&bulk).await;
+    published_as_planned(&mut bulk, &job, 1).await;
+    bulk.wait_for(State::Resolved, 120).await;
+    bulk.finish().await;
+}
+
+on_every_database! {
+    another_goes_on_where_one_was_cut_off
+    the_same_process_goes_on_alone_with_what_it_had_in_hand
+}

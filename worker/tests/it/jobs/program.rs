@@ -13,14 +13,14 @@ use super::rig::Bulk;
 use crate::harness::within;
 
 #[derive(Debug)]
-struct Ended {
+pub(crate) struct Ended {
     code: Option<i32>,
-    stdout: String,
+    pub(crate) stdout: String,
     stderr: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
@@ -42,7 +42,7 @@ fn command(bulk: &Bulk, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(bulk: &Bulk, arguments: &[&str]) -> Ended {
+pub(crate) async fn run(bulk: &Bulk, arguments: &[&str]) -> Ended {
     let output = within("the program's end", command(bulk, arguments).output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -69,7 +69,10 @@ async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
     let rest =
         run(&bulk, &["dlq", "retry", "--code", "TEST_4XX", "--rate", "100/s", "--yes"]).await;
     assert_eq!(rest.code, Some(0), "{rest:?}");
-    assert!(rest.stdout.contains("11 of 11 published, 11 succeeded, 0 died again"), "{rest:?}");
+    assert!(
+        rest.stdout.contains("11 of 11 published, 11 succeeded, 0 failing, 0 died again"),
+        "{rest:?}"
+    );
     bulk.wait_for(State::Resolved, 12).await;
     let jobs = run(&bulk, &["dlq", "jobs", "--json"]).await.json();
     assert_eq!(jobs.as_array().unwrap().len(), 2, "{jobs}");

@@ -8,7 +8,7 @@ use shared::message::{Death, DeathReason, Message};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
 use worker::records::dead_letters::{Count, Filter, State};
-use worker::records::jobs::{JobState, Kind, Scope, Wish};
+use worker::records::jobs::{Action, JobState, Kind, Scope, Wish};
 
 use super::rig::Bulk;
 use crate::harness::{PATIENCE, deal, fresh};
@@ -83,7 +83,7 @@ async fn what_dies_after_the_plan_is_left_alone(engine: DatabaseEngine) {
     }
     bulk.die(6..=8).await;
     bulk.mend();
-    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let scope = Scope::letters(Action::Retry, Filter::default());
     let wish = Wish { scope, cutoff_ms, rate: 0, who: "ann".to_owned() };
     let job = bulk.jobs.create(&wish).await.unwrap().unwrap();
     assert_eq!(job.planned, 5);
@@ -151,7 +151,7 @@ async fn a_letter_without_a_target_is_retried_for_all_of_them(engine: DatabaseEn
 
 async fn what_makes_no_sense_is_refused(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
-    let of = |filter| Scope::Letters { filter, restart: false };
+    let of = |filter| Scope::letters(Action::Retry, filter);
     let wish = |scope| Wish { scope, cutoff_ms: now_ms(), rate: 0, who: String::new() };
     assert!(bulk.jobs.create(&wish(of(Filter::default()))).await.unwrap().is_none());
     let discarded = Filter { state: Some(State::Discarded), ..Filter::default() };

@@ -12,7 +12,7 @@ use shared::testing::{DatabaseEngine, TestDatabase};
 use shared::trace::Tracer;
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
-use worker::records::jobs::{Job, JobState, Jobs, Runner, Scope, Wish};
+use worker::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
 use worker::{HandlerError, Registry, Worker};
 
 use crate::harness::{Engine, PATIENCE, Probe, Rig, deal, probed, within};
@@ -29,6 +29,8 @@ pub(crate) struct Bulk {
     pub(crate) probe: Probe,
     /// Whether the handler succeeds.
     pub(crate) mended: Arc<AtomicBool>,
+    /// Whether it fails for now only, and is tried again.
+    pub(crate) transient: Arc<AtomicBool>,
     /// How often its first step ran.
     pub(crate) steps: Arc<AtomicU64>,
 }
@@ -57,6 +59,7 @@ impl Bulk {
             indexer: Some(indexer),
             probe: Probe::new(),
             mended: Arc::default(),
+            transient: Arc::default(),
             steps: Arc::default(),
         };
         bulk.start(|_| {});
@@ -67,10 +70,12 @@ impl Bulk {
     pub(crate) fn start(&mut self, more: impl FnOnce(&mut Registry)) {
         let (probe, mended, steps) =
             (self.probe.clone(), Arc::clone(&self.mended), Arc::clone(&self.steps));
+        let transient = Arc::clone(&self.transient);
         let worker = self.rig.worker(|registry| {
             probed(registry, move |cx, event| {
                 let (probe, mended, steps) =
                     (probe.clone(), Arc::clone(&mended), Arc::clone(&steps));
+                let transient = Arc::clone(&transient);
                 async move {
                     probe.note(&cx, &event);
                     cx.step("first", async {
@@ -80,6 +85,9 @@ impl Bulk {
                     .await?;
                     if mended.load(Ordering::SeqCst) {
                         return Ok(());
+                    }
+                    if transient.load(Ordering::SeqCst) {
+                        return Err(HandlerError::transient("TEST_5XX", "not up yet"));
                     }
                     Err(HandlerError::permanent("TEST_4XX", "not mended yet"))
                 }
@@ -93,6 +101,15 @@ impl Bulk {
         if let Some(worker) = self.worker.take() {
             within("the worker's end", worker.stop()).await;
         }
+    }
+
+    /// From here on the handler fails in a way that is tried again, and again.
+    pub(crate) async fn fail_for_now(&mut self) {
+        self.stop_worker().await;
+        self.rig.settings.processing.retry.retry_attempts = 100;
+        self.mended.store(false, Ordering::SeqCst);
+        self.transient.store(true, Ordering::SeqCst);
+        self.start(|_| {});
     }
 
     pub(crate) fn mend(&self) {
@@ -110,14 +127,38 @@ impl Bulk {
     }
 
     pub(crate) fn runner(&self) -> Runner {
+        self.runner_on(self.jobs.clone())
+    }
+
+    /// One that has its own way to the records.
+    pub(crate) fn runner_on(&self, jobs: Jobs) -> Runner {
         let metrics = BrokerMetrics::register(&mut Metrics::default());
         let broker = self.rig.queues.broker();
-        Runner::start(self.jobs.clone(), broker, None, metrics, &Tracer::default())
+        Runner::start(jobs, Some(broker), None, metrics, &Tracer::default())
+    }
+
+    /// How often messages of a job came to a worker, once all have; the worker is stopped then.
+    pub(crate) async fn came(&mut self, id: i64) -> i64 {
+        let empty = async {
+            while self.rig.queues.ready("bulk").await > 0 {
+                look_again().await;
+            }
+        };
+        within("an empty bulk queue", empty).await;
+        // It ends what it has begun, and writes its lines.
+        self.stop_worker().await;
+        self.database
+            .number(&format!(
+                "SELECT count(*) FROM event_log WHERE job_id = {id} \
+                 AND verdict IN ('succeeded', 'duplicate', 'stale', 'permanent')"
+            ))
+            .await
     }
 
     /// A job on all letters that are dead now, as fast as it goes.
     pub(crate) async fn retry(&self, restart: bool) -> Job {
-        self.wish(Scope::Letters { filter: Filter::default(), restart }, 0).await
+        let action = if restart { Action::Restart } else { Action::Retry };
+        self.wish(Scope::letters(action, Filter::default()), 0).await
     }
 
     pub(crate) async fn wish(&self, scope: Scope, rate: u32) -> Job {
@@ -131,19 +172,7 @@ impl Bulk {
 
     /// Waits until a job is as it should be.
     pub(crate) async fn until(&self, id: i64, what: &str, holds: impl Fn(&Job) -> bool) -> Job {
-        let waiting = async {
-            loop {
-                let job = self.job(id).await;
-                if holds(&job) {
-                    return job;
-                }
-                look_again().await;
-            }
-        };
-        if let Ok(job) = tokio::time::timeout(PATIENCE, waiting).await {
-            return job;
-        }
-        panic!("{what}: {:?}", self.job(id).await)
+        until(&self.jobs, id, what, holds).await
     }
 
     /// Waits until all is published and has ended.
@@ -176,6 +205,24 @@ impl Bulk {
         rig.finish().await;
         database.end().await;
     }
+}
+
+/// Waits until a job is as it should be.
+pub(crate) async fn until(jobs: &Jobs, id: i64, what: &str, holds: impl Fn(&Job) -> bool) -> Job {
+    let job = async || jobs.get(id).await.unwrap().unwrap();
+    let waiting = async {
+        loop {
+            let job = job().await;
+            if holds(&job) {
+                return job;
+            }
+            look_again().await;
+        }
+    };
+    if let Ok(job) = tokio::time::timeout(PATIENCE, waiting).await {
+        return job;
+    }
+    panic!("{what}: {:?}", job().await)
 }
 
 /// A table has nothing to wait on; this is the poll of a test, not a delay.

@@ -7,7 +7,7 @@ use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use super::*;
 use crate::records::Records;
 use crate::records::dead_letters::fingerprint::fingerprint;
-use crate::records::dead_letters::{ClaimOf, DeadLetters, Filter};
+use crate::records::dead_letters::{AtWork, ClaimOf, DeadLetters, Filter};
 
 fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
     Arrival {
@@ -28,10 +28,20 @@ fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
         died_ms: now_ms(),
         traceparent: None,
         job_id: None,
+        had_failed: false,
         steps: String::new(),
         body: Bytes::from_static(b"{}"),
     }
 }
+
+const AT: AtWork<'static> = AtWork { job_id: 1, owner: "somebody" };
+const JOB: &str = "
+    INSERT INTO job (id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned,
+        planned_more, published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, owner,
+        owned_until_ms) VALUES
+        (1, 'retry', '', '', '', 0, 1, 0, 'running', '', 0, FALSE, 0, 0, 0, 0, 0, '', FALSE,
+            0, 0, 0, 0, 'somebody', 0);
+";
 
 /// Letters of one problem die again of another while others of both are claimed.
 async fn whoever_meets_another_in_a_ring_tries_again(engine: DatabaseEngine) {
@@ -39,6 +49,7 @@ async fn whoever_meets_another_in_a_ring_tries_again(engine: DatabaseEngine) {
     let records = Records::new(&SecretString::from(test.url())).unwrap();
     let letters = DeadLetters::new(records.clone());
     let database = records.ready().await.unwrap().clone();
+    test.run(JOB).await;
     let (one, other) = if fingerprint("t", "A", "e") < fingerprint("t", "B", "e") {
         ("A", "B")
     } else {
@@ -56,8 +67,7 @@ async fn whoever_meets_another_in_a_ring_tries_again(engine: DatabaseEngine) {
             for _ in 0..50 {
                 let filter = Filter::default();
                 let claim = ClaimOf {
-                    job_id: 1,
-                    owner: None,
+                    at: AT,
                     filter: &filter,
                     cutoff_ms: i64::MAX,
                     after: i64::MIN,
@@ -74,7 +84,7 @@ async fn whoever_meets_another_in_a_ring_tries_again(engine: DatabaseEngine) {
         index(&database, &some).await.unwrap();
         let claimed = letters.claimed(1).await.unwrap();
         let ids: Vec<i64> = claimed.iter().take(20).map(|letter| letter.letter.id).collect();
-        letters.mark_retried(1, &ids).await.unwrap();
+        letters.mark_retried(AT, &ids).await.unwrap();
     }
     claiming.await.unwrap();
     records.close().await;

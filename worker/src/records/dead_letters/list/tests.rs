@@ -82,7 +82,10 @@ async fn a_list_counts_no_further_than_is_quick_and_a_plan_as_far_as_is_said(
     assert_eq!(few, Count { count: 20, more: false });
     let planned = async |most| {
         let filter = code("RARE");
-        let plan = letters.planned(&filter, State::Dead, i64::MAX, false, most).await.unwrap();
+        let (from, cutoff_ms) = (State::Dead, i64::MAX);
+        let filter = &filter;
+        let asked = Asked { filter, from, since_ms: None, cutoff_ms, with_body: false, most };
+        let plan = letters.plan(asked).await.unwrap();
         (plan.count, plan.more, plan.oldest_ms, plan.newest_ms)
     };
     assert_eq!(planned(20).await, (20, false, Some(4), Some(19_004)));
