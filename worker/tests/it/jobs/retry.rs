@@ -98,7 +98,7 @@ async fn what_dies_after_the_plan_is_left_alone(engine: DatabaseEngine) {
 async fn a_job_is_of_as_many_as_the_plan_has_said(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     bulk.die(1..=3).await;
-    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let scope = Scope::letters(Action::Retry, Filter::default());
     let wish = Wish { scope, cutoff_ms: now_ms(), rate: 0, who: "ann".to_owned() };
     let said = Count { count: 100_000, more: true };
     let job = bulk.jobs.make(&wish, Some(said)).await.unwrap().unwrap();
@@ -106,10 +106,8 @@ async fn a_job_is_of_as_many_as_the_plan_has_said(engine: DatabaseEngine) {
     let counted = bulk.jobs.make(&wish, None).await.unwrap().unwrap();
     assert_eq!((counted.planned, counted.planned_more), (3, false));
     // What is gone meanwhile is found to be.
-    let scope = Scope::Letters {
-        filter: Filter { code: Some("OTHER".to_owned()), ..Filter::default() },
-        restart: false,
-    };
+    let other = Filter { code: Some("OTHER".to_owned()), ..Filter::default() };
+    let scope = Scope::letters(Action::Retry, other);
     let gone = Wish { scope, ..wish };
     assert!(bulk.jobs.make(&gone, Some(said)).await.unwrap().is_none());
     bulk.finish().await;

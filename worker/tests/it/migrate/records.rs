@@ -9,7 +9,7 @@ use shared::message::{DeathReason, Message};
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
-use worker::records::jobs::{JobState, Jobs, Scope, Wish};
+use worker::records::jobs::{Action, JobState, Jobs, Scope, Wish};
 
 use super::directory::Directory;
 use super::program::Program;
@@ -44,7 +44,7 @@ async fn directory() -> Directory {
     let problem = letters.groups(Grouping::Fingerprint, false).await.unwrap().remove(0);
     let note = Some("ask the ERP's people");
     assert_eq!(letters.note(&problem.key, "", note, "ann").await.unwrap(), Noted::Written);
-    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let scope = Scope::letters(Action::Retry, Filter::default());
     let wish = Wish { scope, cutoff_ms: now_ms(), rate: 1, who: "bob".to_owned() };
     letters.jobs().create(&wish).await.unwrap().unwrap();
     open.publish(Route::Dead, &[late()]).await;
@@ -87,7 +87,7 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let problem = letters.problem(&of(1).fingerprint).await.unwrap().unwrap();
     assert_eq!((problem.dead, problem.note.as_deref()), (1, Some("ask the ERP's people")));
     // A new job is not taken for the old one.
-    let scope = Scope::Letters { filter: Filter::default(), restart: false };
+    let scope = Scope::letters(Action::Retry, Filter::default());
     let wish = Wish { scope, cutoff_ms: now_ms(), rate: 1, who: "eve".to_owned() };
     let new = Jobs::new(Records::new(&SecretString::from(url)).unwrap()).create(&wish).await;
     assert!(new.unwrap().unwrap().generation > job.generation);
