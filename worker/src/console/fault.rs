@@ -120,7 +120,9 @@ impl Fault {
         let passes = matches!(self, Self::Unavailable(_));
         let (again, offer) = match then {
             Then::Again if passes => (Some(10), None),
-            Then::Offer(offer) if passes => (None, Some(*offer)),
+            Then::Offer(offer) if passes || matches!(self, Self::TooLong(_)) => {
+                (None, Some(*offer))
+            }
             _ => (None, None),
         };
         let retry_after = match self {
