@@ -13,9 +13,11 @@ use actix_web::http::header::HeaderMap;
 use serde::Serialize;
 use shared::clock::now_ms;
 
-/// How many are kept of one reason.
-const KEPT: usize = 25;
-const MAX_TEXT: usize = 512;
+/// How many are kept of one reason. All of them together, as large as anybody can make them, stay below
+/// the 2 MiB that the console reads.
+const KEPT: usize = 20;
+const MAX_URL: usize = 512;
+const MAX_HEADER: usize = 128;
 const MAX_NAME: usize = 64;
 const MAX_HEADERS: usize = 32;
 
@@ -64,8 +66,8 @@ impl Refused {
         Self {
             at_ms: now,
             reason,
-            method: cut(request.method().as_str()),
-            url: cut(&without_values(url)),
+            method: cut(request.method().as_str(), MAX_NAME),
+            url: cut(&without_values(url), MAX_URL),
             clock_distance_ms: sent.map(|sent| sent.saturating_sub(now)),
             headers: describe(request.headers()),
             hint,
@@ -83,16 +85,16 @@ fn describe(headers: &HeaderMap) -> Vec<String> {
         .iter()
         .take(MAX_HEADERS)
         .map(|(name, value)| match value.to_str() {
-            Ok(value) if SHOWN.contains(&name.as_str()) => cut(&format!("{name}: {value}")),
-            _ => name.as_str()[..name.as_str().floor_char_boundary(MAX_NAME)].to_owned(),
+            Ok(value) if SHOWN.contains(&name.as_str()) => cut(&format!("{name}: {value}"), MAX_HEADER),
+            _ => cut(name.as_str(), MAX_NAME),
         })
         .collect();
     described.sort();
     described
 }
 
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
+fn cut(text: &str, bytes: usize) -> String {
+    text[..text.floor_char_boundary(bytes)].to_owned()
 }
 
 /// The URL with `…` for each value in its query.

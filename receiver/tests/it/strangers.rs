@@ -289,7 +289,7 @@ async fn a_flood_hides_no_other_reason_and_is_told_in_few_lines() {
     let of = |reason: &str| {
         listed.as_array().unwrap().iter().filter(|one| one["reason"] == reason).count()
     };
-    assert_eq!((of("signature_mismatch"), of("signature_missing")), (1, 25));
+    assert_eq!((of("signature_mismatch"), of("signature_missing")), (1, 20));
     process.terminate();
     let (status, said) = process.ended_saying().await;
     assert_eq!(status.code(), Some(0));
