@@ -47,7 +47,7 @@ impl PublicUrl {
         }
     }
 
-    /// What comes before WEBHOOK_PATH, if it is not to be guessed.
+    /// What comes before `WEBHOOK_PATH`, if it is not to be guessed.
     pub fn base(&self) -> Option<&str> {
         self.base.as_deref()
     }

@@ -85,7 +85,9 @@ fn describe(headers: &HeaderMap) -> Vec<String> {
         .iter()
         .take(MAX_HEADERS)
         .map(|(name, value)| match value.to_str() {
-            Ok(value) if SHOWN.contains(&name.as_str()) => cut(&format!("{name}: {value}"), MAX_HEADER),
+            Ok(value) if SHOWN.contains(&name.as_str()) => {
+                cut(&format!("{name}: {value}"), MAX_HEADER)
+            }
             _ => cut(name.as_str(), MAX_NAME),
         })
         .collect();

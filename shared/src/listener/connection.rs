@@ -1,5 +1,6 @@
 //! One connection: what it is at, since when, and how long that may last.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
@@ -17,7 +18,9 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 pub struct Connection {
     limits: Limits,
     state: Mutex<State>,
-    /// Wakes the task that serves it, for it has to give way.
+    /// It has to give way.
+    evicted: AtomicBool,
+    /// Wakes the task that serves it then.
     waker: AtomicWaker,
 }
 
@@ -35,7 +38,6 @@ struct State {
     head_bytes: usize,
     /// Nothing more was there to be read, after some of a head had come.
     paused: bool,
-    evicted: bool,
 }
 
 /// What a connection is at.
@@ -76,8 +78,8 @@ impl Connection {
                 trusted: false,
                 head_bytes: 0,
                 paused: false,
-                evicted: false,
             }),
+            evicted: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
@@ -187,14 +189,14 @@ impl Connection {
 
     /// It has to give way.
     pub(super) fn evict(&self) {
-        self.state().evicted = true;
+        self.evicted.store(true, Ordering::Release);
         self.waker.wake();
     }
 
     /// Whether it has to give way; if not, the task is woken when it has.
     pub(super) fn poll_evicted(&self, context: &Context<'_>) -> bool {
         self.waker.register(context.waker());
-        self.state().evicted
+        self.evicted.load(Ordering::Acquire)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
