@@ -52,7 +52,7 @@ struct Act {
 }
 
 #[derive(FromRow)]
-struct Note {
+struct Noted {
     fingerprint: String,
     rule: i32,
     code: String,
@@ -191,7 +191,7 @@ async fn audit(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
 /// A problem that the other records do not know yet is made for its note; where they have another
 /// note, both stand there.
 async fn notes(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
-    let notes: Vec<Note> = on_pool!(from, pool => {
+    let notes: Vec<Noted> = on_pool!(from, pool => {
         sqlx::query_as(
             "SELECT fingerprint, rule, code, target, first_ms, last_ms, note FROM problem \
              WHERE note IS NOT NULL ORDER BY fingerprint",

@@ -32,19 +32,19 @@ async fn every_list_and_filter_of_events_is_found_by_an_index(engine: DatabaseEn
         test.run("VACUUM ANALYZE event_log").await;
     }
     let nothing = Question::default();
-    let text = |text: &str| Some(text.to_owned());
+    let some = |words: &str| Some(words.to_owned());
     let questions = [
         ("id", nothing.clone()),
         ("id", Question { after: Some(first_line(ms + 10_000)), ..nothing.clone() }),
         ("id", Question { since_ms: Some(ms + 19_990), ..nothing.clone() }),
         ("id", Question { until_ms: Some(ms + 10), ..nothing.clone() }),
-        ("identity", Question { event: text("10000"), ..nothing.clone() }),
+        ("identity", Question { event: some("10000"), ..nothing.clone() }),
         ("portal_id", Question { portal_id: Some(7), ..nothing.clone() }),
         ("object_id", Question { object_id: Some(7), ..nothing.clone() }),
-        ("type", Question { subscription_type: text("rare.type"), ..nothing.clone() }),
-        ("target", Question { target: text("rare_handler"), ..nothing.clone() }),
-        ("verdict", Question { verdict: text("crashed"), ..nothing.clone() }),
-        ("verdict", Question { verdict: text("lost"), since_ms: Some(ms), ..nothing.clone() }),
+        ("type", Question { subscription_type: some("rare.type"), ..nothing.clone() }),
+        ("target", Question { target: some("rare_handler"), ..nothing.clone() }),
+        ("verdict", Question { verdict: some("crashed"), ..nothing.clone() }),
+        ("verdict", Question { verdict: some("lost"), since_ms: Some(ms), ..nothing.clone() }),
     ];
     for (column, question) in questions {
         let plan = explain!(database, explain => select(explain, &question, 51));

@@ -26,11 +26,9 @@ async fn processes_that_start_at_once_run_into_nothing_of_one_anothers() {
         for started in join_all(starting).await {
             started.unwrap().unwrap();
         }
-        let days = format!(
-            "SELECT count(*) FROM pg_class WHERE relname ~ '^event_log_[0-9]+$' AND relkind = 'r' \
-             AND relnamespace = current_schema()::regnamespace"
-        );
-        assert_eq!(test.number(&days).await, i64::from(AHEAD) + 1);
+        let days = "SELECT count(*) FROM pg_class WHERE relname ~ '^event_log_[0-9]+$' \
+                    AND relkind = 'r' AND relnamespace = current_schema()::regnamespace";
+        assert_eq!(test.number(days).await, i64::from(AHEAD) + 1);
         test.end().await;
     }
 }

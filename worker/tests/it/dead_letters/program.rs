@@ -36,7 +36,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn json_lines(&self, count: usize) -> Vec<Value> {
         self.is_done();
-        let lines: Vec<_> = self.stdout.lines().map(|line| serde_json::from_str(line)).collect();
+        let lines: Vec<_> = self.stdout.lines().map(serde_json::from_str).collect();
         assert_eq!(lines.len(), count, "{self:?}");
         lines.into_iter().map(Result::unwrap).collect()
     }

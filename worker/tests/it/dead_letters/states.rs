@@ -216,8 +216,8 @@ async fn a_note_stays_with_its_problem(engine: DatabaseEngine) {
         let (records, key, text) = (rig.records.clone(), key.clone(), format!("note {number}"));
         tokio::spawn(async move { records.note(&key, "", Some(&text), "ann").await.unwrap() })
     });
-    let noted = futures_util::future::join_all(notes).await;
-    let written = noted.into_iter().filter(|noted| *noted.as_ref().unwrap() == Noted::Written);
+    let ends = futures_util::future::join_all(notes).await;
+    let written = ends.into_iter().filter(|noted| *noted.as_ref().unwrap() == Noted::Written);
     assert_eq!(written.count(), 1);
     rig.finish().await;
 }

@@ -38,20 +38,20 @@ async fn filled(engine: DatabaseEngine) -> (TestDatabase, DeadLetters) {
 async fn every_list_and_filter_of_letters_is_found_by_an_index(engine: DatabaseEngine) {
     let (test, letters) = filled(engine).await;
     let database = letters.records.ready().await.unwrap();
-    let text = |text: &str| Some(text.to_owned());
+    let some = |words: &str| Some(words.to_owned());
     let dead = Filter { state: Some(State::Dead), ..Filter::default() };
     let filters = [
         ("state", dead.clone()),
         ("state", Filter { state: Some(State::Resolved), ..dead.clone() }),
         ("died_ms", Filter { until_ms: Some(9), ..dead.clone() }),
         ("died_ms", Filter { since_ms: Some(19_990), ..dead.clone() }),
-        ("fingerprint", Filter { fingerprint: text("ff"), ..dead.clone() }),
-        ("code", Filter { code: text("RARE"), ..dead.clone() }),
-        ("code", Filter { code: text("RARE"), ..Filter::default() }),
-        ("reason", Filter { reason: text("crashed"), ..dead.clone() }),
+        ("fingerprint", Filter { fingerprint: some("ff"), ..dead.clone() }),
+        ("code", Filter { code: some("RARE"), ..dead.clone() }),
+        ("code", Filter { code: some("RARE"), ..Filter::default() }),
+        ("reason", Filter { reason: some("crashed"), ..dead.clone() }),
         ("portal_id", Filter { portal_id: Some(7), ..dead.clone() }),
-        ("type", Filter { subscription_type: text("rare.type"), ..dead.clone() }),
-        ("target", Filter { target: text("rare_handler"), ..dead.clone() }),
+        ("type", Filter { subscription_type: some("rare.type"), ..dead.clone() }),
+        ("target", Filter { target: some("rare_handler"), ..dead.clone() }),
         ("object_id", Filter { object_id: Some(7), ..dead.clone() }),
         ("job_id", Filter { job_id: Some(7), ..dead.clone() }),
     ];
