@@ -144,6 +144,8 @@ impl Store {
     /// Resolves when the writer has ended although the store is in use.
     pub async fn writer_ended(&self) {
         self.jobs.closed().await;
+        // Its last word on the link comes after that.
+        self.closed().await;
     }
 
     /// Resolves when what was not written for `error` is worth another try.
