@@ -172,18 +172,18 @@ async fn a_note_is_written_and_taken_away(engine: DatabaseEngine) {
 async fn only_who_did_it_is_told_that_it_was_done(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     rig.letters.index(&[letter(1, "A", "x"), letter(2, "B", "x")]).await;
-    let done = "/messages?done=discard&count=1200&of=1200";
+    let done = "/jobs?done=job-cancel";
     for path in [done, "/?done=note", "/jobs?done=job-made", "/messages?done=retry", "/?done=x"] {
         rig.browser.get(path).await.shows(&[]).hides(&["class=\"notice\""]);
     }
     let told = rig.browser.act("/actions/discard?code=A").await.header("location").to_owned();
     // Another address than the one that it led to.
     rig.browser.get(done).await.hides(&["class=\"notice\""]);
-    rig.browser.get(&told).await.shows(&["class=\"notice\"", "1 letter discarded."]);
+    rig.browser.get(&told).await.shows(&["class=\"notice\"", "The job is made."]);
     // Loaded again, or somewhere else.
     rig.browser.get(&told).await.shows(&[]).hides(&["class=\"notice\""]);
     let guarded = Rig::guarded(engine).await;
-    let next = "/messages?done=discard&count=1200&of=1200";
+    let next = "/jobs?done=job-cancel";
     let fields = [("token", super::rig::OPERATOR), ("next", next)];
     let led = guarded.browser.post("/login", &fields).await;
     assert_eq!(led.header("location"), next);
