@@ -3,11 +3,15 @@
 //!
 //! Carries no letter: those go through the broker. Carries no event log.
 
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::Records;
 use super::database::{Database, on_pool, on_transaction};
+use super::dead_letters::{fingerprint, keyed};
+use super::{Key, Purpose, Records};
 
 /// Rows of one statement.
 const PAGE: i64 = 500;
@@ -103,6 +107,8 @@ impl Records {
 
     /// Carries whom to erase into `to`, where it is looked for before anything about them is written.
     pub(crate) async fn carry_erased(&self, to: &Self) -> anyhow::Result<u64> {
+        // Letters that come there later are of the problems that they were of here.
+        self.carry_keys(to).await?;
         let (from, to) = (self.ready().await?, to.ready().await?);
         let (mut after, mut carried) = (FIRST, 0);
         loop {
@@ -142,9 +148,10 @@ impl Records {
 
     /// Carries all else into `to`; tells how much of it was not there.
     pub(crate) async fn carry_rest(&self, to: &Self) -> anyhow::Result<Carried> {
+        let rekeyed = Rekeyed::between(self, to).await?;
         let (from, to) = (self.ready().await?, to.ready().await?);
         let (audit, notes, jobs) =
-            (audit(from, to).await?, notes(from, to).await?, jobs(from, to).await?);
+            (audit(from, to).await?, notes(from, to, &rekeyed).await?, jobs(from, to).await?);
         Ok(Carried { erased: 0, audit, notes, jobs })
     }
 }
@@ -188,9 +195,37 @@ async fn audit(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
     }
 }
 
+/// What problems are called in records that had made a key of their own before.
+struct Rekeyed(Option<Arc<Key>>);
+
+impl Rekeyed {
+    async fn between(from: &Records, to: &Records) -> anyhow::Result<Self> {
+        let (here, there) = (from.key(Purpose::Problems).await?, to.key(Purpose::Problems).await?);
+        let is_same = here.expose_secret() == there.expose_secret();
+        Ok(Self((!is_same).then_some(there)))
+    }
+
+    /// As one of the problem's letters tells; a problem without any keeps its name.
+    async fn fingerprint(&self, from: &Database, known: String) -> Result<String, sqlx::Error> {
+        let Some(key) = &self.0 else { return Ok(known) };
+        let letter: Option<(String, String, String)> = on_pool!(from, pool => {
+            sqlx::query_as(
+                "SELECT target, code, error FROM dead_letter \
+                 WHERE fingerprint = $1 AND body IS NOT NULL LIMIT 1",
+            )
+            .bind(&known)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(letter.map_or(known, |(target, code, error)| {
+            keyed(key, &fingerprint(&target, &code, &error))
+        }))
+    }
+}
+
 /// A problem that the other records do not know yet is made for its note; where they have another
 /// note, both stand there.
-async fn notes(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
+async fn notes(from: &Database, to: &Database, rekeyed: &Rekeyed) -> Result<u64, sqlx::Error> {
     let notes: Vec<Noted> = on_pool!(from, pool => {
         sqlx::query_as(
             "SELECT fingerprint, rule, code, target, first_ms, last_ms, note FROM problem \
@@ -200,7 +235,8 @@ async fn notes(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
         .await?
     });
     let mut carried = 0;
-    for note in notes {
+    for mut note in notes {
+        note.fingerprint = rekeyed.fingerprint(from, note.fingerprint).await?;
         let mut transaction = to.transaction().await?;
         let locking = transaction.locking();
         let select = format!("SELECT note FROM problem WHERE fingerprint = $1{locking}");

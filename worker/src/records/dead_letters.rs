@@ -51,6 +51,7 @@ pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};
 
+pub(in crate::records) use fingerprint::{fingerprint, keyed};
 pub(in crate::records) use moves::resolve;
 pub(in crate::records) use superseded::{Stale, end_superseded};
 

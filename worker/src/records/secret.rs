@@ -43,6 +43,25 @@ impl Records {
         known.get_or_try_init(async || self.ask_for(purpose).await.map(Arc::new)).await.cloned()
     }
 
+    /// Gives `to` the keys that it has not made yet, so that problems and events are called there as
+    /// here.
+    pub(super) async fn carry_keys(&self, to: &Self) -> anyhow::Result<()> {
+        let (from, to) = (self.ready().await?, to.ready().await?);
+        let keys: Vec<(String, Vec<u8>)> = on_pool!(from, pool => {
+            sqlx::query_as("SELECT name, key FROM secret").fetch_all(pool).await?
+        });
+        for (name, key) in keys {
+            on_pool!(to, pool => {
+                sqlx::query("INSERT INTO secret (name, key) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                    .bind(name)
+                    .bind(key)
+                    .execute(pool)
+                    .await?;
+            });
+        }
+        Ok(())
+    }
+
     async fn ask_for(&self, purpose: Purpose) -> anyhow::Result<Key> {
         let (database, name) = (self.ready().await?, purpose.name());
         let select = "SELECT key FROM secret WHERE name = $1";

@@ -17,7 +17,7 @@ pub(super) const RULE: i32 = 1;
 const MAX_CHARS: usize = 300;
 
 /// The fingerprint of an error, 16 hex digits.
-pub(super) fn fingerprint(target: &str, code: &str, message: &str) -> String {
+pub(in crate::records) fn fingerprint(target: &str, code: &str, message: &str) -> String {
     let mut hash = Sha256::new();
     let parts = [
         &RULE.to_string(),
@@ -37,7 +37,7 @@ pub(super) fn fingerprint(target: &str, code: &str, message: &str) -> String {
 
 /// The fingerprint as it is kept and shown, under a key of the records' own: a message's words are in
 /// it that perhaps must not be shown, and without the key nobody can try words until they fit.
-pub(super) fn keyed(key: &Key, fingerprint: &str) -> String {
+pub(in crate::records) fn keyed(key: &Key, fingerprint: &str) -> String {
     // A key of any length will do.
     let Ok(mut digest) = Hmac::<Sha256>::new_from_slice(key.expose_secret()) else {
         return String::new();
