@@ -89,3 +89,36 @@ impl Cli {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// A command's help and that of all beneath it.
+    fn helps(command: &mut clap::Command) -> Vec<String> {
+        let mut helps = vec![command.render_long_help().to_string()];
+        helps.extend(command.get_subcommands_mut().flat_map(helps));
+        helps
+    }
+
+    #[test]
+    fn help_has_one_word_for_one_thing() {
+        let mut cli = Cli::command();
+        for name in ["events", "dead-letters", "replay"] {
+            let command = cli.find_subcommand_mut(name).unwrap();
+            for help in helps(command) {
+                // A problem, a handler: what the code calls them is nobody's business.
+                for word in ["fingerprint", "target"] {
+                    assert!(!help.to_lowercase().contains(word), "{word} in {help}");
+                }
+                // Reads as "for so long" where it means the time of a death.
+                let is_of_letters = name == "dead-letters";
+                assert!(!(is_of_letters && help.contains("--until")), "{help}");
+            }
+        }
+    }
+}

@@ -28,7 +28,7 @@ mod show;
 
 /// Shows what was given up and why, tries it again, lets go of it or takes it back.
 ///
-/// A dead letter is one event given up for one target. Letters with the same error are one problem,
+/// A dead letter is one event given up for one handler. Letters with the same error are one problem,
 /// however many they are: begin with `groups`. Letters that are new are taken out of their queues
 /// before anything is shown.
 #[derive(Args, Clone, Debug)]
@@ -40,7 +40,7 @@ Examples:
   worker dead-letters list --problem 5ac1b1f0c1d2e3f4     the letters of one
   worker dead-letters show 17 --payload                   all there is to know of one letter
   worker dead-letters retry --problem 5ac1b1f0c1d2e3f4    all of one again, once it is mended
-  worker dlq discard --code ERP_422 --until 7d            old ones that nobody wants any more
+  worker dlq discard --code ERP_422 --died-before 7d      those that died more than 7 days ago
   worker dlq restore 17                                   one of them back, within 7 days
   worker dlq export --portal 62515 > letters.jsonl
 

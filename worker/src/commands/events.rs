@@ -45,7 +45,7 @@ pub struct EventsCommand {
     subscription_type: Option<String>,
     /// Handler
     #[arg(long)]
-    target: Option<String>,
+    handler: Option<String>,
     /// succeeded, retried, exhausted, permanent, skipped, duplicate, …
     #[arg(long)]
     verdict: Option<String>,
@@ -95,7 +95,7 @@ impl EventsCommand {
             portal_id: self.portal,
             object_id: self.object,
             subscription_type: self.subscription_type.clone(),
-            target: self.target.clone(),
+            target: self.handler.clone(),
             verdict: self.verdict.clone(),
             since_ms: self.since,
             until_ms: self.until,

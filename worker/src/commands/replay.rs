@@ -64,7 +64,7 @@ pub struct ReplayCommand {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Go on without asking; needed where nobody can be asked, as in a script
     #[arg(long)]
     yes: bool,
     /// Events published a second at most, e.g. 10/s; 0 for as fast as it goes

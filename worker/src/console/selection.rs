@@ -29,7 +29,7 @@ pub(super) fn read(query: &Query) -> Selection {
     };
     let (fingerprint, code) = (text("problem", "Problem"), text("code", "Code"));
     let (reason, subscription_type) = (text("reason", "Reason"), text("type", "Type"));
-    let target = text("target", "Handler");
+    let target = text("handler", "Handler");
     let mut number = |name: &str, label: &str| {
         let value = query.get(name)?;
         let number = value.parse::<u64>().map(u64::cast_signed);
@@ -83,7 +83,7 @@ pub(super) fn write(filter: &Filter) -> Writer {
         ("code", &filter.code),
         ("reason", &filter.reason),
         ("type", &filter.subscription_type),
-        ("target", &filter.target),
+        ("handler", &filter.target),
     ];
     for (name, text) in texts {
         if let Some(text) = text {

@@ -23,10 +23,10 @@ pub(super) fn on_filter(action: &str, filter: &Filter) -> String {
         ("--portal", number(filter.portal_id)),
         ("--type", filter.subscription_type.clone()),
         ("--object", number(filter.object_id)),
-        ("--target", filter.target.clone()),
+        ("--handler", filter.target.clone()),
         ("--job", number(filter.job_id)),
-        ("--since", time(filter.since_ms)),
-        ("--until", time(filter.until_ms)),
+        ("--died-since", time(filter.since_ms)),
+        ("--died-before", time(filter.until_ms)),
     ];
     for (flag, value) in flags {
         if let Some(value) = value {
@@ -86,7 +86,7 @@ mod tests {
             until_ms: Some(1_795_253_400_001),
             ..Filter::default()
         };
-        let command = "worker dead-letters discard --code='A B' --until=2026-11-21T09:30:00.001Z";
+        let command = "worker dead-letters discard --code='A B' --died-before=2026-11-21T09:30:00.001Z";
         assert_eq!(on_filter("discard", &filter), command);
         assert_eq!(on_filter("discard", &Filter::default()), "worker dead-letters discard --all");
         assert_eq!(on_filter("discard", &Filter::of(&[1, 2])), "worker dead-letters discard 1 2");

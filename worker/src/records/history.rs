@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::Records;
@@ -26,7 +26,8 @@ pub struct Question {
     pub object_id: Option<i64>,
     /// HubSpot's subscription type.
     pub subscription_type: Option<String>,
-    /// The handler or route.
+    /// The handler.
+    #[serde(rename = "handler")]
     pub target: Option<String>,
     /// What the run ended in.
     pub verdict: Option<String>,
@@ -79,7 +80,7 @@ impl fmt::Display for Question {
         let texts = [
             ("event", self.called.as_deref().or(self.event.as_deref())),
             ("type", self.subscription_type.as_deref()),
-            ("target", self.target.as_deref()),
+            ("handler", self.target.as_deref()),
             ("verdict", self.verdict.as_deref()),
         ];
         let numbers = [
@@ -115,11 +116,13 @@ pub struct Line {
     pub started_ms: i64,
     /// When it ended.
     pub settled_ms: i64,
-    /// Attempts spent before this one.
+    /// Attempts spent before this one. People count from one, and so does JSON.
+    #[serde(serialize_with = "from_one")]
     pub attempt: i32,
     /// How often the event was started over.
     pub generation: i32,
-    /// The handler or route, if one ran.
+    /// The handler, if one ran.
+    #[serde(rename = "handler")]
     pub target: Option<String>,
     /// What the run ended in.
     pub verdict: String,
@@ -129,6 +132,11 @@ pub struct Line {
     pub error: Option<String>,
     /// The trace of the delivery that brought the event.
     pub trace_id: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn from_one<S: Serializer>(attempt: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i32(attempt + 1)
 }
 
 const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property, received_ms, \

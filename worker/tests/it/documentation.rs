@@ -1,5 +1,5 @@
 //! The documentation says what the program is: its settings, its example, and the Rust it needs. Its
-//! links lead somewhere.
+//! links lead somewhere, and its sentences are short.
 
 use clap::{Args, Command, CommandFactory};
 use receiver::settings::ReceiverSettings;
@@ -8,6 +8,7 @@ use worker::settings::{ConsoleProgramSettings, StandaloneSettings, WorkerSetting
 
 mod links;
 mod pages;
+mod words;
 
 #[test]
 fn the_documentation_lists_every_setting_of_the_worker() {

@@ -56,11 +56,11 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     assert_eq!(
         ends,
         [
-            (1, "duplicate", 0),
-            (1, "succeeded", 0),
-            (2, "retried", 0),
-            (2, "succeeded", 1),
-            (3, "permanent", 0)
+            (1, "duplicate", 1),
+            (1, "succeeded", 1),
+            (2, "retried", 1),
+            (2, "succeeded", 2),
+            (3, "permanent", 1)
         ]
     );
     assert_way(&database, &second).await;
@@ -81,7 +81,7 @@ async fn assert_way(database: &TestDatabase, message: &Message) {
     assert_eq!(verdicts, ["succeeded", "retried"]);
     assert_eq!(way[1]["code"], "TEST_5XX");
     assert_eq!(way[0]["received_ms"], message.received_ms);
-    assert_eq!((&way[0]["type"], &way[0]["target"]), (&"deal.creation".into(), &TARGET.into()));
+    assert_eq!((&way[0]["type"], &way[0]["handler"]), (&"deal.creation".into(), &TARGET.into()));
 }
 
 on_every_database! { every_end_of_an_event_is_in_the_log }

@@ -33,7 +33,7 @@ pub(super) struct Change {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Go on without asking; needed where nobody can be asked, as in a script
     #[arg(long)]
     yes: bool,
     /// Only make the job: a console, or the standalone, works on it

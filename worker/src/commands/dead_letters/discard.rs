@@ -18,7 +18,7 @@ use crate::records::jobs::{Action, Scope};
 #[command(after_help = "\
 Examples:
   worker dead-letters discard 17 18 19
-  worker dead-letters discard --code ERP_422 --until 7d --dry-run
+  worker dead-letters discard --code ERP_422 --died-before 7d --dry-run
   worker dead-letters discard --problem 5ac1b1f0c1d2e3f4 --yes --json
   worker dead-letters discard --sent-before 2d --all    retried, and never heard of again")]
 pub(super) struct Discard {

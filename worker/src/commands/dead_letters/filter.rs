@@ -9,8 +9,8 @@ use crate::when;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which letters")]
 pub(super) struct FilterFlags {
-    /// Letters of this problem: its fingerprint, as `groups` shows it
-    #[arg(long, visible_alias = "fingerprint", value_name = "FINGERPRINT")]
+    /// Letters of this problem, as `groups` shows it
+    #[arg(long)]
     problem: Option<String>,
     /// With this error code, e.g. `ERP_422`
     #[arg(long)]
@@ -27,18 +27,18 @@ pub(super) struct FilterFlags {
     /// About this object: the deal's id, the contact's
     #[arg(long)]
     object: Option<u64>,
-    /// Given up for this target (handler)
+    /// Given up for this handler
     #[arg(long)]
-    target: Option<String>,
+    handler: Option<String>,
     /// That this job has claimed last
     #[arg(long)]
     job: Option<u64>,
-    /// Died since: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z
+    /// Died at or after: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
-    since: Option<i64>,
-    /// Died before
+    died_since: Option<i64>,
+    /// Died before: `7d` are those that died more than seven days ago
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
-    until: Option<i64>,
+    died_before: Option<i64>,
 }
 
 impl FilterFlags {
@@ -51,11 +51,11 @@ impl FilterFlags {
             portal_id: self.portal.map(u64::cast_signed),
             subscription_type: self.subscription_type.clone(),
             object_id: self.object.map(u64::cast_signed),
-            target: self.target.clone(),
+            target: self.handler.clone(),
             job_id: self.job.map(u64::cast_signed),
             state,
-            since_ms: self.since,
-            until_ms: self.until,
+            since_ms: self.died_since,
+            until_ms: self.died_before,
         }
     }
 }

@@ -11,21 +11,21 @@ use crate::when;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum By {
-    Fingerprint,
+    Problem,
     Code,
     Portal,
-    Target,
+    Handler,
 }
 
 /// How many distinct problems there are, the largest first.
 ///
-/// Letters are of one problem if target, code, HTTP status and message are the same but for ids,
+/// Letters are of one problem if handler, code, HTTP status and message are the same but for ids,
 /// numbers, addresses and quoted text. OUT are those being retried; the bars are deaths in each of the
 /// last 24 hours.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Groups {
     /// What to group by
-    #[arg(long, default_value = "fingerprint")]
+    #[arg(long, default_value = "problem")]
     by: By,
     /// Also those that are over: retried with success, or discarded
     #[arg(long)]
@@ -40,10 +40,10 @@ pub(super) struct Groups {
 impl Act for Groups {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let (by, name) = match self.by {
-            By::Fingerprint => (Grouping::Fingerprint, "PROBLEM"),
+            By::Problem => (Grouping::Fingerprint, "PROBLEM"),
             By::Code => (Grouping::Code, "CODE"),
             By::Portal => (Grouping::Portal, "PORTAL"),
-            By::Target => (Grouping::Target, "TARGET"),
+            By::Handler => (Grouping::Target, "HANDLER"),
         };
         let mut groups = letters.groups(by, self.all).await?;
         letters.redact_samples(&self.place.records.redaction(), &mut groups).await?;
@@ -102,7 +102,7 @@ fn problems(groups: &[Group]) -> anyhow::Result<()> {
         ))?;
         let target = group.target.as_deref().filter(|target| !target.is_empty());
         let sample = group.sample.as_deref().unwrap_or_default();
-        let what = format!("{}: {sample}", target.unwrap_or("(no target)"));
+        let what = format!("{}: {sample}", target.unwrap_or("(no handler)"));
         let trend = bars(group.trend.as_deref().unwrap_or_default());
         say(format_args!("  {:<70}  {trend}", cut(&what, 70)))?;
         if let Some(note) = &group.note {

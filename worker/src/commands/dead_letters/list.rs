@@ -67,7 +67,7 @@ const HEAD: &str =
 /// A letter in a list.
 pub(super) fn lines(letter: &Letter) -> [String; 2] {
     let object = letter.object_id.map(|id| id.to_string()).unwrap_or_default();
-    let target = if letter.target.is_empty() { "(no target)" } else { &letter.target };
+    let target = if letter.target.is_empty() { "(no handler)" } else { &letter.target };
     let error = if letter.body_bytes.is_some() { &letter.error } else { "(erased)" };
     let why = format!("{target}: {} {error}", letter.code);
     [

@@ -22,8 +22,8 @@ Examples:
   worker dead-letters note 5ac1b1f0c1d2e3f4 \"their price list is broken, back on Monday\"
   worker dead-letters note 5ac1b1f0c1d2e3f4 \"mended\" --over \"their price list is broken, back on Monday\"")]
 pub(super) struct Note {
-    /// The problem's fingerprint, as `groups` shows it
-    #[arg(value_name = "FINGERPRINT")]
+    /// The problem, as `groups` shows it
+    #[arg(value_name = "PROBLEM")]
     problem: String,
     /// The note
     text: Option<String>,
@@ -60,7 +60,7 @@ impl Act for Note {
         let noted = letters.note(&self.problem, &read, text, &self.by.who).await?;
         let is_written = noted == Noted::Written;
         match noted {
-            Noted::Unknown => complain("there is no problem with this fingerprint"),
+            Noted::Unknown => complain("there is no such problem"),
             Noted::Changed(Some(note)) => complain(format_args!(
                 "nothing was written. There is this note, which --over NOTE writes over: {}",
                 harmless(&note)

@@ -23,7 +23,7 @@ Examples:
   worker dead-letters retry 17 18 19
   worker dead-letters retry --problem 5ac1b1f0c1d2e3f4 --dry-run
   worker dead-letters retry --code ERP_503 --rate 10/s --yes
-  worker dead-letters retry --target on_deal_closed --since 2h --from-start
+  worker dead-letters retry --handler on_deal_closed --died-since 2h --from-start
   worker dead-letters retry --sent-before 2h --all    whose result was never heard of")]
 pub(super) struct Retry {
     /// Run everything anew, also the steps that had succeeded

@@ -17,7 +17,7 @@ enum Spelling {
     Raw,
 }
 
-/// One letter: what it is, the letters of the same event and target before and after it, what the
+/// One letter: what it is, the letters of the same event and handler before and after it, what the
 /// event log still has of it, and the event itself.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Show {
@@ -86,7 +86,7 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
         ),
         ("error", format!("{} {}", letter.code, letter.error)),
         ("problem", letter.fingerprint.clone()),
-        ("target", letter.target.clone()),
+        ("handler", letter.target.clone()),
         ("portal", letter.portal_id.cast_unsigned().to_string()),
         ("type", letter.subscription_type.clone()),
         ("object", number(letter.object_id)),
@@ -116,7 +116,7 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
 fn history(shown: &Shown) -> std::io::Result<()> {
     for (title, letters) in [("Earlier letters", &shown.earlier), ("Later letters", &shown.later)] {
         if !letters.is_empty() {
-            say(format_args!("\n{title} of the same event and target:"))?;
+            say(format_args!("\n{title} of the same event and handler:"))?;
         }
         for line in letters.iter().flat_map(lines) {
             say(line)?;

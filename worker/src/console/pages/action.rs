@@ -121,7 +121,7 @@ pub(super) fn portals(plan: &Plan) -> String {
     grouped(plan.portals) + if plan.more { " or more" } else { "" }
 }
 
-/// Messages a second, as a form says it.
+/// Letters or events a second, as a form says it.
 pub(super) fn rate_of(form: &Query) -> Result<u32, Fault> {
     let rate = match form.get("rate") {
         None => Some(DEFAULT_RATE),
@@ -129,7 +129,7 @@ pub(super) fn rate_of(form: &Query) -> Result<u32, Fault> {
     };
     rate.ok_or_else(|| {
         Fault::Wrong(format!(
-            "Nothing was done: write how many messages a second as a number, at most {MAX_RATE}."
+            "Nothing was done: write how many a second as a number, at most {MAX_RATE}."
         ))
     })
 }

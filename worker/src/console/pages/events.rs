@@ -89,7 +89,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 }
 
 const FIELDS: [&str; 8] =
-    ["event", "portal", "object", "type", "target", "verdict", "since", "until"];
+    ["event", "portal", "object", "type", "handler", "verdict", "since", "until"];
 
 /// As it was asked.
 fn conditions(query: &Query) -> Vec<Condition> {
@@ -131,7 +131,7 @@ pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> 
         portal_id,
         object_id,
         subscription_type: text("type"),
-        target: text("target"),
+        target: text("handler"),
         verdict: text("verdict"),
         since_ms,
         until_ms,

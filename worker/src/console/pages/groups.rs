@@ -16,7 +16,7 @@ const GROUPS: i64 = 100;
 const WAYS: [(&str, &str, &str, Grouping); 4] = [
     ("problem", "Problem", "Problem", Grouping::Fingerprint),
     ("code", "Code", "Code", Grouping::Code),
-    ("target", "Handler", "Handler", Grouping::Target),
+    ("handler", "Handler", "Handler", Grouping::Target),
     ("portal", "Portal", "Portal", Grouping::Portal),
 ];
 

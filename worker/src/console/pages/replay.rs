@@ -111,7 +111,7 @@ fn exactly(question: &Question) -> String {
     let texts = [
         ("event", &question.event),
         ("type", &question.subscription_type),
-        ("target", &question.target),
+        ("handler", &question.target),
         ("verdict", &question.verdict),
     ];
     for (name, text) in texts {
@@ -138,7 +138,7 @@ fn conditions(query: &Query) -> Vec<(&'static str, String)> {
         ("object", "object"),
         ("portal", "portal"),
         ("type", "type"),
-        ("target", "with a run of"),
+        ("handler", "with a run of"),
         ("verdict", "with a run that ended"),
         ("since", "ended since"),
         ("until", "ended before"),

@@ -19,7 +19,7 @@ pub struct Filter {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<i64>,
     /// The problem.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "problem", skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// The error's code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,8 +36,8 @@ pub struct Filter {
     /// The record that the event is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<i64>,
-    /// The target it was given up for; empty for those without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The handler it was given up for; empty for those without one.
+    #[serde(rename = "handler", skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The job that claimed it last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,10 +46,10 @@ pub struct Filter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     /// Died at or after this.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "died_since_ms", skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
     /// Died before this.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "died_before_ms", skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<i64>,
 }
 
@@ -126,19 +126,19 @@ impl fmt::Display for Filter {
         let ids = ids.join(",");
         let texts = [
             ("id", Some(&*ids).filter(|ids| !ids.is_empty())),
-            ("fingerprint", self.fingerprint.as_deref()),
+            ("problem", self.fingerprint.as_deref()),
             ("code", self.code.as_deref()),
             ("reason", self.reason.as_deref()),
             ("type", self.subscription_type.as_deref()),
-            ("target", self.target.as_deref()),
+            ("handler", self.target.as_deref()),
             ("state", self.state.map(State::as_str)),
         ];
         let numbers = [
             ("portal", self.portal_id),
             ("object", self.object_id),
             ("job", self.job_id),
-            ("since_ms", self.since_ms),
-            ("until_ms", self.until_ms),
+            ("died_since_ms", self.since_ms),
+            ("died_before_ms", self.until_ms),
         ];
         conditions::words(f, &texts, &numbers)
     }

@@ -42,7 +42,8 @@ pub struct Group {
     pub more_portals: bool,
     /// The error's code; only of a problem.
     pub code: Option<String>,
-    /// The target; only of a problem.
+    /// The handler; only of a problem.
+    #[serde(rename = "handler")]
     pub target: Option<String>,
     /// The error of a letter, the last one unless that is gone; only of a problem.
     pub sample: Option<String>,

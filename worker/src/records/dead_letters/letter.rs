@@ -17,11 +17,13 @@ pub struct Letter {
     pub id: i64,
     /// The event's identity.
     pub identity: String,
-    /// The target it was given up for; empty if none had begun.
+    /// The handler it was given up for; empty if none had begun.
+    #[serde(rename = "handler")]
     pub target: String,
     /// How often the event was started over.
     pub generation: i64,
     /// Attempts that were spent.
+    #[serde(rename = "attempts")]
     pub attempt: i64,
     /// `dead` or `unrouted`.
     pub queue: String,
@@ -40,6 +42,7 @@ pub struct Letter {
     /// What happened.
     pub error: String,
     /// The problem it belongs to.
+    #[serde(rename = "problem")]
     pub fingerprint: String,
     /// When the receiver took the event in.
     pub received_ms: i64,

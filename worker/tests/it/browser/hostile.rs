@@ -92,7 +92,7 @@ async fn what_was_sent_is_shown_and_does_nothing() {
     let link = "return document.querySelector('tbody th a').getAttribute('href')";
     let event = visitor.ask(link).await.as_str().unwrap().to_owned();
     for (path, title, shows) in [
-        ("/?by=target", "Problems", false),
+        ("/?by=handler", "Problems", false),
         ("/messages", "Messages", true),
         ("/messages/1", "Letter 1", true),
         (&event, "Event", true),

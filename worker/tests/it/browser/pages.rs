@@ -78,7 +78,7 @@ async fn every_page_is_whole_in_any_width_and_light() {
     discarded(&visitor).await;
     visitor.open_until("/", "in 3 problems").await;
     draw(&visitor, "problems").await;
-    for by in ["code", "target", "portal"] {
+    for by in ["code", "handler", "portal"] {
         visitor.open(&format!("/?by={by}&all=1")).await;
         look(&visitor).await;
     }
@@ -134,7 +134,7 @@ async fn letters(visitor: &Visitor) {
     // It died, was retried, and died again.
     visitor.open("/messages?object=9003").await;
     visitor.click(By::Css(".letters tbody th a")).await;
-    visitor.reads("Replay of").await;
+    visitor.reads("Letters before it").await;
     draw(visitor, "message").await;
     visitor.click(By::Css(".payload summary")).await;
     look(visitor).await;

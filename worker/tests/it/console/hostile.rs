@@ -58,7 +58,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     let mut paths: Vec<String> = [
         "/",
         "/?by=code",
-        "/?by=target",
+        "/?by=handler",
         "/?by=portal",
         "/messages",
         "/audit",
@@ -71,7 +71,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     paths.push(format!("/actions/retry?{code}"));
     paths.push(format!("/messages?problem={}", problem.key));
     paths.push(format!("/problems/{}/note", problem.key));
-    paths.push(format!("/events?{}", encode(&[("type", HOSTILE), ("target", HOSTILE)])));
+    paths.push(format!("/events?{}", encode(&[("type", HOSTILE), ("handler", HOSTILE)])));
     for letter in &letters {
         paths.push(format!("/messages/{}", letter.id));
         paths.push(format!("/events/{}", letter.identity));

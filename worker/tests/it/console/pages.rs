@@ -65,7 +65,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
     ]);
     for (path, words) in [
         ("/?by=code", ["1,235 dead letters in 2 codes", "SLACK_5XX"]),
-        ("/?by=target", ["1,235 dead letters in 1 handler", "on_deal_created"]),
+        ("/?by=handler", ["1,235 dead letters in 1 handler", "on_deal_created"]),
         ("/?by=portal", ["1,235 dead letters in 2 portals", "62515"]),
     ] {
         rig.browser.get(path).await.shows(&words);
@@ -143,7 +143,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
         first.identity.as_ref(),
         "worker dead-letters show",
         "&#34;portalId&#34;: 62515",
-        "Replay of",
+        "Letters before it",
         &format!("href=\"/messages/{id}\""),
         "died again",
         "The event log has nothing of it",

@@ -103,9 +103,17 @@ async fn an_operator_finds_what_died_and_lets_go_of_it(engine: DatabaseEngine) {
 
     let shown = run(&rig, &["show", &id, "--payload", "--json"]).await.json();
     assert_eq!(shown["letter"]["code"], "ERP_422");
+    // By the words that pages and flags have.
+    assert_eq!(
+        (&shown["letter"]["handler"], &shown["letter"]["problem"], &shown["letter"]["attempts"]),
+        (&page["letters"][0]["handler"], &problem.clone().into(), &page["letters"][0]["attempts"])
+    );
+    assert!(shown["letter"]["attempts"].as_i64().unwrap() > 0, "{shown}");
     let event: Value = serde_json::from_str(shown["payload"].as_str().unwrap()).unwrap();
     assert_eq!(event["portalId"], 62515);
 
+    let old = ["discard", "--code", "ERP_422", "--died-before", "7d", "--dry-run", "--json"];
+    assert_eq!(run(&rig, &old).await.json()["plan"]["count"], 0, "they have just died");
     let planned = run(&rig, &["discard", "--code", "ERP_422", "--dry-run", "--json"]).await.json();
     assert_eq!((&planned["plan"]["count"], &planned["done"]), (&30.into(), &false.into()));
     let done = run(&rig, &["discard", "--code", "ERP_422", "--yes", "--json"]).await.json();
@@ -164,7 +172,7 @@ async fn wrong_usage_and_failures_have_codes_of_their_own(engine: DatabaseEngine
         (&["restore"], 2, "--all"),
         (&["discard", "--code", "A"], 2, "--yes"),
         (&["list", "--state", "gone"], 2, "died_again"),
-        (&["groups", "--by", "moon"], 2, "fingerprint"),
+        (&["groups", "--by", "moon"], 2, "problem"),
         (&["nothing"], 2, "nothing"),
         (&["show", "999"], 1, "no letter 999"),
         (&["note", "0000", "x"], 1, "no problem"),

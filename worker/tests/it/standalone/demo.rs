@@ -22,6 +22,16 @@ async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
     for word in ["received", "claimed", "step", "retried", "dead", "done", "All as it should be"] {
         assert!(text.contains(word), "{word} in {text}");
     }
+    // What the README shows of it, but for what depends on whom Slack refuses.
+    let readme = include_str!("../../../../README.md");
+    let (_, shown) = readme.split_once("```\nHubSpot posts").unwrap();
+    let shown = shown.split_once("\n```").unwrap().0.lines().skip(1);
+    let told = |line: &&str| ["received", "attempt 1", "dead"].iter().any(|word| line.contains(word));
+    let lines: Vec<&str> = shown.filter(told).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in lines {
+        assert!(text.contains(line), "the README has `{line}`, the demo said: {text}");
+    }
     assert_eq!(std::fs::read_dir(&room.0).unwrap().count(), 0);
 }
 
