@@ -100,9 +100,9 @@ mod tests {
 
     /// A command's help and that of all beneath it.
     fn helps(command: &mut clap::Command) -> Vec<String> {
-        let mut helps = vec![command.render_long_help().to_string()];
-        helps.extend(command.get_subcommands_mut().flat_map(helps));
-        helps
+        let mut all = vec![command.render_long_help().to_string()];
+        all.extend(command.get_subcommands_mut().flat_map(helps));
+        all
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Tab {
     fn label(self) -> &'static str {
         match self {
             Self::Problems => "Problems",
-            Self::Letters => "Messages",
+            Self::Letters => "Letters",
             Self::Discarded => "Discarded",
             Self::Jobs => "Jobs",
             Self::Events => "Events",
@@ -44,7 +44,7 @@ impl Tab {
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Problems | Self::None => "/",
-            Self::Letters => "/messages",
+            Self::Letters => "/letters",
             Self::Discarded => "/discarded",
             Self::Jobs => "/jobs",
             Self::Events => "/events",

@@ -16,7 +16,7 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        let path = "/messages?code=A%20B&x=/y";
+        let path = "/letters?code=A%20B&x=/y";
         assert_eq!(own_path(path), path);
         for wrong in [
             "",

@@ -29,11 +29,11 @@ const ROWS: u32 = 50;
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(only(web::resource("/").route(web::get().to(groups::show))))
-        .service(only(web::resource("/messages").route(web::get().to(messages::show))))
-        .service(only(web::resource("/messages/export").route(web::get().to(export::show))))
-        .service(only(web::resource("/messages/{id}").route(web::get().to(message::show))))
+        .service(only(web::resource("/letters").route(web::get().to(messages::show))))
+        .service(only(web::resource("/letters/export").route(web::get().to(export::show))))
+        .service(only(web::resource("/letters/{id}").route(web::get().to(message::show))))
         .service(only(
-            web::resource("/messages/{id}/payload").route(web::get().to(payload::of_letter)),
+            web::resource("/letters/{id}/payload").route(web::get().to(payload::of_letter)),
         ))
         .service(only(
             web::resource("/actions/{action}")

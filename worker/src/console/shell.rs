@@ -86,7 +86,8 @@ mod tests {
             until_ms: Some(1_795_253_400_001),
             ..Filter::default()
         };
-        let command = "worker dead-letters discard --code='A B' --died-before=2026-11-21T09:30:00.001Z";
+        let command =
+            "worker dead-letters discard --code='A B' --died-before=2026-11-21T09:30:00.001Z";
         assert_eq!(on_filter("discard", &filter), command);
         assert_eq!(on_filter("discard", &Filter::default()), "worker dead-letters discard --all");
         assert_eq!(on_filter("discard", &Filter::of(&[1, 2])), "worker dead-letters discard 1 2");

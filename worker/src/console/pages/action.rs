@@ -200,7 +200,7 @@ fn command(action: Action, filter: &Filter, cutoff_ms: i64) -> String {
 /// Where such letters are listed.
 fn list(action: Action, filter: &Filter) -> String {
     let path = match action {
-        Action::Retry | Action::Restart | Action::Discard => "/messages",
+        Action::Retry | Action::Restart | Action::Discard => "/letters",
         Action::Restore => "/discarded",
     };
     // A list has no use for numbers: most are gone from it.

@@ -1,4 +1,4 @@
-//! `/messages/export`: all letters that match, with their events, as a file. However many they are,
+//! `/letters/export`: all letters that match, with their events, as a file. However many they are,
 //! memory holds a few.
 
 use actix_web::HttpResponse;

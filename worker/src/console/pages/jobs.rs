@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, at_least, grouped};
+use super::super::parts::{Moment, Part, grouped};
 use super::super::visit::{Answer, Visit, page, see};
 use super::ROWS;
 use crate::records::dead_letters::Count as Planned;
@@ -310,11 +310,10 @@ pub(in crate::console) fn notice(done: &str) -> Option<String> {
     Some(notice.to_owned())
 }
 
-/// How long `count` messages take at `rate` a second, in words.
+/// How long `count` letters or events take at `rate` a second, in words.
 pub(in crate::console) fn takes(count: i64, more: bool, rate: u32) -> String {
     let seconds = count.max(0).unsigned_abs().div_ceil(u64::from(rate.max(1)));
     let time = crate::when::rough(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
-    let messages = at_least(count, more, "message", "messages");
-    let about = if more { "more than" } else { "about" };
-    format!("{messages} at {rate} a second: {about} {time}")
+    let (many, about) = if more { ("more than ", "more than") } else { ("", "about") };
+    format!("{many}{} at {rate} a second: {about} {time}", grouped(count))
 }

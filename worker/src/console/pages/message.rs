@@ -1,4 +1,4 @@
-//! `/messages/{id}`: all there is to know of one letter.
+//! `/letters/{id}`: all there is to know of one letter.
 
 use actix_web::web;
 use askama::Template;
@@ -109,7 +109,7 @@ fn template(visit: &Visit, shown: Shown, payload: Option<Payload>) -> MessagePag
         earlier: earlier.iter().map(row).collect(),
         later: later.iter().map(row).collect(),
         payload: payload
-            .map(|payload| PayloadView::new(&payload, &format!("/messages/{}/payload", letter.id))),
+            .map(|payload| PayloadView::new(&payload, &format!("/letters/{}/payload", letter.id))),
         command: shell::show(letter.id),
         actions: Action::on(Some(letter.state)),
         acting_state: state_in_address(Some(letter.state)),

@@ -1,4 +1,4 @@
-//! `/messages`: letters that match a filter, the latest first. The address is the filter.
+//! `/letters`: letters that match a filter, the latest first. The address is the filter.
 
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -106,7 +106,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let letters = page.map(|page| page.letters).unwrap_or_default();
     let address = |before: Option<i64>| address(&filter, before);
     let template = MessagesPage {
-        frame: visit.frame("Messages", Tab::Letters).live(before.is_none() && is_understood),
+        frame: visit.frame("Letters", Tab::Letters).live(before.is_none() && is_understood),
         states: states(state),
         is_filtered: !filter.is_empty(),
         conditions: selection::words(&Filter {
@@ -124,7 +124,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         next: next.map(|next| address(Some(next))),
         is_first: before.is_none(),
         first: address(None),
-        export: address(None).replacen("/messages?", "/messages/export?", 1),
+        export: address(None).replacen("/letters?", "/letters/export?", 1),
         is_dead: state == Some(State::Dead),
         actions: Action::on(state),
         acting_state: state_in_address(state),
@@ -178,7 +178,7 @@ pub(super) fn address(filter: &Filter, before: Option<i64>) -> String {
     if let Some(before) = before {
         query.add("before", &before);
     }
-    format!("/messages?{}", query.finish())
+    format!("/letters?{}", query.finish())
 }
 
 fn summary(count: Count, state: Option<State>) -> String {

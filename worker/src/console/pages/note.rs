@@ -105,7 +105,7 @@ fn known(text: &str) -> Result<String, Fault> {
 }
 
 fn list(fingerprint: &str) -> String {
-    format!("/messages?{}", Writer::default().add("problem", &fingerprint).finish())
+    format!("/letters?{}", Writer::default().add("problem", &fingerprint).finish())
 }
 
 fn nothing() -> Fault {

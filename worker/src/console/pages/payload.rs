@@ -1,4 +1,4 @@
-//! `/messages/{id}/payload` and `/events/{name}/payload`: an event's bytes as they came, but for
+//! `/letters/{id}/payload` and `/events/{name}/payload`: an event's bytes as they came, but for
 //! what is not shown to people, to be kept in a file. Never shown by the browser, which would take
 //! them for what they say they are.
 

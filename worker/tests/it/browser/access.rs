@@ -29,7 +29,7 @@ pub(super) async fn sign_in(visitor: &Visitor, token: &str, name: &str) {
 async fn whoever_signs_in_comes_to_where_they_wanted_to_go() {
     let site = a_site().await;
     let visitor = Visitor::of(&site, Scripts::Run).await;
-    visitor.open("/messages?code=TEST_4XX").await;
+    visitor.open("/letters?code=TEST_4XX").await;
     visitor.arrives_at("Sign in").await;
     // Ready to be written into, and nothing else to be seen.
     let focused = visitor.ask("return document.activeElement.name").await;
@@ -37,12 +37,12 @@ async fn whoever_signs_in_comes_to_where_they_wanted_to_go() {
     sign_in(&visitor, "operator-token-012345678x", "ann").await;
     visitor.reads("That is not a token of this console.").await;
     sign_in(&visitor, OPERATOR, "ann").await;
-    visitor.arrives_at("Messages").await;
-    assert_eq!(visitor.path().await, "/messages?code=TEST_4XX");
+    visitor.arrives_at("Letters").await;
+    assert_eq!(visitor.path().await, "/letters?code=TEST_4XX");
     visitor.reads("ann operator").await;
     // No script can read what lets them in.
     assert_eq!(visitor.ask("return document.cookie").await, "");
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     visitor.press("Discard all 1…").await;
     visitor.arrives_at("Discard").await;
     visitor.click(By::Css("input[name=every]")).await;
@@ -64,7 +64,7 @@ async fn viewers_look_and_are_offered_nothing_to_do() {
     visitor.open_until("/", "1 dead letter in 1 problem").await;
     let deeds = "main a[href*='/actions/'], main a[href$='/note'], main input[type=checkbox], \
                  main form[method=post], main button[formaction]";
-    for path in ["/", "/messages", "/messages/1", "/discarded", "/jobs", "/events", "/health"] {
+    for path in ["/", "/letters", "/letters/1", "/discarded", "/jobs", "/events", "/health"] {
         visitor.open(path).await;
         assert_eq!(visitor.count(deeds).await, 0, "{path}");
         assert_eq!(visitor.count("header .role").await, 1, "{path}");
@@ -79,9 +79,9 @@ async fn viewers_look_and_are_offered_nothing_to_do() {
 async fn whoever_signs_out_is_out() {
     let site = a_site().await;
     let visitor = Visitor::of(&site, Scripts::Run).await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     sign_in(&visitor, OPERATOR, "").await;
-    visitor.arrives_at("Messages").await;
+    visitor.arrives_at("Letters").await;
     visitor.press("Sign out").await;
     visitor.arrives_at("Sign in").await;
     // The browser has kept nothing to go back to.
@@ -99,12 +99,12 @@ async fn other_sites_can_lead_here_and_can_do_nothing_here() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.open("/").await;
     sign_in(&visitor, OPERATOR, "").await;
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     // A link in a chat works although the session does not come along at first.
-    let link = format!("<a href='{}/messages?code=TEST_4XX'>look</a>", site.console);
+    let link = format!("<a href='{}/letters?code=TEST_4XX'>look</a>", site.console);
     visitor.chromium.session.goto(format!("data:text/html,{link}")).await.unwrap();
     visitor.follow("look").await;
-    visitor.arrives_at("Messages").await;
+    visitor.arrives_at("Letters").await;
     visitor.reads("1 dead letter").await;
     let form = format!(
         "<form method=post action='{}/actions/discard'><input name=filter value='id=1'>\
@@ -114,7 +114,7 @@ async fn other_sites_can_lead_here_and_can_do_nothing_here() {
     visitor.chromium.session.goto(format!("data:text/html,{form}")).await.unwrap();
     visitor.press("win").await;
     visitor.arrives_at("Not allowed").await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     visitor.reads("1 dead letter").await;
     visitor.leave().await;
     site.finish().await;

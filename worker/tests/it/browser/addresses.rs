@@ -25,23 +25,23 @@ async fn a_site(flags: &[&str]) -> Site {
 /// cookies and whether each is kept for TLS.
 async fn visit(console: &str) -> Vec<(String, bool)> {
     let visitor = Visitor::at(console, Scripts::Run).await;
-    visitor.open("/messages?code=TEST_4XX").await;
+    visitor.open("/letters?code=TEST_4XX").await;
     sign_in(&visitor, "operator-token-012345678x", "ann").await;
     visitor.reads("That is not a token of this console.").await;
     sign_in(&visitor, OPERATOR, "ann").await;
-    visitor.arrives_at("Messages").await;
+    visitor.arrives_at("Letters").await;
     let session = &visitor.chromium.session;
     let cookies = session.get_all_cookies().await.unwrap();
     let cookies = cookies.into_iter().map(|cookie| (cookie.name, cookie.secure == Some(true)));
     let cookies: Vec<_> = cookies.filter(|(name, _)| name.ends_with("hubline_console")).collect();
     assert_eq!(visitor.ask("return document.cookie").await, "");
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     // A link in a chat: the session does not come along at first.
-    let link = format!("<a href='{console}/messages?code=TEST_4XX'>look</a>");
+    let link = format!("<a href='{console}/letters?code=TEST_4XX'>look</a>");
     session.goto(format!("data:text/html,{link}")).await.unwrap();
     visitor.follow("look").await;
-    visitor.arrives_at("Messages").await;
-    assert_eq!(visitor.path().await, "/messages?code=TEST_4XX");
+    visitor.arrives_at("Letters").await;
+    assert_eq!(visitor.path().await, "/letters?code=TEST_4XX");
     // A form of somebody else's.
     let form = format!(
         "<form method=post action='{console}/actions/discard'><input name=filter value='id=1'>\
@@ -50,17 +50,17 @@ async fn visit(console: &str) -> Vec<(String, bool)> {
     session.goto(format!("data:text/html,{form}")).await.unwrap();
     visitor.press("win").await;
     visitor.arrives_at("Not allowed").await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     visitor.press("Discard all 1…").await;
     visitor.click(By::Css("input[name=every]")).await;
     visitor.press("Discard 1 letter").await;
-    visitor.arrives_at("Messages").await;
-    visitor.open_until("/messages", "No dead letters").await;
+    visitor.arrives_at("Letters").await;
+    visitor.open_until("/letters", "No dead letters").await;
     visitor.press("Sign out").await;
     visitor.arrives_at("Sign in").await;
     let left = visitor.chromium.session.get_all_cookies().await.unwrap();
     assert_eq!(json!(left.iter().filter(|it| it.name.ends_with("console")).count()), json!(0));
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     visitor.arrives_at("Sign in").await;
     visitor.leave().await;
     cookies

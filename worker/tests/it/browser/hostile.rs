@@ -82,7 +82,7 @@ async fn what_was_sent_is_shown_and_does_nothing() {
     visitor.press("Write").await;
     visitor.reads("The note is written.").await;
     assert_shown(&visitor).await;
-    assert_inert(&visitor, "Messages").await;
+    assert_inert(&visitor, "Letters").await;
     visitor.follow("Change the note").await;
     visitor.arrives_at("Note").await;
     assert_inert(&visitor, "Note").await;
@@ -93,8 +93,8 @@ async fn what_was_sent_is_shown_and_does_nothing() {
     let event = visitor.ask(link).await.as_str().unwrap().to_owned();
     for (path, title, shows) in [
         ("/?by=handler", "Problems", false),
-        ("/messages", "Messages", true),
-        ("/messages/1", "Letter 1", true),
+        ("/letters", "Letters", true),
+        ("/letters/1", "Letter 1", true),
         (&event, "Event", true),
         ("/actions/retry?id=1", "Retry", false),
         ("/health", "Health", false),
@@ -110,13 +110,13 @@ async fn what_was_sent_is_shown_and_does_nothing() {
     // As a filter, all the way to the audit.
     let address = |path: &str| format!("{path}?{}", encode(&[("code", HOSTILE)]));
     for (path, title) in
-        [("/messages", "Messages"), ("/discarded", "Discarded"), ("/actions/discard", "Discard")]
+        [("/letters", "Letters"), ("/discarded", "Discarded"), ("/actions/discard", "Discard")]
     {
         visitor.open(&address(path)).await;
         visitor.arrives_at(title).await;
         assert_inert(&visitor, title).await;
     }
-    visitor.open("/messages/%3Cscript%3Eowned()%3C%2Fscript%3E").await;
+    visitor.open("/letters/%3Cscript%3Eowned()%3C%2Fscript%3E").await;
     assert_inert(&visitor, "Not found").await;
     visitor.leave().await;
     site.finish().await;
@@ -128,9 +128,9 @@ async fn bytes_that_are_no_text_are_written_out() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.prepare(WATCH).await;
     site.send_bytes([b"\xff\xfe".as_slice(), HOSTILE.as_bytes(), b"\r\x80"].concat()).await;
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     visitor.reads("UNREADABLE").await;
-    visitor.open("/messages/1").await;
+    visitor.open("/letters/1").await;
     visitor.reads("\\xff\\xfe</code>").await;
     visitor.reads("\\u{d}\\x80").await;
     assert_shown(&visitor).await;

@@ -70,7 +70,7 @@ async fn with_letters() -> (Site, Visitor) {
 #[tokio::test(flavor = "multi_thread")]
 async fn tab_reaches_first_what_skips_then_the_pages_then_all_that_can_be_done() {
     let (site, visitor) = with_letters().await;
-    let pages = ["Problems", "Messages", "Discarded", "Jobs", "Events", "Audit", "Health"];
+    let pages = ["Problems", "Letters", "Discarded", "Jobs", "Events", "Audit", "Health"];
     let first = ["Skip to content", "Hubline"].into_iter().chain(pages);
     for name in first {
         assert_eq!(next(&visitor).await, name);
@@ -92,7 +92,7 @@ async fn tab_reaches_first_what_skips_then_the_pages_then_all_that_can_be_done()
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_are_ticked_and_discarded_without_a_mouse() {
     let (site, visitor) = with_letters().await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     // So little room that what sticks to an edge could cover what has the focus.
     visitor.resize(1000, 500).await;
     until(&visitor, "Letter 29").await;
@@ -108,7 +108,7 @@ async fn letters_are_ticked_and_discarded_without_a_mouse() {
     until(&visitor, "Discard 1 letter").await;
     press(&visitor, Key::Enter).await;
     visitor.reads("all discarded").await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     visitor.reads("29 dead letters").await;
     visitor.leave().await;
     site.finish().await;

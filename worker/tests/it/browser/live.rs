@@ -39,13 +39,13 @@ async fn while_a_row_is_ticked_nothing_moves() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.hurry().await;
     site.send(&[deal(1)]).await;
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     visitor.tick(1).await;
     // Not even when the box has lost the focus.
     visitor.ask("document.activeElement.blur()").await;
     site.send(&[deal(2)]).await;
     let other = Visitor::of(&site, Scripts::Run).await;
-    other.open_until("/messages", "2 dead letters").await;
+    other.open_until("/letters", "2 dead letters").await;
     another_round(&visitor).await;
     visitor.reads("1 dead letter").await;
     assert_eq!(visitor.count("input:checked").await, 1);
@@ -63,13 +63,13 @@ async fn the_focus_stays_where_it_was() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.hurry().await;
     site.send(&[deal(1)]).await;
-    visitor.open_until("/messages", "1 dead letter").await;
+    visitor.open_until("/letters", "1 dead letter").await;
     visitor.ask("document.querySelector('tbody th a').focus()").await;
     site.send(&[deal(2)]).await;
     visitor.reads("2 dead letters").await;
     another_round(&visitor).await;
     let focused = visitor.ask("return document.activeElement.getAttribute('href')").await;
-    assert_eq!(focused, "/messages/1");
+    assert_eq!(focused, "/letters/1");
     visitor.leave().await;
     site.finish().await;
 }

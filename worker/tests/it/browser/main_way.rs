@@ -30,7 +30,7 @@ async fn with_three_letters_of(
 async fn open_a_letter(visitor: &Visitor) -> i64 {
     visitor.arrives_at("Problems").await;
     visitor.follow(CODE).await;
-    visitor.arrives_at("Messages").await;
+    visitor.arrives_at("Letters").await;
     visitor.reads("3 dead letters").await;
     let letter: i64 = visitor.text_of(By::Css(".letters tbody th a")).await.parse().unwrap();
     visitor.follow(&letter.to_string()).await;
@@ -80,7 +80,7 @@ async fn what_was_mended_is_retried_and_resolved(engine: Engine) {
     visitor.reads("all succeeded").await;
     assert!(!visitor.text().await.contains("Signed out"));
     visitor.click(By::XPath("//dt[.='Succeeded']/following-sibling::dd[1]/a[.='3']")).await;
-    visitor.arrives_at("Messages").await;
+    visitor.arrives_at("Letters").await;
     visitor.reads("3 letters, resolved").await;
     visitor.click(By::Css(".letters tbody th a")).await;
     visitor.reads("the retry succeeded: this letter").await;
@@ -107,7 +107,7 @@ async fn what_dies_again_leads_to_the_letter_that_has_its_place(engine: Engine) 
     visitor.follow(&letter.to_string()).await;
     visitor.arrives_at(&format!("Letter {letter}")).await;
     visitor.reads("the retry died again: this letter").await;
-    visitor.click(By::XPath("//section[h2='Replayed as']//tbody//a")).await;
+    visitor.click(By::XPath("//section[h2='Letters after it']//tbody//a")).await;
     visitor.reads(&format!("letter {letter}")).await;
     visitor.follow(&format!("letter {letter}")).await;
     visitor.arrives_at(&format!("Letter {letter}")).await;
@@ -128,7 +128,7 @@ async fn without_javascript_it_is_the_same() {
                 return [document.scripts.length, it.textContent]";
     assert_eq!(visitor.ask(page).await, serde_json::json!([2, ""]));
     discard_and_restore(&visitor).await;
-    visitor.open("/messages").await;
+    visitor.open("/letters").await;
     visitor.click(By::Css(".filter summary")).await;
     visitor.write("object", "2").await;
     visitor.press("Filter").await;
@@ -155,7 +155,7 @@ async fn discard_and_restore(visitor: &Visitor) {
     visitor.arrives_at("Job 1").await;
     visitor.reads("The job is made.").await;
     visitor.open_until("/jobs", "all discarded").await;
-    visitor.follow("Messages").await;
+    visitor.follow("Letters").await;
     visitor.reads("2 dead letters").await;
     // Back, with a tick.
     visitor.follow("Discarded").await;
@@ -167,7 +167,7 @@ async fn discard_and_restore(visitor: &Visitor) {
     visitor.reads("Restore 1 letter?").await;
     visitor.press("Restore 1 letter").await;
     visitor.open_until("/jobs", "all restored").await;
-    visitor.follow("Messages").await;
+    visitor.follow("Letters").await;
     visitor.reads("3 dead letters").await;
     // All of a problem at once, and not after all.
     visitor.follow("Problems").await;

@@ -38,7 +38,7 @@ async fn draw(visitor: &Visitor, name: &str) {
     };
     std::fs::create_dir_all(&directory).unwrap();
     let mut shots = vec![(name.to_owned(), 1280, false)];
-    if ["problems", "message"].contains(&name) {
+    if ["problems", "letter"].contains(&name) {
         shots.extend([(format!("{name}-dark"), 1280, true), (format!("{name}-phone"), 390, false)]);
     }
     for (name, width, is_dark) in shots {
@@ -127,23 +127,23 @@ async fn jobs(visitor: &Visitor) {
 
 async fn letters(visitor: &Visitor) {
     follow_of(visitor, "ERP_422", "ERP_422").await;
-    visitor.arrives_at("Messages").await;
-    draw(visitor, "messages").await;
+    visitor.arrives_at("Letters").await;
+    draw(visitor, "letters").await;
     visitor.click(By::Css(".filter summary")).await;
     look(visitor).await;
     // It died, was retried, and died again.
-    visitor.open("/messages?object=9003").await;
+    visitor.open("/letters?object=9003").await;
     visitor.click(By::Css(".letters tbody th a")).await;
     visitor.reads("Letters before it").await;
-    draw(visitor, "message").await;
+    draw(visitor, "letter").await;
     visitor.click(By::Css(".payload summary")).await;
     look(visitor).await;
     for path in [
-        "/messages?state=any",
-        "/messages?reason=unreadable",
-        "/messages?code=NOTHING",
-        "/messages?portal=x&since=yesterday",
-        "/messages/123456",
+        "/letters?state=any",
+        "/letters?reason=unreadable",
+        "/letters?code=NOTHING",
+        "/letters?portal=x&since=yesterday",
+        "/letters/123456",
         "/actions/restart?code=ERP_422",
         "/actions/discard",
     ] {
@@ -153,7 +153,7 @@ async fn letters(visitor: &Visitor) {
 }
 
 async fn discarded(visitor: &Visitor) {
-    visitor.open("/messages?code=HUBSPOT_401").await;
+    visitor.open("/letters?code=HUBSPOT_401").await;
     for _ in 0..3 {
         visitor.click(By::Css("input[name=id]:not(:checked)")).await;
     }
@@ -193,7 +193,7 @@ async fn every_page_is_whole_with_nothing_on_it() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     for path in [
         "/",
-        "/messages",
+        "/letters",
         "/discarded",
         "/jobs",
         "/events",
@@ -222,11 +222,11 @@ async fn nothing_that_was_sent_makes_a_page_wider() {
     site.send(&[event]).await;
     visitor.open_until("/", "1 dead letter").await;
     let link = "return document.querySelector('tbody th a').getAttribute('href')";
-    for path in ["/", "/?by=portal", "/messages", "/messages/1", "/actions/retry?id=1"] {
+    for path in ["/", "/?by=portal", "/letters", "/letters/1", "/actions/retry?id=1"] {
         visitor.open(path).await;
         look(&visitor).await;
     }
-    visitor.open(&format!("/messages?state=any&code={long}&type={long}")).await;
+    visitor.open(&format!("/letters?state=any&code={long}&type={long}")).await;
     look(&visitor).await;
     visitor.open_until("/events", "permanent").await;
     look(&visitor).await;

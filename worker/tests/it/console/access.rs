@@ -10,9 +10,9 @@ use crate::dead_letters::rig::letter;
 
 const PAGES: [&str; 8] = [
     "/",
-    "/messages",
-    "/messages/1",
-    "/messages/export",
+    "/letters",
+    "/letters/1",
+    "/letters/export",
     "/discarded",
     "/events",
     "/audit",
@@ -127,28 +127,28 @@ async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
         assert_eq!(answer.status, 403);
         assert!(answer.text.contains("not a token") && !answer.headers.contains_key(SET_COOKIE));
         let header = format!("Bearer {token}");
-        let answer = rig.browser.with("authorization", &header).get("/messages").await;
+        let answer = rig.browser.with("authorization", &header).get("/letters").await;
         assert!(answer.status == 401 && !answer.text.contains("SECRET_CODE"));
     }
     // A link in a chat: the browser sends its cookie only when it is asked from here.
     let linked =
         rig.browser.with("sec-fetch-site", "cross-site").with("sec-fetch-mode", "navigate");
-    let page = linked.get("/messages?code=A%22").await;
-    let login = "content=\"0; url=/login?next=%2Fmessages%3Fcode%3DA%2522\"";
+    let page = linked.get("/letters?code=A%22").await;
+    let login = "content=\"0; url=/login?next=%2Fletters%3Fcode%3DA%2522\"";
     page.shows(&[login]).hides(&["SECRET_CODE", "/audit"]);
     let other = linked.get("//evil.example/x").await;
     other.shows(&["content=\"0; url=/login?next=%2F\""]).hides(&["evil"]);
     assert_eq!(linked.with("cookie", forged).get("/").await.status, 200);
     // Over plain HTTP a browser does not say where it comes from, only that it wants a page.
     let plain = rig.browser.with("upgrade-insecure-requests", "1");
-    plain.get("/messages?code=A%22").await.shows(&[login]);
+    plain.get("/letters?code=A%22").await.shows(&[login]);
     let ann = rig.browser.sign_in(OPERATOR, "").await;
-    let led = ann.get("/login?next=%2Fmessages%3Fcode%3DA").await;
-    assert_eq!((led.status, led.header("location")), (303, "/messages?code=A"));
+    let led = ann.get("/login?next=%2Fletters%3Fcode%3DA").await;
+    assert_eq!((led.status, led.header("location")), (303, "/letters?code=A"));
     // What a proxy asks for is its own business.
     let basic = rig.browser.with("authorization", "Basic dXNlcjpwYXNz");
     assert_eq!(basic.get("/").await.status, 303);
-    basic.sign_in(OPERATOR, "").await.get("/messages").await.shows(&["SECRET_CODE"]);
+    basic.sign_in(OPERATOR, "").await.get("/letters").await.shows(&["SECRET_CODE"]);
     // Any name will do for one who has a token.
     rig.browser.with("host", "console.example").get("/login").await.shows(&["Token"]);
     rig.finish().await;
@@ -157,9 +157,9 @@ async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
 async fn a_session_lasts_until_it_is_ended_or_altered(engine: DatabaseEngine) {
     let rig = Rig::guarded(engine).await;
     rig.letters.index(&[letter(1, "A", "x")]).await;
-    let fields = [("token", OPERATOR), ("name", "Ann <b>"), ("next", "/messages?code=A")];
+    let fields = [("token", OPERATOR), ("name", "Ann <b>"), ("next", "/letters?code=A")];
     let answer = rig.browser.post("/login", &fields).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/messages?code=A"));
+    assert_eq!((answer.status, answer.header("location")), (303, "/letters?code=A"));
     let cookie = answer.header("set-cookie").to_owned();
     for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {
         assert!(cookie.contains(part), "{part} in {cookie}");
@@ -208,9 +208,9 @@ async fn a_session_lasts_until_it_is_ended_or_altered(engine: DatabaseEngine) {
 async fn a_viewer_reads_everything_and_changes_nothing(engine: DatabaseEngine) {
     let rig = Rig::guarded(engine).await;
     rig.letters.index(&[letter(1, "A", "x")]).await;
-    let id = rig.browser.with("authorization", &format!("Bearer {VIEWER}")).get("/messages").await;
+    let id = rig.browser.with("authorization", &format!("Bearer {VIEWER}")).get("/letters").await;
     let id = id.letters()[0];
-    let letter = format!("/messages/{id}");
+    let letter = format!("/letters/{id}");
     let viewers = [
         rig.browser.sign_in(VIEWER, "Vic").await,
         rig.browser.with("authorization", &format!("bearer {VIEWER}")),
@@ -218,7 +218,7 @@ async fn a_viewer_reads_everything_and_changes_nothing(engine: DatabaseEngine) {
     for viewer in &viewers {
         for path in [
             &PAGES[..2],
-            &["/messages/export", "/discarded", "/events", "/audit", "/health", &letter],
+            &["/letters/export", "/discarded", "/events", "/audit", "/health", &letter],
         ]
         .concat()
         {
@@ -232,7 +232,7 @@ async fn a_viewer_reads_everything_and_changes_nothing(engine: DatabaseEngine) {
             ]);
             assert_headers(&page);
         }
-        for path in [&POSTS[..], &["/nowhere", "/messages"]].concat() {
+        for path in [&POSTS[..], &["/nowhere", "/letters"]].concat() {
             let fields = [("filter", "code=A"), ("cutoff_ms", "1"), ("note", "x")];
             let answer = viewer.post(path, &fields).await;
             assert!(answer.status == 403 && answer.text.contains("viewer"), "{path} {answer:?}");
@@ -245,7 +245,7 @@ async fn a_viewer_reads_everything_and_changes_nothing(engine: DatabaseEngine) {
     // Operators see what they can do.
     let operator = rig.browser.with("authorization", &format!("Bearer {OPERATOR}"));
     operator.get("/").await.shows(&["Discard…", "Note…"]);
-    operator.get("/messages").await.shows(&[
+    operator.get("/letters").await.shows(&[
         "type=\"checkbox\"",
         "Discard ticked…",
         "Discard all 1…",
@@ -263,8 +263,8 @@ async fn requests_are_small_and_of_a_known_kind(engine: DatabaseEngine) {
     let request = json.request(Method::POST, "/actions/discard").json(&serde_json::json!({}));
     assert_eq!(json.send(request).await.status, 400);
     for (method, path) in [
-        (Method::POST, "/messages"),
-        (Method::DELETE, "/messages/1"),
+        (Method::POST, "/letters"),
+        (Method::DELETE, "/letters/1"),
         (Method::PUT, "/"),
         (Method::GET, "/logout"),
     ] {

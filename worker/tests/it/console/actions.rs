@@ -26,9 +26,9 @@ async fn letters_are_discarded_and_restored_as_planned(engine: DatabaseEngine) {
         "Discard 1",
         "all discarded",
         "30 of 30",
-        "/messages?job=1&amp;state=discarded\">30</a>",
+        "/letters?job=1&amp;state=discarded\">30</a>",
     ]);
-    rig.browser.get("/messages?code=ERP_422").await.shows(&["No letter matches"]);
+    rig.browser.get("/letters?code=ERP_422").await.shows(&["No letter matches"]);
     let discarded = rig.browser.get("/discarded").await;
     discarded.shows(&["30 discarded letters", "in 6 days"]);
     let ids = discarded.letters();
@@ -112,9 +112,9 @@ async fn letters_that_are_being_retried_can_be_sent_again_and_discarded(engine: 
     let claimed = rig.letters.records.claimed(-1).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|claimed| claimed.letter.id).collect();
     rig.letters.mark_retried(-1, &ids).await;
-    let list = rig.browser.get("/messages?state=retried").await;
+    let list = rig.browser.get("/letters?state=retried").await;
     list.shows(&["Retry ticked…", "Discard all 2…", "name=\"state\" value=\"retried\""]);
-    let page = rig.browser.get(&format!("/messages/{}", ids[0])).await;
+    let page = rig.browser.get(&format!("/letters/{}", ids[0])).await;
     let again = page.link("Retry…").expect("a way to send it again");
     rig.browser.get(&again).await.shows(&["Retry 1 letter?", "being retried", "--sent-before="]);
     let made = rig.browser.act(&again).await;
@@ -173,7 +173,7 @@ async fn only_who_did_it_is_told_that_it_was_done(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     rig.letters.index(&[letter(1, "A", "x"), letter(2, "B", "x")]).await;
     let done = "/jobs?done=job-cancel";
-    for path in [done, "/?done=note", "/jobs?done=job-made", "/messages?done=retry", "/?done=x"] {
+    for path in [done, "/?done=note", "/jobs?done=job-made", "/letters?done=retry", "/?done=x"] {
         rig.browser.get(path).await.shows(&[]).hides(&["class=\"notice\""]);
     }
     let told = rig.browser.act("/actions/discard?code=A").await.header("location").to_owned();

@@ -22,7 +22,7 @@ async fn a_database_that_is_away_is_told_and_its_return_noticed() {
     let browser = Browser::at(console.address());
     browser.get("/").await.shows(&["1 dead letter"]);
     proxy.cut();
-    for path in ["/", "/messages", "/messages/1", "/discarded", "/events", "/audit"] {
+    for path in ["/", "/letters", "/letters/1", "/discarded", "/events", "/audit"] {
         let page = browser.get(path).await;
         assert_eq!(page.status, 503, "{path}");
         for words in
@@ -44,7 +44,7 @@ async fn a_database_that_is_away_is_told_and_its_return_noticed() {
         }
     };
     within("the page", back).await;
-    browser.get("/messages").await.shows(&["1 dead letter"]);
+    browser.get("/letters").await.shows(&["1 dead letter"]);
     console.stop().await;
     rig.finish().await;
 }

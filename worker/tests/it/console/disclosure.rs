@@ -14,16 +14,16 @@ async fn exports_and_payloads_are_in_the_audit(engine: DatabaseEngine) {
     let (id, identity) = (letters[0].id, letters[0].identity.clone());
     let ann = rig.browser.sign_in(VIEWER, "ann").await;
     let program = rig.browser.with("authorization", &format!("Bearer {OPERATOR}"));
-    ann.get("/messages/export?code=A").await.shows(&["payload"]);
-    program.get("/messages/export?format=csv&code=B").await.shows(&["payload"]);
-    ann.get(&format!("/messages/{id}/payload")).await.shows(&["portalId"]);
+    ann.get("/letters/export?code=A").await.shows(&["payload"]);
+    program.get("/letters/export?format=csv&code=B").await.shows(&["payload"]);
+    ann.get(&format!("/letters/{id}/payload")).await.shows(&["portalId"]);
     program.get(&format!("/events/{identity}/payload")).await.shows(&["portalId"]);
     run(&rig.letters, &["export", "--code", "A"]).await.json_lines(2);
     run(&rig.letters, &["show", &id.to_string(), "--payload", "--by", "bob"]).await.is_done();
     // What is only looked at is not noted, nor what there is none of.
-    ann.get(&format!("/messages/{id}")).await.shows(&["portalId"]);
+    ann.get(&format!("/letters/{id}")).await.shows(&["portalId"]);
     run(&rig.letters, &["show", &id.to_string()]).await.is_done();
-    assert_eq!(ann.get("/messages/999999/payload").await.status, 404);
+    assert_eq!(ann.get("/letters/999999/payload").await.status, 404);
     let acts = rig.letters.records.audit(99).await.unwrap();
     let acts: Vec<_> = acts
         .iter()

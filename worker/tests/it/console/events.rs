@@ -52,7 +52,7 @@ async fn an_event_is_found_with_its_whole_way(engine: DatabaseEngine) {
     assert_eq!(retried.text.matches("data-label=\"Ended\"").count(), 1);
     for (query, count) in [
         ("object=2", 2),
-        ("object=2&target=other", 0),
+        ("object=2&handler=other", 0),
         ("type=deal.creation&since=1h&verdict=permanent", 1),
         ("until=1h", 0),
         (&format!("event={}", &second.identity.as_ref()[..12]), 2),
@@ -71,7 +71,7 @@ async fn an_event_is_found_with_its_whole_way(engine: DatabaseEngine) {
     assert_eq!(bytes.text.as_bytes(), second.body);
     let dead = browser.get(&format!("/events/{}", third.identity)).await;
     dead.shows(&["attempt 1: permanent", "never &#60;script&#62;", "given up as permanent"]);
-    let letter = browser.get(&browser.get("/messages").await.link("1").unwrap()).await;
+    let letter = browser.get(&browser.get("/letters").await.link("1").unwrap()).await;
     letter.shows(&["attempt 1: permanent", &format!("/events/{}", third.identity)]);
     browser.get("/health").await.shows(&[
         "succeeded",

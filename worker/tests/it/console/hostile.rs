@@ -60,31 +60,31 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
         "/?by=code",
         "/?by=handler",
         "/?by=portal",
-        "/messages",
+        "/letters",
         "/audit",
         "/discarded",
         "/health",
     ]
     .map(str::to_owned)
     .into();
-    paths.extend([format!("/messages?{code}"), format!("/actions/discard?{code}")]);
+    paths.extend([format!("/letters?{code}"), format!("/actions/discard?{code}")]);
     paths.push(format!("/actions/retry?{code}"));
-    paths.push(format!("/messages?problem={}", problem.key));
+    paths.push(format!("/letters?problem={}", problem.key));
     paths.push(format!("/problems/{}/note", problem.key));
     paths.push(format!("/events?{}", encode(&[("type", HOSTILE), ("handler", HOSTILE)])));
     for letter in &letters {
-        paths.push(format!("/messages/{}", letter.id));
+        paths.push(format!("/letters/{}", letter.id));
         paths.push(format!("/events/{}", letter.identity));
     }
     for path in &paths {
         assert_harmless(path, &rig.browser.get(path).await);
     }
-    let shown = rig.browser.get(&format!("/messages?{code}")).await;
+    let shown = rig.browser.get(&format!("/letters?{code}")).await;
     shown.shows(&["1 dead letter", "&#60;script&#62;", "\\u{202e}"]);
     // What is at fault is told without being repeated as markup.
-    let wrong = rig.browser.get(&format!("/messages?{}", encode(&[("portal", HOSTILE)]))).await;
+    let wrong = rig.browser.get(&format!("/letters?{}", encode(&[("portal", HOSTILE)]))).await;
     assert!(wrong.status == 400 && !wrong.text.contains("<script>"), "{}", wrong.text);
-    let nowhere = rig.browser.get("/messages/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
+    let nowhere = rig.browser.get("/letters/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
     assert!(nowhere.status == 404 && !nowhere.text.contains("<script>"), "{}", nowhere.text);
 
     // The filter of a strange code means those letters and no others, all the way.

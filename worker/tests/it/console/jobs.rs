@@ -20,7 +20,7 @@ async fn a_problem_is_retried_from_its_group_to_its_resolution(engine: DatabaseE
     browser.get(&plan).await.shows(&[
         "Retry 12 letters?",
         "steps that had succeeded are not run again",
-        "12 messages at 50 a second: about 1 s",
+        "12 at 50 a second: about 1 s",
         "worker dead-letters retry --problem=",
     ]);
     let made = browser.act(&plan).await;
@@ -30,12 +30,12 @@ async fn a_problem_is_retried_from_its_group_to_its_resolution(engine: DatabaseE
     bulk.finished(1).await;
     bulk.wait_for(State::Resolved, 12).await;
     let page = browser.get("/jobs/1").await;
-    page.shows(&["all succeeded", "12 of 12", "/messages?job=1&amp;state=resolved\">12</a>"]);
+    page.shows(&["all succeeded", "12 of 12", "/letters?job=1&amp;state=resolved\">12</a>"]);
     page.hides(&["Cancel the job"]);
     browser.get("/jobs").await.shows(&["<a href=\"/jobs/1\">Retry 1</a>", "12 of 12"]);
-    let resolved = browser.get("/messages?job=1&state=resolved").await;
+    let resolved = browser.get("/letters?job=1&state=resolved").await;
     assert_eq!(resolved.letters().len(), 12);
-    let letter = format!("/messages/{}", resolved.letters()[0]);
+    let letter = format!("/letters/{}", resolved.letters()[0]);
     browser.get(&letter).await.shows(&["<a href=\"/jobs/1\">job 1</a>", "<code>first</code>"]);
     browser.get("/audit").await.shows(&["retry", "job=1"]);
     runner.close().await;

@@ -15,9 +15,9 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
         ("/", "No dead letters"),
         ("/?by=code", "No dead letters"),
         ("/?by=portal&all=1", "No dead letters"),
-        ("/messages", "Nothing was given up"),
-        ("/messages?code=X", "No letter matches"),
-        ("/messages?state=any", "None is in this state"),
+        ("/letters", "Nothing was given up"),
+        ("/letters?code=X", "No letter matches"),
+        ("/letters?state=any", "None is in this state"),
         ("/discarded", "Nothing was discarded"),
         ("/events", "No events yet"),
         ("/events?object=7", "Nothing in the event log answers that"),
@@ -31,8 +31,8 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
     }
     for path in [
         "/nowhere",
-        "/messages/7",
-        "/messages/x",
+        "/letters/7",
+        "/letters/x",
         "/events/abc",
         "/problems/x/note",
         "/problems/%00/note",
@@ -40,7 +40,7 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
         assert_eq!(rig.browser.get(path).await.status, 404, "{path}");
     }
     assert_eq!(rig.browser.get(&format!("/events/{}", "a".repeat(64))).await.status, 404);
-    assert_eq!(rig.browser.get("/messages?before=x").await.status, 400);
+    assert_eq!(rig.browser.get("/letters?before=x").await.status, 400);
     rig.finish().await;
 }
 
@@ -71,7 +71,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
         rig.browser.get(path).await.shows(&words);
     }
     let groups = rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap();
-    let list = format!("/messages?problem={}", groups[0].key);
+    let list = format!("/letters?problem={}", groups[0].key);
     assert!(page.text.contains(&list));
     rig.browser.get(&list).await.shows(&["1,234 dead letters", "has no amount"]);
     rig.letters.records.note(&groups[0].key, "", Some("ask <them>"), "ann").await.unwrap();
@@ -85,7 +85,7 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
         (1..=260).map(|id| letter(id, ["A", "B"][usize::from(id % 2 == 0)], "x")).collect();
     rig.letters.index(&messages).await;
     let (mut path, mut ids) =
-        ("/messages?code=A&target=on_deal_created&portal=62515".to_owned(), Vec::new());
+        ("/letters?code=A&handler=on_deal_created&portal=62515".to_owned(), Vec::new());
     loop {
         let page = rig.browser.get(&path).await;
         page.shows(&["code</i> A", "handler</i> on_deal_created"]);
@@ -110,9 +110,9 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
         ("state=discarded", "0 letters, discarded"),
         ("state=any&code=B", "130 letters in any state"),
     ] {
-        rig.browser.get(&format!("/messages?{query}")).await.shows(&[count]);
+        rig.browser.get(&format!("/letters?{query}")).await.shows(&[count]);
     }
-    let wrong = rig.browser.get("/messages?portal=abc&since=yesterday&state=gone").await;
+    let wrong = rig.browser.get("/letters?portal=abc&since=yesterday&state=gone").await;
     assert_eq!(wrong.status, 400);
     for words in
         ["Portal: write a number", "Died since: write 2h", "State: write dead", "value=\"abc\""]
@@ -136,7 +136,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     rig.letters.index(&[again(&first)]).await;
     let letters = rig.letters.records.list(&filter, None, 10).await.unwrap().letters;
     let newest = letters[0].id;
-    let page = rig.browser.get(&format!("/messages/{newest}")).await;
+    let page = rig.browser.get(&format!("/letters/{newest}")).await;
     page.shows(&[
         "ERP answered 503",
         "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -144,22 +144,22 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
         "worker dead-letters show",
         "&#34;portalId&#34;: 62515",
         "Letters before it",
-        &format!("href=\"/messages/{id}\""),
+        &format!("href=\"/letters/{id}\""),
         "died again",
         "The event log has nothing of it",
     ]);
-    let page = rig.browser.get(&format!("/messages/{id}")).await;
+    let page = rig.browser.get(&format!("/letters/{id}")).await;
     page.shows(&[
-        "Replayed as",
-        &format!("href=\"/messages/{newest}\""),
+        "Letters after it",
+        &format!("href=\"/letters/{newest}\""),
         "<a href=\"/jobs/-3\">job -3</a>",
     ]);
-    let bytes = rig.browser.get(&format!("/messages/{id}/payload")).await;
+    let bytes = rig.browser.get(&format!("/letters/{id}/payload")).await;
     assert_eq!(bytes.text.as_bytes(), first.body);
     assert_eq!(bytes.header("content-type"), "application/octet-stream");
     assert!(bytes.header("content-disposition").starts_with("attachment"));
     let event = rig.browser.get(&format!("/events/{}", first.identity)).await;
-    event.shows(&["ERP_5XX", &format!("/messages/{newest}"), "given up as exhausted"]);
+    event.shows(&["ERP_5XX", &format!("/letters/{newest}"), "given up as exhausted"]);
     rig.finish().await;
 }
 
@@ -168,10 +168,10 @@ async fn a_large_payload_is_shown_in_part_and_says_so(engine: DatabaseEngine) {
     let body = Bytes::from(vec![b'['; 3 * 1024 * 1024]);
     rig.letters.index(&[with_body(letter(1, "A", "x"), body.clone())]).await;
     let id = rig.letters.records.list(&Filter::default(), None, 1).await.unwrap().letters[0].id;
-    let page = rig.browser.get(&format!("/messages/{id}")).await;
+    let page = rig.browser.get(&format!("/letters/{id}")).await;
     page.shows(&["The first 64.0 KiB of 3.0 MiB are shown"]);
     assert!(page.text.len() < 200_000);
-    assert_eq!(rig.browser.get(&format!("/messages/{id}/payload")).await.text.len(), body.len());
+    assert_eq!(rig.browser.get(&format!("/letters/{id}/payload")).await.text.len(), body.len());
     rig.finish().await;
 }
 
@@ -180,17 +180,17 @@ async fn an_export_has_every_letter_that_matches(engine: DatabaseEngine) {
     let mut messages: Vec<Message> = (1..=700).map(|id| letter(id, "A", "x")).collect();
     messages.push(letter(5000, "B", "=cmd()"));
     rig.letters.index(&messages).await;
-    let page = rig.browser.get("/messages?code=A").await;
+    let page = rig.browser.get("/letters?code=A").await;
     let exported = rig.browser.get(&page.link("JSON lines").unwrap()).await;
     let lines: Vec<Value> =
         exported.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 700);
     assert!(lines.iter().all(|line| line["code"] == "A" && line["payload"].is_string()));
     assert!(exported.header("content-disposition").contains("letters.jsonl"));
-    let csv = rig.browser.get("/messages/export?format=csv&state=any").await;
+    let csv = rig.browser.get("/letters/export?format=csv&state=any").await;
     assert_eq!(csv.text.lines().count(), 702);
     assert!(csv.text.starts_with("id,died_ms,") && csv.text.contains(",'=cmd(),"));
-    assert_eq!(rig.browser.get("/messages/export?state=gone").await.status, 400);
+    assert_eq!(rig.browser.get("/letters/export?state=gone").await.status, 400);
     rig.finish().await;
 }
 

@@ -28,19 +28,19 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     let browser = Browser::at(console.address());
     let mut paths: Vec<String> = [
         "/",
-        "/messages",
-        "/messages?state=any",
-        "/messages/export",
-        "/messages/export?format=csv",
+        "/letters",
+        "/letters?state=any",
+        "/letters/export",
+        "/letters/export?format=csv",
     ]
     .map(str::to_owned)
     .into();
     for letter in &letters {
-        paths.push(format!("/messages/{}", letter.id));
-        paths.push(format!("/messages/{}/payload", letter.id));
+        paths.push(format!("/letters/{}", letter.id));
+        paths.push(format!("/letters/{}/payload", letter.id));
     }
     for group in &groups {
-        paths.push(format!("/messages?problem={}", group.key));
+        paths.push(format!("/letters?problem={}", group.key));
         paths.push(format!("/problems/{}/note", group.key));
     }
     for path in &paths {
@@ -56,7 +56,7 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     }
     // What an event is called instead leads to it, from every page and back.
     let letter = letters.iter().find(|letter| letter.code == "ERP_422").unwrap();
-    let page = browser.get(&format!("/messages/{}", letter.id)).await;
+    let page = browser.get(&format!("/letters/{}", letter.id)).await;
     let event = page.link("The event's whole way, through every handler").unwrap();
     let alias = event.strip_prefix("/events/").unwrap();
     assert_eq!(alias.len(), 32);
@@ -65,7 +65,7 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     let file = browser.get(&format!("{event}/payload")).await;
     file.shows(&["[redacted]"]).hides(&["ann.example"]);
     assert!(file.header("content-disposition").contains(&format!("event-{alias}")), "{file:?}");
-    let exported = browser.get("/messages/export").await;
+    let exported = browser.get("/letters/export").await;
     assert!(exported.text.contains(alias), "{}", exported.text);
     browser.get(&format!("/events?event={alias}")).await.shows(&[]);
     // Whoever has guessed an identity is not told that it is right.
@@ -77,13 +77,13 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     }
     browser.get("/audit").await.shows(&[&format!("event={alias}")]).hides(&[&letter.identity[..8]]);
     let of = |code: &str| letters.iter().find(|letter| letter.code == code).unwrap().id;
-    let page = browser.get(&format!("/messages/{}", of("ERP_422"))).await;
+    let page = browser.get(&format!("/letters/{}", of("ERP_422"))).await;
     page.shows(&[
         "[redacted] is taken",
         "&#34;propertyValue&#34;: &#34;[redacted]&#34;",
         "left out",
     ]);
-    let page = browser.get(&format!("/messages/{}", of("UNREADABLE"))).await;
+    let page = browser.get(&format!("/letters/{}", of("UNREADABLE"))).await;
     page.shows(&["It is not shown"]);
     browser.act("/actions/discard?code=ERP_422").await;
     browser.get("/discarded").await.shows(&["[redacted] is taken"]).hides(&["ann.example"]);

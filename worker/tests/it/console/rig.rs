@@ -77,7 +77,7 @@ impl Answer {
 
     /// The numbers of the letters that the page lists.
     pub(crate) fn letters(&self) -> Vec<i64> {
-        let links = self.text.split("<th scope=\"row\" data-label=\"Letter\"><a href=\"/messages/");
+        let links = self.text.split("<th scope=\"row\" data-label=\"Letter\"><a href=\"/letters/");
         links.skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect()
     }
 }

@@ -20,7 +20,7 @@ async fn guesses_are_slowed_down_whichever_way_they_come() {
             return rig.browser.post("/login", &[("token", &token)]).await;
         }
         let header = format!("Bearer {token}");
-        rig.browser.with("authorization", &header).get("/messages").await
+        rig.browser.with("authorization", &header).get("/letters").await
     };
     let answers = join_all((0..CROWD).map(guess)).await;
     let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
