@@ -26,15 +26,10 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     let url = rig.letters.database.url();
     let console = redacting(&url, rig.letters.queues.broker(), &[], &["email"]);
     let browser = Browser::at(console.address());
-    let mut paths: Vec<String> = [
-        "/",
-        "/letters",
-        "/letters?state=any",
-        "/letters/export",
-        "/letters/export?format=csv",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut paths: Vec<String> =
+        ["/", "/letters", "/letters?state=any", "/letters/export", "/letters/export?format=csv"]
+            .map(str::to_owned)
+            .into();
     for letter in &letters {
         paths.push(format!("/letters/{}", letter.id));
         paths.push(format!("/letters/{}/payload", letter.id));
