@@ -175,7 +175,7 @@ async fn wrong_usage_and_failures_have_codes_of_their_own(engine: DatabaseEngine
         (&["groups", "--by", "moon"], 2, "problem"),
         (&["nothing"], 2, "nothing"),
         (&["show", "999"], 1, "no letter 999"),
-        (&["note", "0000", "x"], 1, "no problem"),
+        (&["note", "0000", "x"], 1, "no such problem"),
         (&["list", "--no-index", "--database-url", "postgres://127.0.0.1:1/x"], 1, "database"),
         (&["list", "--database-url", "mysql://x"], 2, "DATABASE_URL"),
     ] {
