@@ -97,15 +97,24 @@ fn line(text: &str) -> String {
     crate::harmless::harmless(text)
 }
 
-/// The same with colours, which are ours: those of others the subscriber has written out.
+/// The same with colours. They are ours, or at worst somebody colours his words: the subscriber hands
+/// fields on as they are.
 fn line_in_colours(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if steers(c) && c != '\u{1b}' {
+    let mut line = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if steers(c) && !(c == '\u{1b}' && is_colour(&text[at + 1..])) {
             line.extend(c.escape_unicode());
         } else {
             line.push(c);
         }
-        line
+    }
+    line
+}
+
+/// Whether what follows an escape character sets a colour and does nothing else: `[`, numbers, `m`.
+fn is_colour(rest: &str) -> bool {
+    rest.strip_prefix('[').is_some_and(|numbers| {
+        numbers.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
     })
 }
 

@@ -54,7 +54,7 @@ async fn visit(console: &str) -> Vec<(String, bool)> {
     visitor.press("Discard all 1…").await;
     visitor.click(By::Css("input[name=every]")).await;
     visitor.press("Discard 1 letter").await;
-    visitor.arrives_at("Letters").await;
+    visitor.arrives_at("Job 1").await;
     visitor.open_until("/letters", "No dead letters").await;
     visitor.press("Sign out").await;
     visitor.arrives_at("Sign in").await;
