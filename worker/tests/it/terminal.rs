@@ -65,7 +65,7 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
         vec!["groups"],
         vec!["groups", "--json"],
         vec!["groups", "--by", "code"],
-        vec!["groups", "--by", "target"],
+        vec!["groups", "--by", "handler"],
         vec!["export"],
         vec!["export", "--format", "csv"],
         vec!["discard", &code, "--dry-run"],
@@ -84,6 +84,8 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
     }
     for arguments in runs {
         let ended = run(&rig, &arguments).await;
+        // A command that is not understood shows nothing that was sent, and proves nothing.
+        assert_ne!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         said.push((format!("{arguments:?}"), ended.stdout + ended.stderr.as_str()));
     }
     for (what, text) in said {

@@ -162,6 +162,7 @@ async fn discarded(visitor: &Visitor) {
     visitor.arrives_at("Discard").await;
     look(visitor).await;
     visitor.press("Discard 3 letters").await;
+    visitor.arrives_at("Job 3").await;
     visitor.open_until("/jobs", "all discarded").await;
     visitor.follow("Discarded").await;
     visitor.arrives_at("Discarded").await;

@@ -106,7 +106,7 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
         ("object=7", "1 dead letter<"),
         ("type=deal.creation&reason=exhausted&since=1h", "263 dead letters"),
         ("until=1h", "0 dead letters"),
-        ("target=(none)", "0 dead letters"),
+        ("handler=(none)", "0 dead letters"),
         ("state=discarded", "0 letters, discarded"),
         ("state=any&code=B", "130 letters in any state"),
     ] {

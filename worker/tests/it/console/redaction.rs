@@ -80,7 +80,8 @@ async fn values_of_redacted_properties_are_on_no_page(engine: DatabaseEngine) {
     ]);
     let page = browser.get(&format!("/letters/{}", of("UNREADABLE"))).await;
     page.shows(&["It is not shown"]);
-    browser.act("/actions/discard?code=ERP_422").await;
+    let made = browser.act("/actions/discard?code=ERP_422").await;
+    assert_eq!(rig.done(&made).await, 1);
     browser.get("/discarded").await.shows(&["[redacted] is taken"]).hides(&["ann.example"]);
     console.stop().await;
     rig.finish().await;
