@@ -168,13 +168,13 @@ fn memory_holds_what_may_be_in_hand() {
             (
                 "Deployment/hubline-receiver",
                 "/spec/template/spec/containers/0/resources/limits/memory",
-                json!("256Mi"),
+                json!("128Mi"),
                 "bodies in flight",
             ),
             (
                 "ConfigMap/hubline-receiver",
                 "/data/MAX_BODY_BYTES",
-                json!("64MiB"),
+                json!("128MiB"),
                 "bodies in flight",
             ),
             (
