@@ -22,12 +22,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const STABLE: Duration = Duration::from_secs(10);
 
 /// Keeps running `session` on fresh connections until `stop`. The session reports itself
-/// through `link` when it is able to work.
+/// through `link` when it is able to work. The broker has `patience` to answer while it works.
 pub(super) async fn supervise<S>(
     address: Address,
     metrics: BrokerMetrics,
     link: watch::Sender<Link>,
     stop: CancellationToken,
+    patience: Duration,
     mut session: S,
 ) where
     S: AsyncFnMut(&Arc<Connection>, &watch::Sender<Link>) -> Result<(), lapin::Error>,
@@ -38,7 +39,7 @@ pub(super) async fn supervise<S>(
             None => break,
             Some(Err(error)) => error,
             Some(Ok(live)) => {
-                let (since, mut pulse) = (Instant::now(), Pulse::of(&live));
+                let (since, mut pulse) = (Instant::now(), Pulse::of(&live, patience));
                 let ended = tokio::select! {
                     ended = session(&live.connection, &link) => ended,
                     never = pulse.watch(&address.name) => match never {},
@@ -53,7 +54,10 @@ pub(super) async fn supervise<S>(
                 close(&live).await;
                 match ended {
                     Ok(()) => break,
-                    Err(error) => error,
+                    Err(error) => {
+                        address.was_of_no_use();
+                        error
+                    }
                 }
             }
         };

@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connection;
 use super::dial::Address;
 use super::publisher::{DECLARE_TIMEOUT, timed_out};
+use super::pulse::CONSUMERS_PATIENCE;
 use super::reply::is_not_found;
 use super::topology::Topology;
 use super::{properties, settlement};
@@ -132,6 +133,7 @@ impl Consumer {
             metrics,
             link_tx,
             stop.clone(),
+            CONSUMERS_PATIENCE,
             async move |connection, link| {
                 let session = Session {
                     taken: &taken,

@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::connection;
 use super::dial::Address;
 use super::publisher::timed_out;
+use super::pulse::PATIENCE;
 use super::reply::is_not_found;
 use super::topology::Topology;
 use crate::broker::{Link, QueueDepth, QueueKind};
@@ -62,7 +63,7 @@ pub(in crate::broker) fn measure(
         set(&known, Vec::new());
         ended
     };
-    tokio::spawn(connection::supervise(address, metrics, link, stop.clone(), session));
+    tokio::spawn(connection::supervise(address, metrics, link, stop.clone(), PATIENCE, session));
     Ok(stop.drop_guard())
 }
 

@@ -30,8 +30,16 @@ pub(super) struct Address {
     hosts: Vec<AMQPUri>,
     /// Shown in RabbitMQ's own tools.
     pub(super) name: String,
-    /// The one that let us in last: it goes first.
-    last: Mutex<Option<SocketAddr>>,
+    /// The one that let us in last, and where it goes.
+    last: Mutex<Option<(SocketAddr, Place)>>,
+}
+
+/// Where an address goes among those that are tried.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    First,
+    Between,
+    Last,
 }
 
 /// A connection, and the socket below it.
@@ -69,6 +77,10 @@ impl Address {
     pub(super) async fn connect(&self) -> Result<Live, String> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let resolving = self.hosts.iter().map(|host| resolve(host.clone()));
+        let place = |(_, address): &(AMQPUri, SocketAddr)| match last {
+            Some((known, place)) if known == *address => place,
+            _ => Place::Between,
+        };
         let one = |(host, address): (AMQPUri, SocketAddr)| {
             let connecting = connect(host, address, self.name.clone());
             async move {
@@ -79,9 +91,17 @@ impl Address {
                 }
             }
         };
-        let (address, live) = first(resolving, |(_, address)| Some(*address) == last, one).await?;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+        let (address, live) = first(resolving, place, one).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, Place::First));
         Ok(live)
+    }
+
+    /// The one that let us in was of no use: it goes last, until one has let us in again.
+    pub(super) fn was_of_no_use(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, place)) = last.as_mut() {
+            *place = Place::Last;
+        }
     }
 }
 
@@ -95,17 +115,21 @@ async fn resolve(host: AMQPUri) -> Result<Vec<(AMQPUri, SocketAddr)>, String> {
     }
 }
 
-/// Tries every candidate that is found, one a moment, or at once when another has failed; what `goes_first`
-/// says goes before what was found earlier. The first success, or every failure.
+/// Tries every candidate that is found, one a moment, or at once when another has failed, in the order of
+/// their places; what goes last waits until all are found. The first success, or every failure.
 async fn first<C, T, Tried: Future<Output = Result<T, String>>>(
     finding: impl Iterator<Item = impl Future<Output = Result<Vec<C>, String>>>,
-    goes_first: impl Fn(&C) -> bool,
+    place: impl Fn(&C) -> Place,
     attempt: impl Fn(C) -> Tried,
 ) -> Result<T, String> {
     let mut finding: FuturesUnordered<_> = finding.collect();
-    let (mut waiting, mut tried) = (VecDeque::new(), FuturesUnordered::new());
+    let (mut waiting, mut at_last) = (VecDeque::new(), VecDeque::new());
+    let mut tried = FuturesUnordered::new();
     let (mut next, mut failures) = (Instant::now(), Vec::new());
     loop {
+        if finding.is_empty() {
+            waiting.append(&mut at_last);
+        }
         tokio::select! {
             biased;
             Some(ended) = tried.next() => match ended {
@@ -117,10 +141,10 @@ async fn first<C, T, Tried: Future<Output = Result<T, String>>>(
             },
             Some(found) = finding.next() => match found {
                 Ok(found) => for candidate in found {
-                    if goes_first(&candidate) {
-                        waiting.push_front(candidate);
-                    } else {
-                        waiting.push_back(candidate);
+                    match place(&candidate) {
+                        Place::First => waiting.push_front(candidate),
+                        Place::Between => waiting.push_back(candidate),
+                        Place::Last => at_last.push_back(candidate),
                     }
                 },
                 Err(failure) => failures.push(failure),
@@ -142,7 +166,8 @@ async fn first<C, T, Tried: Future<Output = Result<T, String>>>(
 /// A connection to one address of a host, whose name is still what its certificate must be for.
 async fn connect(host: AMQPUri, address: SocketAddr, name: String) -> Result<Live, lapin::Error> {
     let socket = Arc::<Socket>::default();
-    let kept = Arc::clone(&socket);
+    // lapin keeps what it is given for as long as its thread lives, which must not keep the socket.
+    let kept = Arc::downgrade(&socket);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connector(
         host,
@@ -152,7 +177,10 @@ async fn connect(host: AMQPUri, address: SocketAddr, name: String) -> Result<Liv
             let opening = AsyncTcpStream::connect(&runtime, address);
             let stream = timeout(SHARE, opening).await.map_err(io::Error::from)??;
             if let AsyncTcpStream::Plain(stream) = &stream {
-                let _ = kept.0.set(SockRef::from(stream.get_ref()).try_clone()?);
+                let socket = SockRef::from(stream.get_ref()).try_clone()?;
+                // Given up meanwhile.
+                let given_up = || io::Error::from(io::ErrorKind::ConnectionAborted);
+                let _ = kept.upgrade().ok_or_else(given_up)?.0.set(socket);
             }
             match host.scheme {
                 AMQPScheme::AMQP => Ok(stream),
@@ -175,6 +203,8 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use futures_util::future::BoxFuture;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -190,7 +220,8 @@ mod tests {
         attempt: fn(u32) -> Tried,
     ) -> Result<u32, String> {
         let finding = found.into_iter().map(|found| ready(Ok(found)));
-        first(finding, |number| *number == last, attempt).await
+        let place = |number: &u32| if *number == last { Place::First } else { Place::Between };
+        first(finding, place, attempt).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -217,15 +248,54 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_one_that_was_of_no_use_goes_last() {
+        let place = |number: &u32| if *number == 1 { Place::Last } else { Place::Between };
+        let finding = || [vec![1], vec![2]].into_iter().map(|found| ready(Ok(found)));
+        assert_eq!(first(finding(), place, answers).await, Ok(2));
+        let attempt = |number: u32| {
+            if number == 1 {
+                answers(1)
+            } else {
+                ready(Err::<u32, _>("refused".to_owned())).boxed()
+            }
+        };
+        assert_eq!(first(finding(), place, attempt).await, Ok(1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_given_up_is_taken_down() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let host: AMQPUri = "amqp://127.0.0.1/%2f".parse().unwrap();
+        for _ in 0..3 {
+            let connecting = super::connect(host.clone(), address, "given up".to_owned());
+            let greeted = async {
+                let (mut peer, _) = silent.accept().await.unwrap();
+                peer.read_exact(&mut [0; 8]).await.unwrap();
+                peer
+            };
+            let mut peer = tokio::select! {
+                _ = connecting => panic!("ended without a word of the broker's"),
+                peer = greeted => peer,
+            };
+            let ended = timeout(4 * SHARE, peer.read_to_end(&mut Vec::new())).await;
+            assert_eq!(ended.unwrap().unwrap(), 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_name_that_is_not_resolved_holds_up_no_other() {
         let finding: Vec<BoxFuture<'static, Result<Vec<u32>, String>>> =
             vec![pending().boxed(), ready(Ok(vec![7])).boxed()];
-        assert_eq!(first(finding.into_iter(), |_| false, answers).await, Ok(7));
+        assert_eq!(first(finding.into_iter(), |_| Place::Between, answers).await, Ok(7));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_any_address_it_is_said_why() {
         let finding = [ready(Err::<Vec<u32>, _>("nobody: not known".to_owned()))].into_iter();
-        assert_eq!(first(finding, |_| false, answers).await, Err("nobody: not known".to_owned()));
+        assert_eq!(
+            first(finding, |_| Place::Between, answers).await,
+            Err("nobody: not known".to_owned())
+        );
     }
 }

@@ -18,6 +18,7 @@ use super::depth;
 use super::dial::Address;
 use super::lane::{self, Job};
 use super::provision::{Provision, provide};
+use super::pulse::PATIENCE;
 use super::topology::Topology;
 use crate::broker::{Lane, Link, Publication, PublishError, PublisherOptions};
 use crate::metrics::BrokerMetrics;
@@ -87,6 +88,7 @@ impl Publisher {
             metrics,
             link_tx,
             stop.clone(),
+            PATIENCE,
             async move |connection, link| {
                 let serving = Serving {
                     topology: &declared,

@@ -16,18 +16,21 @@ use super::dial::Live;
 use super::lane;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// As long as a confirm is waited for.
-const ANSWER: Duration = Duration::from_secs(3);
+/// How long an answer is waited for: as long as a confirm.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// The same where messages arrive: on a thin link an answer waits behind large ones.
+pub(super) const CONSUMERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks on one connection, over a channel of its own.
 pub(super) struct Pulse<'a> {
     live: &'a Live,
     channel: Option<Channel>,
+    patience: Duration,
 }
 
 impl<'a> Pulse<'a> {
-    pub(super) fn of(live: &'a Live) -> Self {
-        Self { live, channel: None }
+    pub(super) fn of(live: &'a Live, patience: Duration) -> Self {
+        Self { live, channel: None, patience }
     }
 
     /// Asks until the connection ends, and takes it down if it does not answer. Waits for ever then.
@@ -39,7 +42,7 @@ impl<'a> Pulse<'a> {
             if status.blocked() {
                 continue;
             }
-            match timeout(ANSWER, self.ask()).await {
+            match timeout(self.patience, self.ask()).await {
                 Ok(Ok(())) => {}
                 // The connection's own end, which its session learns as well.
                 Ok(Err(_)) => self.channel = None,
