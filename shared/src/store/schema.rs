@@ -22,7 +22,7 @@ const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
@@ -80,13 +80,16 @@ CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
 ";
 
-/// What makes a file of version 1 one of version 2: who published a message again and as which
-/// attempt, and what a dead
+/// What makes a file of version 1 one of version 2: who published a message again, and what a dead
 /// letter's handler had done.
 const TO_VERSION_2: &str = "
 ALTER TABLE message ADD COLUMN job INTEGER;
-ALTER TABLE message ADD COLUMN job_attempt INTEGER;
 ALTER TABLE message ADD COLUMN steps TEXT;
+";
+
+/// What makes a file of version 2 one of version 3: as which attempt of the job a message was published.
+const TO_VERSION_3: &str = "
+ALTER TABLE message ADD COLUMN job_attempt INTEGER;
 ";
 
 /// Opens the file, making what is missing.
@@ -150,8 +153,11 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         if version == 0 {
             sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
         }
-        sqlx::raw_sql(TO_VERSION_2).execute(&mut *transaction).await?;
-        sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *transaction).await?;
+        if version < 2 {
+            sqlx::raw_sql(TO_VERSION_2).execute(&mut *transaction).await?;
+        }
+        sqlx::raw_sql(TO_VERSION_3).execute(&mut *transaction).await?;
+        sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut *transaction).await?;
         transaction.commit().await?;
     }
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.

@@ -75,25 +75,40 @@ async fn a_second_process_is_refused_and_told_why() {
 
 #[tokio::test]
 async fn a_file_of_the_first_version_becomes_one_of_this() {
-    let directory = Directory::new();
-    let store = Store::open(&directory.0).await.unwrap();
-    for statement in [
+    let undone = [
         "ALTER TABLE message DROP COLUMN job",
         "ALTER TABLE message DROP COLUMN job_attempt",
         "ALTER TABLE message DROP COLUMN steps",
-        "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, received_ms, \
-         generation, body) VALUES ('work', 0, 'x', '', 1, 0, 0, 0, x'7b7d')",
         "PRAGMA user_version = 1",
-    ] {
+    ];
+    becomes_one_of_this(&undone).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_second_version_becomes_one_of_this() {
+    let undone = ["ALTER TABLE message DROP COLUMN job_attempt", "PRAGMA user_version = 2"];
+    becomes_one_of_this(&undone).await;
+}
+
+/// A file with a message, where `undone` makes it an older one.
+async fn becomes_one_of_this(undone: &[&'static str]) {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    let message = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, \
+         received_ms, generation, body) VALUES ('work', 0, 'x', '', 1, 0, 0, 0, x'7b7d')";
+    execute(&store, message).await.unwrap();
+    for &statement in undone {
         execute(&store, statement).await.unwrap();
     }
     let closed = store.closed();
     drop(store);
     closed.await;
     let store = Store::open(&directory.0).await.unwrap();
-    let kept = "SELECT count(*) FROM message WHERE job IS NULL AND steps IS NULL";
+    let kept = "SELECT count(*) FROM message WHERE job IS NULL AND job_attempt IS NULL \
+         AND steps IS NULL";
     let kept: i64 = sqlx::query_scalar(kept).fetch_one(store.reader()).await.unwrap();
     assert_eq!(kept, 1);
+    assert_eq!(number(&store, "PRAGMA user_version").await, 3);
 }
 
 #[tokio::test]

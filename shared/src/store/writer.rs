@@ -103,6 +103,8 @@ impl Writer {
                 break;
             }
         }
+        // Whoever still waits, or asks from now on, is told at once: closing may take its time.
+        drop(waiting);
         self.reader.close().await;
         let _ = self.turn.connection.close().await;
     }
