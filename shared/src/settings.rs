@@ -50,6 +50,10 @@ impl BrokerSettings {
             !urls.iter().any(|url| url.contains("@[") || url.contains("//[")),
             "AMQP_URL has an IPv6 address as its host: write a name that stands for it"
         );
+        anyhow::ensure!(
+            !urls.iter().any(|url| is_without_host(url)),
+            "AMQP_URL has an empty host: write a name, and no comma too many"
+        );
         urls.iter()
             .map(|url| {
                 // The parser's message may quote the URL, and with it the password.
@@ -82,6 +86,14 @@ fn one_a_host(url: &str) -> Vec<String> {
         None => (String::new(), authority),
     };
     hosts.split(',').map(|host| format!("{scheme}://{user}{}{path}", host.trim())).collect()
+}
+
+/// Whether an address has no host, which lapin's parser would take for `localhost` as well.
+fn is_without_host(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.is_empty() || host.starts_with(':')
 }
 
 /// Where and how to log.
@@ -257,6 +269,14 @@ mod tests {
         for uri in &hosts {
             assert_eq!((&*uri.vhost, uri.query.heartbeat), ("hub", Some(4)));
             assert_eq!(uri.authority.userinfo.password, "a,b");
+        }
+    }
+
+    #[test]
+    fn an_empty_host_is_refused() {
+        for url in ["amqp://a,/%2f", "amqp://,a/%2f", "amqp://a,,b:5673/%2f", "amqp:///%2f"] {
+            let error = broker(url).hosts().unwrap_err().to_string();
+            assert!(error.contains("an empty host"), "{url}: {error}");
         }
     }
 
