@@ -17,7 +17,8 @@ use super::database::{BUSY, Database, Dialect};
 /// How long a server may take for a connection, and for its end.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Of an earlier one nothing may be changed: databases remember what they were made by.
+/// Once released nothing of one is changed: databases remember what they were made by, and are refused
+/// where that has changed.
 const MIGRATIONS: [(&str, &str); 5] = [
     ("event log", EVENT_LOG),
     ("dead letters", DEAD_LETTERS),
@@ -263,6 +264,11 @@ pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
     if let Err(MigrateError::VersionMissing(version)) = migrated {
         anyhow::bail!(
             "the records' database was made by a newer Hubline (its schema has step {version}): start that version again, or restore a backup from before it"
+        );
+    }
+    if let Err(MigrateError::VersionMismatch(version)) = migrated {
+        anyhow::bail!(
+            "the records' database was made by an earlier build whose tables were others (step {version} of its schema): retry or discard its dead letters with that build, then drop the schema or the file and start again"
         );
     }
     migrated.context("cannot bring the records' database up to date")

@@ -78,6 +78,16 @@ async fn a_newer_database_is_refused_and_holds_up_nobody(engine: DatabaseEngine)
     }
     test.run("DELETE FROM _sqlx_migrations WHERE version = 999").await;
     migrate(&other).await.unwrap();
+    // As if a step had been another: the checksum of its neighbour.
+    test.run(
+        "UPDATE _sqlx_migrations SET checksum =
+         (SELECT checksum FROM _sqlx_migrations WHERE version = 1) WHERE version = 2",
+    )
+    .await;
+    for database in [&old, &other, &old] {
+        let error = migrate(database).await.unwrap_err().to_string();
+        assert!(error.contains("an earlier build") && error.contains("step 2"), "{error}");
+    }
     old.close().await;
     other.close().await;
     test.end().await;
