@@ -5,6 +5,7 @@
 //! look as always. So two numbers are kept there: one by a script, then the same by a plain command.
 //! In the log the script's comes first. Whatever the end of the log has lost, the plain one is never the
 //! larger, unless scripts were dropped. If both are gone that this process has written, so is everything.
+//! A failover between the two, to a replica that lags, looks like dropped scripts: it has lost some as well.
 
 use std::sync::Arc;
 use std::time::Duration;
