@@ -14,16 +14,13 @@ use crate::registry::HandlerResult;
 /// idempotency key, and that the customer is gone already is as good. Only the one that names
 /// privacy erases.
 pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
-    if erasing(cx, event).is_none() {
-        cx.clients().needed_erp()?;
-    }
     // Side by side: that the ERP is down holds back no erasure.
     let (customer, records) = tokio::join!(forget(cx, event), erase(cx, event));
     all_of([customer, records])
 }
 
 async fn forget(cx: &Context, event: &Event) -> HandlerResult {
-    let Some(erp) = cx.clients().erp() else { return Ok(()) };
+    let erp = cx.clients().needed_erp()?;
     let contact_id = record_id(event)?;
     cx.step("erp", erp.delete_customer(event.portal_id, contact_id)).await
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use shared::clock::now_ms;
 use sqlx::{FromRow, QueryBuilder};
 
 use super::database::{Database, on_pool, on_transaction};
@@ -42,7 +43,6 @@ impl Carried {
 struct Tombstone {
     portal_id: i64,
     object_id: i64,
-    at_ms: i64,
 }
 
 #[derive(FromRow)]
@@ -110,11 +110,12 @@ impl Records {
         // Letters that come there later are of the problems that they were of here.
         self.carry_keys(to).await?;
         let (from, to) = (self.ready().await?, to.ready().await?);
-        let (mut after, mut carried) = (FIRST, 0);
+        // What is written there about them is younger than their erasing here.
+        let (mut after, mut carried, now_ms) = (FIRST, 0, now_ms());
         loop {
             let page: Vec<Tombstone> = on_pool!(from, pool => {
                 sqlx::query_as(
-                    "SELECT portal_id, object_id, at_ms FROM erasure \
+                    "SELECT portal_id, object_id FROM erasure \
                      WHERE (portal_id, object_id) > ($1, $2) ORDER BY portal_id, object_id LIMIT $3",
                 )
                 .bind(after.0)
@@ -132,7 +133,7 @@ impl Records {
                 upsert.push_values(&page, |mut row, tombstone| {
                     row.push_bind(tombstone.portal_id)
                         .push_bind(tombstone.object_id)
-                        .push_bind(tombstone.at_ms)
+                        .push_bind(now_ms)
                         .push("FALSE");
                 });
                 // What is there about them already is swept.

@@ -53,7 +53,7 @@ pub use state::{Counters, State};
 
 pub(in crate::records) use fingerprint::{fingerprint, keyed};
 pub(in crate::records) use moves::resolve;
-pub(in crate::records) use superseded::{Stale, end_superseded};
+pub(in crate::records) use superseded::{Stale, end_superseded, return_skipped};
 
 /// The dead letters of one database. Cheap to clone.
 #[derive(Clone, Debug)]

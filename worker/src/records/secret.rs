@@ -44,11 +44,15 @@ impl Records {
     }
 
     /// Gives `to` the keys that it has not made yet, so that problems and events are called there as
-    /// here.
+    /// here. That of sessions stays: it is not known there which of them were ended.
     pub(super) async fn carry_keys(&self, to: &Self) -> anyhow::Result<()> {
         let (from, to) = (self.ready().await?, to.ready().await?);
         let keys: Vec<(String, Vec<u8>)> = on_pool!(from, pool => {
-            sqlx::query_as("SELECT name, key FROM secret").fetch_all(pool).await?
+            sqlx::query_as("SELECT name, key FROM secret WHERE name IN ($1, $2)")
+                .bind(Purpose::Problems.name())
+                .bind(Purpose::Aliases.name())
+                .fetch_all(pool)
+                .await?
         });
         for (name, key) in keys {
             on_pool!(to, pool => {

@@ -16,6 +16,11 @@ pub(in crate::console) fn set(session: &str, seconds: i64, is_tls: bool) -> Stri
     format!("{name}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
+/// Has the browser forget every session. Without TLS it heeds the first alone.
+pub(in crate::console) fn forget() -> [String; 2] {
+    [set("", 0, false), set("", 0, true)]
+}
+
 /// The sessions that a browser gave back. Where TLS is, one without the name that needs it is
 /// nobody's.
 pub(in crate::console) fn sessions(
@@ -45,6 +50,9 @@ mod tests {
         assert_eq!(sessions(&headers, false).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(sessions(&headers, true).collect::<Vec<_>>(), ["b"]);
         assert!(set("a", 1, true).starts_with("__Host-hubline_console=a; Path=/; Max-Age=1;"));
+        let forgotten = forget();
+        assert!(forgotten[0].starts_with("hubline_console=; Path=/; Max-Age=0;"));
+        assert!(forgotten[1].starts_with("__Host-hubline_console=; Path=/; Max-Age=0;"));
         assert!(set("a", 1, true).ends_with("; Secure") && !set("a", 1, false).contains("Secure"));
     }
 }

@@ -65,17 +65,20 @@ pub(in crate::console) async fn sign_in(
         .finish())
 }
 
-/// Ends the session for everybody who has it.
+/// Ends the browser's sessions for everybody who has them, those too that its other cookie keeps.
 pub(in crate::console) async fn sign_out(app: Data<App>, request: HttpRequest) -> Answer {
-    let is_tls = is_tls(request.headers(), request.uri(), app.url.as_ref());
-    let sessions = cookie::sessions(request.headers(), is_tls);
-    if let Some(session) = app.sessions.find(&app.access, sessions).await? {
-        // Not left undone if the browser goes away.
-        let _ = app.begin(app.sessions.end(session)).await;
+    // Both names, as where there is no TLS.
+    for session in cookie::sessions(request.headers(), false) {
+        if let Some(session) = app.sessions.find(&app.access, std::iter::once(session)).await? {
+            // Not left undone if the browser goes away.
+            let _ = app.begin(app.sessions.end(session)).await;
+        }
     }
+    let [plain, over_tls] = cookie::forget();
     Ok(HttpResponse::SeeOther()
         .insert_header(("location", "/login"))
-        .insert_header((SET_COOKIE, kept(&app, &request, "", 0)))
+        .append_header((SET_COOKIE, plain))
+        .append_header((SET_COOKIE, over_tls))
         .finish())
 }
 

@@ -1,5 +1,6 @@
 //! Letters whose retry was told that a later attempt is there: the event's fate is that attempt's,
-//! and so is the letter's.
+//! and so is the letter's. And those whose retry was skipped: nothing was done, and they wait for
+//! somebody as before.
 
 use std::collections::HashSet;
 
@@ -9,7 +10,7 @@ use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
 
-/// A run that was told `stale`.
+/// A run that was told `stale`, or was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::records) struct Stale {
     pub(in crate::records) identity: String,
@@ -53,23 +54,8 @@ pub(in crate::records) async fn end_superseded(
     transaction: &mut Transaction,
     stale: &[Stale],
 ) -> Result<HashSet<Stale>, sqlx::Error> {
+    let letters = related(transaction, stale).await?;
     let mut died = HashSet::new();
-    if stale.is_empty() {
-        return Ok(died);
-    }
-    let locking = transaction.locking();
-    let letters: Vec<Related> = on_transaction!(transaction, connection => {
-        let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, state \
-             FROM dead_letter WHERE identity IN (",
-        );
-        let mut identities = select.separated(", ");
-        for run in stale {
-            identities.push_bind(&run.identity);
-        }
-        select.push(") ORDER BY id").push(locking);
-        select.build_query_as().persistent(false).fetch_all(connection).await?
-    });
     let mut tally = Tally::default();
     for letter in &letters {
         let Some(run) = stale.iter().find(|run| letter.is_out(run)) else { continue };
@@ -86,4 +72,46 @@ pub(in crate::records) async fn end_superseded(
     }
     tally.write(transaction).await?;
     Ok(died)
+}
+
+/// Lets the letters wait again whose retry was skipped; nothing else than their state is another.
+/// Gives those runs that letters had waited for.
+pub(in crate::records) async fn return_skipped(
+    transaction: &mut Transaction,
+    skipped: &[Stale],
+) -> Result<HashSet<Stale>, sqlx::Error> {
+    let letters = related(transaction, skipped).await?;
+    let (mut undone, mut tally) = (HashSet::new(), Tally::default());
+    for letter in &letters {
+        let Some(run) = skipped.iter().find(|run| letter.is_out(run)) else { continue };
+        undone.insert(run.clone());
+        super::moves::turn(transaction, letter.id, State::Dead).await?;
+        let to = Some(State::Dead);
+        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), to);
+    }
+    tally.write(transaction).await?;
+    Ok(undone)
+}
+
+/// The letters of these events, kept from others.
+async fn related(
+    transaction: &mut Transaction,
+    runs: &[Stale],
+) -> Result<Vec<Related>, sqlx::Error> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let locking = transaction.locking();
+    on_transaction!(transaction, connection => {
+        let mut select = QueryBuilder::new(
+            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, state \
+             FROM dead_letter WHERE identity IN (",
+        );
+        let mut identities = select.separated(", ");
+        for run in runs {
+            identities.push_bind(&run.identity);
+        }
+        select.push(") ORDER BY id").push(locking);
+        select.build_query_as().persistent(false).fetch_all(connection).await
+    })
 }

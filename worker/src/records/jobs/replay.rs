@@ -161,12 +161,13 @@ async fn firsts(
         question.restrict(&mut select, "line.");
         select.push(" AND line.id > ").push_bind(job.place_id);
         select.push(" AND line.day >= ").push_bind(i64::from(day_of(job.place_ms)));
+        // What was written late may stand where the job has been already.
+        select.push(" AND line.logged_ms <= ").push_bind(job.created_ms);
         select.push(
             " AND NOT EXISTS (SELECT 1 FROM event_log earlier \
              WHERE earlier.identity = line.identity AND earlier.id < line.id \
              AND earlier.logged_ms <= ",
         );
-        // What was written late may stand where the job has been already.
         select.push_bind(job.created_ms);
         question.restrict(&mut select, "earlier.");
         select.push(") ORDER BY line.id LIMIT ").push_bind(i64::from(limit));

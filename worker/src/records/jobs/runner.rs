@@ -16,7 +16,8 @@ use super::take::Watched;
 use super::work::Work;
 use super::{Jobs, Kind};
 
-/// Jobs worked on at once.
+/// Jobs worked on at once of those that publish, and as many of those that do not: these never wait
+/// behind the others, which take long.
 const AT_ONCE: usize = 4;
 /// How often it is looked for jobs.
 const LOOK: Duration = Duration::from_secs(1);
@@ -76,16 +77,17 @@ struct Running {
     stop: CancellationToken,
 }
 
-/// Jobs in hand, by number.
-type Works = HashMap<i64, AbortOnDropHandle<()>>;
+/// Jobs in hand, by number: the work, and whether it publishes.
+type Works = HashMap<i64, (AbortOnDropHandle<()>, bool)>;
 
 impl Running {
     async fn run(self) {
         let (mut works, mut watched, mut late) = (Works::new(), Watched::default(), false);
         while !self.stop.is_cancelled() {
-            works.retain(|_, work| !work.is_finished());
-            if works.len() < AT_ONCE {
-                match self.begin(&mut works, &mut watched).await {
+            works.retain(|_, (work, _)| !work.is_finished());
+            let kinds = self.kinds(&works);
+            if !kinds.is_empty() {
+                match self.begin(&mut works, &kinds, &mut watched).await {
                     Ok(true) => continue,
                     Ok(false) => late = false,
                     Err(error) => {
@@ -98,20 +100,32 @@ impl Running {
             }
             self.stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
         }
-        for work in works.into_values() {
+        for (work, _) in works.into_values() {
             // One that has panicked is let go of by the end of its lease.
             let _ = work.await;
         }
     }
 
-    /// Begins with a job; false if there is none.
-    async fn begin(&self, works: &mut Works, watched: &mut Watched) -> anyhow::Result<bool> {
+    /// The kinds of jobs that there is room for.
+    fn kinds(&self, works: &Works) -> Vec<Kind> {
+        let room = |publishes: bool| {
+            works.values().filter(|(_, other)| *other == publishes).count() < AT_ONCE
+        };
+        let has_room = [room(false), room(true) && self.broker.is_some()];
+        Kind::ALL.into_iter().filter(|kind| has_room[usize::from(kind.publishes())]).collect()
+    }
+
+    /// Begins with a job of one of these kinds; false if there is none.
+    async fn begin(
+        &self,
+        works: &mut Works,
+        kinds: &[Kind],
+        watched: &mut Watched,
+    ) -> anyhow::Result<bool> {
         // Another one for each taking: what an earlier one still has to write is void.
         let owner = format!("{:032x}", rand::random::<u128>());
         let (in_hand, asked) = (works.keys().copied().collect(), Instant::now());
-        let can_do = |kind: &Kind| self.broker.is_some() || !kind.publishes();
-        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(can_do).collect();
-        let taken = self.jobs.take(&owner, self.only, &kinds, &in_hand, watched).await?;
+        let taken = self.jobs.take(&owner, self.only, kinds, &in_hand, watched).await?;
         let Some(job) = taken else { return Ok(false) };
         let work = Work::new(
             self.jobs.clone(),
@@ -121,8 +135,8 @@ impl Running {
             self.tracer.clone(),
             self.stop.clone(),
         )?;
-        let id = job.id;
-        works.insert(id, AbortOnDropHandle::new(tokio::spawn(work.run(job))));
+        let (id, publishes) = (job.id, job.kind.publishes());
+        works.insert(id, (AbortOnDropHandle::new(tokio::spawn(work.run(job))), publishes));
         Ok(true)
     }
 }

@@ -36,6 +36,8 @@ const STEP: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(300);
 /// Until something is tried again that has failed.
 const TRY: Duration = Duration::from_secs(1);
+/// How long the last batch may take to be noted at the end; within what all the work has then.
+const NOTE: Duration = Duration::from_secs(3);
 
 /// What is published at once.
 #[derive(Debug, Default)]
@@ -110,20 +112,42 @@ impl Work {
                 None => waits(&job, &anyhow::anyhow!("its lease cannot be prolonged in time")),
             };
             if self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                if let Err(error) = self.jobs.let_go(lease.at()).await {
-                    tracing::debug!(job.id, error = format!("{error:#}"), "job not let go of");
+                return self.leave(&job).await;
+            }
+            // No step without knowing how the job stands: after the last one it stands elsewhere.
+            let held = loop {
+                match lease.hold().await {
+                    Ok(held) => break held,
+                    Err(error) => {
+                        let wait = waits(&job, &error);
+                        let waiting = tokio::time::sleep(wait);
+                        if self.stop.run_until_cancelled(waiting).await.is_none() {
+                            return self.leave(&job).await;
+                        }
+                    }
                 }
+            };
+            let Some(held) = held else {
+                tracing::info!(job.id, "job is somebody else's now");
+                return;
+            };
+            job = held;
+        }
+    }
+
+    /// Lets go of the job, but not of a batch that is published and not noted: whoever took the job up
+    /// at once would publish that again.
+    async fn leave(&mut self, job: &Job) {
+        if self.published.is_some() {
+            let lease = Arc::clone(&self.lease);
+            let noted = lease.guard(timeout(NOTE, self.note_published(job))).await;
+            if !matches!(noted, Some(Ok(Ok(_)))) {
+                tracing::warn!(job.id, "job not let go of: its last batch is not noted");
                 return;
             }
-            match lease.hold().await {
-                Ok(Some(held)) => job = held,
-                Ok(None) => {
-                    tracing::info!(job.id, "job is somebody else's now");
-                    return;
-                }
-                // Nothing is done once the lease has run out.
-                Err(error) => _ = waits(&job, &error),
-            }
+        }
+        if let Err(error) = self.jobs.let_go(self.lease.at()).await {
+            tracing::debug!(job.id, error = format!("{error:#}"), "job not let go of");
         }
     }
 

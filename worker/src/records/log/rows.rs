@@ -116,10 +116,12 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
     let done: Vec<Done> = batch
         .iter()
         .filter(|entry| {
-            use Verdict::{Duplicate, OwnWrite, Skipped, Succeeded, Unwanted};
+            use Verdict::{Duplicate, OwnWrite, Succeeded, Unwanted};
+            // What was started over came from a job, which a migration leaves behind.
+            let is_of_job = entry.job_id.is_some() || entry.generation > 0;
             match entry.verdict {
-                Succeeded => entry.job_id.is_some() || entry.attempt > 0,
-                Duplicate | Unwanted | OwnWrite | Skipped => entry.job_id.is_some(),
+                Succeeded => is_of_job || entry.attempt > 0,
+                Duplicate | Unwanted | OwnWrite => is_of_job,
                 _ => false,
             }
         })
@@ -131,18 +133,23 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
         .collect();
     let is_stale =
         |entry: &&Entry| entry.job_id.is_some() && matches!(entry.verdict, Verdict::Stale);
-    let stale: Vec<Stale> = batch.iter().filter(is_stale).map(stale).collect();
+    let is_skipped =
+        |entry: &&Entry| entry.job_id.is_some() && matches!(entry.verdict, Verdict::Skipped);
+    let stale: Vec<Stale> = batch.iter().filter(is_stale).map(run).collect();
+    let skipped: Vec<Stale> = batch.iter().filter(is_skipped).map(run).collect();
     dead_letters::resolve(transaction, &done).await?;
     let died = dead_letters::end_superseded(transaction, &stale).await?;
+    let undone = dead_letters::return_skipped(transaction, &skipped).await?;
     let ends = batch.iter().filter_map(|entry| {
-        let has_died = is_stale(&entry) && died.contains(&self::stale(entry));
+        let has_died = (is_stale(&entry) && died.contains(&run(entry)))
+            || (is_skipped(&entry) && undone.contains(&run(entry)));
         let end = if has_died { End::Died } else { End::of_verdict(entry.verdict)? };
         Some(Ended { job_id: entry.job_id?, end, had_failed: entry.had_failed })
     });
     jobs::note_ends(transaction, ends).await
 }
 
-fn stale(entry: &Entry) -> Stale {
+fn run(entry: &Entry) -> Stale {
     Stale {
         identity: entry.identity.clone(),
         target: entry.target.clone().unwrap_or_default(),
