@@ -103,6 +103,19 @@ impl App {
         self.deeds.spawn_on(deed, &self.runtime)
     }
 
+    /// Does something to the records, behind no question, and waits for it a while; `None` if it is
+    /// not done by then: it goes on.
+    pub(super) async fn act<T: Send + 'static>(
+        &self,
+        deed: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+    ) -> Result<Option<T>, Fault> {
+        match tokio::time::timeout(DEADLINE, self.begin(deed)).await {
+            Ok(Ok(done)) => done.map(Some).map_err(fault),
+            Ok(Err(error)) => Err(Fault::Broken(error.into())),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Lets what was begun come to an end, not for ever.
     pub(super) async fn finish(&self, patience: Duration) {
         self.deeds.close();

@@ -12,7 +12,7 @@ use crate::registry::HandlerResult;
 
 /// A deletion for privacy comes as two events in any order. Both ask the ERP under one
 /// idempotency key, and that the customer is gone already is as good. Only the one that names
-/// privacy erases.
+/// privacy erases, without an ERP too: then it ends as `skipped`, and can be run later.
 pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
     // Side by side: that the ERP is down holds back no erasure.
     let (customer, records) = tokio::join!(forget(cx, event), erase(cx, event));

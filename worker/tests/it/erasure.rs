@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::testing::{Proxy, TestDatabase, database_url};
+use worker::settings::integrations::IntegrationSettings;
 use worker::stand_ins::StandIns;
 
 use crate::harness::{Admin, Engine, Rig, on_every_engine, wait_for_verdicts, within};
@@ -208,6 +209,22 @@ async fn without_records_there_is_nothing_to_erase(engine: Engine) {
     rig.finish().await;
 }
 
+async fn without_an_erp_the_records_forget_and_the_event_is_skipped(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    shop.publish(&event("contact.propertyChange", 62515, 1, 42, "")).await;
+    shop.logged(1).await;
+    let Shop { mut rig, stand_ins, worker, database } = shop;
+    worker.stop().await;
+    rig.settings.processing.integrations = IntegrationSettings::default();
+    let worker = start(&rig);
+    let shop = Shop { rig, stand_ins, worker, database };
+    shop.publish(&deleted("contact.privacyDeletion", 62515, 2, 42)).await;
+    wait_for_verdicts(&shop.worker, "skipped", 1).await;
+    assert_eq!(shop.quoting("event_log", "true").await, 0);
+    assert_eq!(shop.deletions(), 0);
+    shop.close().await;
+}
+
 /// What keeps a worker from its records until it is lifted.
 enum Obstacle {
     Cut(Proxy),
@@ -261,6 +278,7 @@ async fn while_the_records_are_away_the_event_waits_and_nothing_else_is_repeated
 on_every_engine! {
     everything_of_the_contact_goes_in_either_order
     a_plain_deletion_erases_nothing
+    without_an_erp_the_records_forget_and_the_event_is_skipped
     a_deletion_for_privacy_twice_is_one
     a_deletion_for_privacy_counts_if_the_app_itself_asked_for_it
     however_logging_and_erasing_meet_no_content_is_left

@@ -50,9 +50,14 @@ pub(in crate::console) fn is_own(
                     Programs send `Sec-Fetch-Site: same-origin`.");
     };
     let is_public = public.is_some_and(|public| public.is_origin_of(&origin));
-    // The same scheme, which a proxy may have changed: host and port are what matters.
-    let asked = host(headers, uri)
-        .and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
+    // The same scheme, which a proxy may have changed: host and port are what matters. But where the
+    // public address is asked over TLS, a page that came without it may be anybody's.
+    let asked = if is_public_tls(headers, uri, public) {
+        None
+    } else {
+        host(headers, uri)
+            .and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
+    };
     if is_public || asked.is_some_and(|asked| asked.origin() == origin.origin()) {
         return Ok(());
     }
@@ -74,6 +79,11 @@ pub(in crate::console) fn is_tls(
     if let Some(protocol) = headers.get("x-forwarded-proto") {
         return protocol == "https";
     }
+    is_public_tls(headers, uri, public)
+}
+
+/// Whether the public address was asked, and is one over TLS.
+fn is_public_tls(headers: &HeaderMap, uri: &Uri, public: Option<&ConsoleUrl>) -> bool {
     let asked = host(headers, uri).and_then(|host| Url::parse(&format!("https://{host}")).ok());
     public.is_some_and(|public| {
         public.is_tls() && asked.is_some_and(|asked| public.is_origin_of(&asked))
@@ -197,6 +207,9 @@ mod tests {
         assert_eq!(of(&[upstream, ("origin", "https://hubline.example")]), (true, true));
         assert_eq!(of(&[upstream, ("origin", "http://hubline.example")]), (false, false));
         assert_eq!(of(&[upstream, ("origin", "https://evil.example")]), (false, true));
+        // As the proxy was asked: then only over TLS.
+        assert_eq!(of(&[name, ("origin", "https://hubline.example")]), (true, true));
+        assert_eq!(of(&[name, ("origin", "http://hubline.example")]), (false, false));
         // Through a tunnel to this machine.
         let tunnel = [("host", "127.0.0.1:8090"), ("origin", "http://127.0.0.1:8090")];
         assert_eq!(of(&tunnel), (true, false));

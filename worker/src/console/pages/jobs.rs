@@ -277,14 +277,19 @@ pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, Stri
     let deed = Deed::named(&deed).ok_or_else(nothing)?;
     let job = job(&visit, &id).await?;
     let (jobs, who, id) = (visit.app.letters.jobs(), visit.person.name.clone(), job.id);
-    let turning = visit.app.ask(async move {
+    // Whoever goes away meanwhile has done it all the same.
+    let turning = visit.app.act(async move {
         match deed {
             Deed::Pause => jobs.pause(id, &who).await,
             Deed::Resume => jobs.resume(id, &who).await,
             Deed::Cancel => jobs.cancel(id, &who).await,
         }
     });
-    let done = if turning.await? { deed.name() } else { "nothing" };
+    let done = match turning.await? {
+        Some(true) => deed.name(),
+        Some(false) => "nothing",
+        None => "slow",
+    };
     Ok(see(&format!("/jobs/{id}?done=job-{done}")))
 }
 
@@ -304,6 +309,9 @@ pub(in crate::console) fn notice(done: &str) -> Option<String> {
         "job-pause" => "The job waits until it is resumed.",
         "job-resume" => "The job goes on.",
         "job-cancel" => "The job ends: what it has not come to stays as it was.",
+        "job-slow" => {
+            "That takes a while: it is done by itself, if the job's state still allows it."
+        }
         "job-nothing" => "Nothing was done: the job's state is another one by now.",
         _ => return None,
     };

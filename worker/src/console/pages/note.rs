@@ -83,11 +83,13 @@ pub(in crate::console) async fn write(
     let (letters, who, asked) =
         (visit.app.letters.clone(), visit.person.name.clone(), known(&fingerprint)?);
     let (noting, written) = (asked.clone(), note.clone());
-    let noted = visit.app.ask(async move {
+    // Whoever goes away meanwhile has written it all the same.
+    let noted = visit.app.act(async move {
         let written = Some(written.as_str()).filter(|note| !note.is_empty());
         letters.note(&noting, &read, written, &who).await
     });
-    match noted.await? {
+    let late = || anyhow::anyhow!("the note is still being written");
+    match noted.await?.ok_or_else(|| Fault::Unavailable(late()))? {
         Noted::Written => Ok(see(&format!("{}&done=note", list(&fingerprint)))),
         Noted::Unknown => Err(nothing()),
         // Nothing is lost: what was written stands in the form, beside what is there.

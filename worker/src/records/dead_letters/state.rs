@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-/// `dead` → `requested` → `retried` → `resolved` or `died_again`; `dead` ↔ `discarded`.
+/// `dead` → `requested` → `retried` → `resolved` or `died_again`, or `dead` again if the retry was
+/// skipped; `dead` ↔ `discarded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

@@ -1,13 +1,15 @@
 //! What jobs must not lose, do twice or hang on, found by trying to break them.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use shared::broker::{Publication, Route};
 use shared::clock::now_ms;
 use shared::message::{Message, OfJob};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
+use worker::HandlerError;
 use worker::records::dead_letters::{AtWork, ClaimOf, Filter, State};
 use worker::records::jobs::{Action, Job, JobState, Scope, Wish};
 
@@ -67,6 +69,36 @@ async fn a_letter_that_nothing_has_to_be_done_for_is_resolved(engine: DatabaseEn
     let job = bulk.finished(job.id).await;
     assert_eq!((job.skipped, job.died), (1, 0));
     bulk.wait_for(State::Resolved, 1).await;
+    runner.close().await;
+    bulk.finish().await;
+}
+
+/// Nothing was done, and somebody has still to do it.
+async fn a_letter_whose_retry_is_skipped_is_dead_again(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.mend();
+    bulk.stop_worker().await;
+    let is_off = Arc::new(AtomicBool::new(false));
+    let off = Arc::clone(&is_off);
+    bulk.start(move |registry| {
+        let run = move |_: &worker::Context, _: &shared::event::Event| {
+            let off = off.load(Ordering::SeqCst);
+            async move {
+                if off {
+                    return Err(HandlerError::skipped("TEST_NOT_CONFIGURED", "it is off"));
+                }
+                Err::<(), _>(HandlerError::permanent("TEST_4XX", "not mended yet"))
+            }
+        };
+        registry.add("needy", |_| true, run).unwrap();
+    });
+    bulk.rig.publish(&deal(1)).await;
+    bulk.wait_for(State::Dead, 1).await;
+    is_off.store(true, Ordering::SeqCst);
+    let runner = bulk.runner();
+    let job = bulk.retry(false).await;
+    bulk.until(job.id, "nobody knows that nothing was done", |job| job.died == 1).await;
+    assert_eq!((bulk.in_state(State::Dead).await, bulk.in_state(State::Retried).await), (1, 0));
     runner.close().await;
     bulk.finish().await;
 }
@@ -220,6 +252,7 @@ async fn what_dies_again_in_a_retry_keeps_its_steps(engine: DatabaseEngine) {
 on_every_database! {
     what_the_broker_gives_up_in_a_retry_is_dead_again
     a_letter_that_nothing_has_to_be_done_for_is_resolved
+    a_letter_whose_retry_is_skipped_is_dead_again
     what_is_still_to_come_is_in_no_plan
     jobs_of_a_newer_version_are_left_alone_and_hold_nobody_up
     nobody_claims_for_a_job_that_is_over
