@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use shared::broker::{Publication, Route};
+use shared::broker::{Lane, Publication, Route};
 use shared::clock::now_ms;
 use shared::message::{Message, OfJob};
 use shared::testing::{DatabaseEngine, on_every_database};
@@ -100,6 +100,20 @@ async fn a_letter_whose_retry_is_skipped_is_dead_again(engine: DatabaseEngine) {
     bulk.until(job.id, "nobody knows that nothing was done", |job| job.died == 1).await;
     assert_eq!((bulk.in_state(State::Dead).await, bulk.in_state(State::Retried).await), (1, 0));
     runner.close().await;
+    bulk.finish().await;
+}
+
+/// A restart that was on its way when all was moved into a cluster has no job there.
+async fn a_restart_without_its_job_resolves_the_letter(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=1).await;
+    bulk.mend();
+    let letter = bulk.letters.list(&Filter::default(), None, 1).await.unwrap().letters.remove(0);
+    let message = Message { generation: 7, target: Some(letter.target), ..fresh(&deal(1)) };
+    let publication = Publication { route: Route::Ready(Lane::Bulk), message };
+    let deadline = Instant::now() + PATIENCE;
+    bulk.rig.publisher.publish(vec![publication], deadline).await.unwrap();
+    bulk.wait_for(State::Resolved, 1).await;
     bulk.finish().await;
 }
 
@@ -253,6 +267,7 @@ on_every_database! {
     what_the_broker_gives_up_in_a_retry_is_dead_again
     a_letter_that_nothing_has_to_be_done_for_is_resolved
     a_letter_whose_retry_is_skipped_is_dead_again
+    a_restart_without_its_job_resolves_the_letter
     what_is_still_to_come_is_in_no_plan
     jobs_of_a_newer_version_are_left_alone_and_hold_nobody_up
     nobody_claims_for_a_job_that_is_over

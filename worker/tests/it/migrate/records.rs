@@ -60,11 +60,14 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
     let counts = "1 erased contacts, 2 lines of the audit, 1 notes and 1 jobs";
     assert!(planned.stdout.contains(counts), "{planned:?}");
+    let asked_ms = now_ms();
     // The second run finds all of it there.
     for _ in 0..2 {
         let ended = Program::run(&rig, &directory, &flags).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert_eq!(cluster.number("SELECT count(*) FROM erasure").await, 1);
+        // Young enough to be swept there.
+        assert!(cluster.number("SELECT at_ms FROM erasure").await >= asked_ms);
         // And that the letter was let go of.
         assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 3);
         assert_eq!(cluster.number("SELECT count(*) FROM job").await, 1);
