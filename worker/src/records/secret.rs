@@ -93,3 +93,32 @@ fn key(bytes: Vec<u8>) -> anyhow::Result<Key> {
     let bytes: [u8; 32] = bytes.map_err(|_| anyhow::anyhow!("a key of the records is damaged"))?;
     Ok(Key::new(Box::new(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use secrecy::SecretString;
+    use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+    use super::*;
+
+    async fn the_key_of_sessions_is_not_carried(engine: DatabaseEngine) {
+        let (here, there) = (TestDatabase::new(engine).await, TestDatabase::new(engine).await);
+        let from = Records::new(&SecretString::from(here.url())).unwrap();
+        let to = Records::new(&SecretString::from(there.url())).unwrap();
+        for purpose in [Purpose::Sessions, Purpose::Problems, Purpose::Aliases] {
+            from.key(purpose).await.unwrap();
+        }
+        from.carry_keys(&to).await.unwrap();
+        assert_eq!(there.number("SELECT count(*) FROM secret").await, 2);
+        let sessions = "SELECT count(*) FROM secret WHERE name = 'sessions'";
+        assert_eq!(there.number(sessions).await, 0);
+        from.close().await;
+        to.close().await;
+        here.end().await;
+        there.end().await;
+    }
+
+    on_every_database! { the_key_of_sessions_is_not_carried }
+}
