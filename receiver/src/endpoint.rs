@@ -60,7 +60,8 @@ impl Endpoint {
         tracer: &Tracer,
     ) -> anyhow::Result<Self> {
         settings.check()?;
-        let connections = connections_for(settings.max_connections as usize)?;
+        let threads = listener::threads(settings.http_workers);
+        let connections = connections_for(settings.max_connections as usize, threads)?;
         let secrets = settings.secrets()?;
         warn_of_short(&secrets);
         let metrics = ReceiverMetrics::register(registry, &settings.business_hours);
@@ -94,7 +95,7 @@ impl Endpoint {
             listener::bind(listen).with_context(|| format!("cannot listen on LISTEN {listen}"))?;
         let limits = Limits {
             connections,
-            threads: settings.http_workers,
+            threads,
             head: HEAD_TIMEOUT,
             request: REQUEST_TIMEOUT,
             idle: KEEP_ALIVE,

@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
     NotFound,
     #[error("only POST is taken here")]
     Method,
+    #[error("the head is too large")]
+    HeadTooLarge,
     #[error("the body is too large")]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -50,6 +52,7 @@ impl Refusal {
         [
             Self::NotFound,
             Self::Method,
+            Self::HeadTooLarge,
             Self::TooLarge,
             Self::Slow,
             Self::Broken,
@@ -70,6 +73,7 @@ impl Refusal {
             Self::Signature(rejection) => rejection.code(),
             Self::NotFound => "not_found",
             Self::Method => "method_not_allowed",
+            Self::HeadTooLarge => "head_too_large",
             Self::TooLarge => "body_too_large",
             Self::Slow => "body_too_slow",
             Self::Broken => "body_broken",
@@ -99,6 +103,7 @@ impl ResponseError for Refusal {
             Self::Signature(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,

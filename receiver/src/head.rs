@@ -9,6 +9,9 @@ use shared::signature::{Claim, Rejection, Request};
 use crate::app::Intake;
 use crate::error::Refusal;
 
+/// What all headers may have together, in bytes: they are kept while the body is read. HubSpot's and
+/// those of some proxies have about 2 KiB.
+const MAX_BYTES: usize = 32 * 1024;
 const GUESSED_URL: &str = "PUBLIC_URL is not set, so the URL was guessed from the Host header: \
     set it to the origin HubSpot calls";
 const PREFIX: &str = "a gateway takes a part off the path that HubSpot calls: put that part into \
@@ -30,6 +33,11 @@ pub(crate) type Doubt = (Refusal, Option<&'static str>);
 
 impl Head {
     pub(crate) fn judge(request: &HttpRequest, intake: &Intake) -> Result<Self, Doubt> {
+        let headers = request.headers().iter();
+        let bytes: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if bytes > MAX_BYTES {
+            return Err((Refusal::HeadTooLarge, None));
+        }
         let announced = announced(request);
         if announced.is_some_and(|length| length > intake.max_body_bytes) {
             return Err((Refusal::TooLarge, None));

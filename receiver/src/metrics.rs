@@ -98,7 +98,7 @@ impl ReceiverMetrics {
             metrics.in_flight.clone(),
         );
         // There from the start, so that the first of each is seen as an increase.
-        for status in [200, 400, 401, 404, 405, 408, 413, 415, 503] {
+        for status in [200, 400, 401, 404, 405, 408, 413, 415, 431, 503] {
             let _ = metrics.receipts.get_or_create(&StatusLabels { status });
         }
         for reason in Refusal::codes() {

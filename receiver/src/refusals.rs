@@ -15,6 +15,9 @@ use crate::rejections::Refused;
 
 /// How many of one reason are told within [`WINDOW`].
 const TOLD: u32 = 10;
+/// What is logged of a path and of a method, in bytes: anybody may write anything there.
+const MAX_PATH: usize = 256;
+const MAX_METHOD: usize = 32;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Which refusals are told.
@@ -83,8 +86,8 @@ pub(crate) fn refused(
         let receipt = receipt.unwrap_or_else(|| Receipt::begin(&intake.tracer, request));
         tracing::warn!(
             reason = code,
-            http.method = request.method().as_str(),
-            url.path = request.path(),
+            http.method = cut(request.method().as_str(), MAX_METHOD),
+            url.path = cut(request.path(), MAX_PATH),
             clock_distance_ms = refused.clock_distance_ms(),
             hint,
             trace.id = receipt.trace_id(),
@@ -96,6 +99,10 @@ pub(crate) fn refused(
         receipt.discard();
     }
     intake.rejections.add(refused);
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const KEPT: usize = 20;
 const MAX_URL: usize = 512;
 const MAX_HEADER: usize = 128;
 const MAX_NAME: usize = 64;
-const MAX_HEADERS: usize = 32;
+const MAX_HEADERS: usize = 16;
 
 /// Headers whose values explain a refusal and hold nothing secret.
 const SHOWN: [&str; 10] = [

@@ -3,7 +3,8 @@
 //!
 //! Nobody can know who is genuine before the digest. So when there is no room for a new body, one that
 //! is still being read is given up for it: the one that has taken most room for longest. A genuine
-//! delivery is there in milliseconds, and small. What is known to be genuine is never given up.
+//! delivery is there in milliseconds, and small. What was read whole is never given up: its digest is
+//! being computed, or it is genuine.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -146,11 +147,11 @@ impl Share {
         async move { given_up.notified().await }
     }
 
-    /// It was read and is genuine: it is not given up any more.
-    pub(crate) fn keep(&self) {
-        if let Some(held) = self.room.inner().held.get_mut(&self.id) {
-            held.reading = false;
-        }
+    /// It was read: what can be judged is not given up any more. An error if it was given up before.
+    pub(crate) fn keep(&self) -> Result<(), Refusal> {
+        let mut inner = self.room.inner();
+        inner.held.get_mut(&self.id).ok_or(Refusal::Busy)?.reading = false;
+        Ok(())
     }
 }
 
@@ -207,12 +208,13 @@ mod tests {
     fn what_is_genuine_stays_and_what_grows_may_lose_all() {
         let room = Room::new(100);
         let genuine = room.take(60).unwrap();
-        genuine.keep();
+        genuine.keep().unwrap();
         age(&genuine, Duration::from_secs(9));
         let mut reading = room.take(40).unwrap();
         assert!(matches!(room.take(50), Err(Refusal::Busy)));
         assert!(is_given_up(&reading) && !is_given_up(&genuine));
         assert!(matches!(reading.grow(50), Err(Refusal::Busy)));
+        assert!(matches!(reading.keep(), Err(Refusal::Busy)));
         drop(reading);
         assert_eq!(room.inner().free, 40);
     }
@@ -221,7 +223,7 @@ mod tests {
     fn large_ones_leave_room_for_small_ones_and_give_way_to_their_like() {
         let room = Room::new(4 * SMALL_BYTES * 10);
         let large: Vec<Share> = (0..3).map(|_| room.take(SMALL_BYTES * 10).unwrap()).collect();
-        large[2].keep();
+        large[2].keep().unwrap();
         age(&large[1], Duration::from_secs(1));
         let small = room.take(SMALL_BYTES).unwrap();
         age(&small, Duration::from_secs(100));

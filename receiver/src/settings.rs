@@ -92,7 +92,7 @@ pub struct EndpointSettings {
     #[arg(long, env, default_value = "16MiB", value_parser = parse_bytes)]
     pub max_body_bytes: usize,
     /// Connections at once; beyond, one that has waited long without a signed delivery gives way
-    #[arg(long, env, default_value = "1024", value_parser = clap::value_parser!(u32).range(16..=65_536))]
+    #[arg(long, env, default_value = "1024", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub max_connections: u32,
     /// Longest time a body may take to arrive; HubSpot gives up after 5s
     #[arg(long, env, default_value = "3s", value_parser = parse_duration)]

@@ -72,9 +72,10 @@ async fn verify(
     match check(request, &head, &body, intake).await {
         Ok(version) => {
             intake.metrics.verified(version);
-            share.keep();
-            if let Some(connection) = Connection::of(request) {
-                connection.trust();
+            // Nobody would hear of what is published now.
+            if Connection::of(request).is_some_and(|connection| !connection.trust()) {
+                receipt.discard();
+                return Err(Refusal::Busy);
             }
             Ok(Verified { body, since, receipt, _share: share })
         }

@@ -42,6 +42,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Connections that the kernel holds until they are taken. Those beyond are tried again by their peers
 /// after a second, which HubSpot would count as ours.
 const BACKLOG: u32 = 2048;
+/// The most that actix-server can have.
+const MAX_THREADS: usize = 512;
 /// By how much a bound of ours comes after the one of actix-web, which answers politely.
 const AFTER_ACTIX: Duration = Duration::from_secs(1);
 
@@ -108,10 +110,7 @@ where
     B: MessageBody + 'static,
 {
     let address = listener.local_addr()?;
-    let threads = match limits.threads {
-        0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
-        threads => threads,
-    };
+    let threads = threads(limits.threads);
     let connections = Connections::new(limits, metrics);
     let builder = actix_server::Server::build()
         .workers(threads)
@@ -151,6 +150,15 @@ where
     let handle = server.handle();
     tokio::spawn(server);
     Ok(Listener { server: handle, address, connections })
+}
+
+/// How many threads serve where `wanted` are wished for; 0: one per core.
+pub fn threads(wanted: usize) -> usize {
+    let threads = match wanted {
+        0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
+        threads => threads,
+    };
+    threads.min(MAX_THREADS)
 }
 
 /// Answers one request, and tells its connection.

@@ -111,11 +111,13 @@ fn line_in_colours(text: &str) -> String {
     line
 }
 
-/// Whether what follows an escape character sets a colour and does nothing else: `[`, numbers, `m`.
+/// Whether what follows an escape character is what the subscriber writes: a colour, bold, dim, italic,
+/// underlined or none of it. Not what hides text.
 fn is_colour(rest: &str) -> bool {
-    rest.strip_prefix('[').is_some_and(|numbers| {
-        numbers.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
-    })
+    let Some((codes, _)) = rest.strip_prefix('[').and_then(|rest| rest.split_once('m')) else {
+        return false;
+    };
+    codes.split(';').all(|code| matches!(code.parse::<u8>(), Ok(0..=4 | 30..=37 | 90..=97)))
 }
 
 #[cfg(test)]
@@ -162,6 +164,7 @@ mod tests {
         let coloured = line_in_colours(coloured.strip_suffix('\n').unwrap());
         assert!(coloured.contains("\u{1b}["), "{coloured:?}");
         assert!(!coloured.contains("\u{1b}[2J"), "{coloured:?}");
+        assert_eq!(line_in_colours("\u{1b}[31ma\u{1b}[8mb"), "\u{1b}[31ma\\u{1b}[8mb");
         assert!(!coloured.contains(|c| steers(c) && c != '\u{1b}'), "{coloured:?}");
     }
 }

@@ -33,10 +33,11 @@ enum Stranger {
     AnnouncesUnsigned,
     AnnouncesForged,
     DripsForged,
+    ChainsForged,
 }
 
 impl Stranger {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::SaysNothing,
         Self::HalfAHead,
         Self::DripsAHead,
@@ -48,6 +49,7 @@ impl Stranger {
         Self::AnnouncesUnsigned,
         Self::AnnouncesForged,
         Self::DripsForged,
+        Self::ChainsForged,
     ];
 
     fn head(self) -> String {
@@ -80,6 +82,7 @@ impl Stranger {
             Self::ChunksForged => forged(chunked),
             Self::AnnouncesUnsigned => plain(PATH, large),
             Self::AnnouncesForged | Self::DripsForged => forged(large),
+            Self::ChainsForged => forged("content-length: 1\r\n"),
         }
     }
 
@@ -92,6 +95,10 @@ impl Stranger {
             }
             Self::DripsAHead | Self::AsksAndDrips | Self::DripsForged => {
                 Some((b"G".to_vec(), Duration::from_secs(1)))
+            }
+            // The last byte of one request together with the head of the next.
+            Self::ChainsForged => {
+                Some((format!("x{}", self.head()).into_bytes(), Duration::from_secs(1)))
             }
             Self::ChunksToNowhere | Self::ChunksUnsigned | Self::ChunksForged => {
                 Some((chunk(), Duration::from_millis(1)))
@@ -225,6 +232,7 @@ async fn what_fails_by_its_head_is_refused_unread() {
         (sent.clone().without("x-hubspot-request-timestamp"), 401, "timestamp_missing"),
         (sent.clone().header("x-hubspot-request-timestamp", "1"), 401, "timestamp_expired"),
         (sent.clone().header("content-type", "text/html"), 415, "unsupported_media_type"),
+        (sent.clone().header("x-long", &"x".repeat(33 * 1024)), 431, "head_too_large"),
         (sent.clone().target("/elsewhere"), 404, "not_found"),
     ];
     let framings = ["content-length: 1000", "transfer-encoding: chunked"];

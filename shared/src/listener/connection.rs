@@ -1,8 +1,8 @@
 //! One connection: what it is at, since when, and how long that may last.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use futures_util::task::AtomicWaker;
@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use super::{AFTER_ACTIX, LINGER, Limits};
 
-/// The largest head that is read on after what came with its first bytes, in bytes.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// The largest part of a head that is kept while the rest is waited for, in bytes.
+pub(super) const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// How long a connection rests before it is taken for one that nobody needs soon.
+const RESTING: Duration = Duration::from_secs(5);
 
 /// A connection of a listener.
 #[derive(Debug)]
 pub struct Connection {
     limits: Limits,
     state: Mutex<State>,
-    /// It has to give way.
-    evicted: AtomicBool,
-    /// Wakes the task that serves it then.
+    /// Wakes the task that serves it when it has to give way.
     waker: AtomicWaker,
 }
 
@@ -36,8 +36,8 @@ struct State {
     trusted: bool,
     /// Bytes of the next head that have come.
     head_bytes: usize,
-    /// Nothing more was there to be read, after some of a head had come.
-    paused: bool,
+    /// It has to give way.
+    evicted: bool,
 }
 
 /// What a connection is at.
@@ -60,6 +60,8 @@ pub(super) enum Worth {
     Ending,
     /// Nothing good has come of it so far.
     Stranger,
+    /// It has been of use, some time ago.
+    KnownResting,
     /// It has been of use before, and brings a request that nobody knows yet.
     KnownBusy,
     /// It has been of use, and may be again: a proxy keeps it open for the next request.
@@ -77,9 +79,8 @@ impl Connection {
                 proven: false,
                 trusted: false,
                 head_bytes: 0,
-                paused: false,
+                evicted: false,
             }),
-            evicted: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
@@ -90,9 +91,13 @@ impl Connection {
     }
 
     /// The request that is being answered comes from whom it should: the connection is not given up
-    /// for others, and stays open even if the answer is a refusal.
-    pub fn trust(&self) {
-        self.state().trusted = true;
+    /// for others, and stays open even if the answer is a refusal. False if it is too late: it has been
+    /// given up, and no answer will arrive.
+    #[must_use]
+    pub fn trust(&self) -> bool {
+        let mut state = self.state();
+        state.trusted = !state.evicted;
+        state.trusted
     }
 
     /// It is let in.
@@ -104,43 +109,47 @@ impl Connection {
     pub(super) fn begin(&self) {
         let mut state = self.state();
         state.requests += 1;
-        (state.head_bytes, state.paused) = (0, false);
-        state.enter(Phase::Request);
+        state.head_bytes = 0;
+        // What came behind a request that was refused gets no time of its own.
+        if state.phase != Phase::Closing {
+            state.enter(Phase::Request);
+        }
     }
 
     /// An answer is there. Says whether the connection ends with it.
     pub(super) fn end(&self, well: bool) -> bool {
         let mut state = self.state();
         state.requests = state.requests.saturating_sub(1);
-        let closing = !well && !state.trusted;
-        state.proven |= well || state.trusted;
+        let is_refused = !well && !state.trusted;
+        state.proven |= !is_refused;
         state.trusted = false;
-        (state.head_bytes, state.paused) = (0, false);
-        if closing {
+        state.head_bytes = 0;
+        if state.phase == Phase::Closing {
+            return true;
+        }
+        if is_refused {
             state.enter(Phase::Closing);
-        } else if state.requests == 0 && state.phase != Phase::Closing {
+        } else if state.requests == 0 {
             state.enter(Phase::Idle);
         }
-        closing
+        is_refused
     }
 
-    /// So many bytes have come. Says whether they are too many for a head.
-    pub(super) fn heard(&self, bytes: usize) -> bool {
+    /// So many bytes have come.
+    pub(super) fn heard(&self, bytes: usize) {
         let mut state = self.state();
         match state.phase {
-            Phase::Request | Phase::Closing => return false,
+            Phase::Request | Phase::Closing => return,
             Phase::Idle => state.enter(Phase::Head),
             Phase::Head => {}
         }
-        let too_many = state.paused && state.head_bytes > MAX_HEAD_BYTES;
         state.head_bytes += bytes;
-        state.paused = false;
-        too_many
     }
 
-    /// All that has come was read.
-    pub(super) fn heard_all(&self) {
-        self.state().paused = true;
+    /// Whether all that has come is no whole head, and too much to be kept.
+    pub(super) fn has_too_large_a_head(&self) -> bool {
+        let state = self.state();
+        state.phase == Phase::Head && state.head_bytes > MAX_HEAD_BYTES
     }
 
     /// Somebody takes what is sent.
@@ -180,6 +189,7 @@ impl Connection {
         }
         let worth = match state.phase {
             Phase::Closing => Worth::Ending,
+            Phase::Idle if state.proven && state.since.elapsed() > RESTING => Worth::KnownResting,
             Phase::Idle if state.proven => Worth::KnownIdle,
             Phase::Head | Phase::Request if state.proven => Worth::KnownBusy,
             Phase::Head | Phase::Request | Phase::Idle => Worth::Stranger,
@@ -187,16 +197,22 @@ impl Connection {
         Some((worth, state.since))
     }
 
-    /// It has to give way.
-    pub(super) fn evict(&self) {
-        self.evicted.store(true, Ordering::Release);
-        self.waker.wake();
+    /// It has to give way; not if it has become one that must not.
+    pub(super) fn evict(&self) -> bool {
+        let mut state = self.state();
+        state.evicted = !state.trusted;
+        let evicted = state.evicted;
+        drop(state);
+        if evicted {
+            self.waker.wake();
+        }
+        evicted
     }
 
     /// Whether it has to give way; if not, the task is woken when it has.
     pub(super) fn poll_evicted(&self, context: &Context<'_>) -> bool {
         self.waker.register(context.waker());
-        self.evicted.load(Ordering::Acquire)
+        self.state().evicted
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -207,5 +223,76 @@ impl Connection {
 impl State {
     fn enter(&mut self, phase: Phase) {
         (self.phase, self.since) = (phase, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        let second = Duration::from_secs(1);
+        Connection::new(Limits {
+            connections: 1,
+            threads: 1,
+            head: second,
+            request: second * 5,
+            idle: second * 9,
+            close: second,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_behind_a_refusal_gets_no_time_of_its_own() {
+        let connection = connection();
+        connection.begin();
+        connection.begin();
+        assert!(connection.end(false));
+        let deadline = connection.deadline();
+        tokio::time::advance(LINGER).await;
+        connection.begin();
+        assert!(connection.is_closing());
+        // Not even if all is well with it.
+        assert!(connection.end(true) && connection.end(true));
+        assert_eq!((connection.phase(), connection.deadline()), (Phase::Closing, deadline));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_is_kept_up_to_a_size_and_a_body_is_none() {
+        let connection = connection();
+        connection.heard(MAX_HEAD_BYTES);
+        assert!(!connection.has_too_large_a_head());
+        connection.heard(1);
+        assert!(connection.has_too_large_a_head());
+        connection.begin();
+        connection.heard(MAX_HEAD_BYTES * 9);
+        assert!(!connection.has_too_large_a_head());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_trusted_is_not_given_up_and_who_is_given_up_is_not_trusted() {
+        let (trusted, given_up) = (connection(), connection());
+        trusted.begin();
+        assert!(trusted.trust() && !trusted.evict() && trusted.worth().is_none());
+        assert!(!trusted.end(false));
+        assert!(trusted.evict());
+        given_up.begin();
+        assert!(given_up.evict() && !given_up.trust());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_were_of_use_go_last() {
+        let [stranger, busy, idle, resting] = std::array::from_fn(|_| connection());
+        for known in [&busy, &idle, &resting] {
+            known.begin();
+            assert!(!known.end(true));
+        }
+        tokio::time::advance(RESTING * 2).await;
+        idle.begin();
+        assert!(!idle.end(true));
+        busy.begin();
+        stranger.begin();
+        let worths = [stranger, resting, busy, idle].map(|one| one.worth().map(|(worth, _)| worth));
+        assert!(worths.is_sorted() && worths[0] != worths[1], "{worths:?}");
     }
 }

@@ -44,7 +44,7 @@ impl Connections {
 
     /// The most that are ever taken, those that wait for room and those on their way out included.
     pub(super) fn most(&self) -> usize {
-        self.limits.connections + (self.limits.connections / WAITING).clamp(4, 64)
+        self.limits.connections + waiting(self.limits.connections)
     }
 
     /// Lets a new one in, from `peer`, as soon as there is room. Beyond the bound another one gives
@@ -58,7 +58,7 @@ impl Connections {
             let wait = wait.unwrap_or_else(|| Instant::now() + GRACE);
             let _ = tokio::time::timeout_at(wait, self.left.notified()).await;
         }
-        let knock = peer.and_then(|peer| self.inner().expected.remove(&peer));
+        let knock = peer.and_then(|peer| self.inner().expected.remove(&canonical(peer)));
         if let Some(knock) = knock {
             // Whoever knocked may have gone.
             let _ = knock.send(());
@@ -74,10 +74,12 @@ impl Connections {
             if worth != Worth::Ending && since.elapsed() < GRACE {
                 return Err(Some(since + GRACE));
             }
-            if let Some(given_up) = inner.open.remove(&key) {
-                given_up.evict();
-                self.count(Close::GaveWay);
+            // It may have become one that stays.
+            if !inner.open.get(&key).is_some_and(|open| open.evict()) {
+                return Err(Some(Instant::now()));
             }
+            inner.open.remove(&key);
+            self.count(Close::GaveWay);
         }
         connection.enter();
         inner.open.insert(key(connection), Arc::clone(connection));
@@ -108,7 +110,7 @@ impl Connections {
         let (knock, taken) = oneshot::channel();
         let mut inner = self.inner();
         inner.expected.retain(|_, knock| !knock.is_closed());
-        inner.expected.insert(peer, knock);
+        inner.expected.insert(canonical(peer), knock);
         taken
     }
 
@@ -127,6 +129,16 @@ impl Connections {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many wait beyond a bound of `connections`.
+pub(super) fn waiting(connections: usize) -> usize {
+    (connections / WAITING).clamp(4, 64)
+}
+
+/// An IPv4 address shows as another one to a listener on all of IPv6.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 fn key(connection: &Arc<Connection>) -> usize {

@@ -29,7 +29,7 @@ pub struct Accepting(watch::Receiver<bool>);
 impl Knocking {
     pub(super) fn begin(address: SocketAddr, connections: Connections) -> Self {
         let (say, last) = watch::channel(true);
-        let task = tokio::spawn(knock_on(own(address), connections, say));
+        let task = tokio::spawn(knock_on(address, connections, say));
         Self { last, _task: AbortOnDropHandle::new(task) }
     }
 
@@ -54,10 +54,14 @@ impl Accepting {
 }
 
 async fn knock_on(address: SocketAddr, connections: Connections, say: watch::Sender<bool>) {
+    // One that gets lost is no reason to be taken out of a load balancer, in a flood least of all.
+    let mut lost_before = false;
     loop {
         tokio::time::sleep(EVERY).await;
         let knocked = tokio::time::timeout(PATIENCE, knock(address, &connections)).await;
-        let accepting = matches!(knocked, Ok(Ok(())));
+        let is_lost = !matches!(knocked, Ok(Ok(())));
+        let accepting = !(is_lost && lost_before);
+        lost_before = is_lost;
         if say.send_replace(accepting) != accepting {
             if accepting {
                 tracing::info!(%address, "connections are taken again");
@@ -69,21 +73,36 @@ async fn knock_on(address: SocketAddr, connections: Connections, say: watch::Sen
 }
 
 async fn knock(address: SocketAddr, connections: &Connections) -> anyhow::Result<()> {
+    let mut lost = anyhow::anyhow!("nowhere to knock");
+    for own in own(address) {
+        match knock_at(own, connections).await {
+            Ok(()) => return Ok(()),
+            Err(error) => lost = error,
+        }
+    }
+    Err(lost)
+}
+
+async fn knock_at(address: SocketAddr, connections: &Connections) -> anyhow::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Bound first: its address must be known before it is taken.
-    socket.bind(SocketAddr::new(address.ip(), 0))?;
+    let mut from = address;
+    from.set_port(0);
+    socket.bind(from)?;
     let taken = connections.expect(socket.local_addr()?);
     let _stream = socket.connect(address).await?;
     Ok(taken.await?)
 }
 
-/// Where this machine reaches a listener on `address`.
-fn own(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
+/// Where this machine reaches a listener on `address`: one on all of IPv6 by IPv4 too, which is there
+/// where IPv6 is turned off.
+fn own(address: SocketAddr) -> Vec<SocketAddr> {
+    let at = |ip: IpAddr| SocketAddr::new(ip, address.port());
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![at(Ipv4Addr::LOCALHOST.into())],
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            vec![at(Ipv6Addr::LOCALHOST.into()), at(Ipv4Addr::LOCALHOST.into())]
+        }
+        _ => vec![address],
     }
-    address
 }

@@ -58,16 +58,10 @@ impl AsyncRead for Socket {
             return self.discard(context);
         }
         let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Pending => {
-                self.connection.heard_all();
-                return Poll::Pending;
-            }
-            Poll::Ready(read) => read?,
-        }
-        let bytes = buffer.filled().len() - before;
-        if bytes > 0 && self.connection.heard(bytes) {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "head too large")));
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        match buffer.filled().len() - before {
+            0 => {}
+            bytes => self.connection.heard(bytes),
         }
         Poll::Ready(Ok(()))
     }

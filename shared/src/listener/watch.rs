@@ -24,10 +24,14 @@ pub(super) async fn watch<E>(
     let mut served = pin!(served);
     let mut alarm = pin!(sleep_until(connection.deadline()));
     poll_fn(|context| {
+        // Before too: what was given up begins nothing any more.
+        if connection.poll_evicted(context) {
+            return Poll::Ready(Ok(()));
+        }
         if let Poll::Ready(end) = served.as_mut().poll(context) {
             return Poll::Ready(end);
         }
-        if connection.poll_evicted(context) {
+        if connection.poll_evicted(context) || connection.has_too_large_a_head() {
             return Poll::Ready(Ok(()));
         }
         // All that moves the deadline happens in `served`. One that has moved on is looked at when
