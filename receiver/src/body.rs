@@ -40,6 +40,7 @@ impl Bodies {
         };
         let body =
             tokio::time::timeout(self.timeout, reading).await.unwrap_or(Err(Refusal::Slow))?;
+        share.keep()?;
         Ok((body, share))
     }
 
