@@ -21,6 +21,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(10);
 const BEAT: Duration = Duration::from_secs(2);
 /// Nothing is done any more so long before its end: what was sent is on its way for a while.
 const MARGIN: Duration = Duration::from_secs(2);
+/// How long a lease is relied on.
+const HOLDS: Duration = LEASE.saturating_sub(MARGIN);
 
 /// How far a lease holds.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,7 @@ pub(super) struct Lease {
 
 /// Until when a lease holds that was written at `asked` or later.
 fn end(asked: Instant) -> Standing {
-    Standing::Until(asked + (LEASE - MARGIN))
+    Standing::Until(asked + HOLDS)
 }
 
 impl Lease {
@@ -84,7 +86,7 @@ impl Lease {
             *standing = match (&held, *standing) {
                 (None, _) | (_, Standing::Lost) => Standing::Lost,
                 // Whoever asked earlier may be answered later.
-                (Some(_), Standing::Until(until)) if until > asked + (LEASE - MARGIN) => *standing,
+                (Some(_), Standing::Until(until)) if until > asked + HOLDS => *standing,
                 (Some(_), Standing::Until(_)) => end(asked),
             };
         });
