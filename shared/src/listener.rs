@@ -2,7 +2,7 @@
 //!
 //! Owns the bounds of every connection, how many there are, and who has to give way. Refuses to know
 //! what is served. actix-web's own timers cover a connection's first head and its idleness only; the
-//! rest is bounded here, beside its dispatcher ([`watch`]) and below it ([`socket`]).
+//! rest is bounded here, beside its dispatcher (`watch`) and below it (`socket`).
 
 use std::fmt::Debug;
 use std::io;

@@ -26,6 +26,7 @@ pub struct ConsoleSettings {
     /// Where the console is served; anywhere but on a loopback address it needs a token
     #[arg(long, env, default_value = "127.0.0.1:8090", value_parser = parse_listener)]
     pub console_listen: SocketAddr,
+    #[allow(rustdoc::bare_urls, reason = "a help text")]
     /// Address under which people open the console, e.g. https://hubline.example.com; needed where
     /// a proxy before it changes the Host header, and best set wherever there is one
     #[arg(long, env, value_name = "URL")]
