@@ -18,8 +18,8 @@ const PREFIX: &str = "a gateway takes a part off the path that HubSpot calls: pu
     PUBLIC_URL, e.g. https://hooks.example.com/prod";
 const NOT_JSON: &str = "HubSpot sends application/json: a proxy writes another Content-Type";
 
-/// What the head of a request says that may be read on.
-#[derive(Debug)]
+/// What the head of a request says that may be read on. It has no `Debug`: the URL's query may hold a
+/// secret.
 pub(crate) struct Head {
     /// The URL as HubSpot wrote it.
     pub(crate) url: String,

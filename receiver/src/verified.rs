@@ -20,8 +20,7 @@ use crate::room::Share;
 /// Larger bodies are digested beside the thread that also publishes, in bytes.
 const DIGEST_HERE: usize = 256 * 1024;
 
-/// A delivery whose signature holds.
-#[derive(Debug)]
+/// A delivery whose signature holds. It has no `Debug`, which would show its body.
 pub(crate) struct Verified {
     /// The body as received.
     pub(crate) body: Bytes,
