@@ -35,7 +35,7 @@ Examples:
   worker console                   the same and more in a browser
   worker run --help                every setting with its default
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or settings."
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, or it cannot start (a port or data file in use)."
 )]
 pub struct Cli {
     #[command(subcommand)]

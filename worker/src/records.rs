@@ -26,6 +26,7 @@ mod partitions;
 mod pulse;
 pub mod redaction;
 mod schema;
+mod search;
 mod secret;
 mod sessions;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub(crate) use entry::{Course, Entry};
 pub use history::{Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
+pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
 pub(crate) use secret::{Key, Purpose};
 
 use database::Database;

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::settings::console::Tokens;
 
+mod client;
 pub(super) mod cookie;
 pub(super) mod door;
 mod guesses;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use shared::admin::Readiness;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -35,6 +36,8 @@ pub(super) struct App {
     pub(super) access: Access,
     pub(super) sessions: Sessions,
     pub(super) guesses: Guesses,
+    /// Those that are believed whom a request came from.
+    pub(super) proxies: Vec<IpNet>,
     pub(super) metrics: ConsoleMetrics,
     /// Where people find the console, if that was said.
     pub(super) url: Option<ConsoleUrl>,
@@ -62,6 +65,7 @@ impl App {
             sessions: Sessions::start(&access, sources.records.clone()),
             access,
             guesses: Guesses::default(),
+            proxies: settings.console_trusted_proxies.clone(),
             metrics: sources.metrics.clone(),
             url: settings.console_url.clone(),
             retention: sources.discarded_retention,

@@ -30,7 +30,12 @@ pub(super) fn any_line(ms: i64) -> i64 {
 
 /// The day of the line with this number.
 pub(super) fn day_of_line(id: i64) -> i32 {
-    day_of(id >> RANDOM_BITS)
+    day_of(ms_of_line(id))
+}
+
+/// When the run ended whose line has this number.
+pub(super) fn ms_of_line(id: i64) -> i64 {
+    id >> RANDOM_BITS
 }
 
 #[cfg(test)]
@@ -42,7 +47,7 @@ mod tests {
         for ms in [0, 1, DAY_MS - 1, DAY_MS, 1_795_253_400_001] {
             let id = any_line(ms);
             assert!(first_line(ms) <= id && id < first_line(ms + 1), "{ms}");
-            assert_eq!(day_of_line(id), day_of(ms));
+            assert_eq!((day_of_line(id), ms_of_line(id)), (day_of(ms), ms));
             assert!(first_line_of_day(day_of(ms)) <= id && id < first_line_of_day(day_of(ms) + 1));
         }
         assert_eq!((day_of(i64::MIN), day_of(i64::MAX)), (i32::MIN, i32::MAX));

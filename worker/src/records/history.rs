@@ -146,13 +146,7 @@ const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property,
 impl Records {
     /// The last lines that answer `question`, at most `limit`, the latest first.
     pub async fn history(&self, question: &Question, limit: u32) -> anyhow::Result<Vec<Line>> {
-        let database = self.ready().await?;
-        let lines = on_reading!(database, pool => {
-            let mut select = select("", question, limit);
-            // Planned for what is asked for: which index is best depends on how much has it.
-            select.build_query_as::<Line>().persistent(false).fetch_all(pool).await?
-        });
-        Ok(lines)
+        Ok(lines(self.ready().await?, question, limit).await?)
     }
 
     /// The bytes of the event with this identity, if the log or a dead letter still has them.
@@ -198,6 +192,19 @@ impl Records {
         }
         Ok(())
     }
+}
+
+/// The last lines that answer `question`, the latest first.
+pub(super) async fn lines(
+    database: &database::Database,
+    question: &Question,
+    limit: u32,
+) -> Result<Vec<Line>, sqlx::Error> {
+    on_reading!(database, pool => {
+        let mut select = select("", question, limit);
+        // Planned for what is asked for: which index is best depends on how much has it.
+        select.build_query_as::<Line>().persistent(false).fetch_all(pool).await
+    })
 }
 
 /// The lines that answer `question`, behind `explain`, which is empty where they are wanted.

@@ -124,6 +124,7 @@ CREATE TABLE problem (
     last_ms BIGINT NOT NULL,
     note TEXT
 );
+CREATE INDEX problem_by_size ON problem (dead DESC, last_ms DESC, fingerprint);
 CREATE INDEX problem_by_code ON problem (code);
 CREATE INDEX problem_by_target ON problem (target);
 
@@ -164,7 +165,7 @@ CREATE TABLE audit (
 /// that is `trusted` does not wait for a first success. `place_ms` and `place_id` are how far a replay
 /// has come in the log; of letters `place_id` is the last that was claimed or moved. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
 /// between. `generation` is that of what the job starts over, and no other job's; a line's `logged_ms` is when it was
-/// written, which can be late.
+/// written, which can be late. `plan` is the digest of what somebody agreed to, which is done once.
 const JOBS: &str = "
 CREATE TABLE job (
     id {growing},
@@ -191,10 +192,12 @@ CREATE TABLE job (
     place_ms BIGINT NOT NULL,
     place_id BIGINT NOT NULL,
     owner TEXT NOT NULL,
-    owned_until_ms BIGINT NOT NULL
+    owned_until_ms BIGINT NOT NULL,
+    plan TEXT
 );
 CREATE INDEX job_by_state ON job (state, id);
 CREATE UNIQUE INDEX job_by_generation ON job (generation);
+CREATE UNIQUE INDEX job_by_plan ON job (plan);
 ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
 CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
 ALTER TABLE event_log ADD COLUMN job_id BIGINT;

@@ -6,10 +6,11 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_listener, secret,
@@ -31,6 +32,10 @@ pub struct ConsoleSettings {
     /// a proxy before it changes the Host header, and best set wherever there is one
     #[arg(long, env, value_name = "URL")]
     pub console_url: Option<ConsoleUrl>,
+    /// Addresses or networks of the proxies before the console, e.g. 10.0.0.0/8, whose
+    /// X-Forwarded-For is believed: without, all who come by one proxy share its wrong tokens
+    #[arg(long, env, value_delimiter = ',', value_name = "NETWORKS", value_parser = parse_network)]
+    pub console_trusted_proxies: Vec<IpNet>,
     /// Token of operators, who may act; at least 16 characters
     #[arg(long, env, hide_env_values = true)]
     pub console_token: Option<SecretString>,
@@ -163,6 +168,15 @@ pub(super) fn parse_address(text: &str) -> Result<String, String> {
         }
         _ => Err("write HOST:PORT, e.g. 10.0.0.7:9090".to_owned()),
     }
+}
+
+/// `10.0.0.0/8`, or a single address.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse()).map_err(|_| {
+        "write an address or a network, e.g. 10.0.0.7 or 10.0.0.0/8 or fd00::/8".to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
-//! The documentation says what the program is: its settings, its example, and the Rust it needs. Its
-//! links lead somewhere, and its sentences are short.
+//! The documentation says what the program is: its settings, its commands, its example, and the Rust it
+//! needs. Its links lead somewhere, and its sentences are short.
 
 use clap::{Args, Command, CommandFactory};
 use receiver::settings::ReceiverSettings;
 use shared::testing::{assert_settings_are_documented, settings_table};
 use worker::settings::{ConsoleProgramSettings, StandaloneSettings, WorkerSettings};
 
+mod commands;
 mod links;
 mod pages;
 mod words;

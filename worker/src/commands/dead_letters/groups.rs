@@ -75,7 +75,17 @@ impl Act for Groups {
             }
         }
         let dead: i64 = groups.iter().map(|group| group.dead).sum();
-        say(format_args!("{dead} dead letters in {} groups", groups.len()))?;
+        let count = |count: i64, one: &str, many: &str| {
+            format!("{count} {}", if count == 1 { one } else { many })
+        };
+        let groups = i64::try_from(groups.len()).unwrap_or(i64::MAX);
+        let groups = match by {
+            Grouping::Fingerprint => count(groups, "problem", "problems"),
+            Grouping::Code => count(groups, "code", "codes"),
+            Grouping::Portal => count(groups, "portal", "portals"),
+            Grouping::Target => count(groups, "handler", "handlers"),
+        };
+        say(format_args!("{} in {groups}", count(dead, "dead letter", "dead letters")))?;
         Ok(true)
     }
 }

@@ -1,13 +1,12 @@
 //! The one place where a token is looked at, whichever way it came: what is wrong is counted, logged
 //! without the token, and slowed down.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use actix_web::HttpRequest;
 
-use super::Role;
 use super::guesses::Judged;
+use super::{Role, client};
 use crate::console::app::App;
 use crate::console::fault::Fault;
 use crate::console::metrics::Refused;
@@ -38,15 +37,15 @@ pub(in crate::console) async fn role_of(
     way: Way,
     given: &str,
 ) -> Result<Option<Role>, Fault> {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    match app.guesses.judge(peer, Instant::now(), || app.access.role_of(given)) {
+    let client = client::address(&app.proxies, request);
+    match app.guesses.judge(client, Instant::now(), || app.access.role_of(given)) {
         Judged::Right(role) => Ok(Some(role)),
         Judged::Wrong { hold, unseen } => {
             app.metrics.refused(Refused::Wrong);
             tracing::warn!(
                 way = way.as_str(),
-                peer.address = %peer,
-                forwarded.address = forwarded(request).map(tracing::field::display),
+                client.address = %client,
+                peer.address = request.peer_addr().map(|peer| tracing::field::display(peer.ip())),
                 unseen,
                 "wrong token for the console"
             );
@@ -59,10 +58,4 @@ pub(in crate::console) async fn role_of(
             Err(Fault::TooMany(wait))
         }
     }
-}
-
-/// Whom the nearest proxy names, if there is one: anybody can write it, so that it is only logged.
-fn forwarded(request: &HttpRequest) -> Option<IpAddr> {
-    let names = request.headers().get("x-forwarded-for")?.to_str().ok()?;
-    names.rsplit(',').next()?.trim().parse().ok()
 }

@@ -12,7 +12,7 @@ use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
 use super::messages::Fields;
 use crate::records::redaction::Redaction;
-use crate::records::{ALIAS_LETTERS, Line, Question, Records};
+use crate::records::{ALIAS_LETTERS, Found, Line, Question, Records, SEARCH_PATIENCE};
 use crate::verdict::Verdict;
 use crate::when;
 
@@ -45,6 +45,8 @@ struct EventsPage {
     conditions: Vec<Condition>,
     rows: Vec<Row>,
     next: Option<String>,
+    /// The time before which nothing was looked at, if the search was not over.
+    looked_to: Option<Part<Moment>>,
     is_first: bool,
     first: String,
     replay: String,
@@ -56,20 +58,22 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let is_understood = mistakes.is_empty();
     let (records, redaction, asked) =
         (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
-    let lines = visit.app.ask(async move {
+    let found = visit.app.ask(async move {
         if !is_understood {
-            return Ok(Vec::new());
+            return Ok(Found::default());
         }
         // One more than is shown tells whether there are more.
         let asked = meant(&records, &redaction, asked).await?;
-        let mut lines = records.history(&asked, ROWS + 1).await?;
-        records.redact(&redaction, &mut lines).await?;
-        Ok(lines)
+        let mut found = records.search(&asked, ROWS + 1, SEARCH_PATIENCE).await?;
+        records.redact(&redaction, &mut found.lines).await?;
+        Ok(found)
     });
-    let mut lines = lines.await?;
+    let found = found.await?;
+    let looked_to = found.looked_to_ms().map(|ms| Moment::new(ms, visit.now_ms));
+    let Found { mut lines, looked_to: place } = found;
     let more = lines.len() > ROWS as usize;
     lines.truncate(ROWS as usize);
-    let last = lines.last().map(|line: &Line| line.id).filter(|_| more);
+    let last = lines.last().map(|line: &Line| line.id).filter(|_| more).or(place);
     let is_first = question.after.is_none();
     let template = EventsPage {
         frame: visit.frame("Events", Tab::Events).live(is_first && is_understood),
@@ -79,6 +83,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         conditions: conditions(&visit.query),
         rows: lines.iter().map(|line| row(line, visit.now_ms)).collect(),
         next: last.map(|last| address(&visit.query, Some(last))),
+        looked_to,
         first: address(&visit.query, None),
         replay: address(&visit.query, None).replacen("/events", "/replay", 1),
         is_first,

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use super::job::{COLUMNS, Job, JobState};
 use super::wish::{MAX_RATE, Scope, Wish};
 use super::{Jobs, replay};
-use crate::records::database::{on_reading, on_transaction};
+use crate::records::database::{on_pool, on_reading, on_transaction};
 use crate::records::dead_letters::{Asked, Count, PLANNED, Plan, audit};
 
 /// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
@@ -52,9 +52,15 @@ impl Jobs {
     }
 
     /// Makes a job, which anybody who runs jobs begins with at once; `None` if there is nothing to
-    /// do. How much there is was counted for the plan: what that said is not counted again.
+    /// do. How much there is was counted for the plan: what that said is not counted again. A plan that
+    /// is sent twice, by a second click or because the answer was lost, is the job that it was.
     pub async fn make(&self, wish: &Wish, planned: Option<Count>) -> anyhow::Result<Option<Job>> {
         anyhow::ensure!(wish.rate <= MAX_RATE, "a rate is at most {MAX_RATE} a second");
+        let plan = planned.map(|_| wish.plan()).transpose()?;
+        // First of all: what the plan was about may be dealt with by now.
+        if let Some(job) = self.planned(plan.as_deref()).await? {
+            return Ok(Some(job));
+        }
         // What is still to come is in nobody's plan, least of all what the job itself publishes.
         let cutoff_ms = wish.cutoff_ms.min(now_ms());
         let planned = planned.filter(|planned| planned.count > 0);
@@ -65,16 +71,37 @@ impl Jobs {
         }
         let (planned, mut tries) = (planned.unwrap_or(found), 0);
         loop {
-            match self.insert(wish, cutoff_ms, planned).await {
-                // Another job was made at the same moment and has the generation.
+            match self.insert(wish, cutoff_ms, planned, plan.as_deref()).await {
+                // Another job was made at the same moment: it has the generation, or is of this plan.
                 Err(error) if is_taken(&error) && tries < TRIES => tries += 1,
                 made => return made.map(Some),
+            }
+            if let Some(job) = self.planned(plan.as_deref()).await? {
+                return Ok(Some(job));
             }
         }
     }
 
+    /// The job of this plan, if it is made.
+    async fn planned(&self, plan: Option<&str>) -> anyhow::Result<Option<Job>> {
+        let Some(plan) = plan else { return Ok(None) };
+        let database = self.records.ready().await?;
+        let select = format!("SELECT {COLUMNS} FROM job WHERE plan = $1");
+        // Not behind those who read pages: somebody waits for what they have sent.
+        let job = on_pool!(database, pool => {
+            sqlx::query_as(AssertSqlSafe(select)).bind(plan).fetch_optional(pool).await?
+        });
+        Ok(job)
+    }
+
     /// Writes the job with its line of the audit.
-    async fn insert(&self, wish: &Wish, cutoff_ms: i64, planned: Count) -> anyhow::Result<Job> {
+    async fn insert(
+        &self,
+        wish: &Wish,
+        cutoff_ms: i64,
+        planned: Count,
+        plan: Option<&str>,
+    ) -> anyhow::Result<Job> {
         let scope = serde_json::to_string(&wish.scope)?.replace("\\u0000", "\\ufffd");
         let words = wish.scope.words().replace('\0', "\u{fffd}");
         let who = wish.who.replace('\0', "\u{fffd}");
@@ -86,10 +113,10 @@ impl Jobs {
         let insert = format!(
             "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, planned_more, \
              published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
-             owner, owned_until_ms) VALUES ($1, $2, $3, $4, $5, \
+             owner, owned_until_ms, plan) VALUES ($1, $2, $3, $4, $5, \
              (SELECT CASE WHEN coalesce(max(generation), 0) < $10 THEN $10 \
               ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, 0, \
-             '', FALSE, $8, $8, $9, $9, '', 0) RETURNING {COLUMNS}"
+             '', FALSE, $8, $8, $9, $9, '', 0, $12) RETURNING {COLUMNS}"
         );
         let job: Job = on_transaction!(&mut transaction, connection => {
             sqlx::query_as(AssertSqlSafe(insert))
@@ -104,6 +131,7 @@ impl Jobs {
                 .bind(i64::MIN)
                 .bind(now_ms / 1000 - GENERATIONS_SINCE)
                 .bind(planned.more)
+                .bind(plan)
                 .fetch_one(connection)
                 .await?
         });

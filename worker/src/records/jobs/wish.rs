@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::job::Kind;
 use crate::records::Question;
@@ -145,4 +148,14 @@ pub struct Wish {
     pub rate: u32,
     /// Who wants it.
     pub who: String,
+}
+
+impl Wish {
+    /// The plan that was agreed to: of the same person, at the same moment, to do the same to the same.
+    /// However often it is sent, it is one job.
+    pub(super) fn plan(&self) -> Result<String, serde_json::Error> {
+        let Self { scope, cutoff_ms, rate: _, who } = self;
+        let plan = serde_json::to_vec(&(scope.kind(), scope, cutoff_ms, who))?;
+        Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(plan)))
+    }
 }

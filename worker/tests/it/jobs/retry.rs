@@ -1,7 +1,9 @@
 //! Dead letters retried in bulk.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::join_all;
 use shared::broker::{Publication, Route};
 use shared::clock::now_ms;
 use shared::message::{Death, DeathReason, Message};
@@ -113,6 +115,31 @@ async fn a_job_is_of_as_many_as_the_plan_has_said(engine: DatabaseEngine) {
     bulk.finish().await;
 }
 
+/// A second click, or the same sent again because the answer was lost: also when the first is long done.
+async fn a_plan_that_is_sent_twice_is_one_job(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    bulk.die(1..=3).await;
+    bulk.mend();
+    let scope = Scope::letters(Action::Retry, Filter::default());
+    let wish = Wish { scope, cutoff_ms: now_ms(), rate: 1, who: "ann".to_owned() };
+    let said = Some(Count { count: 3, more: false });
+    let sending = (0..8).map(|_| bulk.jobs.make(&wish, said));
+    let sent = join_all(sending).await;
+    let ids: BTreeSet<i64> = sent.into_iter().map(|job| job.unwrap().unwrap().id).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let runner = bulk.runner();
+    let job = bulk.finished(*ids.first().unwrap()).await;
+    assert_eq!(job.published, 3);
+    let late = Wish { rate: 50, ..wish.clone() };
+    assert_eq!(bulk.jobs.make(&late, said).await.unwrap().unwrap().id, job.id);
+    assert_eq!(bulk.jobs.list(None, 10).await.unwrap().len(), 1);
+    // Somebody else's is another, and has nothing to do any more.
+    let other = Wish { who: "bob".to_owned(), ..wish };
+    assert!(bulk.jobs.make(&other, said).await.unwrap().is_none());
+    runner.close().await;
+    bulk.finish().await;
+}
+
 async fn two_jobs_on_the_same_letters_retry_each_once(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     bulk.die(1..=80).await;
@@ -168,6 +195,7 @@ on_every_database! {
     a_job_stops_itself_when_most_die_again
     what_dies_after_the_plan_is_left_alone
     a_job_is_of_as_many_as_the_plan_has_said
+    a_plan_that_is_sent_twice_is_one_job
     two_jobs_on_the_same_letters_retry_each_once
     a_letter_without_a_target_is_retried_for_all_of_them
     what_makes_no_sense_is_refused
