@@ -55,6 +55,12 @@ impl Query {
         names.iter().any(|name| self.get(name).is_some())
     }
 
+    /// The names that stand in none of the lists. What is left out by mistake makes a filter wider.
+    pub(super) fn unknown<'a>(&'a self, known: &'a [&'a [&str]]) -> impl Iterator<Item = &'a str> {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !known.iter().any(|list| list.contains(name)))
+    }
+
     /// A whole number, if there is one.
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Fault> {
         let number = self.get(name).map(str::parse).transpose();

@@ -7,6 +7,13 @@ use crate::when;
 /// Stands for an empty text, such as the target of letters that were given up before any handler
 /// had begun.
 pub(super) const NONE: &str = "(none)";
+/// What a filter can have.
+const FIELDS: [&str; 13] = [
+    "id", "problem", "code", "reason", "type", "handler", "portal", "object", "job", "since", "since_ms",
+    "until", "until_ms",
+];
+/// What else stands in an address or a form beside a filter.
+const BESIDE: [&str; 6] = ["state", "before", "scope", "filter", "format", "done"];
 /// The longest value of a field, in bytes.
 const MAX_VALUE_BYTES: usize = 500;
 
@@ -55,6 +62,7 @@ pub(super) fn read(query: &Query) -> Selection {
     }
     ids.sort_unstable();
     ids.dedup();
+    mistakes.extend(query.unknown(&[&FIELDS, &BESIDE]).map(unknown));
     let filter = Filter {
         ids,
         fingerprint,
@@ -70,6 +78,11 @@ pub(super) fn read(query: &Query) -> Selection {
         until_ms,
     };
     Selection { filter, mistakes }
+}
+
+/// What is said of a name that no filter has.
+pub(super) fn unknown(name: &str) -> String {
+    format!("There is no filter `{}`.", &name[..name.floor_char_boundary(40)])
 }
 
 /// The filter as an address, with exact times; its state is left out.

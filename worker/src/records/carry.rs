@@ -305,8 +305,8 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
                  reason, planned, planned_more, published, succeeded, died, skipped, recent, \
                  failing, trusted, created_ms, state_ms, place_ms, place_id, owner, owned_until_ms) \
                  SELECT $1, $2, $3, $4, $5, \
-                 (SELECT CASE WHEN count(*) = 0 THEN $6 ELSE 0 - $6 END FROM job \
-                  WHERE generation = $6), \
+                 (SELECT CASE WHEN count(*) = 0 THEN $6 \
+                  ELSE (SELECT min(generation) FROM job) - 1 END FROM job WHERE generation = $6), \
                  $7, $8, $9, $10, $17, $11, $12, $13, $14, '', 0, FALSE, $15, $16, 0, 0, '', 0 \
                  WHERE NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND who = $2 AND scope = $3 \
                   AND created_ms = $15)",

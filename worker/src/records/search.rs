@@ -136,11 +136,8 @@ mod tests {
         let now_ms = now_ms();
         test.run(&FILL.replace("{ms}", &now_ms.to_string())).await;
         assert!(day_of(now_ms) > 0);
-        let rare = Question {
-            portal_id: Some(7),
-            target: Some("rare".to_owned()),
-            ..Question::default()
-        };
+        let rare =
+            Question { portal_id: Some(7), target: Some("rare".to_owned()), ..Question::default() };
         let all = records.history(&rare, 100).await.unwrap();
         assert_eq!(all.len(), 12);
         // Without any patience it looks at a window at a time, and says where it stopped.

@@ -6,7 +6,7 @@ use askama::Template;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part};
 use super::super::query::{Query, Writer};
-use super::super::selection::{Condition, or_none};
+use super::super::selection::{Condition, or_none, unknown};
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
 use super::ROWS;
@@ -96,6 +96,9 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 const FIELDS: [&str; 8] =
     ["event", "portal", "object", "type", "handler", "verdict", "since", "until"];
 
+/// What else stands in an address beside these.
+const BESIDE: [&str; 4] = ["since_ms", "until_ms", "after", "done"];
+
 /// As it was asked.
 fn conditions(query: &Query) -> Vec<Condition> {
     let condition = |name| Some(Condition { name, value: query.get(name)?.to_owned() });
@@ -130,6 +133,7 @@ pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> 
         let id = after.parse();
         id.map_err(|_| mistakes.push("There is no such page.".to_owned())).ok()
     });
+    mistakes.extend(query.unknown(&[&FIELDS, &BESIDE]).map(unknown));
     Question {
         event,
         called: None,

@@ -41,6 +41,12 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
     }
     assert_eq!(rig.browser.get(&format!("/events/{}", "a".repeat(64))).await.status, 404);
     assert_eq!(rig.browser.get("/letters?before=x").await.status, 400);
+    // What is not understood would make a filter wider.
+    for path in ["/letters", "/discarded", "/actions/discard", "/events", "/replay"] {
+        let wrong = rig.browser.get(&format!("{path}?since=2h&target=on_deal_closed")).await;
+        assert_eq!(wrong.status, 400, "{path}");
+        assert!(wrong.text.contains("There is no filter `target`"), "{path}: {}", wrong.text);
+    }
     rig.finish().await;
 }
 
