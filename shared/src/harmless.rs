@@ -99,6 +99,9 @@ mod tests {
             assert!(!text.contains(steers), "{text:?}");
             assert!(text.contains("\\u{1b}[2J"), "{text}");
         }
+        for c in HOSTILE.chars().filter(|c| !c.is_ascii_graphic()) {
+            assert!(steers(c), "{c:?}");
+        }
         assert_eq!(harmless("a\nb"), "a\\u{a}b");
         assert_eq!(harmless_bytes(b"a\nb\xff\x00"), "a\nb\\xff\\u{0}");
         // Letters of every script are no harm.

@@ -55,3 +55,71 @@ impl fmt::Display for Fault {
         f.write_str(why)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::error::Error;
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// What SQLite answers, by its code.
+    #[derive(Debug)]
+    struct Answer(u32);
+
+    impl fmt::Display for Answer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "code {}", self.0)
+        }
+    }
+
+    impl Error for Answer {}
+
+    impl DatabaseError for Answer {
+        fn message(&self) -> &'static str {
+            "an answer"
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.to_string().into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn fault(code: u32) -> Fault {
+        sqlx::Error::Database(Box::new(Answer(code))).into()
+    }
+
+    #[test]
+    fn it_is_the_disks_fault_whichever_call_failed() {
+        // FULL, BUSY and IOERR; and of IOERR the ones for a read, a write and a sync.
+        for code in [13, 5, 10, 266, 778, 1034] {
+            assert!(matches!(fault(code), Fault::Disk(_)), "{code}");
+        }
+        for code in [11, 267, 26] {
+            assert!(matches!(fault(code), Fault::Damage(_)), "{code}");
+        }
+        // No SQL; a rule of the tables.
+        for code in [1, 19, 2067] {
+            assert!(matches!(fault(code), Fault::Own(_)), "{code}");
+            assert!(matches!(fault(code).of_all(), Fault::Disk(_)), "{code}");
+        }
+    }
+}

@@ -386,6 +386,22 @@ async fn a_writer_that_has_ended_is_noticed_and_nobody_waits_for_it() {
 }
 
 #[tokio::test]
+async fn whoever_asks_a_writer_that_closes_is_told_at_once() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    // Closing waits for whoever reads.
+    let reading = store.reader().acquire().await.unwrap();
+    let gone = store.write(|_| Box::pin(async { Err::<(), _>(sqlx::Error::WorkerCrashed) })).await;
+    assert_eq!(gone, Err(NotWritten::Down));
+    let told =
+        tokio::time::timeout(std::time::Duration::from_secs(30), execute(&store, SPEND)).await;
+    assert_eq!(told.unwrap(), Err(NotWritten::Down));
+    assert!(!store.has_writer());
+    drop(reading);
+    store.writer_ended().await;
+}
+
+#[tokio::test]
 async fn what_waits_together_is_written_together() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();

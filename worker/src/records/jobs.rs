@@ -14,6 +14,8 @@ mod progress;
 mod replay;
 mod runner;
 mod take;
+#[cfg(test)]
+mod tests;
 mod wish;
 mod work;
 

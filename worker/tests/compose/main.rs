@@ -18,3 +18,4 @@ mod rules;
 mod secrets;
 mod servers;
 mod settings;
+mod start;

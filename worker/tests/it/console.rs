@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod away;
+mod crowd;
 mod disclosure;
 mod events;
 mod health;

@@ -28,6 +28,7 @@ mod jobs;
 mod lanes;
 mod ledger;
 mod migrate;
+mod patience;
 mod portals;
 mod prometheus;
 mod records_file;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use shared::message::Message;
+use shared::store::Store;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::{Filter, Grouping};
 
@@ -19,6 +20,14 @@ fn steers(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// What a program reads is made harmless in its own way: each line is JSON still.
+fn assert_json(shown: &str) {
+    for line in shown.lines() {
+        let read = serde_json::from_str::<serde_json::Value>(line);
+        assert!(read.is_ok(), "{read:?}: {line}");
+    }
 }
 
 fn strange(id: u64, body: Bytes) -> Message {
@@ -54,7 +63,11 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
         let output = within("the events", command.arg("events").args(flags).output()).await;
         let output = output.unwrap();
         assert!(output.status.success(), "{output:?}");
-        said.push((format!("events {flags:?}"), String::from_utf8(output.stdout).unwrap()));
+        let shown = String::from_utf8(output.stdout).unwrap();
+        if !flags.is_empty() {
+            assert_json(&shown);
+        }
+        said.push((format!("events {flags:?}"), shown));
     }
     let detached = ["retry", "--all", "--yes", "--detach", "--by", HOSTILE];
     let ids: Vec<String> = letters.iter().map(|letter| letter.id.to_string()).collect();
@@ -86,6 +99,9 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
         let ended = run(&rig, &arguments).await;
         // A command that is not understood shows nothing that was sent, and proves nothing.
         assert_ne!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        if arguments.contains(&"--json") || arguments == ["export"] {
+            assert_json(&ended.stdout);
+        }
         said.push((format!("{arguments:?}"), ended.stdout + ended.stderr.as_str()));
     }
     for (what, text) in said {
@@ -98,6 +114,26 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
         }
     }
     rig.finish().await;
+}
+
+/// A folder may be called anything, and no command makes its name harmless by itself.
+#[tokio::test]
+async fn what_a_folder_is_called_steers_nothing() {
+    let name = format!("hubline-{:016x}{HOSTILE}", rand::random::<u64>());
+    let folder = std::env::temp_dir().join(name);
+    let store = Store::open(&folder).await.unwrap();
+    let closed = store.closed();
+    drop(store);
+    closed.await;
+    for (from, code) in [(folder.clone(), 0), (folder.join("missing"), 2)] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.env_clear().args(["migrate", "--dry-run", "--from"]).arg(from);
+        let output = within("the command", command.output()).await.unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said:?}");
+        assert!(said.contains("\\u{1b}[2J") && !said.contains(steers), "{said:?}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// What is printed goes through one place, which makes it harmless.

@@ -262,6 +262,16 @@ mod tests {
         assert_eq!(first(finding(), place, attempt).await, Ok(1));
     }
 
+    #[test]
+    fn it_is_remembered_who_was_of_no_use() {
+        let known = "127.0.0.1:5672".parse().unwrap();
+        let last = Mutex::new(Some((known, Place::First)));
+        let address = Address { hosts: Vec::new(), name: String::new(), last };
+        address.was_of_no_use();
+        let last = *address.last.lock().unwrap();
+        assert!(matches!(last, Some((address, Place::Last)) if address == known), "{last:?}");
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_given_up_is_taken_down() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -101,6 +101,22 @@ async fn what_another_site_posts_is_refused(engine: DatabaseEngine) {
     }
 }
 
+/// A proxy may ask under a name of its own: then it is the public address that pages are of.
+async fn pages_of_the_public_address_are_the_consoles_own(engine: DatabaseEngine) {
+    let flags = ["--console-token", OPERATOR, "--console-url", "https://hubline.example"];
+    let rig = Rig::with(engine, &flags).await;
+    let fields = [("token", OPERATOR), ("name", "ann")];
+    let of = |origin: &str| rig.browser.with("origin", origin);
+    let answer = of("https://hubline.example").post_bare("/login", &fields).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert!(answer.header("set-cookie").starts_with("__Host-"), "{answer:?}");
+    for elsewhere in ["http://hubline.example", "https://hubline.example:8443", "https://x.example"]
+    {
+        assert_eq!(of(elsewhere).post_bare("/login", &fields).await.status, 403, "{elsewhere}");
+    }
+    rig.finish().await;
+}
+
 async fn with_a_token_nobody_else_sees_anything(engine: DatabaseEngine) {
     let rig = Rig::guarded(engine).await;
     rig.letters.index(&[letter(1, "SECRET_CODE", "x")]).await;
@@ -296,6 +312,7 @@ async fn requests_are_small_and_of_a_known_kind(engine: DatabaseEngine) {
 on_every_database! {
     without_a_token_only_this_machine_is_answered
     what_another_site_posts_is_refused
+    pages_of_the_public_address_are_the_consoles_own
     with_a_token_nobody_else_sees_anything
     a_session_lasts_until_it_is_ended_or_altered
     a_viewer_reads_everything_and_changes_nothing

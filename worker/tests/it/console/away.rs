@@ -124,11 +124,17 @@ async fn a_question_that_takes_too_long_is_ended_and_not_asked_again_by_itself()
     browser.get("/events").await.shows(&["No events yet"]);
     let mut other = PgConnection::connect(&url).await.unwrap();
     let mut locking = other.begin().await.unwrap();
-    sqlx::query("LOCK TABLE event_log").execute(&mut *locking).await.unwrap();
+    sqlx::query("LOCK TABLE event_log, job").execute(&mut *locking).await.unwrap();
     let page = browser.get("/events").await;
     assert_eq!((page.status, page.header("retry-after")), (503, ""));
     assert!(page.text.contains("This takes too long"), "{}", page.text);
     assert!(!page.text.contains("http-equiv=\"refresh\""), "{}", page.text);
+    // What was posted may be sent again, by whoever posted it.
+    let posted = browser.post("/jobs/1/pause", &[]).await;
+    assert_eq!(posted.status, 503, "{}", posted.text);
+    for words in ["This takes too long", "action=\"/jobs/1/pause\""] {
+        assert!(posted.text.contains(words), "{words} in {}", posted.text);
+    }
     locking.rollback().await.unwrap();
     browser.get("/events").await.shows(&["No events yet"]);
     console.stop().await;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use worker::stand_ins::StandIns;
 
 use super::rig::Browser;
@@ -35,36 +36,60 @@ fn command(rig: &Letters, environment: &[(&str, &str)]) -> Command {
     command
 }
 
+/// A console of its own process, and all that it logs.
+pub(super) struct Program {
+    child: Child,
+    pub(super) address: SocketAddr,
+    pub(super) admin: SocketAddr,
+    logged: JoinHandle<String>,
+}
+
+impl Program {
+    /// Started and ready.
+    pub(super) async fn start(rig: &Letters, environment: &[(&str, &str)]) -> Self {
+        let mut child = command(rig, environment).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = within("its first line", said.next_line()).await.unwrap().unwrap();
+        let address = line.rsplit("http://").next().unwrap().trim_end_matches('/').parse().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let started = async {
+            loop {
+                let line = log.next_line().await.unwrap().unwrap();
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["message"] == "console started" {
+                    return line;
+                }
+            }
+        };
+        let started = within("its start", started).await;
+        let admin: SocketAddr = started["admin"].as_str().unwrap().parse().unwrap();
+        let logged = tokio::spawn(async move {
+            let mut text = String::new();
+            while let Some(line) = log.next_line().await.unwrap() {
+                text += &line;
+            }
+            text
+        });
+        Admin::at(admin).wait_until_ready().await;
+        Self { child, address, admin, logged }
+    }
+
+    /// Ends it by SIGTERM; gives its log.
+    pub(super) async fn end(mut self) -> String {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
+        assert_eq!(within("the end", self.child.wait()).await.unwrap().code(), Some(0));
+        self.logged.await.unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
     let rig = Letters::new(DatabaseEngine::Postgres).await;
     rig.put(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
     let token = "a-token-of-some-length";
-    let mut child = command(&rig, &[("CONSOLE_TOKEN", token)]).spawn().unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = within("its first line", said.next_line()).await.unwrap().unwrap();
-    let address = line.rsplit("http://").next().unwrap().trim_end_matches('/').parse().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let started = async {
-        loop {
-            let line = log.next_line().await.unwrap().unwrap();
-            let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == "console started" {
-                return line;
-            }
-        }
-    };
-    let started = within("its start", started).await;
-    let admin: SocketAddr = started["admin"].as_str().unwrap().parse().unwrap();
-    let collected = tokio::spawn(async move {
-        let mut text = String::new();
-        while let Some(line) = log.next_line().await.unwrap() {
-            text += &line;
-        }
-        text
-    });
-    Admin::at(admin).wait_until_ready().await;
-    let browser = Browser::at(address).sign_in(token, "ann").await;
+    let program = Program::start(&rig, &[("CONSOLE_TOKEN", token)]).await;
+    let browser = Browser::at(program.address).sign_in(token, "ann").await;
     rig.wait_for(2).await;
     browser.get("/").await.shows(&["2 dead letters in 1 problem"]);
     browser.get("/health").await.shows(&[
@@ -72,7 +97,7 @@ async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
         "waiting for the next attempt",
         "None is open. Only this process is watched",
     ]);
-    let metrics = Admin::at(admin);
+    let metrics = Admin::at(program.admin);
     metrics.wait_for("hubline_dead_letters_open", &[], 2).await;
     let text = metrics.get("metrics").await;
     for line in [
@@ -86,10 +111,7 @@ async fn the_program_takes_letters_in_shows_them_and_ends_on_sigterm() {
     for gauge in ["hubline_queue_messages", "hubline_queue_consumers"] {
         metrics.wait_for_line(&format!("{gauge}{{queue=\"unrouted\"}} 0.0")).await;
     }
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
-    assert_eq!(within("the end", child.wait()).await.unwrap().code(), Some(0));
-    let log = collected.await.unwrap();
+    let log = program.end().await;
     assert!(log.contains("console stopped") && !log.contains(token), "{log}");
     rig.finish().await;
 }

@@ -38,7 +38,9 @@ async fn signing_out_ends_the_session_for_every_console(engine: DatabaseEngine) 
     for console in [&rig.browser, &ann_there] {
         bob.towards(console.address).get("/").await.shows(&["bob"]);
     }
-    // Nor does it live again in one that was started since.
+    // Nor does it live again when others end, or in a console that was started since.
+    let eve = rig.browser.sign_in(OPERATOR, "eve").await;
+    assert_eq!(eve.post("/logout", &[]).await.status, 303);
     other.stop().await;
     let later = console(&url, broker, &TOKENS);
     assert_eq!(ann.towards(later.address()).get("/").await.status, 303);

@@ -1,11 +1,15 @@
 //! Guessing: wrong tokens are slowed down, however they come, and nobody else is.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use shared::testing::DatabaseEngine;
 
+use super::program::Program;
 use super::rig::{Browser, OPERATOR, Rig};
+use crate::dead_letters::rig::Letters;
+use crate::harness::Admin;
 
 /// Wrong tokens of one crowd; a process looks at some ten of them a moment.
 const CROWD: usize = 200;
@@ -37,6 +41,36 @@ async fn guesses_are_slowed_down_whichever_way_they_come() {
     signed_in.get("/").await.shows(&["ann"]);
     let elsewhere = Browser::at_from(rig.browser.address, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
     elsewhere.sign_in(OPERATOR, "bob").await.get("/").await.shows(&["bob"]);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_held_back_counted_and_logged_without_the_token() {
+    let rig = Letters::new(DatabaseEngine::Postgres).await;
+    let program = Program::start(&rig, &[("CONSOLE_TOKEN", OPERATOR)]).await;
+    let (browser, wrong) = (Browser::at(program.address), "wrong-token-of-some-length");
+    let header = browser.with("authorization", &format!("Bearer {wrong}"));
+    let begun = Instant::now();
+    for _ in 0..6 {
+        assert_eq!(browser.post("/login", &[("token", wrong)]).await.status, 403);
+        assert_eq!(header.get("/letters").await.status, 401);
+    }
+    // Ten are answered at once, and each further one takes a second.
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    let crowd = join_all((0..20).map(|_| header.get("/letters"))).await;
+    let unseen = crowd.iter().filter(|answer| answer.status == 429).count() as u64;
+    assert!(unseen > 0, "{crowd:?}");
+    let admin = Admin::at(program.admin);
+    let refused = async |reason: &str| {
+        let reason = format!("reason=\"{reason}\"");
+        admin.sum("hubline_console_tokens_refused_total", &[&reason]).await
+    };
+    assert_eq!((refused("wrong").await, refused("unseen").await), (32 - unseen, unseen));
+    let log = program.end().await;
+    for words in ["wrong token for the console", r#""way":"form""#, r#""way":"header""#] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(!log.contains(wrong), "{log}");
     rig.finish().await;
 }
 

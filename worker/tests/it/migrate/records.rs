@@ -54,6 +54,8 @@ async fn directory() -> Directory {
 
 async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: DatabaseEngine) {
     let (rig, directory) = (Rig::new().await, directory().await);
+    let known = DeadLetters::new(in_directory(&directory));
+    let known = known.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;
     let cluster = TestDatabase::new(engine).await;
     let url = cluster.url();
     let flags = ["--database-url", &url];
@@ -66,7 +68,8 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
         let ended = Program::run(&rig, &directory, &flags).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert_eq!(cluster.number("SELECT count(*) FROM erasure").await, 1);
-        // Young enough to be swept there.
+        // To be swept there, and young enough for that.
+        assert_eq!(cluster.number("SELECT count(*) FROM erasure WHERE NOT swept").await, 1);
         assert!(cluster.number("SELECT at_ms FROM erasure").await >= asked_ms);
         // And that the letter was let go of.
         assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 3);
@@ -87,6 +90,8 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
         |id: u64| all.iter().find(|letter| letter.object_id == Some(id.cast_signed())).unwrap();
     assert_eq!((of(CONTACT).body_bytes, &*of(CONTACT).error), (None, ""));
     assert!(of(1).body_bytes.is_some());
+    // The problem is called there as it was here.
+    assert_eq!(of(1).fingerprint, known);
     let problem = letters.problem(&of(1).fingerprint).await.unwrap().unwrap();
     assert_eq!((problem.dead, problem.note.as_deref()), (1, Some("ask the ERP's people")));
     // A new job is not taken for the old one.
@@ -99,7 +104,26 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     cluster.end().await;
 }
 
-on_every_database! { who_was_erased_stays_so_and_notes_audit_and_jobs_go_along }
+async fn nothing_is_moved_before_it_is_known_there_whom_to_erase(engine: DatabaseEngine) {
+    let (rig, directory) = (Rig::new().await, directory().await);
+    let cluster = TestDatabase::new(engine).await;
+    let url = cluster.url();
+    let records = Records::new(&SecretString::from(url.clone())).unwrap();
+    DeadLetters::new(records).audit(1).await.unwrap();
+    // Whom to erase cannot be written there.
+    cluster.run("DROP TABLE erasure").await;
+    let flags = ["--database-url", &url, "--wait", "300ms"];
+    let ended = Program::run(&rig, &directory, &flags).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(rig.queues.ready("dead").await, 0, "{ended:?}");
+    rig.finish().await;
+    cluster.end().await;
+}
+
+on_every_database! {
+    who_was_erased_stays_so_and_notes_audit_and_jobs_go_along
+    nothing_is_moved_before_it_is_known_there_whom_to_erase
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_do_not_stay_behind_unless_that_is_wanted() {
