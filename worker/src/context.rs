@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +13,7 @@ use crate::clients::Clients;
 use crate::clients::hubspot::HubSpot;
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Ledger};
+use crate::limits::{Limit, Rooms};
 use crate::records::Records;
 
 /// The largest result of one step that is remembered, in bytes of JSON.
@@ -31,8 +31,8 @@ pub struct Context {
     pub(crate) portal_id: u64,
     pub(crate) attempt: u32,
     pub(crate) generation: u32,
-    /// Whether this run has sent HubSpot a request.
-    pub(crate) has_asked: Arc<AtomicBool>,
+    /// What this run has asked at limits.
+    pub(crate) rooms: Arc<Rooms>,
     /// Since the receiver took the event in.
     pub(crate) age: Duration,
 }
@@ -60,6 +60,32 @@ impl Context {
     /// The records, if any are kept: for erasing a contact from them.
     pub fn records(&self) -> Option<&Records> {
         self.records.as_ref()
+    }
+
+    /// Room for one more request at `limit`, where a run makes `usual` many; or the error with which
+    /// the run waits for its turn. `code` and `what` say what there is no room in.
+    pub(crate) async fn room(
+        &self,
+        limit: &Limit,
+        usual: f64,
+        code: &'static str,
+        what: &'static str,
+    ) -> Result<(), HandlerError> {
+        let taken = self.rooms.take(&self.ledger, limit, usual).await;
+        taken.map_err(|no_room| HandlerError::waits(no_room.wait, no_room.place, code, what))
+    }
+
+    /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told
+    /// keeps its place.
+    pub(crate) async fn held(
+        &self,
+        limit: &Limit,
+        wait: Duration,
+        code: String,
+        message: String,
+    ) -> HandlerError {
+        self.ledger.hold(limit, wait).await;
+        HandlerError::waits(wait, limit.key.clone(), code, message)
     }
 
     /// Attempts spent before this one.

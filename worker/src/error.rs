@@ -17,6 +17,8 @@ pub struct HandlerError {
     pub code: Cow<'static, str>,
     /// What happened; must hold no secrets.
     pub message: String,
+    /// The limits at which the run has a place by now.
+    pub(crate) places: Vec<String>,
 }
 
 /// What a failure means for the event.
@@ -71,6 +73,16 @@ impl HandlerError {
         Self::new(Failure::Deferred { wait }, code, message)
     }
 
+    /// The run's turn comes at this limit after the wait, which spends no attempt.
+    pub(crate) fn waits(
+        wait: Duration,
+        place: String,
+        code: impl Into<Cow<'static, str>>,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self { places: vec![place], ..Self::new(Failure::Deferred { wait }, code, message) }
+    }
+
     /// There is nothing to do as long as what the handler works with is off. The event is not
     /// remembered as done: `worker replay` runs it once it is on.
     pub fn skipped(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
@@ -82,7 +94,7 @@ impl HandlerError {
     }
 
     fn new(kind: Failure, code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
-        Self { kind, code: code.into(), message: message.to_string() }
+        Self { kind, code: code.into(), message: message.to_string(), places: Vec::new() }
     }
 }
 

@@ -57,8 +57,9 @@ pub(crate) enum LedgerMove {
 pub(crate) enum MessageMove {
     /// Done with.
     Ack,
-    /// The same attempt again: in the queue of `delay`, not before `at_least`.
-    Again { delay: Duration, at_least: Duration },
+    /// The same attempt again: in the queue of `delay`, not before `at_least`. If it waits for room, at
+    /// these limits its turn comes then.
+    Again { delay: Duration, at_least: Duration, places: Option<Vec<String>> },
     /// The next attempt: in the queue of `delay`, not before `at_least`.
     Retry { delay: Duration, at_least: Duration },
     /// To the dead letters.
@@ -152,7 +153,12 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         ),
         Outcome::Failed(error) => match error.kind {
             Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
-            Failure::Deferred { wait } => decision(Verdict::Limited, same, again(schedule, wait)),
+            Failure::Deferred { wait } => {
+                let at_least = wait;
+                let (delay, places) = (schedule.covering(wait), Some(error.places.clone()));
+                let again = MessageMove::Again { delay, at_least, places };
+                decision(Verdict::Limited, same, again)
+            }
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {
                 let same_again = LedgerMove::Release(Release::Next(attempt));
@@ -180,7 +186,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
 }
 
 fn again(schedule: &RetrySchedule, at_least: Duration) -> MessageMove {
-    MessageMove::Again { delay: schedule.covering(at_least), at_least }
+    MessageMove::Again { delay: schedule.covering(at_least), at_least, places: None }
 }
 
 fn dead(reason: DeathReason, code: &str, error: &str) -> MessageMove {
@@ -228,15 +234,20 @@ mod tests {
             assert_eq!(decision.ledger, LedgerMove::None);
             assert_eq!(
                 decision.message,
-                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO }
+                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO, places: None }
             );
         }
-        let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
+        let place = "hubspot/62515".to_owned();
+        let deferred = HandlerError::waits(SECOND * 7, place.clone(), "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
         assert_eq!(
             decision.message,
-            MessageMove::Again { delay: SECOND * 25, at_least: SECOND * 7 }
+            MessageMove::Again {
+                delay: SECOND * 25,
+                at_least: SECOND * 7,
+                places: Some(vec![place])
+            }
         );
     }
 

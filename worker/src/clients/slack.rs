@@ -8,11 +8,13 @@ mod message;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
+use crate::context::Context;
 use crate::error::HandlerError;
+use crate::limits::Limit;
 use crate::metrics::WorkerMetrics;
 use crate::settings::integrations::Access;
 
@@ -29,6 +31,14 @@ const PASSING: [&str; 8] = [
     "fatal_error",
     "team_added_to_org",
 ];
+
+/// Those by which Slack says that it takes no more for a while.
+const LIMITED: [&str; 3] = ["ratelimited", "rate_limited", "message_limit_exceeded"];
+/// A channel takes about one message a second (docs.slack.dev/apis/web-api/rate-limits); a little less,
+/// since two can come closer together than they were sent.
+const PACE: Duration = Duration::from_millis(1050);
+/// How long it is left alone if it does not say.
+const UNSAID: Duration = Duration::from_secs(10);
 
 /// Slack, if `SLACK_BOT_TOKEN` is set.
 #[derive(Debug)]
@@ -50,14 +60,32 @@ impl Slack {
         Self { api, channel: channel.to_owned() }
     }
 
-    /// Posts `message` to the configured channel. Slack knows no idempotency key: call this
-    /// within a step.
-    pub async fn post(&self, message: &Message) -> Result<(), HandlerError> {
+    /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
+    /// call this within a step.
+    pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
+        let limit = Limit::of(1, PACE, format_args!("slack/{}", self.channel));
+        cx.room(&limit, 1.0, "SLACK_PACE", "the channel takes one message a second").await?;
+        let reply = self.send(message).await?;
+        match wait(&reply) {
+            Some(wait) => {
+                let message = "Slack takes no more messages for now".to_owned();
+                Err(cx.held(&limit, wait, Service::Slack.code("RATELIMITED"), message).await)
+            }
+            None => outcome(&reply.success()?),
+        }
+    }
+
+    /// Posts `message` for no event, at nobody's pace.
+    pub(crate) async fn say(&self, message: &Message) -> Result<(), HandlerError> {
+        outcome(&self.send(message).await?.success()?)
+    }
+
+    async fn send(&self, message: &Message) -> Result<Reply, HandlerError> {
         let request = self
             .api
             .request(Method::POST, &["chat.postMessage"], &[])
             .json(&message.to_json(&self.channel));
-        outcome(&self.api.send(request).await?.success()?)
+        self.api.send(request).await
     }
 
     pub(super) fn summary(&self) -> String {
@@ -65,17 +93,27 @@ impl Slack {
     }
 }
 
-fn outcome(reply: &Reply) -> Result<(), HandlerError> {
+/// How long Slack wants to be left alone, if it does: it says so with 429, or within a 200.
+fn wait(reply: &Reply) -> Option<Duration> {
+    let is_limited = reply.status == StatusCode::TOO_MANY_REQUESTS
+        || error_of(reply)
+            .is_ok_and(|error| error.as_deref().is_some_and(|error| LIMITED.contains(&error)));
+    is_limited.then(|| reply.retry_after.unwrap_or(UNSAID))
+}
+
+/// Slack's name for what was wrong, if anything was.
+fn error_of(reply: &Reply) -> Result<Option<String>, HandlerError> {
     #[derive(Deserialize)]
     struct Answer {
         ok: bool,
         error: Option<String>,
     }
     let answer: Answer = reply.json()?;
-    if answer.ok {
-        return Ok(());
-    }
-    let error = answer.error.unwrap_or_default();
+    Ok(if answer.ok { None } else { Some(answer.error.unwrap_or_default()) })
+}
+
+fn outcome(reply: &Reply) -> Result<(), HandlerError> {
+    let Some(error) = error_of(reply)? else { return Ok(()) };
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if error.is_empty() || error.len() > 64 || !error.chars().all(known) {
         return Err(reply.bad("refuses without an error's name"));

@@ -38,7 +38,7 @@ impl Bench {
     }
 
     async fn post(&self) -> Result<(), HandlerError> {
-        self.clients.slack().unwrap().post(&Message::new("Deal won", "Big one")).await
+        self.clients.slack().unwrap().say(&Message::new("Deal won", "Big one")).await
     }
 }
 

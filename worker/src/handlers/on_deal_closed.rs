@@ -50,7 +50,7 @@ async fn announce(cx: &Context, event: &Event, deal: &Deal, closing: &str) -> Ha
         .fact("Amount", deal.property("amount"))
         .fact("Owner", deal.property("hubspot_owner_id"));
     let fact = format!("deal-won/{}/{}/{}", event.portal_id, deal.id, closing);
-    cx.step("slack", once(cx, &fact, slack.post(&message))).await
+    cx.step("slack", once(cx, &fact, slack.post(cx, &message))).await
 }
 
 async fn order(

@@ -13,5 +13,5 @@ pub(super) async fn on_deal_created(cx: &Context, event: &Event) -> HandlerResul
     let message = Message::new("New deal", &deal.name())
         .link(deal.page())
         .fact("Amount", deal.property("amount"));
-    cx.step("slack", slack.post(&message)).await
+    cx.step("slack", slack.post(cx, &message)).await
 }

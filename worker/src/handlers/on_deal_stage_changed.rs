@@ -17,5 +17,5 @@ pub(super) async fn on_deal_stage_changed(cx: &Context, event: &Event) -> Handle
         tokio::try_join!(hubspot.deal(deal_id, &["dealname"]), hubspot.stage_label(stage))?;
     let message =
         Message::new("Deal moved", &deal.name()).link(deal.page()).fact("Stage", Some(&label));
-    cx.step("slack", slack.post(&message)).await
+    cx.step("slack", slack.post(cx, &message)).await
 }

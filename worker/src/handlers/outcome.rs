@@ -17,6 +17,7 @@ pub(super) fn all_of<const N: usize>(parts: [HandlerResult; N]) -> HandlerResult
     let Some(mut first) = failures.next() else { return Ok(()) };
     for other in failures {
         first.message = format!("{}; also {other}", first.message);
+        first.places.extend(other.places);
     }
     match &mut first.kind {
         Failure::Transient { retry_after } => *retry_after = wait,

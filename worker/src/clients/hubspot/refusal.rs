@@ -33,11 +33,17 @@ pub(super) fn of(reply: &Reply, subject: Subject, age: Duration) -> HandlerError
             let wait = wait(Duration::from_secs(2)).max(Duration::from_secs(2));
             HandlerError::retry_after(wait, reply.code(), reply.message())
         }
-        // No room rather than a failure: other programs with the same token count too.
-        429 => HandlerError::deferred(wait(policy(reply)), reply.code(), reply.message()),
-        // The account is being moved to another data centre.
-        477 => HandlerError::deferred(wait(Duration::from_hours(1)), reply.code(), reply.message()),
         _ => reply.refusal(),
+    }
+}
+
+/// How long the portal wants to be left alone, if it does.
+pub(super) fn wait(reply: &Reply) -> Option<Duration> {
+    match reply.status.as_u16() {
+        429 => Some(reply.retry_after.unwrap_or_else(|| policy(reply))),
+        // The account is being moved to another data centre.
+        477 => Some(reply.retry_after.unwrap_or(Duration::from_hours(1))),
+        _ => None,
     }
 }
 
@@ -79,8 +85,8 @@ mod tests {
         Failure::Transient { retry_after: Some(Duration::from_secs(seconds)) }
     }
 
-    fn deferred(seconds: u64) -> Failure {
-        Failure::Deferred { wait: Duration::from_secs(seconds) }
+    fn held(status: u16, seconds: Option<u64>, body: &str) -> Option<u64> {
+        wait(&reply(Service::HubSpot, status, seconds, body)).map(|wait| wait.as_secs())
     }
 
     #[test]
@@ -100,8 +106,8 @@ mod tests {
             (r#"{"policyName":7}"#, 10),
             ("", 10),
         ] {
-            assert_eq!(kind(429, None, body, Subject::Other, NEW), deferred(seconds), "{body}");
-            assert_eq!(kind(429, Some(3), body, Subject::Other, NEW), deferred(3));
+            assert_eq!(held(429, None, body), Some(seconds), "{body}");
+            assert_eq!(held(429, Some(3), body), Some(3));
         }
     }
 
@@ -110,8 +116,9 @@ mod tests {
         assert_eq!(kind(423, None, "", Subject::Other, NEW), transient(2));
         assert_eq!(kind(423, Some(1), "", Subject::Other, NEW), transient(2));
         assert_eq!(kind(423, Some(9), "", Subject::Other, NEW), transient(9));
-        assert_eq!(kind(477, None, "", Subject::Other, NEW), deferred(3600));
-        assert_eq!(kind(477, Some(7200), "", Subject::Other, NEW), deferred(7200));
+        assert_eq!(held(477, None, ""), Some(3600));
+        assert_eq!(held(477, Some(7200), ""), Some(7200));
+        assert_eq!(held(503, Some(5), ""), None);
     }
 
     #[test]
