@@ -16,6 +16,8 @@ use crate::error::HandlerError;
 use crate::ledger::{Lease, Ledger};
 use crate::records::Records;
 
+mod once;
+
 /// The largest result of one step that is remembered, in bytes of JSON.
 pub const MAX_STEP_BYTES: usize = 16 * 1024;
 
@@ -35,6 +37,8 @@ pub struct Context {
     pub(crate) has_asked: Arc<AtomicBool>,
     /// Since the receiver took the event in.
     pub(crate) age: Duration,
+    /// Since what the event tells of happened.
+    pub(crate) since_change: Duration,
 }
 
 impl fmt::Debug for Context {
@@ -72,10 +76,21 @@ impl Context {
         self.age
     }
 
+    /// How long ago it happened, by the event's `occurredAt`; if it has none, how long ago the
+    /// receiver took it in. HubSpot tries for a day to deliver an event: it can be old when it comes.
+    pub fn since_change(&self) -> Duration {
+        self.since_change
+    }
+
     /// A number that grows with every run of this event and handler: whoever is shown a smaller
     /// one than before is talking to a run that was taken over.
     pub fn fence(&self) -> u64 {
         self.lease.fence
+    }
+
+    /// Whether the step `name` has been done.
+    pub(crate) fn is_done(&self, name: &str) -> bool {
+        self.lease.step(name).is_some()
     }
 
     /// Runs `work` once in the life of this event and handler: when it has succeeded, later

@@ -135,6 +135,13 @@ impl Api {
                 }
                 let reply = self.read(response).await;
                 count(class);
+                // Taken for the API's word it would make an order of a sign-in, and a record gone
+                // of a wrong path.
+                let is_word = status.is_success() || status == StatusCode::NOT_FOUND;
+                if is_word && reply.is_page() {
+                    span.fail("page");
+                    return Err(reply.bad("is a page for people: something in between answered"));
+                }
                 Ok(reply)
             }
             Err(error) if error.is_timeout() => {

@@ -5,6 +5,7 @@
 //! what a 404 means hangs on the event's age.
 
 mod associations;
+mod contact;
 mod contacts;
 mod deal;
 mod refusal;
@@ -20,7 +21,9 @@ use crate::context::Context;
 use crate::error::HandlerError;
 use crate::ledger::Budget;
 
-pub use deal::Deal;
+pub use contact::Presence;
+pub use deal::{Deal, Version};
+pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
 
@@ -77,6 +80,12 @@ impl<'a> HubSpot<'a> {
         deal.is_won(&self.api.won_stages)
     }
 
+    /// Since when the deal is won, in ms since the Unix epoch: which closing of it this is. Both
+    /// properties must have been read with their history; `None` if that does not say.
+    pub fn won_since(&self, deal: &Deal) -> Option<i64> {
+        deal.won_since(&self.api.won_stages)
+    }
+
     /// Room for one more request. A run's first request may take half of the budget only and
     /// is put off when that is spent; the other half is for runs under way, which wait a while:
     /// put off, they would ask everything again, and under load none would get to its end.
@@ -101,12 +110,21 @@ impl<'a> HubSpot<'a> {
 
     /// Sends a request within the portal's budget; the answer is a success.
     async fn send(&self, request: RequestBuilder, subject: Subject) -> Result<Reply, HandlerError> {
+        self.accept(self.ask(request).await?, subject)
+    }
+
+    /// Sends a request within the portal's budget; the answer is of any status.
+    async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         self.take_budget().await?;
-        let reply = self.api.http.send(request).await?;
+        self.api.http.send(request).await
+    }
+
+    /// The answer if it is a success.
+    fn accept(&self, reply: Reply, subject: Subject) -> Result<Reply, HandlerError> {
         if reply.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal::of(&reply, subject, self.cx.age()))
+            Err(refusal::of(&reply, subject, self.cx.since_change()))
         }
     }
 }

@@ -17,7 +17,7 @@ use tracing::field::display;
 use super::Executor;
 use super::settle::{Disposition, Unit};
 use crate::context::Context;
-use crate::error::{Failure, HandlerError};
+use crate::error::HandlerError;
 use crate::ledger::{Claim, EntryKey, Lease, Release};
 use crate::portals::Place;
 use crate::records::Course;
@@ -176,6 +176,7 @@ impl Executor {
             portal_id: message.portal_id,
             attempt: message.attempt,
             generation: message.generation,
+            since_change: since_change(event, age),
             has_asked: Arc::default(),
             age,
         };
@@ -210,6 +211,18 @@ impl Executor {
             }
         }
     }
+}
+
+/// How long ago the change happened, which was before the event was received. HubSpot may have been
+/// trying for hours to deliver it.
+fn since_change(event: &Event, age: Duration) -> Duration {
+    let since_ms = event.occurred_at_ms.map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
+    since_ms.and_then(|ms| u64::try_from(ms).ok()).map_or(age, Duration::from_millis).max(age)
+}
+
+/// An end without a failure, for which there is a reason.
+fn has_nothing_to_do(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Skipped | Verdict::Gone)
 }
 
 /// A worker's runs share it, or one has it alone.
@@ -248,7 +261,8 @@ fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -
 fn end(span: &Span, outcome: &Outcome, verdict: Verdict) {
     span.say(|| vec![KeyValue::new("verdict", verdict.as_str())]);
     match outcome {
-        Outcome::Failed(error) if error.kind != Failure::Skipped => span.fail(&error.code),
+        Outcome::Failed(_) if has_nothing_to_do(verdict) => {}
+        Outcome::Failed(error) => span.fail(&error.code),
         Outcome::Crashed => span.fail("CRASHED"),
         Outcome::TargetUnknown => span.fail("TARGET_UNKNOWN"),
         _ => {}
@@ -270,7 +284,7 @@ fn report(
     let trace = context.map(|context| display(context.trace_id));
     let span = span.id().map(display);
     if let Outcome::Failed(error) = outcome
-        && error.kind == Failure::Skipped
+        && has_nothing_to_do(verdict)
     {
         tracing::info!(
             event.id = %message.identity,

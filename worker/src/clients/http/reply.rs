@@ -48,6 +48,13 @@ impl Reply {
         HandlerError::transient(self.service.code("BAD_RESPONSE"), message)
     }
 
+    /// Whether it is HTML, which no API answers with: a gateway, a sign-in or a block page does.
+    pub(crate) fn is_page(&self) -> bool {
+        let body = self.body.as_deref().unwrap_or_default();
+        let body = body.trim_ascii_start();
+        body.starts_with(b"<") && !body.starts_with(b"<?xml")
+    }
+
     /// What the status means where nobody knows better: 408, 425, 429 and 5xx may pass, after
     /// `Retry-After` if there is one; everything else will not, redirects included.
     pub(crate) fn refusal(&self) -> HandlerError {
