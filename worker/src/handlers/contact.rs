@@ -71,15 +71,13 @@ fn unsettled(cx: &Context) -> Option<Duration> {
 async fn is_erased(cx: &Context, portal_id: u64, contact_id: u64) -> bool {
     let Some(records) = cx.records() else { return false };
     let asked = tokio::time::timeout(RECORDS_TIMEOUT, records.is_erased(portal_id, contact_id));
-    match asked.await {
-        Ok(Ok(is_erased)) => is_erased,
-        Ok(Err(_)) | Err(_) => {
-            tracing::warn!(
-                portal.id = portal_id,
-                contact.id = contact_id,
-                "records do not say whether the contact was erased"
-            );
-            false
-        }
+    if let Ok(Ok(is_erased)) = asked.await {
+        return is_erased;
     }
+    tracing::warn!(
+        portal.id = portal_id,
+        contact.id = contact_id,
+        "records do not say whether the contact was erased"
+    );
+    false
 }

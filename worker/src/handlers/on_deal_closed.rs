@@ -49,7 +49,7 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
         return Ok(());
     }
     // Remembered: the deal can be opened and won again between two attempts.
-    let won_ms: i64 = cx.step("won", won_ms(cx, event, &deal)).await?;
+    let won_ms: i64 = cx.step("won", async { won_ms(cx, event, &deal) }).await?;
     // Side by side, and none waits for another to succeed: Slack being down holds back no order.
     let (customers, message, order) = tokio::join!(
         hubspot.set_lifecycle_customer(&contact_ids),
@@ -61,7 +61,7 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
 
 /// Which closing it is. An answer without a history leaves the time of the event, which both events
 /// of one closing have from the same save.
-async fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
+fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
     let is_signed = deal.property("hs_is_closed_won");
     if is_signed == Some("false")
         && let Some(wait) = CALCULATED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero())
