@@ -6,6 +6,7 @@
 pub mod erp;
 mod http;
 pub mod hubspot;
+pub mod money;
 pub mod onboarding;
 pub mod slack;
 

@@ -9,12 +9,14 @@ use serde::de::DeserializeOwned;
 use shared::event::Identity;
 use shared::trace::{KeyValue, Span, SpanKind};
 
-use crate::clients::Clients;
+use crate::clients::{Clients, Service};
 use crate::clients::hubspot::HubSpot;
-use crate::error::HandlerError;
+use crate::error::{Failure, HandlerError};
 use crate::ledger::{Lease, Ledger};
 use crate::limits::{Limit, Rooms};
 use crate::records::Records;
+
+mod once;
 
 /// The largest result of one step that is remembered, in bytes of JSON.
 pub const MAX_STEP_BYTES: usize = 16 * 1024;
@@ -35,6 +37,8 @@ pub struct Context {
     pub(crate) rooms: Arc<Rooms>,
     /// Since the receiver took the event in.
     pub(crate) age: Duration,
+    /// Since what the event tells of happened.
+    pub(crate) since_change: Duration,
 }
 
 impl fmt::Debug for Context {
@@ -75,6 +79,25 @@ impl Context {
         taken.map_err(|no_room| HandlerError::waits(no_room.wait, no_room.place, code, what))
     }
 
+    /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
+    /// or already.
+    pub(crate) async fn at<T>(
+        &self,
+        service: Service,
+        request: impl Future<Output = Result<T, HandlerError>>,
+    ) -> Result<T, HandlerError> {
+        let limit = Limit::none(service.as_str());
+        self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
+        match request.await {
+            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, places })
+                if places.is_empty() =>
+            {
+                Err(self.held(&limit, wait, code.into_owned(), message).await)
+            }
+            answered => answered,
+        }
+    }
+
     /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told
     /// keeps its place.
     pub(crate) async fn held(
@@ -98,10 +121,21 @@ impl Context {
         self.age
     }
 
+    /// How long ago it happened, by the event's `occurredAt`; if it has none, how long ago the
+    /// receiver took it in. HubSpot tries for a day to deliver an event: it can be old when it comes.
+    pub fn since_change(&self) -> Duration {
+        self.since_change
+    }
+
     /// A number that grows with every run of this event and handler: whoever is shown a smaller
     /// one than before is talking to a run that was taken over.
     pub fn fence(&self) -> u64 {
         self.lease.fence
+    }
+
+    /// Whether the step `name` has been done.
+    pub(crate) fn is_done(&self, name: &str) -> bool {
+        self.lease.step(name).is_some()
     }
 
     /// Runs `work` once in the life of this event and handler: when it has succeeded, later

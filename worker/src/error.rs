@@ -38,6 +38,11 @@ pub enum Failure {
     },
     /// Not done, since what it works with is off: ends as `skipped`, and can be run later.
     Skipped,
+    /// There is nothing to do: the record is no longer there, or not what it was. Ends as `gone`.
+    Gone {
+        /// Whether it may only not be there yet: then it is looked for as long as attempts last.
+        may_turn_up: bool,
+    },
     /// Another worker has taken the event over: whatever this run still does is void.
     LeaseLost,
 }
@@ -87,6 +92,17 @@ impl HandlerError {
     /// remembered as done: `worker replay` runs it once it is on.
     pub fn skipped(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
         Self::new(Failure::Skipped, code, message)
+    }
+
+    /// There is nothing to do, since the record is no longer there. That is an end, and no failure.
+    pub fn gone(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Gone { may_turn_up: false }, code, message)
+    }
+
+    /// The record is not there, and may only not be there yet: tried again on schedule, and `gone`
+    /// if it has not turned up by then.
+    pub fn not_there_yet(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Gone { may_turn_up: true }, code, message)
     }
 
     pub(crate) fn lease_lost() -> Self {

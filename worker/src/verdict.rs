@@ -85,6 +85,8 @@ label! {
         Crashed = "crashed",
         /// Not done, for what the handler needs is off: can be run later.
         Skipped = "skipped",
+        /// Nothing to do: the record is no longer there.
+        Gone = "gone",
         /// It had been done.
         Duplicate = "duplicate",
         /// A later attempt is on its way.
@@ -164,6 +166,12 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
                 let same_again = LedgerMove::Release(Release::Next(attempt));
                 decision(Verdict::Skipped, same_again, MessageMove::Ack)
             }
+            Failure::Gone { may_turn_up: true } if spent < schedule.attempts() => {
+                let delay = schedule.after(spent);
+                let retry = MessageMove::Retry { delay, at_least: Duration::ZERO };
+                decision(Verdict::Retried, next, retry)
+            }
+            Failure::Gone { .. } => decision(Verdict::Gone, LedgerMove::Complete, MessageMove::Ack),
             Failure::Permanent => decision(
                 Verdict::Permanent,
                 next,
@@ -256,6 +264,21 @@ mod tests {
         let error = HandlerError::skipped("SLACK_NOT_CONFIGURED", "no token");
         let decision = decided(&Outcome::Failed(error), 2);
         assert_eq!((decision.ledger, decision.message), (next(2), MessageMove::Ack));
+    }
+
+    #[test]
+    fn a_record_that_is_gone_is_an_end_and_one_that_may_turn_up_is_looked_for_before() {
+        let end = (Verdict::Gone, LedgerMove::Complete, MessageMove::Ack);
+        let all = |decision: Decision| (decision.verdict, decision.ledger, decision.message);
+        let gone = || Outcome::Failed(HandlerError::gone("HUBSPOT_404", "no such deal"));
+        assert_eq!(all(decided(&gone(), 0)), end);
+        let absent = || Outcome::Failed(HandlerError::not_there_yet("HUBSPOT_404", "no such deal"));
+        for (attempt, delay) in [(0, SECOND), (2, SECOND * 25)] {
+            let decision = decided(&absent(), attempt);
+            assert_eq!((decision.verdict, decision.ledger), (Verdict::Retried, next(attempt + 1)));
+            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+        }
+        assert_eq!(all(decided(&absent(), 3)), end, "no letter for what nobody can mend");
     }
 
     #[test]

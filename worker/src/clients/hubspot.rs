@@ -5,6 +5,7 @@
 //! what a 404 means hangs on the event's age.
 
 mod associations;
+mod contact;
 mod contacts;
 mod deal;
 mod refusal;
@@ -19,7 +20,9 @@ use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
 
-pub use deal::Deal;
+pub use contact::Presence;
+pub use deal::{Deal, Version};
+pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
 
@@ -76,6 +79,12 @@ impl<'a> HubSpot<'a> {
         deal.is_won(&self.api.won_stages)
     }
 
+    /// Since when the deal is won, in ms since the Unix epoch: which closing of it this is. Both
+    /// properties must have been read with their history; `None` if that does not say.
+    pub fn won_since(&self, deal: &Deal) -> Option<i64> {
+        deal.won_since(&self.api.won_stages)
+    }
+
     /// What the portal takes.
     fn limit(&self) -> Limit {
         let portal = format_args!("hubspot/{}", self.cx.portal_id);
@@ -84,18 +93,30 @@ impl<'a> HubSpot<'a> {
 
     /// Sends a request within the portal's budget; the answer is a success.
     async fn send(&self, request: RequestBuilder, subject: Subject) -> Result<Reply, HandlerError> {
+        self.accept(self.ask(request).await?, subject)
+    }
+
+    /// Sends a request within the portal's budget; the answer is of any status but those that ask to be
+    /// left alone.
+    async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
         let reply = self.api.http.send(request).await?;
-        if reply.status.is_success() {
-            return Ok(reply);
-        }
         // No room rather than a failure: other programs with the same token count too.
-        if let Some(wait) = refusal::wait(&reply) {
-            return Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await);
+        match refusal::wait(&reply) {
+            Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),
+            None => Ok(reply),
         }
-        Err(refusal::of(&reply, subject, self.cx.age()))
+    }
+
+    /// The answer if it is a success.
+    fn accept(&self, reply: Reply, subject: Subject) -> Result<Reply, HandlerError> {
+        if reply.status.is_success() {
+            Ok(reply)
+        } else {
+            Err(refusal::of(&reply, subject, self.cx.since_change()))
+        }
     }
 }
 

@@ -184,6 +184,7 @@ impl Executor {
             attempt: message.attempt,
             generation: message.generation,
             rooms: Arc::clone(&rooms),
+            since_change: since_change(event, age),
             age,
         };
         // Called inside as well: a handler need not be an `async fn`, and can panic before it
@@ -248,6 +249,18 @@ fn is_put_off(outcome: &Outcome) -> bool {
     }
 }
 
+/// How long ago the change happened, which was before the event was received. HubSpot may have been
+/// trying for hours to deliver it.
+fn since_change(event: &Event, age: Duration) -> Duration {
+    let since_ms = event.occurred_at_ms.map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
+    since_ms.and_then(|ms| u64::try_from(ms).ok()).map_or(age, Duration::from_millis).max(age)
+}
+
+/// An end without a failure, for which there is a reason.
+fn has_nothing_to_do(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Skipped | Verdict::Gone)
+}
+
 /// A worker's runs share it, or one has it alone.
 pub(super) enum Gate<'a> {
     Shared(#[expect(dead_code, reason = "held, not read")] tokio::sync::RwLockReadGuard<'a, ()>),
@@ -284,9 +297,8 @@ fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -
 fn end(span: &Span, outcome: &Outcome, verdict: Verdict) {
     span.say(|| vec![KeyValue::new("verdict", verdict.as_str())]);
     match outcome {
-        Outcome::Failed(error) if error.kind != Failure::Skipped && !is_put_off(outcome) => {
-            span.fail(&error.code);
-        }
+        Outcome::Failed(_) if has_nothing_to_do(verdict) || is_put_off(outcome) => {}
+        Outcome::Failed(error) => span.fail(&error.code),
         Outcome::Crashed => span.fail("CRASHED"),
         Outcome::TargetUnknown => span.fail("TARGET_UNKNOWN"),
         _ => {}
@@ -308,7 +320,7 @@ fn report(
     let trace = context.map(|context| display(context.trace_id));
     let span = span.id().map(display);
     if let Outcome::Failed(error) = outcome
-        && error.kind == Failure::Skipped
+        && has_nothing_to_do(verdict)
     {
         tracing::info!(
             event.id = %message.identity,

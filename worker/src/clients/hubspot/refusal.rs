@@ -10,23 +10,26 @@ use crate::clients::http::Reply;
 use crate::error::HandlerError;
 
 /// Right after a change HubSpot's index can lag behind the event that tells of it.
-pub(super) const SETTLED: Duration = Duration::from_mins(1);
+pub(crate) const SETTLED: Duration = Duration::from_mins(1);
 
 /// What the request was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// The record that the event names: not to find it may pass.
+    /// The record that the event names: not to find it may pass, and is no failure then.
     Record,
     /// Anything else.
     Other,
 }
 
-/// The failure that the answer to a request about `subject` is, for an event of that age.
+/// The failure that the answer to a request about `subject` is, so long after what the event tells of.
 pub(super) fn of(reply: &Reply, subject: Subject, age: Duration) -> HandlerError {
     let wait = |default| reply.retry_after.unwrap_or(default);
     match reply.status.as_u16() {
         404 if subject == Subject::Record && age < SETTLED => {
-            HandlerError::transient(reply.code(), reply.message())
+            HandlerError::not_there_yet(reply.code(), reply.message())
+        }
+        404 | 410 if subject == Subject::Record => {
+            HandlerError::gone(reply.code(), reply.message())
         }
         // A lock that another write holds on the record.
         423 => {
@@ -91,9 +94,9 @@ mod tests {
 
     #[test]
     fn a_record_just_named_may_still_turn_up() {
-        let passing = Failure::Transient { retry_after: None };
-        assert_eq!(kind(404, None, "", Subject::Record, NEW), passing);
-        assert_eq!(kind(404, None, "", Subject::Record, SETTLED), Failure::Permanent);
+        let gone = |may_turn_up| Failure::Gone { may_turn_up };
+        assert_eq!(kind(404, None, "", Subject::Record, NEW), gone(true));
+        assert_eq!(kind(404, None, "", Subject::Record, SETTLED), gone(false));
         assert_eq!(kind(404, None, "", Subject::Other, NEW), Failure::Permanent);
     }
 
