@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use shared::event::Identity;
 use shared::trace::{KeyValue, Span, SpanKind};
 
-use crate::clients::{Clients, Service};
 use crate::clients::hubspot::HubSpot;
+use crate::clients::{Clients, Service};
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Lease, Ledger};
 use crate::limits::{Limit, Rooms};

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::ServerHandle;
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -76,6 +78,7 @@ impl StandIns {
                 slack_bot_token: secret("xoxb-stand-in"),
                 ..SlackSettings::default()
             },
+            slack_pace: Duration::ZERO,
             erp_url: Some(self.url("erp")),
             erp_api_key: secret("erp-stand-in"),
             onboarding_url: Some(self.url("onboarding")),

@@ -34,9 +34,6 @@ const PASSING: [&str; 8] = [
 
 /// Those by which Slack says that it takes no more for a while.
 const LIMITED: [&str; 3] = ["ratelimited", "rate_limited", "message_limit_exceeded"];
-/// A channel takes about one message a second (docs.slack.dev/apis/web-api/rate-limits); a little less,
-/// since two can come closer together than they were sent.
-const PACE: Duration = Duration::from_millis(1050);
 /// How long it is left alone if it does not say.
 const UNSAID: Duration = Duration::from_secs(10);
 
@@ -45,6 +42,7 @@ const UNSAID: Duration = Duration::from_secs(10);
 pub struct Slack {
     api: Api,
     channel: String,
+    limit: Limit,
 }
 
 impl Slack {
@@ -53,23 +51,27 @@ impl Slack {
         let metrics = WorkerMetrics::register(&mut Registry::default(), false);
         let Access { url, token } = access;
         let api = Api::new(Service::Slack, url, Some(token), timeout, metrics)?;
-        Ok(Self::new(api, channel))
+        Ok(Self::new(api, channel, Duration::ZERO))
     }
 
-    pub(super) fn new(api: Api, channel: &str) -> Self {
-        Self { api, channel: channel.to_owned() }
+    /// A channel takes about one message a second (docs.slack.dev/apis/web-api/rate-limits): `pace`.
+    pub(super) fn new(api: Api, channel: &str, pace: Duration) -> Self {
+        let key = format_args!("slack/{channel}");
+        // A little less: two can come closer together than they were sent.
+        let limit =
+            if pace.is_zero() { Limit::none(key) } else { Limit::of(1, pace.mul_f64(1.05), key) };
+        Self { api, channel: channel.to_owned(), limit }
     }
 
     /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
     /// call this within a step.
     pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
-        let limit = Limit::of(1, PACE, format_args!("slack/{}", self.channel));
-        cx.room(&limit, 1.0, "SLACK_PACE", "the channel takes one message a second").await?;
+        cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
         let reply = self.send(message).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();
-                Err(cx.held(&limit, wait, Service::Slack.code("RATELIMITED"), message).await)
+                Err(cx.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
             }
             None => outcome(&reply.success()?),
         }

@@ -133,8 +133,8 @@ async fn an_outage_passes_and_a_wait_that_is_asked_for_is_kept() {
     let error = bench.post().await.unwrap_err();
     assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after: None }, "SLACK_5XX"));
     let error = bench.post().await.unwrap_err();
-    let retry_after = Some(Duration::from_secs(7));
-    assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_429"));
+    let wait = Duration::from_secs(7);
+    assert_eq!((error.kind, &*error.code), (Failure::Deferred { wait }, "SLACK_429"));
     bench.post().await.unwrap();
     let text = shared::metrics::encode(&bench.registry);
     for status in ["2xx", "429", "5xx"] {

@@ -15,5 +15,6 @@ pub(super) async fn on_contact_became_customer(cx: &Context, event: &Event) -> H
     let onboarding = cx.clients().needed_onboarding()?;
     let contact_id = record_id(event)?;
     must_be_here(cx, event, contact_id).await?;
-    cx.step("onboarding", cx.at(Service::Onboarding, onboarding.start(event.portal_id, contact_id))).await
+    cx.step("onboarding", cx.at(Service::Onboarding, onboarding.start(event.portal_id, contact_id)))
+        .await
 }

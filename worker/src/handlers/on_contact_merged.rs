@@ -7,8 +7,8 @@ use shared::event::Event;
 use super::contact::must_be_here;
 use super::outcome::all_of;
 use super::record_id;
-use crate::clients::erp::Erp;
 use crate::clients::Service;
+use crate::clients::erp::Erp;
 use crate::context::Context;
 use crate::registry::HandlerResult;
 
@@ -24,7 +24,11 @@ pub(super) async fn on_contact_merged(cx: &Context, event: &Event) -> HandlerRes
 
 async fn remove(cx: &Context, erp: &Erp, contacts: &BTreeSet<u64>) -> HandlerResult {
     for contact_id in contacts {
-        cx.step(&format!("erp-remove-{contact_id}"), cx.at(Service::Erp, erp.delete_customer(*contact_id))).await?;
+        cx.step(
+            &format!("erp-remove-{contact_id}"),
+            cx.at(Service::Erp, erp.delete_customer(*contact_id)),
+        )
+        .await?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! and however the deal is edited meanwhile, a key is never sent with two bodies: an ERP would refuse
 //! the second one, or take it for another order.
 
-use crate::clients::erp::{Erp, Order};
 use crate::clients::Service;
+use crate::clients::erp::{Erp, Order};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::registry::HandlerResult;

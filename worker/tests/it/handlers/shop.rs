@@ -1,6 +1,7 @@
 //! A worker with the built-in handlers, the systems that they call, and the events that it is sent.
 
 use worker::Worker;
+use worker::settings::integrations::IntegrationSettings;
 use worker::stand_ins::{Call, StandIns};
 
 use crate::harness::{Engine, Rig, wait_for_verdicts, within};
@@ -28,9 +29,18 @@ impl Shop {
     }
 
     pub(super) async fn with(engine: Engine, flags: &[&str]) -> Self {
+        Self::set_up(engine, flags, |_| {}).await
+    }
+
+    pub(super) async fn set_up(
+        engine: Engine,
+        flags: &[&str],
+        set: impl FnOnce(&mut IntegrationSettings),
+    ) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
         let mut rig = Rig::on(engine, flags).await;
         rig.settings.processing.integrations = stand_ins.settings();
+        set(&mut rig.settings.processing.integrations);
         let worker = rig.worker(|registry| {
             *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
         });
