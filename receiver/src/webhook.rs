@@ -119,6 +119,7 @@ fn publications(body: &Bytes, received_ms: i64, traceparent: &str) -> Vec<Public
         generation: 0,
         traceparent: Some(traceparent.to_owned()),
         job: None,
+        waiting: None,
         death: None,
     };
     let unreadable = |body: Bytes, why: &str| {

@@ -4,6 +4,7 @@
 //! body is the event's JSON exactly as HubSpot sent it; everything else is rebuilt on every
 //! publish and never copied from what a broker delivered.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -49,8 +50,52 @@ pub struct Message {
     pub traceparent: Option<String>,
     /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
     pub job: Option<OfJob>,
+    /// What it has waited for since its last attempt, for want of room.
+    pub waiting: Option<Waiting>,
     /// Why the event was given up; only on dead letters.
     pub death: Option<Death>,
+}
+
+/// Where a run has a place in line, and since when it has waited. As a text: the time and the places,
+/// each with a space before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Since when, ms since the Unix epoch.
+    pub since_ms: i64,
+    /// The limits at which its turn has come, or does when it comes back.
+    pub places: BTreeSet<String>,
+}
+
+impl Waiting {
+    /// From then on, without a place yet.
+    #[must_use]
+    pub fn since(since_ms: i64) -> Self {
+        Self { since_ms, places: BTreeSet::new() }
+    }
+
+    /// The same and more places.
+    #[must_use]
+    pub fn and(mut self, places: impl IntoIterator<Item = String>) -> Self {
+        self.places.extend(places);
+        self
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.since_ms)?;
+        self.places.iter().try_for_each(|place| write!(f, " {place}"))
+    }
+}
+
+impl FromStr for Waiting {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split(' ');
+        let since_ms = parts.next().and_then(|since| since.parse().ok()).ok_or(())?;
+        Ok(Self { since_ms, places: parts.map(str::to_owned).collect() })
+    }
 }
 
 impl Message {
@@ -60,10 +105,11 @@ impl Message {
         self.traceparent.as_deref()?.parse().ok()
     }
 
-    /// The same event as the next attempt of one target.
+    /// The same event as the next attempt of one target, which has not waited for anything yet.
     #[must_use]
     pub fn next_attempt(&self, target: Option<&str>) -> Self {
-        Self { attempt: self.attempt.saturating_add(1), ..self.same_attempt(target) }
+        let attempt = self.attempt.saturating_add(1);
+        Self { attempt, waiting: None, ..self.same_attempt(target) }
     }
 
     /// The same event and attempt, for one target.

@@ -6,6 +6,7 @@
 pub mod erp;
 mod http;
 pub mod hubspot;
+pub mod money;
 pub mod onboarding;
 pub mod slack;
 
@@ -47,7 +48,7 @@ impl Clients {
             hubspot_portal: settings.hubspot_portal_id,
             hubspot: hubspot
                 .map(|api| HubSpotApi::new(api, settings.hubspot_budget, settings.won_stages())),
-            slack: slack.map(|api| Slack::new(api, settings.channel())),
+            slack: slack.map(|api| Slack::new(api, settings.channel(), settings.slack_pace)),
             erp: erp.map(Erp::new),
             onboarding: onboarding.map(Onboarding::new),
         })

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,11 +9,14 @@ use serde::de::DeserializeOwned;
 use shared::event::Identity;
 use shared::trace::{KeyValue, Span, SpanKind};
 
-use crate::clients::Clients;
 use crate::clients::hubspot::HubSpot;
-use crate::error::HandlerError;
+use crate::clients::{Clients, Service};
+use crate::error::{Failure, HandlerError};
 use crate::ledger::{Lease, Ledger};
+use crate::limits::{Limit, Rooms};
 use crate::records::Records;
+
+mod once;
 
 /// The largest result of one step that is remembered, in bytes of JSON.
 pub const MAX_STEP_BYTES: usize = 16 * 1024;
@@ -31,10 +33,12 @@ pub struct Context {
     pub(crate) portal_id: u64,
     pub(crate) attempt: u32,
     pub(crate) generation: u32,
-    /// Whether this run has sent HubSpot a request.
-    pub(crate) has_asked: Arc<AtomicBool>,
+    /// What this run has asked at limits.
+    pub(crate) rooms: Arc<Rooms>,
     /// Since the receiver took the event in.
     pub(crate) age: Duration,
+    /// Since what the event tells of happened.
+    pub(crate) since_change: Duration,
 }
 
 impl fmt::Debug for Context {
@@ -62,6 +66,51 @@ impl Context {
         self.records.as_ref()
     }
 
+    /// Room for one more request at `limit`, where a run makes `usual` many; or the error with which
+    /// the run waits for its turn. `code` and `what` say what there is no room in.
+    pub(crate) async fn room(
+        &self,
+        limit: &Limit,
+        usual: f64,
+        code: &'static str,
+        what: &'static str,
+    ) -> Result<(), HandlerError> {
+        let taken = self.rooms.take(&self.ledger, limit, usual).await;
+        taken.map_err(|no_room| HandlerError::waits(no_room.wait, no_room.place, code, what))
+    }
+
+    /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
+    /// or already.
+    pub(crate) async fn at<T>(
+        &self,
+        service: Service,
+        request: impl Future<Output = Result<T, HandlerError>>,
+    ) -> Result<T, HandlerError> {
+        let limit = Limit::none(service.as_str());
+        self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
+        match request.await {
+            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, places })
+                if places.is_empty() =>
+            {
+                Err(self.held(&limit, wait, code.into_owned(), message).await)
+            }
+            answered => answered,
+        }
+    }
+
+    /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told
+    /// keeps its place.
+    pub(crate) async fn held(
+        &self,
+        limit: &Limit,
+        wait: Duration,
+        code: String,
+        message: String,
+    ) -> HandlerError {
+        self.ledger.hold(limit, wait).await;
+        HandlerError::waits(wait, limit.key.clone(), code, message)
+    }
+
     /// Attempts spent before this one.
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -72,10 +121,21 @@ impl Context {
         self.age
     }
 
+    /// How long ago it happened, by the event's `occurredAt`; if it has none, how long ago the
+    /// receiver took it in. HubSpot tries for a day to deliver an event: it can be old when it comes.
+    pub fn since_change(&self) -> Duration {
+        self.since_change
+    }
+
     /// A number that grows with every run of this event and handler: whoever is shown a smaller
     /// one than before is talking to a run that was taken over.
     pub fn fence(&self) -> u64 {
         self.lease.fence
+    }
+
+    /// Whether the step `name` has been done.
+    pub(crate) fn is_done(&self, name: &str) -> bool {
+        self.lease.step(name).is_some()
     }
 
     /// Runs `work` once in the life of this event and handler: when it has succeeded, later

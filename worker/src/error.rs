@@ -17,6 +17,8 @@ pub struct HandlerError {
     pub code: Cow<'static, str>,
     /// What happened; must hold no secrets.
     pub message: String,
+    /// The limits at which the run has a place by now.
+    pub(crate) places: Vec<String>,
 }
 
 /// What a failure means for the event.
@@ -36,6 +38,11 @@ pub enum Failure {
     },
     /// Not done, since what it works with is off: ends as `skipped`, and can be run later.
     Skipped,
+    /// There is nothing to do: the record is no longer there, or not what it was. Ends as `gone`.
+    Gone {
+        /// Whether it may only not be there yet: then it is looked for as long as attempts last.
+        may_turn_up: bool,
+    },
     /// Another worker has taken the event over: whatever this run still does is void.
     LeaseLost,
 }
@@ -71,10 +78,31 @@ impl HandlerError {
         Self::new(Failure::Deferred { wait }, code, message)
     }
 
+    /// The run's turn comes at this limit after the wait, which spends no attempt.
+    pub(crate) fn waits(
+        wait: Duration,
+        place: String,
+        code: impl Into<Cow<'static, str>>,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self { places: vec![place], ..Self::new(Failure::Deferred { wait }, code, message) }
+    }
+
     /// There is nothing to do as long as what the handler works with is off. The event is not
     /// remembered as done: `worker replay` runs it once it is on.
     pub fn skipped(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
         Self::new(Failure::Skipped, code, message)
+    }
+
+    /// There is nothing to do, since the record is no longer there. That is an end, and no failure.
+    pub fn gone(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Gone { may_turn_up: false }, code, message)
+    }
+
+    /// The record is not there, and may only not be there yet: tried again on schedule, and `gone`
+    /// if it has not turned up by then.
+    pub fn not_there_yet(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
+        Self::new(Failure::Gone { may_turn_up: true }, code, message)
     }
 
     pub(crate) fn lease_lost() -> Self {
@@ -82,7 +110,7 @@ impl HandlerError {
     }
 
     fn new(kind: Failure, code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
-        Self { kind, code: code.into(), message: message.to_string() }
+        Self { kind, code: code.into(), message: message.to_string(), places: Vec::new() }
     }
 }
 

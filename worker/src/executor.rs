@@ -22,6 +22,7 @@ use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::error::HandlerError;
 use crate::ledger::Ledger;
+use crate::limits::Costs;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Course, Entry, Log, Records};
@@ -52,6 +53,10 @@ pub(crate) struct Executor {
     pub(crate) ages: Arc<Ages>,
     pub(crate) tracer: Tracer,
     pub(crate) handler_timeout: Duration,
+    /// How long a run may wait for room.
+    pub(crate) wait_max: Duration,
+    /// How many requests runs make.
+    pub(crate) costs: Arc<Costs>,
     /// What is done with the app's own writes.
     pub(crate) own_writes: OwnWrites,
     pub(crate) portals: Portals,
@@ -233,6 +238,7 @@ fn nameless(body: Bytes) -> Message {
         generation: 0,
         traceparent: None,
         job: None,
+        waiting: None,
         death: None,
     }
 }

@@ -5,13 +5,15 @@
 //! metrics: once in use it stays. A handler reads what it needs from HubSpot, since events come
 //! in any order, more than once, and late.
 
+mod contact;
 mod on_contact_became_customer;
 mod on_contact_created;
+mod on_contact_merged;
 mod on_contact_removed;
 mod on_deal_closed;
 mod on_deal_created;
 mod on_deal_stage_changed;
-mod once;
+mod order;
 mod outcome;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::settings::integrations::IntegrationSettings;
 use on_contact_became_customer::on_contact_became_customer;
 use on_contact_created::on_contact_created;
+use on_contact_merged::on_contact_merged;
 use on_contact_removed::on_contact_removed;
 use on_deal_closed::on_deal_closed;
 use on_deal_created::on_deal_created;
@@ -37,6 +40,7 @@ pub fn registry(settings: &IntegrationSettings) -> Result<Registry, RegistryErro
         .add("on_deal_closed", knowing(&won, deal_closed), on_deal_closed)?
         .add("on_deal_stage_changed", knowing(&won, deal_stage_changed), on_deal_stage_changed)?
         .add("on_contact_created", contact_created, on_contact_created)?
+        .add("on_contact_merged", contact_merged, on_contact_merged)?
         .add("on_contact_became_customer", became_customer, on_contact_became_customer)?
         .add("on_contact_removed", contact_removed, on_contact_removed)?;
     Ok(registry)
@@ -58,8 +62,14 @@ fn deal_stage_changed(event: &Event, won: &[String]) -> bool {
         && event.property("dealstage").is_some_and(|stage| !stage.is_empty() && !is_in(won, stage))
 }
 
+/// It is there now, as a new one or again.
 fn contact_created(event: &Event) -> bool {
     event.is(ObjectType::Contact, Change::Creation)
+        || event.is(ObjectType::Contact, Change::Restore)
+}
+
+fn contact_merged(event: &Event) -> bool {
+    event.is(ObjectType::Contact, Change::Merge)
 }
 
 fn became_customer(event: &Event) -> bool {

@@ -10,9 +10,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use shared::broker::Lane;
 use shared::event::Identity;
 use shared::store::Store;
 
+use crate::limits::{Limit, Room, Standing};
 use crate::metrics::WorkerMetrics;
 
 mod entry;
@@ -121,15 +123,22 @@ impl Ledger {
         }
     }
 
-    /// Counts one request against `limit` requests per sliding 10 s of `portal_id`, for all
-    /// workers together.
-    pub async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
-        let (budget, metrics) = match self {
-            Self::Redis(ledger) => (ledger.budget(portal_id, limit).await, &ledger.metrics),
-            Self::Sqlite(ledger) => (ledger.budget(portal_id, limit).await, &ledger.metrics),
+    /// Counts one request at `limit`, for all workers together, or tells how long to wait.
+    pub async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+        let (room, metrics) = match self {
+            Self::Redis(ledger) => (ledger.take(limit, lane, standing).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.lines.take(limit, lane, standing), &ledger.metrics),
         };
-        metrics.budget_asked(matches!(budget, Budget::Granted));
-        budget
+        metrics.room_asked(room);
+        room
+    }
+
+    /// Holds everybody back at `limit` for so long: the other side has asked for it.
+    pub async fn hold(&self, limit: &Limit, wait: Duration) {
+        match self {
+            Self::Redis(ledger) => ledger.hold(limit, wait).await,
+            Self::Sqlite(ledger) => ledger.lines.hold(limit, wait),
+        }
     }
 
     /// Notes what is delayed, for all workers together, and gives the time of receipt of the oldest
@@ -237,13 +246,4 @@ pub(crate) struct Mark {
     pub(crate) due_ms: i64,
     /// When the oldest of them was received, ms since the Unix epoch.
     pub(crate) received_ms: i64,
-}
-
-/// Whether a request fits into a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
-    /// Go ahead; it is counted.
-    Granted,
-    /// Spent: room again after this wait.
-    Spent(Duration),
 }

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod error;
 pub mod handlers;
 pub mod ledger;
+pub mod limits;
 pub mod metrics;
 pub mod records;
 pub mod registry;

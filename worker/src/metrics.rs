@@ -12,6 +12,7 @@ use shared::message::DeathReason;
 use shared::metrics::{label, latency};
 use shared::retry::delay_name;
 
+use crate::limits::Room;
 use crate::verdict::Verdict;
 
 /// Upper bounds, in seconds, for the time from receipt to the start of work: from milliseconds
@@ -229,7 +230,7 @@ impl WorkerMetrics {
         );
         registry.register(
             "budget_requests",
-            "Requests to HubSpot's API that asked for room in their portal's budget",
+            "Requests that asked for room at a limit, such as HubSpot's for a portal or a channel's pace",
             metrics.budget_requests.clone(),
         );
         // There from the start, so that the first of each is seen as an increase.
@@ -279,8 +280,11 @@ impl WorkerMetrics {
         self.ledger_forgotten.get_or_create(&ForgottenLabels { what }).inc();
     }
 
-    pub(crate) fn budget_asked(&self, is_granted: bool) {
-        let result = if is_granted { BudgetResult::Granted } else { BudgetResult::Spent };
+    pub(crate) fn room_asked(&self, room: Room) {
+        let result = match room {
+            Room::Granted => BudgetResult::Granted,
+            Room::Soon(_) | Room::Place(_) => BudgetResult::Spent,
+        };
         self.budget_requests.get_or_create(&BudgetLabels { result }).inc();
     }
 

@@ -99,6 +99,8 @@ impl Processor {
             ages: Arc::clone(&ages),
             tracer: tracer.clone(),
             handler_timeout: settings.handler_timeout,
+            wait_max: settings.wait_max,
+            costs: Arc::default(),
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,

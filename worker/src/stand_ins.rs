@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::ServerHandle;
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -76,6 +78,7 @@ impl StandIns {
                 slack_bot_token: secret("xoxb-stand-in"),
                 ..SlackSettings::default()
             },
+            slack_pace: Duration::ZERO,
             erp_url: Some(self.url("erp")),
             erp_api_key: secret("erp-stand-in"),
             onboarding_url: Some(self.url("onboarding")),
@@ -83,15 +86,28 @@ impl StandIns {
         }
     }
 
-    /// Creates or replaces a deal and the contacts it has.
+    /// Creates a deal, or changes it, and the contacts it has. What changes goes into its history,
+    /// as of now.
     pub fn put_deal(&self, id: u64, properties: &[(&str, &str)], contact_ids: &[u64]) {
-        let properties = properties
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        self.put_deal_at(id, properties, contact_ids, shared::clock::now_ms());
+    }
+
+    /// The same, as of some other time in ms since the Unix epoch.
+    pub fn put_deal_at(
+        &self,
+        id: u64,
+        properties: &[(&str, &str)],
+        contact_ids: &[u64],
+        at_ms: i64,
+    ) {
         let mut records = self.state.records();
         records.contacts.extend(contact_ids.iter().map(|id| (*id, BTreeMap::new())));
-        records.deals.insert(id, hubspot::Deal { properties, contact_ids: contact_ids.to_vec() });
+        records.deals.entry(id).or_default().change(properties, contact_ids, at_ms);
+    }
+
+    /// Deletes a deal.
+    pub fn delete_deal(&self, id: u64) {
+        self.state.records().deals.remove(&id);
     }
 
     /// Creates a contact.
@@ -102,6 +118,14 @@ impl StandIns {
     /// Deletes a contact.
     pub fn delete_contact(&self, id: u64) {
         self.state.records().contacts.remove(&id);
+    }
+
+    /// Merges a contact into another, which is read under both ids from now on.
+    pub fn merge_contact(&self, id: u64, into: u64) {
+        let mut records = self.state.records();
+        records.contacts.remove(&id);
+        records.contacts.entry(into).or_default();
+        records.merged.insert(id, into);
     }
 
     /// A property of a contact, as it was last written.
@@ -122,6 +146,11 @@ impl StandIns {
             Some(category) => drop(refused.insert(id, category.to_owned())),
             None => drop(refused.remove(&id)),
         }
+    }
+
+    /// From now on every batch with this contact is refused as a whole, with a 400.
+    pub fn refuse_batches_with(&self, id: u64) {
+        self.state.records().spoiling.insert(id);
     }
 
     /// The largest page of associations, 500 until it is set.
@@ -188,7 +217,9 @@ struct Records {
     faults: Vec<Fault>,
     deals: BTreeMap<u64, hubspot::Deal>,
     contacts: BTreeMap<u64, BTreeMap<String, String>>,
+    merged: BTreeMap<u64, u64>,
     refused_contacts: BTreeMap<u64, String>,
+    spoiling: BTreeSet<u64>,
     stages: BTreeMap<String, String>,
     page_size: Option<usize>,
     orders: BTreeMap<String, Value>,

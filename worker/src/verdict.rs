@@ -57,8 +57,9 @@ pub(crate) enum LedgerMove {
 pub(crate) enum MessageMove {
     /// Done with.
     Ack,
-    /// The same attempt again: in the queue of `delay`, not before `at_least`.
-    Again { delay: Duration, at_least: Duration },
+    /// The same attempt again: in the queue of `delay`, not before `at_least`. If it waits for room, at
+    /// these limits its turn comes then.
+    Again { delay: Duration, at_least: Duration, places: Option<Vec<String>> },
     /// The next attempt: in the queue of `delay`, not before `at_least`.
     Retry { delay: Duration, at_least: Duration },
     /// To the dead letters.
@@ -84,6 +85,8 @@ label! {
         Crashed = "crashed",
         /// Not done, for what the handler needs is off: can be run later.
         Skipped = "skipped",
+        /// Nothing to do: the record is no longer there.
+        Gone = "gone",
         /// It had been done.
         Duplicate = "duplicate",
         /// A later attempt is on its way.
@@ -152,12 +155,23 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         ),
         Outcome::Failed(error) => match error.kind {
             Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
-            Failure::Deferred { wait } => decision(Verdict::Limited, same, again(schedule, wait)),
+            Failure::Deferred { wait } => {
+                let at_least = wait;
+                let (delay, places) = (schedule.covering(wait), Some(error.places.clone()));
+                let again = MessageMove::Again { delay, at_least, places };
+                decision(Verdict::Limited, same, again)
+            }
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {
                 let same_again = LedgerMove::Release(Release::Next(attempt));
                 decision(Verdict::Skipped, same_again, MessageMove::Ack)
             }
+            Failure::Gone { may_turn_up: true } if spent < schedule.attempts() => {
+                let delay = schedule.after(spent);
+                let retry = MessageMove::Retry { delay, at_least: Duration::ZERO };
+                decision(Verdict::Retried, next, retry)
+            }
+            Failure::Gone { .. } => decision(Verdict::Gone, LedgerMove::Complete, MessageMove::Ack),
             Failure::Permanent => decision(
                 Verdict::Permanent,
                 next,
@@ -180,7 +194,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
 }
 
 fn again(schedule: &RetrySchedule, at_least: Duration) -> MessageMove {
-    MessageMove::Again { delay: schedule.covering(at_least), at_least }
+    MessageMove::Again { delay: schedule.covering(at_least), at_least, places: None }
 }
 
 fn dead(reason: DeathReason, code: &str, error: &str) -> MessageMove {
@@ -228,15 +242,20 @@ mod tests {
             assert_eq!(decision.ledger, LedgerMove::None);
             assert_eq!(
                 decision.message,
-                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO }
+                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO, places: None }
             );
         }
-        let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
+        let place = "hubspot/62515".to_owned();
+        let deferred = HandlerError::waits(SECOND * 7, place.clone(), "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
         assert_eq!(
             decision.message,
-            MessageMove::Again { delay: SECOND * 25, at_least: SECOND * 7 }
+            MessageMove::Again {
+                delay: SECOND * 25,
+                at_least: SECOND * 7,
+                places: Some(vec![place])
+            }
         );
     }
 
@@ -245,6 +264,21 @@ mod tests {
         let error = HandlerError::skipped("SLACK_NOT_CONFIGURED", "no token");
         let decision = decided(&Outcome::Failed(error), 2);
         assert_eq!((decision.ledger, decision.message), (next(2), MessageMove::Ack));
+    }
+
+    #[test]
+    fn a_record_that_is_gone_is_an_end_and_one_that_may_turn_up_is_looked_for_before() {
+        let end = (Verdict::Gone, LedgerMove::Complete, MessageMove::Ack);
+        let all = |decision: Decision| (decision.verdict, decision.ledger, decision.message);
+        let gone = || Outcome::Failed(HandlerError::gone("HUBSPOT_404", "no such deal"));
+        assert_eq!(all(decided(&gone(), 0)), end);
+        let absent = || Outcome::Failed(HandlerError::not_there_yet("HUBSPOT_404", "no such deal"));
+        for (attempt, delay) in [(0, SECOND), (2, SECOND * 25)] {
+            let decision = decided(&absent(), attempt);
+            assert_eq!((decision.verdict, decision.ledger), (Verdict::Retried, next(attempt + 1)));
+            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+        }
+        assert_eq!(all(decided(&absent(), 3)), end, "no letter for what nobody can mend");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! which events are the app's own writes. Refuses to fail on what HubSpot adds later: that is
 //! [`ObjectType::Other`] and [`Change::Other`].
 
+use std::collections::BTreeSet;
+
 use super::Event;
 
 /// The type of record that an event is about. For associations: of the record they start at.
@@ -130,6 +132,23 @@ impl Event {
         changed.then(|| self.property_value.as_deref().unwrap_or_default())
     }
 
+    /// The record that a merge left: today one of its own (`newObjectId`), formerly the primary one.
+    pub fn merge_survivor(&self) -> Option<u64> {
+        self.new_object_id.or(self.primary_object_id).or(self.object_id)
+    }
+
+    /// The records that a merge took away: all that it names but the one that is left. Empty for
+    /// anything else.
+    pub fn merged_away(&self) -> BTreeSet<u64> {
+        if self.change() != Change::Merge {
+            return BTreeSet::new();
+        }
+        let named = self.merged_object_ids.iter().copied();
+        let survivor = self.merge_survivor();
+        let all = named.chain(self.primary_object_id).chain(self.object_id);
+        all.filter(|id| Some(*id) != survivor).collect()
+    }
+
     /// Whether the app with this id made the change itself through the API: `changeSource` is
     /// `INTEGRATION` and `sourceId` the app's id in bare digits (`userId:…` names a person).
     /// Acting on these makes a two-way sync loop for ever.
@@ -225,6 +244,37 @@ mod tests {
         assert_eq!(event("deal.creation", change).property("dealstage"), None);
         let cleared = r#","propertyName":"amount","propertyValue":null"#;
         assert_eq!(event("deal.propertyChange", cleared).property("amount"), Some(""));
+    }
+
+    #[test]
+    fn a_merge_leaves_one_record_and_takes_all_others_away() {
+        for (ids, survivor, away) in [
+            (
+                r#""objectId":900,"primaryObjectId":100,"mergedObjectIds":[200,201],"newObjectId":900"#,
+                900,
+                vec![100, 200, 201],
+            ),
+            (
+                r#""objectId":100,"primaryObjectId":100,"mergedObjectIds":[200],"newObjectId":300"#,
+                300,
+                vec![100, 200],
+            ),
+            (
+                r#""objectId":100,"primaryObjectId":100,"mergedObjectIds":[200],"newObjectId":100"#,
+                100,
+                vec![200],
+            ),
+            (
+                r#""objectId":"100","primaryObjectId":"100","mergedObjectIds":["200"]"#,
+                100,
+                vec![200],
+            ),
+        ] {
+            let merge = event("contact.merge", &format!(",{ids}"));
+            assert_eq!(merge.merge_survivor(), Some(survivor), "{ids}");
+            assert_eq!(merge.merged_away().into_iter().collect::<Vec<_>>(), away, "{ids}");
+        }
+        assert!(event("contact.deletion", r#","objectId":7"#).merged_away().is_empty());
     }
 
     #[test]

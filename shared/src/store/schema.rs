@@ -22,7 +22,9 @@ const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
+/// Files of earlier ones were written before the first release.
+const FIRST: i64 = 4;
 
 /// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
@@ -42,10 +44,14 @@ CREATE TABLE message (
     received_ms INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     traceparent TEXT,
+    job INTEGER,
+    job_attempt INTEGER,
+    waiting TEXT,
     reason TEXT,
     code TEXT,
     error TEXT,
     dead_ms INTEGER,
+    steps TEXT,
     body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX message_by_due ON message (queue, due_ms, id);
@@ -69,27 +75,8 @@ CREATE TABLE step (
     PRIMARY KEY (key, name)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE spent (
-    budget TEXT NOT NULL,
-    token TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    PRIMARY KEY (budget, token)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
-";
-
-/// What makes a file of version 1 one of version 2: who published a message again, and what a dead
-/// letter's handler had done.
-const TO_VERSION_2: &str = "
-ALTER TABLE message ADD COLUMN job INTEGER;
-ALTER TABLE message ADD COLUMN steps TEXT;
-";
-
-/// What makes a file of version 2 one of version 3: as which attempt of the job a message was published.
-const TO_VERSION_3: &str = "
-ALTER TABLE message ADD COLUMN job_attempt INTEGER;
 ";
 
 /// Opens the file, making what is missing.
@@ -139,7 +126,7 @@ pub(super) fn reader(file: &Path) -> SqlitePool {
     SqlitePoolOptions::new().max_connections(READERS).idle_timeout(IDLE).connect_lazy_with(options)
 }
 
-/// Makes the tables of an empty file, brings an older one up to date; gives the latest time ever written.
+/// Makes the tables of an empty file; gives the latest time ever written.
 async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
     let version: i64 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
@@ -148,16 +135,16 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         "it was written by a newer version of Hubline (its format is {version}, this one knows up \
          to {VERSION}): use that version, or another directory"
     );
-    if version < VERSION {
+    anyhow::ensure!(
+        version == 0 || version >= FIRST,
+        "it was written by an earlier build of Hubline (its format is {version}, this one's is \
+         {VERSION}): run that build until nothing waits, or use another directory"
+    );
+    if version == 0 {
         let mut transaction = connection.begin().await?;
-        if version == 0 {
-            sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-        }
-        if version < 2 {
-            sqlx::raw_sql(TO_VERSION_2).execute(&mut *transaction).await?;
-        }
-        sqlx::raw_sql(TO_VERSION_3).execute(&mut *transaction).await?;
-        sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut *transaction).await?;
+        sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+        let named = format!("PRAGMA user_version = {VERSION}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(named)).execute(&mut *transaction).await?;
         transaction.commit().await?;
     }
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.

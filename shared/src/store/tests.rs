@@ -51,16 +51,16 @@ async fn reopen(store: Store, directory: &Directory) -> Store {
     }
 }
 
-const SPEND: &str = "INSERT INTO spent VALUES ('b', hex(randomblob(16)), 1)";
-const SPENT: &str = "SELECT count(*) FROM spent";
+const WRITE: &str = "INSERT INTO step VALUES ('b', hex(randomblob(16)), 1)";
+const WRITTEN: &str = "SELECT count(*) FROM step";
 
 #[tokio::test]
 async fn what_was_written_is_there_after_a_restart() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    execute(&store, SPEND).await.unwrap();
+    execute(&store, WRITE).await.unwrap();
     let store = reopen(store, &directory).await;
-    assert_eq!(number(&store, SPENT).await, 1);
+    assert_eq!(number(&store, WRITTEN).await, 1);
     assert_eq!(number(&store, "PRAGMA synchronous").await, 2, "FULL");
 }
 
@@ -70,45 +70,19 @@ async fn a_second_process_is_refused_and_told_why() {
     let store = Store::open(&directory.0).await.unwrap();
     let error = Store::open(&directory.0).await.unwrap_err().to_string();
     assert!(error.contains("in use by another process"), "{error}");
-    execute(&store, SPEND).await.unwrap();
+    execute(&store, WRITE).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_file_of_the_first_version_becomes_one_of_this() {
-    let undone = [
-        "ALTER TABLE message DROP COLUMN job",
-        "ALTER TABLE message DROP COLUMN job_attempt",
-        "ALTER TABLE message DROP COLUMN steps",
-        "PRAGMA user_version = 1",
-    ];
-    becomes_one_of_this(&undone).await;
-}
-
-#[tokio::test]
-async fn a_file_of_the_second_version_becomes_one_of_this() {
-    let undone = ["ALTER TABLE message DROP COLUMN job_attempt", "PRAGMA user_version = 2"];
-    becomes_one_of_this(&undone).await;
-}
-
-/// A file with a message, where `undone` makes it an older one.
-async fn becomes_one_of_this(undone: &[&'static str]) {
+async fn a_file_of_an_earlier_build_is_left_alone_and_it_is_said_how_to_drain_it() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    let message = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, \
-         received_ms, generation, body) VALUES ('work', 0, 'x', '', 1, 0, 0, 0, x'7b7d')";
-    execute(&store, message).await.unwrap();
-    for &statement in undone {
-        execute(&store, statement).await.unwrap();
-    }
+    execute(&store, "PRAGMA user_version = 3").await.unwrap();
     let closed = store.closed();
     drop(store);
     closed.await;
-    let store = Store::open(&directory.0).await.unwrap();
-    let kept = "SELECT count(*) FROM message WHERE job IS NULL AND job_attempt IS NULL \
-         AND steps IS NULL";
-    let kept: i64 = sqlx::query_scalar(kept).fetch_one(store.reader()).await.unwrap();
-    assert_eq!(kept, 1);
-    assert_eq!(number(&store, "PRAGMA user_version").await, 3);
+    let error = format!("{:#}", Store::open(&directory.0).await.unwrap_err());
+    assert!(error.contains("an earlier build") && error.contains("until nothing waits"), "{error}");
 }
 
 #[tokio::test]
@@ -156,18 +130,18 @@ async fn time_goes_on_from_the_latest_ever_written() {
 async fn a_full_disk_loses_nothing_that_was_told_and_ends_with_room() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    execute(&store, SPEND).await.unwrap();
+    execute(&store, WRITE).await.unwrap();
     execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
-    let filling = "INSERT INTO spent SELECT 'c', hex(randomblob(500)), value \
+    let filling = "INSERT INTO step SELECT 'c', hex(randomblob(500)), value \
         FROM json_each(json_array(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("full"), "{reason}");
-    assert_eq!(number(&store, SPENT).await, 1);
+    assert_eq!(number(&store, WRITTEN).await, 1);
     execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
     store.back().await;
     execute(&store, filling).await.unwrap();
-    assert_eq!(number(&store, SPENT).await, 17);
+    assert_eq!(number(&store, WRITTEN).await, 17);
 }
 
 #[tokio::test]
@@ -211,7 +185,7 @@ async fn a_damaged_file_takes_no_more_writes_and_says_so() {
     fs::write(&file, bytes).unwrap();
 
     let store = Store::open(&directory.0).await.unwrap();
-    let harmless = "INSERT INTO spent VALUES ('b', hex(randomblob(16)), 1)";
+    let harmless = "INSERT INTO step VALUES ('b', hex(randomblob(16)), 1)";
     assert_eq!(execute(&store, "DELETE FROM step").await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("malformed"), "{reason}");
@@ -227,7 +201,7 @@ async fn nobody_else_can_read_what_is_in_it() {
     // As someone made it who did not think of that.
     fs::create_dir(&directory.0).unwrap();
     let store = Store::open(&directory.0).await.unwrap();
-    execute(&store, SPEND).await.unwrap();
+    execute(&store, WRITE).await.unwrap();
     for entry in fs::read_dir(&directory.0).unwrap() {
         let entry = entry.unwrap();
         let mode = entry.metadata().unwrap().permissions().mode();
@@ -274,7 +248,7 @@ async fn begin<F: Future + Unpin>(future: &mut F) {
 }
 
 fn spend(turn: &mut Turn) -> Task<'_, ()> {
-    Box::pin(async move { sqlx::raw_sql(SPEND).execute(&mut turn.connection).await.map(|_| ()) })
+    Box::pin(async move { sqlx::raw_sql(WRITE).execute(&mut turn.connection).await.map(|_| ()) })
 }
 
 #[tokio::test]
@@ -293,7 +267,7 @@ async fn what_nobody_waits_for_any_more_is_written_only_if_it_must_be() {
     drop((given_up, write));
     stall.end().await;
     awaited.await.unwrap();
-    assert_eq!(number(&store, SPENT).await, 2);
+    assert_eq!(number(&store, WRITTEN).await, 2);
 }
 
 #[tokio::test]
@@ -321,7 +295,7 @@ async fn a_job_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_writt
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     let stall = Stall::of(&store).await;
     // Each writes first, which must not stay.
-    let broken = "INSERT INTO spent VALUES ('x', 'x', 1); INSERT INTO spent VALUES ('x', NULL, 1)";
+    let broken = "INSERT INTO step VALUES ('x', 'x', 1); INSERT INTO step VALUES ('x', NULL, 1)";
     let panics = store.write(|turn| {
         Box::pin(async move {
             let written = spend(turn).await;
@@ -333,12 +307,12 @@ async fn a_job_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_writt
     // In this order, in one transaction.
     let all = async {
         tokio::join!(
-            execute(&store, SPEND),
+            execute(&store, WRITE),
             execute(&store, broken),
-            execute(&store, SPEND),
+            execute(&store, WRITE),
             panics,
             early,
-            execute(&store, SPEND),
+            execute(&store, WRITE),
         )
     };
     let mut all = Box::pin(all);
@@ -349,10 +323,10 @@ async fn a_job_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_writt
     assert_eq!((first, second, third), (Ok(()), Ok(()), Ok(())));
     assert_eq!((failed, panicked, early), (refused, refused, refused));
     assert_eq!(store.link(), Link::Up);
-    assert_eq!(number(&store, SPENT).await, 3);
+    assert_eq!(number(&store, WRITTEN).await, 3);
     // One that comes alone is undone as well.
     assert_eq!(execute(&store, broken).await, refused);
-    assert_eq!(number(&store, SPENT).await, 3);
+    assert_eq!(number(&store, WRITTEN).await, 3);
 }
 
 /// A result that the writer cannot even throw away.
@@ -378,7 +352,7 @@ async fn a_writer_that_has_ended_is_noticed_and_nobody_waits_for_it() {
     let ended = tokio::time::timeout(std::time::Duration::from_secs(30), store.writer_ended());
     ended.await.unwrap();
     assert!(!store.has_writer());
-    assert_eq!(execute(&store, SPEND).await, Err(NotWritten::Down));
+    assert_eq!(execute(&store, WRITE).await, Err(NotWritten::Down));
     let mut link = store.watch();
     let down = link.wait_for(|link| matches!(link, Link::Down(_)));
     let down = tokio::time::timeout(std::time::Duration::from_secs(30), down).await.unwrap();
@@ -409,13 +383,13 @@ async fn what_waits_together_is_written_together() {
         store.write(|turn| {
             let now = turn.now_ms();
             Box::pin(async move {
-                sqlx::raw_sql(SPEND).execute(&mut turn.connection).await.map(|_| now)
+                sqlx::raw_sql(WRITE).execute(&mut turn.connection).await.map(|_| now)
             })
         })
     });
     let written = futures_util::future::join_all(jobs).await;
     assert!(written.iter().all(Result::is_ok));
-    assert_eq!(number(&store, SPENT).await, 200);
+    assert_eq!(number(&store, WRITTEN).await, 200);
     // All were asked for before the writer had its turn: one transaction, one time.
     assert!(written.windows(2).all(|pair| pair[0] == pair[1]));
 }

@@ -149,6 +149,7 @@ pub(crate) fn letter(id: u64) -> Message {
         generation: 0,
         traceparent: None,
         job: None,
+        waiting: None,
         death: Some(Death::new(DeathReason::Exhausted, &code, &error, now_ms)),
     }
 }

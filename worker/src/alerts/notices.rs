@@ -112,8 +112,8 @@ impl Posting {
 
     async fn post(&self, notice: &Notice) -> Result<(), HandlerError> {
         match notice {
-            Notice::Opened(_, message) => self.slack.post(message).await,
-            Notice::Resolved(name) => self.slack.post(&Message::new("Resolved", name)).await,
+            Notice::Opened(_, message) => self.slack.say(message).await,
+            Notice::Resolved(name) => self.slack.say(&Message::new("Resolved", name)).await,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The ERP: orders for won deals, and the customers they are for.
 //!
-//! Owns its three calls and their idempotency keys, which name the business fact and not the
-//! event: however many events tell of one fact, the ERP sees one key.
+//! Owns its three calls and what its answers mean. It refuses to choose an order's idempotency key:
+//! that names the business fact, which the handler knows.
 
-use reqwest::{Method, RequestBuilder, StatusCode};
-use serde::Serialize;
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
 
-use super::http::{Api, Reply};
+use super::http::Api;
 use crate::error::HandlerError;
 
 /// The ERP, if `ERP_URL` and `ERP_API_KEY` are set.
@@ -16,33 +16,24 @@ pub struct Erp {
 }
 
 /// `POST /orders`. Ids are JSON numbers, as in HubSpot's events.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Order<'a> {
+pub struct Order {
     /// The HubSpot account.
     pub portal_id: u64,
     /// The deal that was won.
     pub deal_id: u64,
     /// Its name.
-    pub deal_name: Option<&'a str>,
-    /// Its amount, the decimal text that HubSpot gives: money is no floating-point number.
-    pub amount: Option<&'a str>,
+    pub deal_name: Option<String>,
+    /// Its amount as decimal text: money is no floating-point number.
+    pub amount: Option<String>,
+    /// The currency of the amount, such as `EUR`; `None` where HubSpot has none, in portals with one
+    /// currency.
+    pub currency: Option<String>,
     /// The HubSpot user who owns the deal.
-    pub owner_id: Option<&'a str>,
+    pub owner_id: Option<String>,
     /// The deal's contacts, in ascending order.
-    pub contact_ids: &'a [u64],
-    /// Which closing of the deal: HubSpot's `closedate`, which it sets when a deal is won.
-    #[serde(skip)]
-    pub closing: &'a str,
-}
-
-impl Order<'_> {
-    /// One order for a closing, whichever and however many events tell of it. A deal that is
-    /// opened again and won again is another closing and makes another order.
-    pub fn idempotency_key(&self) -> String {
-        let Self { portal_id, deal_id, closing, .. } = self;
-        format!("hubline-order-{portal_id}-{deal_id}-{closing}")
-    }
+    pub contact_ids: Vec<u64>,
 }
 
 #[derive(Serialize)]
@@ -57,36 +48,36 @@ impl Erp {
         Self { api }
     }
 
-    /// `POST /orders`: creates the order; that it is there already (409) is as good.
-    pub async fn create_order(&self, order: &Order<'_>) -> Result<(), HandlerError> {
+    /// `POST /orders` under an `Idempotency-Key`, which must never come with two bodies. 409 says that a
+    /// request with this key is in progress: whether there will be an order is not known, so it is
+    /// transient, and what the ERP answers to the same request later counts.
+    pub async fn create_order(&self, order: &Order, key: &str) -> Result<(), HandlerError> {
         let request = self.api.request(Method::POST, &["orders"], &[]).json(order);
-        let reply = self.send(request, &order.idempotency_key()).await?;
+        let reply = self.api.send(request.header("Idempotency-Key", key)).await?;
         if reply.status == StatusCode::CONFLICT {
-            return Ok(());
+            return Err(match reply.retry_after {
+                Some(wait) => HandlerError::retry_after(wait, reply.code(), reply.message()),
+                None => HandlerError::transient(reply.code(), reply.message()),
+            });
         }
         reply.success().map(drop)
     }
 
-    /// `PUT /customers/{contactId}`: creates or updates the customer.
+    /// `PUT /customers/{contactId}`: creates or updates the customer. Without an idempotency key: the
+    /// same one would make the ERP repeat its answer instead of putting back who was removed.
     pub async fn put_customer(&self, portal_id: u64, contact_id: u64) -> Result<(), HandlerError> {
         let path = ["customers", &contact_id.to_string()];
         let customer = Customer { portal_id, contact_id };
         let request = self.api.request(Method::PUT, &path, &[]).json(&customer);
-        let key = format!("hubline-customer-put-{portal_id}-{contact_id}");
-        self.send(request, &key).await?.success().map(drop)
+        self.api.send(request).await?.success().map(drop)
     }
 
     /// `DELETE /customers/{contactId}`: removes the customer; that there is none (404) is as good.
-    pub async fn delete_customer(
-        &self,
-        portal_id: u64,
-        contact_id: u64,
-    ) -> Result<(), HandlerError> {
+    /// Without an idempotency key, as above.
+    pub async fn delete_customer(&self, contact_id: u64) -> Result<(), HandlerError> {
         let path = ["customers", &contact_id.to_string()];
-        let request = self.api.request(Method::DELETE, &path, &[]);
-        let key = format!("hubline-customer-delete-{portal_id}-{contact_id}");
-        let reply = self.send(request, &key).await?;
-        if reply.status == StatusCode::NOT_FOUND {
+        let reply = self.api.send(self.api.request(Method::DELETE, &path, &[])).await?;
+        if matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(());
         }
         reply.success().map(drop)
@@ -94,9 +85,5 @@ impl Erp {
 
     pub(super) fn summary(&self) -> String {
         self.api.origin()
-    }
-
-    async fn send(&self, request: RequestBuilder, key: &str) -> Result<Reply, HandlerError> {
-        self.api.send(request.header("Idempotency-Key", key)).await
     }
 }

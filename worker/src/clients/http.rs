@@ -43,6 +43,16 @@ impl Service {
         format!("{}_{what}", self.as_str().to_ascii_uppercase())
     }
 
+    /// The code of a run that is put off because the service wants to be left alone.
+    pub(crate) fn held(self) -> &'static str {
+        match self {
+            Self::HubSpot => "HUBSPOT_429",
+            Self::Slack => "SLACK_429",
+            Self::Erp => "ERP_429",
+            Self::Onboarding => "ONBOARDING_429",
+        }
+    }
+
     /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
     fn max_body(self) -> usize {
         match self {
@@ -135,6 +145,13 @@ impl Api {
                 }
                 let reply = self.read(response).await;
                 count(class);
+                // Taken for the API's word it would make an order of a sign-in, and a record gone
+                // of a wrong path.
+                let is_word = status.is_success() || status == StatusCode::NOT_FOUND;
+                if is_word && reply.is_page() {
+                    span.fail("page");
+                    return Err(reply.bad("is a page for people: something in between answered"));
+                }
                 Ok(reply)
             }
             Err(error) if error.is_timeout() => {

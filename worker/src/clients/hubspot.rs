@@ -5,12 +5,12 @@
 //! what a 404 means hangs on the event's age.
 
 mod associations;
+mod contact;
 mod contacts;
 mod deal;
 mod refusal;
 mod stages;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
@@ -18,16 +18,18 @@ use reqwest::RequestBuilder;
 use super::http::{Api, Reply};
 use crate::context::Context;
 use crate::error::HandlerError;
-use crate::ledger::Budget;
+use crate::limits::Limit;
 
-pub use deal::Deal;
+pub use contact::Presence;
+pub use deal::{Deal, Version};
+pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
 
-/// How often a run under way waits for room before it is put off after all.
-const MOST_WAITS: u32 = 3;
-/// The longest of these waits; all of them fit into a handler's usual time.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Requests are counted for so long (HubSpot's usage guidelines: a burst is counted over ten seconds).
+const WINDOW: Duration = Duration::from_secs(10);
+/// Requests of a run, as long as none was seen: a deal, whose it is, and what is written.
+const USUAL: f64 = 3.0;
 
 /// The versions of HubSpot's paths. v1 to v3 lose support in September 2027 and v4 in March
 /// 2027; date-versioned paths (`crm/objects/2026-09`) take their place.
@@ -77,36 +79,43 @@ impl<'a> HubSpot<'a> {
         deal.is_won(&self.api.won_stages)
     }
 
-    /// Room for one more request. A run's first request may take half of the budget only and
-    /// is put off when that is spent; the other half is for runs under way, which wait a while:
-    /// put off, they would ask everything again, and under load none would get to its end.
-    async fn take_budget(&self) -> Result<(), HandlerError> {
-        let (cx, all) = (self.cx, self.api.budget);
-        let first = !cx.has_asked.swap(true, Ordering::Relaxed);
-        let limit = if first { all.div_ceil(2) } else { all };
-        let mut waits = if first { 0 } else { MOST_WAITS };
-        loop {
-            let wait = match cx.ledger.budget(cx.portal_id, limit).await {
-                Budget::Granted => return Ok(()),
-                Budget::Spent(wait) => wait,
-            };
-            if waits == 0 {
-                let message = format!("the portal's {all} requests per 10 s are spent");
-                return Err(HandlerError::deferred(wait, "HUBSPOT_BUDGET", message));
-            }
-            waits -= 1;
-            tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
-        }
+    /// Since when the deal is won, in ms since the Unix epoch: which closing of it this is. Both
+    /// properties must have been read with their history; `None` if that does not say.
+    pub fn won_since(&self, deal: &Deal) -> Option<i64> {
+        deal.won_since(&self.api.won_stages)
+    }
+
+    /// What the portal takes.
+    fn limit(&self) -> Limit {
+        let portal = format_args!("hubspot/{}", self.cx.portal_id);
+        Limit::of(self.api.budget, WINDOW, portal)
     }
 
     /// Sends a request within the portal's budget; the answer is a success.
     async fn send(&self, request: RequestBuilder, subject: Subject) -> Result<Reply, HandlerError> {
-        self.take_budget().await?;
+        self.accept(self.ask(request).await?, subject)
+    }
+
+    /// Sends a request within the portal's budget; the answer is of any status but those that ask to be
+    /// left alone.
+    async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        let limit = self.limit();
+        let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
+        self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
         let reply = self.api.http.send(request).await?;
+        // No room rather than a failure: other programs with the same token count too.
+        match refusal::wait(&reply) {
+            Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),
+            None => Ok(reply),
+        }
+    }
+
+    /// The answer if it is a success.
+    fn accept(&self, reply: Reply, subject: Subject) -> Result<Reply, HandlerError> {
         if reply.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal::of(&reply, subject, self.cx.age()))
+            Err(refusal::of(&reply, subject, self.cx.since_change()))
         }
     }
 }

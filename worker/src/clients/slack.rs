@@ -8,11 +8,13 @@ mod message;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
+use crate::context::Context;
 use crate::error::HandlerError;
+use crate::limits::Limit;
 use crate::metrics::WorkerMetrics;
 use crate::settings::integrations::Access;
 
@@ -30,11 +32,17 @@ const PASSING: [&str; 8] = [
     "team_added_to_org",
 ];
 
+/// Those by which Slack says that it takes no more for a while.
+const LIMITED: [&str; 3] = ["ratelimited", "rate_limited", "message_limit_exceeded"];
+/// How long it is left alone if it does not say.
+const UNSAID: Duration = Duration::from_secs(10);
+
 /// Slack, if `SLACK_BOT_TOKEN` is set.
 #[derive(Debug)]
 pub struct Slack {
     api: Api,
     channel: String,
+    limit: Limit,
 }
 
 impl Slack {
@@ -43,21 +51,43 @@ impl Slack {
         let metrics = WorkerMetrics::register(&mut Registry::default(), false);
         let Access { url, token } = access;
         let api = Api::new(Service::Slack, url, Some(token), timeout, metrics)?;
-        Ok(Self::new(api, channel))
+        Ok(Self::new(api, channel, Duration::ZERO))
     }
 
-    pub(super) fn new(api: Api, channel: &str) -> Self {
-        Self { api, channel: channel.to_owned() }
+    /// A channel takes about one message a second (docs.slack.dev/apis/web-api/rate-limits): `pace`.
+    pub(super) fn new(api: Api, channel: &str, pace: Duration) -> Self {
+        let key = format_args!("slack/{channel}");
+        // A little less: two can come closer together than they were sent.
+        let limit =
+            if pace.is_zero() { Limit::none(key) } else { Limit::of(1, pace.mul_f64(1.05), key) };
+        Self { api, channel: channel.to_owned(), limit }
     }
 
-    /// Posts `message` to the configured channel. Slack knows no idempotency key: call this
-    /// within a step.
-    pub async fn post(&self, message: &Message) -> Result<(), HandlerError> {
+    /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
+    /// call this within a step.
+    pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
+        cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
+        let reply = self.send(message).await?;
+        match wait(&reply) {
+            Some(wait) => {
+                let message = "Slack takes no more messages for now".to_owned();
+                Err(cx.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
+            }
+            None => outcome(&reply.success()?),
+        }
+    }
+
+    /// Posts `message` for no event, at nobody's pace.
+    pub(crate) async fn say(&self, message: &Message) -> Result<(), HandlerError> {
+        outcome(&self.send(message).await?.success()?)
+    }
+
+    async fn send(&self, message: &Message) -> Result<Reply, HandlerError> {
         let request = self
             .api
             .request(Method::POST, &["chat.postMessage"], &[])
             .json(&message.to_json(&self.channel));
-        outcome(&self.api.send(request).await?.success()?)
+        self.api.send(request).await
     }
 
     pub(super) fn summary(&self) -> String {
@@ -65,17 +95,27 @@ impl Slack {
     }
 }
 
-fn outcome(reply: &Reply) -> Result<(), HandlerError> {
+/// How long Slack wants to be left alone, if it does: it says so with 429, or within a 200.
+fn wait(reply: &Reply) -> Option<Duration> {
+    let is_limited = reply.status == StatusCode::TOO_MANY_REQUESTS
+        || error_of(reply)
+            .is_ok_and(|error| error.as_deref().is_some_and(|error| LIMITED.contains(&error)));
+    is_limited.then(|| reply.retry_after.unwrap_or(UNSAID))
+}
+
+/// Slack's name for what was wrong, if anything was.
+fn error_of(reply: &Reply) -> Result<Option<String>, HandlerError> {
     #[derive(Deserialize)]
     struct Answer {
         ok: bool,
         error: Option<String>,
     }
     let answer: Answer = reply.json()?;
-    if answer.ok {
-        return Ok(());
-    }
-    let error = answer.error.unwrap_or_default();
+    Ok(if answer.ok { None } else { Some(answer.error.unwrap_or_default()) })
+}
+
+fn outcome(reply: &Reply) -> Result<(), HandlerError> {
+    let Some(error) = error_of(reply)? else { return Ok(()) };
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if error.is_empty() || error.len() > 64 || !error.chars().all(known) {
         return Err(reply.bad("refuses without an error's name"));

@@ -38,50 +38,78 @@ impl Bench {
     }
 
     async fn post(&self) -> Result<(), HandlerError> {
-        self.clients.slack().unwrap().post(&Message::new("Deal won", "Big one")).await
+        self.clients.slack().unwrap().say(&Message::new("Deal won", "Big one")).await
     }
 }
 
-const ORDER: Order<'static> = Order {
-    portal_id: 62_515,
-    deal_id: 7,
-    deal_name: Some("Big one"),
-    amount: Some("5000.10"),
-    owner_id: None,
-    contact_ids: &[1, 2],
-    closing: "2026-01-22T11:39:53Z",
-};
+const KEY: &str = "hubline-order-62515-7-1769081993000";
+
+fn order() -> Order {
+    Order {
+        portal_id: 62_515,
+        deal_id: 7,
+        deal_name: Some("Big one".to_owned()),
+        amount: Some("5000.10".to_owned()),
+        currency: Some("EUR".to_owned()),
+        owner_id: None,
+        contact_ids: vec![1, 2],
+    }
+}
 
 #[tokio::test]
 async fn an_order_goes_out_as_the_erp_expects_it_and_twice_is_once() {
     let bench = Bench::new().await;
-    bench.erp().create_order(&ORDER).await.unwrap();
-    bench.erp().create_order(&ORDER).await.unwrap();
+    bench.erp().create_order(&order(), KEY).await.unwrap();
+    bench.erp().create_order(&order(), KEY).await.unwrap();
     let order = json!({
         "portalId": 62_515, "dealId": 7, "dealName": "Big one", "amount": "5000.10",
-        "ownerId": null, "contactIds": [1, 2],
+        "currency": "EUR", "ownerId": null, "contactIds": [1, 2],
     });
     assert_eq!(bench.stand_ins.orders(), std::slice::from_ref(&order));
     let calls = bench.stand_ins.calls();
     assert_eq!(calls.len(), 2);
     for call in calls {
         assert_eq!((&*call.method, &*call.path, &call.body), ("POST", "/orders", &order));
-        assert_eq!(
-            call.idempotency_key.as_deref(),
-            Some("hubline-order-62515-7-2026-01-22T11:39:53Z")
-        );
+        assert_eq!(call.idempotency_key.as_deref(), Some(KEY));
     }
 }
 
 #[tokio::test]
-async fn an_order_that_is_there_already_is_a_success_and_one_refused_is_permanent() {
+async fn an_order_in_progress_is_no_order_yet_and_one_refused_is_permanent() {
     let bench = Bench::new().await;
     bench.stand_ins.fail(Fault::new("erp", 409).times(1));
-    bench.erp().create_order(&ORDER).await.unwrap();
+    bench.stand_ins.fail(Fault::new("erp", 409).header("Retry-After", "7").times(1));
+    for retry_after in [None, Some(Duration::from_secs(7))] {
+        let error = bench.erp().create_order(&order(), KEY).await.unwrap_err();
+        assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "ERP_409"));
+    }
     bench.stand_ins.fail(Fault::new("erp", 422).body(json!({ "message": "amount is missing" })));
-    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    let error = bench.erp().create_order(&order(), KEY).await.unwrap_err();
     assert_eq!((error.kind, &*error.code), (Failure::Permanent, "ERP_422"));
     assert_eq!(error.message, "ERP answered 422: amount is missing");
+}
+
+#[tokio::test]
+async fn a_page_is_nobodys_answer() {
+    let bench = Bench::new().await;
+    for status in [200, 404] {
+        for api in ["erp", "slack", "onboarding"] {
+            let page = "\n<!DOCTYPE html><html><title>Sign in</title></html>";
+            bench.stand_ins.fail(Fault::new(api, status).page(page).times(1));
+        }
+        for error in [
+            bench.erp().create_order(&order(), KEY).await.unwrap_err(),
+            bench.post().await.unwrap_err(),
+            bench.clients.onboarding().unwrap().start(62_515, 42).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind, Failure::Transient { retry_after: None }, "{error}");
+            assert!(error.code.ends_with("_BAD_RESPONSE"), "{error}");
+        }
+    }
+    bench.stand_ins.fail(Fault::new("erp", 404).page("<html>").times(1));
+    let error = bench.erp().delete_customer(42).await.unwrap_err();
+    assert_eq!(error.code, "ERP_BAD_RESPONSE");
+    assert!(bench.stand_ins.orders().is_empty());
 }
 
 #[tokio::test]
@@ -89,11 +117,12 @@ async fn a_customer_comes_and_goes_and_may_be_gone_already() {
     let bench = Bench::new().await;
     bench.erp().put_customer(62_515, 42).await.unwrap();
     assert!(bench.stand_ins.customers().contains("42"));
-    bench.erp().delete_customer(62_515, 42).await.unwrap();
-    bench.erp().delete_customer(62_515, 42).await.unwrap();
+    bench.erp().delete_customer(42).await.unwrap();
+    bench.erp().delete_customer(42).await.unwrap();
     assert!(bench.stand_ins.customers().is_empty());
-    let statuses: Vec<_> = bench.stand_ins.calls().iter().map(|call| call.status).collect();
-    assert_eq!(statuses, [201, 204, 404]);
+    let calls = bench.stand_ins.calls();
+    assert_eq!(calls.iter().map(|call| call.status).collect::<Vec<_>>(), [201, 204, 404]);
+    assert!(calls.iter().all(|call| call.idempotency_key.is_none()), "{calls:?}");
 }
 
 #[tokio::test]
@@ -104,8 +133,8 @@ async fn an_outage_passes_and_a_wait_that_is_asked_for_is_kept() {
     let error = bench.post().await.unwrap_err();
     assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after: None }, "SLACK_5XX"));
     let error = bench.post().await.unwrap_err();
-    let retry_after = Some(Duration::from_secs(7));
-    assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_429"));
+    let wait = Duration::from_secs(7);
+    assert_eq!((error.kind, &*error.code), (Failure::Deferred { wait }, "SLACK_429"));
     bench.post().await.unwrap();
     let text = shared::metrics::encode(&bench.registry);
     for status in ["2xx", "429", "5xx"] {
@@ -131,7 +160,7 @@ async fn a_message_goes_to_the_channel_of_the_settings() {
 async fn silence_ends_in_a_timeout() {
     let bench = Bench::with(|settings| settings.api_timeout = Duration::from_millis(50)).await;
     bench.stand_ins.fail(Fault::slow("erp", Duration::from_mins(10)));
-    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    let error = bench.erp().create_order(&order(), KEY).await.unwrap_err();
     assert_eq!(
         (error.kind, &*error.code),
         (Failure::Transient { retry_after: None }, "ERP_TIMEOUT")
@@ -153,7 +182,7 @@ async fn a_redirect_is_not_followed() {
     let bench = Bench::new().await;
     let elsewhere = bench.stand_ins.url("slack");
     bench.stand_ins.fail(Fault::new("erp", 307).header("Location", &elsewhere));
-    let error = bench.erp().create_order(&ORDER).await.unwrap_err();
+    let error = bench.erp().create_order(&order(), KEY).await.unwrap_err();
     assert_eq!((error.kind, &*error.code), (Failure::Permanent, "ERP_307"));
     assert_eq!(bench.stand_ins.calls().len(), 1);
 }
@@ -170,7 +199,7 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
     );
     // The ERP's status says all there is to know.
     bench.stand_ins.fail(Fault::new("erp", 201).body(body));
-    bench.erp().create_order(&ORDER).await.unwrap();
+    bench.erp().create_order(&order(), KEY).await.unwrap();
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub struct EventsCommand {
     /// Handler
     #[arg(long)]
     handler: Option<String>,
-    /// succeeded, retried, exhausted, permanent, skipped, duplicate, …
+    /// succeeded, retried, exhausted, permanent, skipped, gone, duplicate, …
     #[arg(long)]
     verdict: Option<String>,
     /// Ended since: 2h (ago), 2026-11-21 or 2026-11-21T09:30:00Z

@@ -19,6 +19,7 @@ use super::settle::{Disposition, Unit};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Lease, Release};
+use crate::limits::Rooms;
 use crate::portals::Place;
 use crate::records::Course;
 use crate::registry::Handler;
@@ -54,18 +55,19 @@ impl Executor {
                 match &admitted {
                     Err(wait) => (Outcome::Limited(*wait), None, None),
                     Ok(place) => {
-                        let run =
-                            self.claim_and_perform(&entry, message, event, handler, age, place);
+                        let run = self
+                            .claim_and_perform(&entry, message, event, handler, age, lane, place);
                         span.around(run).await
                     }
                 }
             }
         };
         let took = started.elapsed();
+        let outcome = self.end_of_waiting(message, outcome);
         let decision = decide(&outcome, message.attempt, &self.schedule);
         let unit = Unit { message, lane, target, lease: lease.as_deref() };
         // What only waited for room has not ended in anything yet, and may come by often.
-        let is_put_off = matches!(outcome, Outcome::Limited(_) | Outcome::Held);
+        let is_put_off = is_put_off(&outcome);
         // Nor does it belong into a trace, unless its handler has begun.
         let span = if is_put_off && lease.is_none() { span.discarded() } else { span };
         let settled = span.around(self.settle(&unit, decision)).await;
@@ -95,6 +97,7 @@ impl Executor {
         event: &Event,
         handler: &Handler,
         age: Duration,
+        lane: Lane,
         place: &Place<'_>,
     ) -> (Outcome, Option<Arc<Lease>>, Option<Gate<'a>>) {
         let mut gate = Gate::Shared(self.alone.read().await);
@@ -128,7 +131,7 @@ impl Executor {
             if self.interrupt.is_cancelled() {
                 return (Outcome::Interrupted, Some(lease), Some(gate));
             }
-            let outcome = self.perform(message, event, handler, age, &lease, place).await;
+            let outcome = self.perform(message, event, handler, age, lane, &lease, place).await;
             return (outcome, Some(lease), Some(gate));
         }
     }
@@ -154,6 +157,7 @@ impl Executor {
         event: &Event,
         handler: &Handler,
         age: Duration,
+        lane: Lane,
         lease: &Arc<Lease>,
         place: &Place<'_>,
     ) -> Outcome {
@@ -166,6 +170,9 @@ impl Executor {
             "event claimed"
         );
         let started = Instant::now();
+        let (costs, waiting) = (Arc::clone(&self.costs), message.waiting.as_ref());
+        let rooms =
+            Arc::new(Rooms::new(lane, handler.name(), self.handler_timeout, waiting, costs));
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
@@ -176,7 +183,8 @@ impl Executor {
             portal_id: message.portal_id,
             attempt: message.attempt,
             generation: message.generation,
-            has_asked: Arc::default(),
+            rooms: Arc::clone(&rooms),
+            since_change: since_change(event, age),
             age,
         };
         // Called inside as well: a handler need not be an `async fn`, and can panic before it
@@ -198,7 +206,27 @@ impl Executor {
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
         self.metrics.handled(handler.name(), started.elapsed());
+        if matches!(outcome, Outcome::Succeeded) {
+            rooms.learn();
+        }
         outcome
+    }
+
+    /// A run that has waited for room for too long waits no more.
+    fn end_of_waiting(&self, message: &Message, outcome: Outcome) -> Outcome {
+        let since_ms = message.waiting.as_ref().map(|waiting| waiting.since_ms);
+        let waited_ms = since_ms.map_or(0, |since_ms| now_ms().saturating_sub(since_ms));
+        let waited = Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0));
+        match outcome {
+            Outcome::Failed(error)
+                if matches!(error.kind, Failure::Deferred { .. }) && waited >= self.wait_max =>
+            {
+                let longest = humantime::format_duration(self.wait_max);
+                let what = format!("no room within {longest} (WAIT_MAX): {error}");
+                Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what))
+            }
+            other => other,
+        }
     }
 
     /// Extends the lease until somebody else has it.
@@ -210,6 +238,27 @@ impl Executor {
             }
         }
     }
+}
+
+/// Whether it only waits for room, which is neither a failure nor an end.
+fn is_put_off(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Limited(_) | Outcome::Held => true,
+        Outcome::Failed(error) => matches!(error.kind, Failure::Deferred { .. }),
+        _ => false,
+    }
+}
+
+/// How long ago the change happened, which was before the event was received. HubSpot may have been
+/// trying for hours to deliver it.
+fn since_change(event: &Event, age: Duration) -> Duration {
+    let since_ms = event.occurred_at_ms.map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
+    since_ms.and_then(|ms| u64::try_from(ms).ok()).map_or(age, Duration::from_millis).max(age)
+}
+
+/// An end without a failure, for which there is a reason.
+fn has_nothing_to_do(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Skipped | Verdict::Gone)
 }
 
 /// A worker's runs share it, or one has it alone.
@@ -248,7 +297,8 @@ fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -
 fn end(span: &Span, outcome: &Outcome, verdict: Verdict) {
     span.say(|| vec![KeyValue::new("verdict", verdict.as_str())]);
     match outcome {
-        Outcome::Failed(error) if error.kind != Failure::Skipped => span.fail(&error.code),
+        Outcome::Failed(_) if has_nothing_to_do(verdict) || is_put_off(outcome) => {}
+        Outcome::Failed(error) => span.fail(&error.code),
         Outcome::Crashed => span.fail("CRASHED"),
         Outcome::TargetUnknown => span.fail("TARGET_UNKNOWN"),
         _ => {}
@@ -270,7 +320,7 @@ fn report(
     let trace = context.map(|context| display(context.trace_id));
     let span = span.id().map(display);
     if let Outcome::Failed(error) = outcome
-        && error.kind == Failure::Skipped
+        && has_nothing_to_do(verdict)
     {
         tracing::info!(
             event.id = %message.identity,
@@ -286,7 +336,7 @@ fn report(
             span.id = span,
             "event skipped"
         );
-    } else if let Outcome::Failed(error) = outcome {
+    } else if let (Outcome::Failed(error), false) = (outcome, is_put_off(outcome)) {
         tracing::warn!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,
@@ -301,7 +351,7 @@ fn report(
             span.id = span,
             "event failed"
         );
-    } else if matches!(outcome, Outcome::Limited(_) | Outcome::Held) {
+    } else if is_put_off(outcome) {
         tracing::debug!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,

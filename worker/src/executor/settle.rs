@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::broker::{Lane, Publication, Route};
 use shared::clock::now_ms;
-use shared::message::{Death, Message};
+use shared::message::{Death, Message, Waiting};
 use shared::retry::{Reconnect, jittered};
 use tokio::time::Instant;
 
@@ -118,8 +118,13 @@ impl Executor {
         };
         match message_move {
             MessageMove::Ack | MessageMove::Requeue => None,
-            MessageMove::Again { delay, at_least } => {
-                Some(later(*delay, *at_least, message.same_attempt(named)))
+            MessageMove::Again { delay, at_least, places } => {
+                let mut again = message.same_attempt(named);
+                if let Some(places) = places {
+                    let waiting = again.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
+                    again.waiting = Some(waiting.and(places.iter().cloned()));
+                }
+                Some(later(*delay, *at_least, again))
             }
             MessageMove::Retry { delay, at_least } => {
                 Some(later(*delay, *at_least, message.next_attempt(named)))

@@ -3,26 +3,39 @@
 
 use shared::event::{Change, Event};
 
+use super::contact::is_back;
 use super::outcome::all_of;
 use super::record_id;
+use crate::clients::Service;
 use crate::context::Context;
 use crate::error::HandlerError;
 use crate::records::Records;
 use crate::registry::HandlerResult;
 
-/// A deletion for privacy comes as two events in any order. Both ask the ERP under one
-/// idempotency key, and that the customer is gone already is as good. Only the one that names
-/// privacy erases, without an ERP too: then it ends as `skipped`, and can be run later.
+/// A deletion for privacy comes as two events in any order. Both ask the ERP, and that the customer
+/// is gone already is as good. Only the one that names privacy erases, without an ERP too: then it
+/// ends as `skipped`, and can be run later.
 pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
     // Side by side: that the ERP is down holds back no erasure.
     let (customer, records) = tokio::join!(forget(cx, event), erase(cx, event));
     all_of([customer, records])
 }
 
+/// Who was deleted can be restored before this comes to be done, and is a customer then. What was
+/// deleted for privacy cannot.
 async fn forget(cx: &Context, event: &Event) -> HandlerResult {
     let erp = cx.clients().needed_erp()?;
     let contact_id = record_id(event)?;
-    cx.step("erp", erp.delete_customer(event.portal_id, contact_id)).await
+    let is_for_good = event.change() == Change::PrivacyDeletion;
+    if !is_for_good && is_back(cx, event, contact_id).await? {
+        tracing::info!(
+            portal.id = event.portal_id,
+            contact.id = contact_id,
+            "contact is there again, leaving its customer alone"
+        );
+        return Ok(());
+    }
+    cx.step("erp", cx.at(Service::Erp, erp.delete_customer(contact_id))).await
 }
 
 async fn erase(cx: &Context, event: &Event) -> HandlerResult {

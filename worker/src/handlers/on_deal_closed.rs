@@ -1,23 +1,37 @@
 //! A deal was won: its contacts become customers, the channel hears of it, the ERP gets an order.
 //!
-//! Two events can tell of one closing, `dealstage` and `hs_is_closed_won`, and each is an event
-//! of its own. Between them there is one order, by its idempotency key, and one message, by
-//! [`once`].
+//! Two events can tell of one closing, `dealstage` and `hs_is_closed_won`, and each can come by two
+//! subscriptions. Between them there is one order and one message: a closing is told by the time at
+//! which HubSpot's history has the deal won, which nobody edits.
+
+use std::time::Duration;
 
 use shared::event::Event;
 
-use super::once::once;
 use super::outcome::all_of;
-use super::record_id;
+use super::{order, record_id};
 use crate::clients::erp::Order;
 use crate::clients::hubspot::Deal;
 use crate::clients::slack::Message;
 use crate::clients::{Service, off};
 use crate::context::Context;
+use crate::error::HandlerError;
 use crate::registry::HandlerResult;
 
-const PROPERTIES: [&str; 6] =
-    ["dealname", "amount", "hubspot_owner_id", "dealstage", "hs_is_closed_won", "closedate"];
+const PROPERTIES: [&str; 6] = [
+    "dealname",
+    "amount",
+    "deal_currency_code",
+    "hubspot_owner_id",
+    "dealstage",
+    "hs_is_closed_won",
+];
+
+/// What tells a closing.
+const HISTORY: [&str; 2] = ["hs_is_closed_won", "dealstage"];
+
+/// HubSpot calculates `hs_is_closed_won` from the stage, a little later.
+const CALCULATED: Duration = Duration::from_secs(10);
 
 pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult {
     let clients = cx.clients();
@@ -26,55 +40,68 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
         return Err(off(Service::HubSpot, why));
     }
     let (deal_id, hubspot) = (record_id(event)?, cx.hubspot()?);
-    let (deal, contact_ids) =
-        tokio::try_join!(hubspot.deal(deal_id, &PROPERTIES), hubspot.deal_contact_ids(deal_id))?;
+    let (deal, contact_ids) = tokio::try_join!(
+        hubspot.deal_with_history(deal_id, &PROPERTIES, &HISTORY),
+        hubspot.deal_contact_ids(deal_id)
+    )?;
     if !hubspot.is_won(&deal) {
         tracing::info!(portal.id = event.portal_id, deal.id, "deal is no longer won, skipping");
         return Ok(());
     }
-    // Remembered: the date can be edited between two attempts.
-    let closing: String = cx.step("closing", async { Ok(closing(&deal).to_owned()) }).await?;
+    // Remembered: the deal can be opened and won again between two attempts.
+    let won_ms: i64 = cx.step("won", async { won_ms(cx, event, &deal) }).await?;
     // Side by side, and none waits for another to succeed: Slack being down holds back no order.
     let (customers, message, order) = tokio::join!(
         hubspot.set_lifecycle_customer(&contact_ids),
-        announce(cx, event, &deal, &closing),
-        order(cx, event, &deal, &contact_ids, &closing),
+        announce(cx, event, &deal, won_ms),
+        place_order(cx, event, &deal, contact_ids.clone(), won_ms),
     );
     all_of([customers, message, order])
 }
 
-async fn announce(cx: &Context, event: &Event, deal: &Deal, closing: &str) -> HandlerResult {
+/// Which closing it is. An answer without a history leaves the time of the event, which both events
+/// of one closing have from the same save.
+fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
+    let is_signed = deal.property("hs_is_closed_won");
+    if is_signed == Some("false")
+        && let Some(wait) = CALCULATED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero())
+    {
+        // Told by its stage now and by HubSpot's sign later it would be two closings.
+        let message = "HubSpot has not calculated yet whether the stage is a won one";
+        return Err(HandlerError::deferred(wait, "DEAL_UNSETTLED", message));
+    }
+    let won_since = cx.hubspot()?.won_since(deal);
+    Ok(won_since.or(event.occurred_at_ms).unwrap_or_default())
+}
+
+async fn announce(cx: &Context, event: &Event, deal: &Deal, won_ms: i64) -> HandlerResult {
     let Some(slack) = cx.clients().slack() else { return Ok(()) };
     let message = Message::new("Deal won", &deal.name())
         .link(deal.page())
-        .fact("Amount", deal.property("amount"))
+        .fact("Amount", deal.amount().map(|amount| amount.to_string()).as_deref())
         .fact("Owner", deal.property("hubspot_owner_id"));
-    let fact = format!("deal-won/{}/{}/{}", event.portal_id, deal.id, closing);
-    cx.step("slack", once(cx, &fact, slack.post(&message))).await
+    let fact = format!("deal-won/{}/{}/{won_ms}", event.portal_id, deal.id);
+    cx.step("slack", cx.once(&fact, slack.post(cx, &message))).await
 }
 
-async fn order(
+async fn place_order(
     cx: &Context,
     event: &Event,
     deal: &Deal,
-    contact_ids: &[u64],
-    closing: &str,
+    contact_ids: Vec<u64>,
+    won_ms: i64,
 ) -> HandlerResult {
     let Some(erp) = cx.clients().erp() else { return Ok(()) };
+    let amount = deal.amount();
+    let text = |name| deal.property(name).map(str::to_owned);
     let order = Order {
         portal_id: event.portal_id,
         deal_id: deal.id,
-        deal_name: deal.property("dealname"),
-        amount: deal.property("amount"),
-        owner_id: deal.property("hubspot_owner_id"),
+        deal_name: text("dealname"),
+        amount: amount.as_ref().map(|amount| amount.decimal().to_owned()),
+        currency: amount.as_ref().and_then(|amount| amount.currency()).map(str::to_owned),
+        owner_id: text("hubspot_owner_id"),
         contact_ids,
-        closing,
     };
-    cx.step("erp", erp.create_order(&order)).await
-}
-
-/// HubSpot has no number for a closing, but it sets the date when a deal is won: won again after
-/// it was opened again is another one.
-fn closing(deal: &Deal) -> &str {
-    deal.property("closedate").unwrap_or_default()
+    cx.step("erp", order::place(cx, erp, order, won_ms)).await
 }

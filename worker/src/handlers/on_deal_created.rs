@@ -7,11 +7,16 @@ use crate::clients::slack::Message;
 use crate::context::Context;
 use crate::registry::HandlerResult;
 
+const PROPERTIES: [&str; 3] = ["dealname", "amount", "deal_currency_code"];
+
+/// Once for each deal: two subscriptions can tell of its creation, each by an event of its own.
 pub(super) async fn on_deal_created(cx: &Context, event: &Event) -> HandlerResult {
     let slack = cx.clients().needed_slack()?;
-    let deal = cx.hubspot()?.deal(record_id(event)?, &["dealname", "amount"]).await?;
+    let deal_id = record_id(event)?;
+    let deal = cx.hubspot()?.deal(deal_id, &PROPERTIES).await?;
     let message = Message::new("New deal", &deal.name())
         .link(deal.page())
-        .fact("Amount", deal.property("amount"));
-    cx.step("slack", slack.post(&message)).await
+        .fact("Amount", deal.amount().map(|amount| amount.to_string()).as_deref());
+    let fact = format!("deal-created/{}/{deal_id}", event.portal_id);
+    cx.step("slack", cx.once(&fact, slack.post(cx, &message))).await
 }

@@ -15,13 +15,19 @@ pub(super) fn all_of<const N: usize>(parts: [HandlerResult; N]) -> HandlerResult
     failures.sort_by_key(|failure| rank(failure.kind));
     let mut failures = failures.into_iter();
     let Some(mut first) = failures.next() else { return Ok(()) };
+    let is_missing = |failure: &HandlerError| matches!(failure.kind, Failure::Gone { .. });
+    if is_missing(&first) && failures.as_slice().iter().any(|other| !is_missing(other)) {
+        // Else the others' failure would end with it, as nothing to do.
+        first.kind = Failure::Transient { retry_after: None };
+    }
     for other in failures {
         first.message = format!("{}; also {other}", first.message);
+        first.places.extend(other.places);
     }
     match &mut first.kind {
         Failure::Transient { retry_after } => *retry_after = wait,
         Failure::Deferred { wait: until } => *until = wait.unwrap_or(*until),
-        Failure::Permanent | Failure::Skipped | Failure::LeaseLost => {}
+        Failure::Permanent | Failure::Skipped | Failure::Gone { .. } | Failure::LeaseLost => {}
     }
     Err(first)
 }
@@ -31,10 +37,11 @@ pub(super) fn all_of<const N: usize>(parts: [HandlerResult; N]) -> HandlerResult
 fn rank(kind: Failure) -> u8 {
     match kind {
         Failure::LeaseLost => 0,
-        Failure::Transient { .. } => 1,
+        Failure::Transient { .. } | Failure::Gone { may_turn_up: true } => 1,
         Failure::Deferred { .. } => 2,
         Failure::Permanent => 3,
         Failure::Skipped => 4,
+        Failure::Gone { may_turn_up: false } => 5,
     }
 }
 
@@ -42,7 +49,7 @@ fn wait(failure: &HandlerError) -> Option<Duration> {
     match failure.kind {
         Failure::Transient { retry_after } => retry_after,
         Failure::Deferred { wait } => Some(wait),
-        Failure::Permanent | Failure::Skipped | Failure::LeaseLost => None,
+        Failure::Permanent | Failure::Skipped | Failure::Gone { .. } | Failure::LeaseLost => None,
     }
 }
 
@@ -87,6 +94,17 @@ mod tests {
     fn a_failed_attempt_is_spent_but_not_before_there_is_room() {
         let error = all_of([deferred(), transient()]).unwrap_err();
         assert_eq!(error.kind, Failure::Transient { retry_after: Some(SECOND) });
+    }
+
+    #[test]
+    fn what_is_gone_hides_no_failure_of_another_part() {
+        let absent = || Err(HandlerError::not_there_yet("HUBSPOT_404", "no such contact"));
+        let gone = || Err(HandlerError::gone("CONTACT_MERGED", "merged"));
+        let error = all_of([permanent(), absent()]).unwrap_err();
+        assert_eq!(error.kind, Failure::Transient { retry_after: None });
+        assert_eq!(all_of([gone(), permanent()]).unwrap_err().kind, Failure::Permanent);
+        assert_eq!(all_of([Ok(()), absent()]), absent());
+        assert_eq!(all_of([Ok(()), gone()]), gone());
     }
 
     #[test]

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
 use secrecy::SecretString;
+use shared::broker::Lane;
 use shared::retry::Reconnect;
 use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Budget, Claim, EntryKey, Lease, Mark, Release};
+use super::{Claim, EntryKey, Lease, Mark, Release};
+use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, Room, SPACING_MS, Standing};
 use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod import;
@@ -124,20 +126,35 @@ impl Ledger {
         self.write(Operation::Release, Script::Release, lease, arguments).await
     }
 
-    pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
-        let key = format!("{}:budget:{{{portal_id}}}", self.prefix);
-        let token = format!("{:016x}", rand::random::<u64>());
-        let arguments = vec![limit.to_string(), "10000".to_owned(), token];
+    pub(super) async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+        let arguments = vec![
+            limit.size.map(|size| size.to_string()).unwrap_or_default(),
+            millis(limit.window).to_string(),
+            u8::from(lane == Lane::Bulk).to_string(),
+            standing.thousandths().to_string(),
+            BULK_OF_TEN.to_string(),
+            SPACING_MS.to_string(),
+            LATE_MS.to_string(),
+        ];
+        let key = self.limit_key(limit);
         loop {
-            let reply = self.run(Operation::Budget, Script::Budget, &key, arguments.clone()).await;
-            match i64::from_redis_value(reply) {
-                Ok(0) => return Budget::Granted,
-                Ok(wait) => {
-                    return Budget::Spent(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
-                }
-                Err(_) => self.malformed(Operation::Budget).await,
+            let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
+            match <(i64, u64)>::from_redis_value(reply) {
+                Ok((0, _)) => return Room::Granted,
+                Ok((1, ms)) => return Room::Soon(Duration::from_millis(ms)),
+                Ok((2, ms)) => return Room::Place(Duration::from_millis(ms)),
+                _ => self.malformed(Operation::Budget).await,
             }
         }
+    }
+
+    pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
+        let arguments = vec![millis(wait).to_string(), millis(limit.window).to_string()];
+        self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
+    }
+
+    fn limit_key(&self, limit: &Limit) -> String {
+        format!("{}:limit:{{{}}}", self.prefix, limit.key)
     }
 
     pub(super) async fn oldest_delayed(&self, marks: &[Mark]) -> Option<i64> {

@@ -9,7 +9,8 @@ use shared::retry::Reconnect;
 use shared::store::{NotWritten, Store};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Budget, Claim, EntryKey, Lease, Release};
+use super::{Claim, EntryKey, Lease, Release};
+use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod export;
@@ -29,6 +30,8 @@ pub struct Ledger {
     /// Each event is claimed and completed once: these are nearly all calls.
     claims: Gather<Arc<Claimant>, Claim>,
     completions: Gather<Completion, bool>,
+    /// Nobody else asks in this file's name.
+    pub(super) lines: Lines,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -52,7 +55,16 @@ impl Ledger {
         let completions = Gather::start(Arc::clone(&store), Unawaited::Run, |turn, completions| {
             Box::pin(transition::complete(turn, completions))
         });
-        Self { store, claims, completions, lease, retention, metrics, _forgetting: forgetting }
+        Self {
+            store,
+            claims,
+            completions,
+            lines: Lines::default(),
+            lease,
+            retention,
+            metrics,
+            _forgetting: forgetting,
+        }
     }
 
     pub(super) fn lease(&self) -> Duration {
@@ -113,16 +125,6 @@ impl Ledger {
             })
         };
         self.call(Operation::Release, release).await
-    }
-
-    pub(super) async fn budget(&self, portal_id: u64, limit: u32) -> Budget {
-        let token = rand::random::<u64>();
-        let spend = || {
-            self.store.write(move |turn| {
-                Box::pin(async move { transition::spend(turn, portal_id, limit, token).await })
-            })
-        };
-        self.call(Operation::Budget, spend).await
     }
 
     /// The file's own messages tell.

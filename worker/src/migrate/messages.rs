@@ -58,7 +58,7 @@ fn publication(exported: Exported, schedule: &RetrySchedule) -> Publication {
         Standing::Dead => Route::Dead,
     };
     // Jobs stay behind: those of the cluster have other numbers.
-    Publication { route, message: Message { job: None, ..message } }
+    Publication { route, message: Message { job: None, waiting: None, ..message } }
 }
 
 /// As a worker gives up a delivery that it cannot read.
@@ -74,6 +74,7 @@ fn unreadable(body: Bytes, what: &str) -> Publication {
         generation: 0,
         traceparent: None,
         job: None,
+        waiting: None,
         death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms())),
     };
     Publication { route: Route::Dead, message }

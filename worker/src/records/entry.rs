@@ -4,7 +4,7 @@ use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
 
-use super::erasure::{Contact, contact_of};
+use super::erasure::{Contact, contact_of, merged_of};
 use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) object_id: Option<i64>,
     /// The contact that the event is about, if it is about one.
     pub(crate) contact_id: Option<i64>,
+    /// The contacts that were merged into that one, if the event tells of a merge.
+    pub(crate) merged: Vec<i64>,
     pub(crate) property: Option<String>,
     pub(crate) received_ms: i64,
     pub(crate) started_ms: i64,
@@ -67,6 +69,7 @@ impl Entry {
             subscription_type: clean(&message.subscription_type),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
+            merged: event.map(merged_of).unwrap_or_default(),
             property: event.and_then(|event| event.property_name.as_deref()).map(clean),
             received_ms: message.received_ms,
             started_ms: course.started_ms,

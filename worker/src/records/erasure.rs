@@ -2,14 +2,15 @@
 //! records. The rows stay, with ids, times and codes; bytes and errors go.
 //!
 //! A tombstone is committed before anything is erased, and it is kept for good: letters have no age
-//! limit. Whoever writes such content looks for tombstones before, and once more behind the commit:
+//! limit. Contacts that were merged into the erased one are erased with it: what their events say is
+//! about the same person. Whoever writes such content looks for tombstones before, and once more behind the commit:
 //! of the one that erases and the one that writes, whichever commits last sees the other. For who
 //! dies before that second look there is [`sweep`].
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
-use shared::event::{Event, ObjectType};
+use shared::event::{Change, Event, ObjectType};
 use sqlx::{FromRow, QueryBuilder};
 
 use super::Records;
@@ -47,22 +48,86 @@ pub(super) struct Contact {
     pub(super) id: i64,
 }
 
-/// The contact that an event is about, or that an association starts at, in either spelling of the
-/// event's type. Other records can have the same id.
+/// The contact that an event is about, that an association starts at or that a merge left, in either
+/// spelling of the event's type. Other records can have the same id.
 pub(super) fn contact_of(event: &Event) -> Option<i64> {
-    let id = event.object_id.or(event.from_object_id);
+    let id = match event.change() {
+        Change::Merge => event.merge_survivor(),
+        _ => event.object_id.or(event.from_object_id),
+    };
     id.filter(|_| event.object_type() == ObjectType::Contact).map(u64::cast_signed)
 }
 
+/// The contacts that an event tells were merged into the one it is about.
+pub(super) fn merged_of(event: &Event) -> Vec<i64> {
+    match event.object_type() {
+        ObjectType::Contact => event.merged_away().into_iter().map(u64::cast_signed).collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl Records {
-    /// Erases what the records have of a contact's events, now and for good: what comes in later
-    /// comes in without content. Tells how many rows had any.
+    /// Erases what the records have of a contact's events, and of the contacts that were merged into
+    /// it, now and for good: what comes in later comes in without content. Tells how many rows had
+    /// any.
     pub async fn erase_contact(&self, portal_id: u64, contact_id: u64) -> anyhow::Result<u64> {
         let database = self.ready().await?;
-        let contact = Contact { portal_id: portal_id.cast_signed(), id: contact_id.cast_signed() };
-        bury(database, contact).await?;
-        Ok(erase(database, contact).await?)
+        Ok(erase_all(database, contact(portal_id, contact_id)).await?)
     }
+
+    /// Whether a contact was erased for privacy.
+    pub async fn is_erased(&self, portal_id: u64, contact_id: u64) -> anyhow::Result<bool> {
+        let wanted = BTreeSet::from([contact(portal_id, contact_id)]);
+        Ok(!erased(self.ready().await?, &wanted).await?.is_empty())
+    }
+}
+
+fn contact(portal_id: u64, id: u64) -> Contact {
+    Contact { portal_id: portal_id.cast_signed(), id: id.cast_signed() }
+}
+
+/// The tombstone comes first: a merge into the contact that is logged behind it is found by whoever
+/// logs it ([`catch_up_merged`]), and one that was logged before it is found here. What says who was
+/// merged is erased last of all, so that whoever tries again finds it too.
+async fn erase_all(database: &Database, contact: Contact) -> Result<u64, sqlx::Error> {
+    bury(database, contact).await?;
+    let mut chain = vec![contact];
+    let mut known = BTreeSet::from([contact]);
+    let mut place = 0;
+    while let Some(survivor) = chain.get(place).copied() {
+        for merged in merged_into(database, survivor).await? {
+            if known.insert(merged) {
+                bury(database, merged).await?;
+                chain.push(merged);
+            }
+        }
+        place += 1;
+    }
+    let mut rows = 0;
+    for contact in chain.into_iter().rev() {
+        rows += erase(database, contact).await?;
+    }
+    Ok(rows)
+}
+
+/// The contacts that were merged into this one, as far as the log still has the merges.
+async fn merged_into(
+    database: &Database,
+    survivor: Contact,
+) -> Result<BTreeSet<Contact>, sqlx::Error> {
+    let bodies: Vec<Vec<u8>> = on_pool!(database, pool => {
+        sqlx::query_scalar(
+            "SELECT body FROM event_log WHERE portal_id = $1 AND contact_id = $2 \
+             AND type IN ('contact.merge', 'object.merge') AND body IS NOT NULL",
+        )
+        .bind(survivor.portal_id)
+        .bind(survivor.id)
+        .fetch_all(pool)
+        .await?
+    });
+    let events = bodies.iter().filter_map(|body| Event::parse(body).ok());
+    let merged = events.flat_map(|event| merged_of(&event));
+    Ok(merged.map(|id| Contact { id, ..survivor }).collect())
 }
 
 async fn bury(database: &Database, contact: Contact) -> Result<(), sqlx::Error> {
@@ -109,6 +174,21 @@ pub(super) async fn catch_up(
 ) -> Result<(), sqlx::Error> {
     for contact in erased(database, contacts).await? {
         erase(database, contact).await?;
+    }
+    Ok(())
+}
+
+/// Erases those that were merged into a contact that is erased: of merges that came to be logged
+/// behind its erasure, which could not know them.
+pub(super) async fn catch_up_merged(
+    database: &Database,
+    merges: &BTreeMap<Contact, BTreeSet<i64>>,
+) -> Result<(), sqlx::Error> {
+    let survivors = merges.keys().copied().collect();
+    for survivor in erased(database, &survivors).await? {
+        for id in merges.get(&survivor).into_iter().flatten() {
+            erase_all(database, Contact { id: *id, ..survivor }).await?;
+        }
     }
     Ok(())
 }

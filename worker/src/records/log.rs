@@ -16,11 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::rows::{contacts, ids, insert};
+use self::rows::{contacts, ids, insert, merges};
 use super::Records;
 use super::database::met_another;
 use super::entry::Entry;
-use super::erasure::catch_up;
+use super::erasure::{catch_up, catch_up_merged};
 
 mod rows;
 #[cfg(test)]
@@ -229,9 +229,13 @@ impl Writing {
     /// Erases what was to have no content, and was written in between.
     async fn look_again(&self, batch: &[Entry]) -> anyhow::Result<()> {
         let database = self.records.ready().await?;
-        let (contacts, mut tries) = (contacts(batch), 0);
+        let (contacts, merges, mut tries) = (contacts(batch), merges(batch), 0);
         loop {
-            let looked = timeout(WRITE, catch_up(database, &contacts)).await;
+            let looking = async {
+                catch_up_merged(database, &merges).await?;
+                catch_up(database, &contacts).await
+            };
+            let looked = timeout(WRITE, looking).await;
             match looked.context("the records' database does not answer in time")? {
                 Err(error) if met_another(&error, &mut tries) => {}
                 result => return Ok(result?),

@@ -17,6 +17,7 @@ use super::SlackSettings;
 
 const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
 const HUBSPOT_BUDGET: u32 = 100;
+const SLACK_PACE: Duration = Duration::from_secs(1);
 const SLACK_CHANNEL: &str = "#sales-wins";
 const WON_STAGES: &str = "closedwon";
 const API_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +54,9 @@ pub struct IntegrationSettings {
     /// Channel that is posted to, by name or id; the bot must be in it
     #[arg(long, env, default_value = SLACK_CHANNEL)]
     pub slack_channel: String,
+    /// Shortest time between two messages to the channel; Slack takes about one a second
+    #[arg(long, env, default_value = "1s", value_parser = parse_duration)]
+    pub slack_pace: Duration,
     /// Where the ERP is: takes POST /orders, PUT and DELETE /customers/{id}
     #[arg(long, env)]
     pub erp_url: Option<String>,
@@ -94,6 +98,7 @@ impl Default for IntegrationSettings {
             hubspot_budget: HUBSPOT_BUDGET,
             slack: SlackSettings::default(),
             slack_channel: SLACK_CHANNEL.to_owned(),
+            slack_pace: SLACK_PACE,
             erp_url: None,
             erp_api_key: None,
             erp_api_key_file: None,

@@ -22,6 +22,9 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
 /// Under RabbitMQ's default consumer timeout of 30 minutes.
 const LONGEST_RUN: Duration = Duration::from_secs(25 * 60);
 
+/// Less than what is completed is remembered for.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// How events are processed, wherever they are kept: the same in every way to run Hubline.
 #[derive(Args, Clone, Debug)]
 pub struct ProcessingSettings {
@@ -38,6 +41,10 @@ pub struct ProcessingSettings {
     /// How long a claim holds when its worker dies; must be longer than HANDLER_TIMEOUT
     #[arg(long, env, default_value = "1min", value_parser = parse_duration)]
     pub lease: Duration,
+    /// Longest time that a run waits for room, such as in a portal's budget of requests; then it is a dead
+    /// letter
+    #[arg(long, env, default_value = "3d", value_parser = parse_duration)]
+    pub wait_max: Duration,
     /// The retry schedule.
     #[command(flatten)]
     pub retry: RetrySettings,
@@ -93,6 +100,11 @@ impl ProcessingSettings {
             "LEASE ({}) must be longer than HANDLER_TIMEOUT ({}), or a run that is still going could be started a second time",
             delay_name(self.lease),
             delay_name(self.handler_timeout),
+        );
+        anyhow::ensure!(
+            self.wait_max <= LONGEST_WAIT,
+            "WAIT_MAX must be at most {}, or it would be forgotten meanwhile what is done",
+            delay_name(LONGEST_WAIT),
         );
         self.integrations.check()
     }

@@ -77,6 +77,15 @@ impl Fault {
         self
     }
 
+    /// Answers with this page of HTML.
+    #[must_use]
+    pub fn page(mut self, html: &str) -> Self {
+        if let Some(answer) = &mut self.answer {
+            answer.page = Some(html.to_owned());
+        }
+        self
+    }
+
     /// Uses the fault up once if it meets the call: how long to wait, and what to answer if not
     /// what the system would.
     pub(super) fn meet(

@@ -14,10 +14,37 @@ const MAX_BATCH: usize = 100;
 const MAX_PAGE: usize = 500;
 
 /// A deal and its contacts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Deal {
-    pub(super) properties: BTreeMap<String, String>,
-    pub(super) contact_ids: Vec<u64>,
+    properties: BTreeMap<String, String>,
+    /// What each property was, and since when: the newest last.
+    history: BTreeMap<String, Vec<(i64, String)>>,
+    contact_ids: Vec<u64>,
+}
+
+impl Deal {
+    pub(super) fn change(&mut self, properties: &[(&str, &str)], contact_ids: &[u64], at_ms: i64) {
+        contact_ids.clone_into(&mut self.contact_ids);
+        let before = std::mem::take(&mut self.properties);
+        for (name, value) in properties {
+            if before.get(*name).map(String::as_str) != Some(value) {
+                let history = self.history.entry((*name).to_owned()).or_default();
+                history.push((at_ms, (*value).to_owned()));
+            }
+            self.properties.insert((*name).to_owned(), (*value).to_owned());
+        }
+    }
+
+    /// As HubSpot has it: the newest first.
+    fn history(&self, name: &str) -> Value {
+        let versions = self.history.get(name).map(Vec::as_slice).unwrap_or_default().iter().rev();
+        versions
+            .map(|(at_ms, value)| {
+                let timestamp = crate::when::exact(*at_ms);
+                json!({ "value": value, "timestamp": timestamp, "sourceType": "CRM_UI" })
+            })
+            .collect()
+    }
 }
 
 pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
@@ -26,13 +53,7 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         ("GET", ["crm", "v4", "objects", "deals", id, "associations", "contacts"]) => {
             contacts_of(records, id, asked)
         }
-        ("GET", ["crm", "v3", "objects", "contacts", id]) => match number(id) {
-            Some(id) if records.contacts.contains_key(&id) => Answer::new(
-                200,
-                json!({ "id": id.to_string(), "properties": records.contacts[&id] }),
-            ),
-            _ => missing(),
-        },
+        ("GET", ["crm", "v3", "objects", "contacts", id]) => contact(records, id),
         ("GET", ["crm", "v3", "pipelines", "deals"]) => {
             let stages =
                 records.stages.iter().map(|(id, label)| json!({ "id": id, "label": label }));
@@ -51,11 +72,31 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
 
 fn deal(records: &Records, id: &str, asked: &Request<'_>) -> Answer {
     let Some(deal) = number(id).and_then(|id| records.deals.get(&id)) else { return missing() };
-    let wanted = asked.query("properties").unwrap_or_default().replace("%2C", ",");
+    let names = |parameter| asked.query(parameter).map(|names| names.replace("%2C", ","));
+    let each = |names: String, value: &dyn Fn(&str) -> Value| -> Map<String, Value> {
+        names.split(',').map(|name| (name.to_owned(), value(name))).collect()
+    };
     // As HubSpot does: what was asked for and has no value is null.
-    let properties: Map<String, Value> =
-        wanted.split(',').map(|name| (name.to_owned(), json!(deal.properties.get(name)))).collect();
-    Answer::new(200, json!({ "id": id, "properties": properties, "archived": false }))
+    let property = |name: &str| json!(deal.properties.get(name));
+    let properties = each(names("properties").unwrap_or_default(), &property);
+    let mut answer = json!({ "id": id, "properties": properties, "archived": false });
+    if let Some(names) = names("propertiesWithHistory") {
+        answer["propertiesWithHistory"] = each(names, &|name| deal.history(name)).into();
+    }
+    Answer::new(200, answer)
+}
+
+fn contact(records: &Records, id: &str) -> Answer {
+    let Some(mut id) = number(id) else { return missing() };
+    while let Some(into) = records.merged.get(&id) {
+        id = *into;
+    }
+    match records.contacts.get(&id) {
+        Some(properties) => {
+            Answer::new(200, json!({ "id": id.to_string(), "properties": properties }))
+        }
+        None => missing(),
+    }
 }
 
 fn contacts_of(records: &Records, id: &str, asked: &Request<'_>) -> Answer {
@@ -84,6 +125,12 @@ fn update(records: &mut Records, body: &Value) -> Answer {
             400,
             json!({ "category": "VALIDATION_ERROR", "message": "1 to 100 inputs, no id twice" }),
         );
+    }
+    let spoiling = ids.iter().filter_map(|id| number(id)).find(|id| records.spoiling.contains(id));
+    if spoiling.is_some() {
+        let message = "Property values were not valid";
+        let body = json!({ "status": "error", "category": "VALIDATION_ERROR", "message": message });
+        return Answer::new(400, body);
     }
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in inputs {

@@ -20,11 +20,13 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Value,
+    /// A page in the body's place, as something in between answers.
+    pub(super) page: Option<String>,
 }
 
 impl Answer {
     pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self { status, headers: Vec::new(), body, page: None }
     }
 
     pub(super) fn not_found() -> Self {
@@ -77,7 +79,11 @@ async fn answer(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpRe
     for (name, value) in answer.headers {
         response.insert_header((name, value));
     }
-    if answer.body.is_null() { response.finish() } else { response.json(answer.body) }
+    match answer.page {
+        Some(page) => response.content_type("text/html").body(page),
+        None if answer.body.is_null() => response.finish(),
+        None => response.json(answer.body),
+    }
 }
 
 /// Decides on the answer, does what was asked for, and remembers the call.

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use shared::broker::Lane;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::testing::within;
-use worker::ledger::{Budget, Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
+use worker::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
+use worker::limits::{Limit, Room, Standing};
 use worker::metrics::WorkerMetrics;
 
 use crate::secrets::Secrets;
 use crate::servers::{Server, free, redis, until_well};
 
-const PORTAL: u64 = 62_515;
-const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+const LIMIT_WINDOW: Duration = Duration::from_secs(10);
 
 struct Rig {
     secrets: Secrets,
@@ -71,7 +72,7 @@ impl Rig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_knows_completions_steps_and_budgets_after_a_restart() {
+async fn redis_knows_completions_steps_and_limits_after_a_restart() {
     let mut rig = Rig::start(Secrets::made(&[]));
     let done = rig.started(b"done", 0).await;
     assert!(rig.ledger.remember(&done, "order", "42").await);
@@ -79,14 +80,16 @@ async fn redis_knows_completions_steps_and_budgets_after_a_restart() {
     let waiting = rig.started(b"waiting", 0).await;
     assert!(rig.ledger.remember(&waiting, "order", "43").await);
     assert!(rig.ledger.release(&waiting, Release::Next(1)).await);
-    // A machine under load may take longer to restart it than a budget is kept for.
+    // A machine under load may take longer to restart it than a limit's window.
     loop {
         let begun = Instant::now();
-        assert_eq!(rig.ledger.budget(PORTAL, 1).await, Budget::Granted);
+        let limit = Limit::of(1, LIMIT_WINDOW, "hubspot/62515");
+        let room = rig.ledger.take(&limit, Lane::Work, Standing::UnderWay).await;
+        assert_eq!(room, Room::Granted);
         rig.restart_redis(|_| {});
-        match within("a budget", rig.ledger.budget(PORTAL, 1)).await {
-            Budget::Spent(_) => break,
-            Budget::Granted => assert!(begun.elapsed() >= BUDGET_WINDOW, "it was forgotten"),
+        match within("a limit", rig.ledger.take(&limit, Lane::Work, Standing::UnderWay)).await {
+            Room::Soon(_) | Room::Place(_) => break,
+            Room::Granted => assert!(begun.elapsed() >= LIMIT_WINDOW, "it was forgotten"),
         }
     }
     assert!(matches!(rig.claim(b"done", 0).await, Claim::Completed));

@@ -18,16 +18,17 @@ pub(crate) use triggers::{bury_on_insert, refuse_content};
 
 /// Rows about the contact 42, by what the tables had before they knew contacts.
 const OF_THE_CONTACT: &str = "portal_id = 62515 AND object_id = 42 \
-    AND (type LIKE 'contact.%' OR type = 'object.restore')";
+    AND (type LIKE 'contact.%' OR type = 'object.propertyChange')";
 
 async fn everything_of_the_contact_goes_in_either_order(engine: Engine) {
     for order in [["privacyDeletion", "deletion"], ["deletion", "privacyDeletion"]] {
         let shop = Shop::open(engine).await;
-        shop.stand_ins.fail(refusal());
+        shop.stand_ins.put_contact(42);
+        shop.stand_ins.fail(refusal("PUT"));
         let contact = [
             event("contact.creation", 62515, 1, 42, ""),
             event("contact.propertyChange", 62515, 2, 42, ""),
-            event("object.restore", 62515, 3, 42, r#","objectTypeId":"0-1""#),
+            event("object.propertyChange", 62515, 3, 42, r#","objectTypeId":"0-1""#),
         ];
         let others = [
             event("contact.propertyChange", 9, 4, 42, ""),
@@ -42,6 +43,7 @@ async fn everything_of_the_contact_goes_in_either_order(engine: Engine) {
         assert_eq!(shop.quoting("event_log", OF_THE_CONTACT).await, 3);
         assert_eq!(shop.quoting("dead_letter", OF_THE_CONTACT).await, 1);
 
+        shop.stand_ins.delete_contact(42);
         shop.publish(&deleted(&format!("contact.{}", order[0]), 62515, 8, 42)).await;
         wait_for_verdicts(&shop.worker, "succeeded", 1).await;
         let left = if order[0] == "privacyDeletion" { 0 } else { 3 };
@@ -58,14 +60,15 @@ async fn everything_of_the_contact_goes_in_either_order(engine: Engine) {
         // HubSpot comes again with what it could not deliver, and a letter was still on its way.
         refuse_content(&shop.database, "event_log").await;
         shop.publish_all(&contact).await;
-        shop.publish(&event("contact.creation", 62515, 10, 42, "")).await;
+        shop.stand_ins.fail(refusal("DELETE"));
+        shop.publish(&event("contact.deletion", 62515, 10, 42, "")).await;
         shop.logged(13).await;
         shop.index().await;
         for table in ["event_log", "dead_letter"] {
             assert_eq!(shop.quoting(table, OF_THE_CONTACT).await, 0, "{order:?} {table}");
         }
         assert!(shop.database.number("SELECT count(*) FROM dead_letter").await > 1);
-        assert_eq!(shop.deletions(), 2);
+        assert_eq!(shop.deletions(), 3);
         shop.close().await;
     }
 }
@@ -81,6 +84,63 @@ async fn a_plain_deletion_erases_nothing(engine: Engine) {
     assert_eq!(shop.quoting("event_log", "true").await, 1);
     assert_eq!(shop.database.number("SELECT count(*) FROM erasure").await, 0);
     shop.close().await;
+}
+
+/// HubSpot may have it yet, so shortly after.
+async fn who_was_erased_is_not_put_back_and_not_onboarded(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    shop.publish(&deleted("contact.privacyDeletion", 62515, 1, 42)).await;
+    wait_for_verdicts(&shop.worker, "succeeded", 1).await;
+    shop.stand_ins.put_contact(42);
+    let customer = r#","propertyName":"lifecyclestage","propertyValue":"customer""#;
+    for event in [
+        event("contact.creation", 62515, 2, 42, ""),
+        event("contact.restore", 62515, 3, 42, ""),
+        event("contact.propertyChange", 62515, 4, 42, customer),
+    ] {
+        shop.publish(&event).await;
+    }
+    wait_for_verdicts(&shop.worker, "gone", 3).await;
+    let calls: Vec<_> = shop.stand_ins.calls().into_iter().map(|call| call.method).collect();
+    assert_eq!(calls, ["DELETE"]);
+    shop.close().await;
+}
+
+/// Contacts 551 and, into that, 540 were merged into 559; in either order of merge and erasure.
+async fn who_was_merged_into_an_erased_contact_is_erased_too(engine: Engine) {
+    let merge = |id: u64, from: u64, primary: u64, into: u64| {
+        let ids = format!(
+            r#","primaryObjectId":{primary},"mergedObjectIds":[{from}],"newObjectId":{into}"#
+        );
+        event("contact.merge", 62515, id, primary, &ids)
+    };
+    let merges = [merge(1, 540, 545, 551), merge(2, 551, 550, 559)];
+    let erasure = deleted("contact.privacyDeletion", 62515, 3, 559);
+    for is_merged_first in [true, false] {
+        let shop = Shop::open(engine).await;
+        for contact in [540, 551, 559, 560] {
+            shop.publish(&event("contact.propertyChange", 62515, contact, contact, "")).await;
+        }
+        shop.logged(4).await;
+        if is_merged_first {
+            shop.publish_all(&merges).await;
+            shop.logged(6).await;
+        }
+        shop.publish(&erasure).await;
+        shop.logged(if is_merged_first { 7 } else { 5 }).await;
+        if !is_merged_first {
+            shop.publish_all(&merges).await;
+            shop.logged(7).await;
+        }
+        // Ended, it has looked a second time at what it wrote.
+        shop.worker.stop().await;
+        assert_eq!(quoting(&shop.database, "event_log", "object_id <> 560").await, 0);
+        assert_eq!(quoting(&shop.database, "event_log", "object_id = 560").await, 1);
+        let buried = "SELECT count(*) FROM erasure WHERE object_id IN (540, 545, 550, 551, 559)";
+        assert_eq!(shop.database.number(buried).await, 5);
+        shop.rig.finish().await;
+        shop.database.end().await;
+    }
 }
 
 async fn a_deletion_for_privacy_twice_is_one(engine: Engine) {
@@ -278,6 +338,8 @@ async fn while_the_records_are_away_the_event_waits_and_nothing_else_is_repeated
 on_every_engine! {
     everything_of_the_contact_goes_in_either_order
     a_plain_deletion_erases_nothing
+    who_was_erased_is_not_put_back_and_not_onboarded
+    who_was_merged_into_an_erased_contact_is_erased_too
     without_an_erp_the_records_forget_and_the_event_is_skipped
     a_deletion_for_privacy_twice_is_one
     a_deletion_for_privacy_counts_if_the_app_itself_asked_for_it

@@ -159,6 +159,7 @@ pub(crate) fn fresh(body: &str) -> Message {
         generation: 0,
         traceparent: None,
         job: None,
+        waiting: None,
         death: None,
     }
 }

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use shared::broker::Lane;
 use shared::testing::{Proxy, redis_url};
-use worker::ledger::{Budget, Claim, EntryKey, Lease, Ledger, Release};
+use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
+use worker::limits::{Limit, Room, Standing};
 
 use crate::harness::{Engine, on_every_engine, within};
 
@@ -15,7 +17,6 @@ use case::{Case, LONG, started};
 
 /// A lease that tests wait out.
 const SHORT: Duration = Duration::from_millis(30);
-const PORTAL: u64 = 62_515;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// A fresh entry on `engine`.
@@ -24,6 +25,11 @@ async fn case_on(engine: Engine) -> Case {
         Engine::Cluster => Case::on_redis().await,
         Engine::Embedded => Case::on_sqlite().await,
     }
+}
+
+/// A portal's requests.
+fn of_portal(size: u32) -> Limit {
+    Limit::of(size, WINDOW, "hubspot/62515")
 }
 
 async fn refused(ledger: &Ledger, lease: &Lease) {
@@ -191,40 +197,69 @@ async fn what_has_expired_is_as_if_it_had_never_been(engine: Engine) {
 
 async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
     let case = case_on(engine).await;
-    let ledgers = [case.ledger(LONG), case.ledger(LONG)];
-    let answers = join_all((0..200).map(|call| ledgers[call % 2].budget(PORTAL, 100))).await;
-    let granted = answers.iter().filter(|answer| **answer == Budget::Granted).count();
+    let ledgers = case.sharing();
+    let (limit, under_way) = (of_portal(100), Standing::UnderWay);
+    let ask = |call: usize| ledgers[call % ledgers.len()].take(&limit, Lane::Work, under_way);
+    let answers = join_all((0..200).map(ask)).await;
+    let granted = answers.iter().filter(|answer| **answer == Room::Granted).count();
     assert_eq!(granted, 100);
     for answer in answers {
-        if let Budget::Spent(wait) = answer {
+        if let Room::Soon(wait) = answer {
             assert!(wait <= WINDOW && !wait.is_zero(), "{wait:?}");
         }
     }
-    assert_eq!(ledgers[0].budget(PORTAL + 1, 100).await, Budget::Granted, "another portal");
-    let Budget::Spent(wait) = ledgers[0].budget(PORTAL + 2, 0).await else {
-        panic!("granted out of nothing");
-    };
-    assert_eq!(wait, WINDOW);
+    let other = Limit::of(100, WINDOW, "hubspot/1");
+    assert_eq!(ledgers[0].take(&other, Lane::Work, under_way).await, Room::Granted);
+    let bulk = ledgers[0].take(&limit, Lane::Bulk, under_way).await;
+    assert!(matches!(bulk, Room::Soon(_)), "{bulk:?}");
 }
 
-async fn the_window_slides_and_never_lets_a_double_burst_through(engine: Engine) {
+/// All workers have one line: places are as far apart as the limit takes, whoever asks.
+async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
     let case = case_on(engine).await;
-    let ledger = case.ledger(LONG);
-    for _ in 0..4 {
-        assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
-    }
-    // As if two of them had been 5 s ago, and then 10 s: only their room is there again.
-    for (age, room) in [(5, 0), (5, 2)] {
-        case.age_spent(PORTAL, 2, Duration::from_secs(age)).await;
-        for _ in 0..room {
-            assert_eq!(ledger.budget(PORTAL, 4).await, Budget::Granted);
+    let ledgers = case.sharing();
+    let limit = Limit::of(10, WINDOW, "hubspot/62515");
+    let new = Standing::New { requests: 2.5 };
+    let mut places = Vec::new();
+    for call in 0..20 {
+        match ledgers[call % ledgers.len()].take(&limit, Lane::Work, new).await {
+            Room::Granted => assert!(places.is_empty(), "{places:?}"),
+            Room::Place(wait) => places.push(wait.as_secs_f64()),
+            Room::Soon(wait) => panic!("whoever is new waits {wait:?} for nothing"),
         }
-        let Budget::Spent(wait) = ledger.budget(PORTAL, 4).await else {
-            panic!("more than four within ten seconds");
-        };
-        let most = if room == 0 { Duration::from_secs(5) } else { WINDOW };
-        assert!(wait <= most && !wait.is_zero(), "{wait:?}");
     }
+    // Four runs fit into a window: four come now, four in ten seconds, and so on.
+    assert_eq!(places.len(), 16, "{places:?}");
+    for (place, wait) in places.iter().enumerate() {
+        let window = f64::from(u32::try_from(place / 4).unwrap() + 1);
+        let (least, most) = (window * 10.0 - 3.0, window * 10.0);
+        assert!((least..=most).contains(wait), "{place}: {wait}");
+    }
+    // Whose turn it is does not queue again.
+    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed).await;
+    assert_eq!(room, Room::Granted);
+}
+
+async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let limit = Limit::none("erp");
+    assert_eq!(ledgers[0].take(&limit, Lane::Work, Standing::UnderWay).await, Room::Granted);
+    ledgers[0].hold(&limit, Duration::from_secs(60)).await;
+    let last = ledgers.last().unwrap();
+    let Room::Soon(wait) = last.take(&limit, Lane::Work, Standing::UnderWay).await else {
+        panic!("asked although it is to be left alone");
+    };
+    assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60), "{wait:?}");
+    let Room::Place(first) = last.take(&limit, Lane::Work, Standing::New { requests: 1.0 }).await
+    else {
+        panic!("no place");
+    };
+    let Room::Place(next) = last.take(&limit, Lane::Bulk, Standing::New { requests: 1.0 }).await
+    else {
+        panic!("no place");
+    };
+    assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +269,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let ledger = case.ledger_at(&proxy.url(&redis_url()));
     // Each of its connections in turn, so that all of them are there.
     for _ in 0..8 {
-        ledger.budget(1, 100).await;
+        ledger.take(&of_portal(100), Lane::Work, Standing::UnderWay).await;
     }
     proxy.mute_server();
     let entry = case.entry();
@@ -269,8 +304,8 @@ async fn every_key_has_its_end() {
             _ => assert!(ledger.remember(&lease, "order", "42").await),
         }
     }
-    ledger.budget(PORTAL, 1).await;
-    ledger.budget(PORTAL, 1).await;
+    ledger.take(&of_portal(1), Lane::Work, Standing::UnderWay).await;
+    ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -282,11 +317,12 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, a budget, the sign of life, and the two numbers.
+    // Four entries, one with steps, a limit, the sign of life, and the two numbers.
     assert_eq!(keys.len(), 9, "{keys:?}");
     for (key, left) in keys {
-        let most = if key.contains(":budget:") {
-            10_000
+        let most = if key.contains(":limit:") {
+            // Ten windows after its last place.
+            101_000
         } else if key.contains(":memory:") {
             // Two days: they outlive whoever looks.
             2 * 24 * 3_600_000
@@ -307,5 +343,6 @@ on_every_engine! {
     steps_come_back_with_the_next_claim_of_the_same_generation
     what_has_expired_is_as_if_it_had_never_been
     of_two_hundred_requests_a_hundred_fit_into_a_hundred
-    the_window_slides_and_never_lets_a_double_burst_through
+    what_finds_no_room_gets_a_place_in_line
+    who_is_left_alone_is_asked_by_nobody
 }

@@ -50,6 +50,9 @@ pub(super) fn encode(publication: &Publication) -> BasicProperties {
         put("hubline-job", integer(job.id));
         put("hubline-job-attempt", integer(job.attempt));
     }
+    if let Some(waiting) = &message.waiting {
+        put("hubline-waiting", text(&waiting.to_string()));
+    }
     if let Some(death) = &message.death {
         put("hubline-reason", text(death.reason.as_str()));
         put("hubline-code", text(&death.code));
@@ -114,6 +117,7 @@ fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static 
             .ok_or("hubline-generation is missing or wrong")?,
         traceparent: string(headers, "traceparent"),
         job: number("hubline-job").map(|id| OfJob { id, attempt: job_attempt.unwrap_or_default() }),
+        waiting: string(headers, "hubline-waiting").and_then(|text| text.parse().ok()),
         death: death(headers),
     })
 }
@@ -182,6 +186,7 @@ mod tests {
             generation: 1,
             traceparent: Some("00-aa-bb-01".to_owned()),
             job: Some(OfJob { id: 12, attempt: 2 }),
+            waiting: Some("1700000000000 hubspot/62515 slack/#wins".parse().unwrap()),
             death: Some(
                 Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)
                     .after(vec!["erp".to_owned(), "slack".to_owned()]),

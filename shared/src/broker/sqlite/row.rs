@@ -13,7 +13,7 @@ use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
-    received_ms, generation, traceparent, job, job_attempt, reason, code, error, dead_ms, steps, body) ";
+    received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
 const ROWS: [usize; 3] = [64, 8, 1];
@@ -55,6 +55,7 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         .push_bind(message.traceparent.clone())
         .push_bind(message.job.map(|job| job.id.cast_signed()))
         .push_bind(message.job.map(|job| i64::from(job.attempt)))
+        .push_bind(message.waiting.as_ref().map(ToString::to_string))
         .push_bind(death.map(|death| death.reason.as_str()))
         .push_bind(death.map(|death| death.code.clone()))
         .push_bind(death.map(|death| death.error.clone()))
@@ -162,6 +163,7 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
             id: id.cast_unsigned(),
             attempt: u32::try_from(attempt).unwrap_or_default(),
         }),
+        waiting: text("waiting").and_then(|text| text.parse().ok()),
         death,
     })
 }

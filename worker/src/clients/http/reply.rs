@@ -15,6 +15,9 @@ use crate::error::HandlerError;
 /// Longest reason that is taken over from an answer, in characters.
 const MAX_REASON: usize = 200;
 
+/// How long who answers 429 is left alone, if it does not say.
+const UNSAID: Duration = Duration::from_secs(10);
+
 /// An answer of whatever status.
 pub(crate) struct Reply {
     pub(crate) service: Service,
@@ -48,12 +51,21 @@ impl Reply {
         HandlerError::transient(self.service.code("BAD_RESPONSE"), message)
     }
 
-    /// What the status means where nobody knows better: 408, 425, 429 and 5xx may pass, after
-    /// `Retry-After` if there is one; everything else will not, redirects included.
+    /// Whether it is HTML, which no API answers with: a gateway, a sign-in or a block page does.
+    pub(crate) fn is_page(&self) -> bool {
+        let body = self.body.as_deref().unwrap_or_default();
+        let body = body.trim_ascii_start();
+        body.starts_with(b"<") && !body.starts_with(b"<?xml")
+    }
+
+    /// What the status means where nobody knows better: 429 wants to be left alone; 408, 425 and 5xx may
+    /// pass, after `Retry-After` if there is one; everything else will not, redirects included.
     pub(crate) fn refusal(&self) -> HandlerError {
         let (code, message) = (self.code(), self.message());
         match self.status.as_u16() {
-            408 | 425 | 429 | 500.. => match self.retry_after {
+            // No failure: no attempt is spent.
+            429 => HandlerError::deferred(self.retry_after.unwrap_or(UNSAID), code, message),
+            408 | 425 | 500.. => match self.retry_after {
                 Some(wait) => HandlerError::retry_after(wait, code, message),
                 None => HandlerError::transient(code, message),
             },
@@ -141,7 +153,6 @@ pub(crate) mod tests {
             (408, "ERP_408", true),
             (422, "ERP_422", false),
             (425, "ERP_425", true),
-            (429, "ERP_429", true),
             (500, "ERP_5XX", true),
             (503, "ERP_5XX", true),
             (526, "ERP_5XX", true),
@@ -159,9 +170,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_wait_that_is_asked_for_is_kept() {
-        let error = reply(Service::Slack, 429, Some(30), "").refusal();
+        let error = reply(Service::Slack, 503, Some(30), "").refusal();
         let retry_after = Some(Duration::from_secs(30));
-        assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_429"));
+        assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "SLACK_5XX"));
+        for (said, wait) in [(Some(30), 30), (None, 10)] {
+            let error = reply(Service::Erp, 429, said, "").refusal();
+            let wait = Duration::from_secs(wait);
+            assert_eq!((error.kind, &*error.code), (Failure::Deferred { wait }, "ERP_429"));
+        }
     }
 
     #[test]

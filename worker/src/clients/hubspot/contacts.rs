@@ -1,23 +1,52 @@
 //! Makes contacts customers, in batches, and remembers which ones are done.
 //!
 //! Owns what HubSpot's 207 means: some contacts of a batch failed, and only they are tried
-//! again. It refuses to try for ever what HubSpot will refuse again.
+//! again; and that a batch may be refused for one of its contacts. It refuses to try for ever what
+//! HubSpot will refuse again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HubSpot, Id, Subject, refusal::SETTLED, version};
+use super::{HubSpot, Id, Subject, version};
 use crate::clients::http::{Reply, plain};
-use crate::error::{Failure, HandlerError};
+use crate::error::HandlerError;
 
 /// The most records that one batch may hold.
 const BATCH: usize = 100;
 
+/// Contacts that an error names beside the first.
+const MOST_NAMED: usize = 50;
+
 /// Longest reason that is kept with a contact, in characters.
 const MAX_REASON: usize = 200;
+
+/// So many contacts are found one by one at the most: where everything is refused, every contact would
+/// else be a request or two. What is left then is refused batch by batch.
+const MOST_ALONE: usize = 20;
+
+/// Refusals of a batch that are about some of its contacts, though HubSpot does not say which.
+const WHOLE: [&str; 4] = ["HUBSPOT_400", "HUBSPOT_404", "HUBSPOT_409", "HUBSPOT_422"];
+
+/// What HubSpot said to one batch.
+#[derive(Debug)]
+enum Answer {
+    /// Something about each contact.
+    Each(Outcome),
+    /// Nothing was done, for this reason.
+    Refused(String),
+}
+
+impl Answer {
+    fn settled(&self) -> BTreeSet<u64> {
+        match self {
+            Self::Each(outcome) => outcome.settled.clone(),
+            Self::Refused(_) => BTreeSet::new(),
+        }
+    }
+}
 
 /// What became of the contacts of one batch.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,36 +62,47 @@ struct Outcome {
 impl HubSpot<'_> {
     /// Sets `lifecyclestage` to `customer` on the contacts.
     ///
-    /// Each batch is a step that remembers which contacts are settled: a later attempt leaves
-    /// them alone, however its batches fall. Contacts that no longer exist are settled. If some
+    /// Each request is a step that remembers which contacts are settled: a later attempt leaves
+    /// them alone, however its batches fall. Contacts that no longer exist are settled. A batch that
+    /// is refused as a whole is taken apart, until those are alone that it was refused for. If some
     /// failed it is transient (`HUBSPOT_CONTACTS_FAILED`); if HubSpot refused some for good and
     /// none else failed, permanent (`HUBSPOT_CONTACTS_REFUSED`): all others are done then.
     pub async fn set_lifecycle_customer(&self, contact_ids: &[u64]) -> Result<(), HandlerError> {
         let mut left: BTreeSet<u64> = contact_ids.iter().copied().collect();
+        let mut batches = batches(&left, BATCH);
         let mut refused = BTreeMap::new();
         let mut failed = BTreeSet::new();
+        let mut alone = 0;
         for number in 0.. {
-            let batch: BTreeSet<u64> = left.iter().copied().take(BATCH).collect();
-            if batch.is_empty() {
-                break;
-            }
+            let Some(batch) = batches.pop_front() else { break };
             let mut fresh = None;
             let step = async {
-                let outcome = self.update(&batch).await?;
-                Ok(fresh.insert(outcome).settled.clone())
+                let answer = self.update(&batch).await?;
+                Ok(fresh.insert(answer).settled())
             };
             let settled = self.cx.step(&format!("lifecycle-{number}"), step).await?;
             left.retain(|id| !settled.contains(id));
-            if let Some(outcome) = fresh {
-                left.retain(|id| !batch.contains(id));
-                refused.extend(outcome.refused);
-                failed.extend(outcome.failed);
+            match fresh {
+                // An earlier attempt's, of whichever batch.
+                None => batches = self::batches(&left, BATCH),
+                Some(Answer::Each(outcome)) => {
+                    refused.extend(outcome.refused);
+                    failed.extend(outcome.failed);
+                }
+                Some(Answer::Refused(_)) if batch.len() > 1 && alone < MOST_ALONE => {
+                    let halves = self::batches(&batch, batch.len().div_ceil(2));
+                    halves.into_iter().rev().for_each(|half| batches.push_front(half));
+                }
+                Some(Answer::Refused(reason)) => {
+                    alone += usize::from(batch.len() == 1);
+                    refused.extend(batch.iter().map(|id| (*id, reason.clone())));
+                }
             }
         }
         conclude(contact_ids.len(), &refused, &failed)
     }
 
-    async fn update(&self, batch: &BTreeSet<u64>) -> Result<Outcome, HandlerError> {
+    async fn update(&self, batch: &BTreeSet<u64>) -> Result<Answer, HandlerError> {
         let path = [&version::OBJECTS[..], &["contacts", "batch", "update"]].concat();
         let inputs: Vec<_> = batch
             .iter()
@@ -71,36 +111,23 @@ impl HubSpot<'_> {
         let request =
             self.api.http.request(Method::POST, &path, &[]).json(&json!({ "inputs": inputs }));
         match self.send(request, Subject::Other).await {
-            Ok(reply) => read(&reply, batch),
+            Ok(reply) => Ok(Answer::Each(read(&reply, batch)?)),
+            Err(error) if error.code == "HUBSPOT_404" && batch.len() == 1 => {
+                Ok(Answer::Each(Outcome { settled: batch.clone(), ..Outcome::default() }))
+            }
             // As a whole: other batches are none the worse for it.
-            Err(error) if error.code == "HUBSPOT_400" => {
-                let reason = plain(&error.message, MAX_REASON);
-                let refused = batch.iter().map(|id| (*id, reason.clone())).collect();
-                Ok(Outcome { refused, ..Outcome::default() })
+            Err(error) if WHOLE.contains(&&*error.code) => {
+                Ok(Answer::Refused(plain(&error.message, MAX_REASON)))
             }
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Whether a contact is still there, asked only when the event is old enough for the answer
-    /// to mean something: before, HubSpot's index may not know the contact yet.
-    pub async fn contact_is_gone(&self, id: u64) -> Result<bool, HandlerError> {
-        // At the first try the event itself says that it is there; later it may have gone.
-        if self.cx.attempt() == 0 && self.cx.age() < SETTLED {
-            return Ok(false);
-        }
-        let path = id.to_string();
-        let path = [&version::OBJECTS[..], &["contacts", &path]].concat();
-        let request = self.api.http.request(Method::GET, &path, &[("properties", "hs_object_id")]);
-        match self.send(request, Subject::Record).await {
-            Ok(_) => Ok(false),
-            // A young record's absence is transient, and passes on as that.
-            Err(error) if error.code == "HUBSPOT_404" && error.kind == Failure::Permanent => {
-                Ok(true)
-            }
-            Err(error) => Err(error),
-        }
-    }
+/// The contacts in pieces of `size`.
+fn batches(contacts: &BTreeSet<u64>, size: usize) -> VecDeque<BTreeSet<u64>> {
+    let contacts: Vec<u64> = contacts.iter().copied().collect();
+    contacts.chunks(size).map(|batch| batch.iter().copied().collect()).collect()
 }
 
 fn conclude(
@@ -116,10 +143,20 @@ fn conclude(
     }
     match refused.first_key_value() {
         None => Ok(()),
-        Some((id, reason)) => Err(HandlerError::permanent(
-            "HUBSPOT_CONTACTS_REFUSED",
-            format!("HubSpot refuses {} of {asked} contacts; {id}: {reason}", refused.len()),
-        )),
+        Some((id, reason)) => {
+            let others: Vec<_> =
+                refused.keys().skip(1).take(MOST_NAMED).map(u64::to_string).collect();
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!("; and {}", others.join(", "))
+            };
+            let count = refused.len();
+            Err(HandlerError::permanent(
+                "HUBSPOT_CONTACTS_REFUSED",
+                format!("HubSpot refuses {count} of {asked} contacts; {id}: {reason}{others}"),
+            ))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! A deal as it is now.
+//! A deal as it is now, and since when.
 
 use std::collections::HashMap;
+use std::time::UNIX_EPOCH;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use super::{HubSpot, Id, Subject, version};
 use crate::clients::http::Reply;
+use crate::clients::money::Money;
 use crate::error::HandlerError;
 
 /// A deal and those of its properties that were asked for.
@@ -17,6 +19,16 @@ pub struct Deal {
     pub id: u64,
     portal_id: u64,
     properties: HashMap<String, String>,
+    history: HashMap<String, Vec<Version>>,
+}
+
+/// A value that a property had, and from when on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Since when, in ms since the Unix epoch.
+    pub at_ms: i64,
+    /// The value, empty where the property was cleared.
+    pub value: String,
 }
 
 /// Ids only: what a deal is called and worth has no place in a log.
@@ -42,6 +54,26 @@ impl Deal {
         format!("https://app.hubspot.com/contacts/{}/record/0-3/{}", self.portal_id, self.id)
     }
 
+    /// The property `amount` in the deal's currency, which must have been read too.
+    pub fn amount(&self) -> Option<Money> {
+        Money::read(self.property("amount")?, self.property("deal_currency_code"))
+    }
+
+    /// The values that a property had, the newest first; none if they were not asked for.
+    pub fn history(&self, name: &str) -> &[Version] {
+        self.history.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Since when the deal is won, by HubSpot's own sign, or by a stage that counts as won. Moved on
+    /// from one such stage to another it is still the same closing.
+    pub(super) fn won_since(&self, won_stages: &[String]) -> Option<i64> {
+        let by_sign = || since(self.history("hs_is_closed_won"), |value| value == "true");
+        let by_stage =
+            || since(self.history("dealstage"), |value| won_stages.iter().any(|won| won == value));
+        let is_signed = self.property("hs_is_closed_won") == Some("true");
+        is_signed.then(by_sign).flatten().or_else(by_stage)
+    }
+
     pub(super) fn is_won(&self, won_stages: &[String]) -> bool {
         self.property("hs_is_closed_won") == Some("true")
             || self
@@ -53,11 +85,23 @@ impl Deal {
 impl HubSpot<'_> {
     /// Reads the deal that the event names, with these properties.
     pub async fn deal(&self, id: u64, properties: &[&str]) -> Result<Deal, HandlerError> {
+        self.deal_with_history(id, properties, &[]).await
+    }
+
+    /// The same, and of some properties the values that they had (`propertiesWithHistory`).
+    pub async fn deal_with_history(
+        &self,
+        id: u64,
+        properties: &[&str],
+        history: &[&str],
+    ) -> Result<Deal, HandlerError> {
         let path = id.to_string();
         let path = [&version::OBJECTS[..], &["deals", &path]].concat();
-        let query = [("properties", properties.join(","))];
+        let query =
+            [("properties", properties.join(",")), ("propertiesWithHistory", history.join(","))];
         let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let request = self.api.http.request(Method::GET, &path, &query);
+        let query = if history.is_empty() { &query[..1] } else { &query[..] };
+        let request = self.api.http.request(Method::GET, &path, query);
         let reply = self.send(request, Subject::Record).await?;
         read(&reply, id, self.cx.portal_id)
     }
@@ -65,9 +109,17 @@ impl HubSpot<'_> {
 
 fn read(reply: &Reply, asked: u64, portal_id: u64) -> Result<Deal, HandlerError> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Answer {
         id: Option<Id>,
         properties: HashMap<String, Value>,
+        #[serde(default)]
+        properties_with_history: HashMap<String, Vec<Dated>>,
+    }
+    #[derive(Deserialize)]
+    struct Dated {
+        value: Value,
+        timestamp: Value,
     }
     let answer: Answer = reply.json()?;
     let id = match answer.id {
@@ -82,7 +134,37 @@ fn read(reply: &Reply, asked: u64, portal_id: u64) -> Result<Deal, HandlerError>
     };
     let properties = answer.properties.into_iter();
     let properties = properties.filter_map(|(name, value)| Some((name, text(value)?))).collect();
-    Ok(Deal { id, portal_id, properties })
+    let mut history = HashMap::new();
+    for (name, versions) in answer.properties_with_history {
+        let version = |Dated { value, timestamp }| {
+            let value = text(value).unwrap_or_default();
+            moment(&timestamp).map(|at_ms| Version { at_ms, value })
+        };
+        let mut versions = versions.into_iter().map(version).collect::<Option<Vec<_>>>();
+        let versions = versions.as_mut().ok_or_else(|| reply.bad("dates a value by no time"))?;
+        versions.sort_by_key(|version| std::cmp::Reverse(version.at_ms));
+        history.insert(name, std::mem::take(versions));
+    }
+    Ok(Deal { id, portal_id, properties, history })
+}
+
+/// When the value last became one of those that `is` means, if it ever did. A value that was written
+/// again, by a merge for example, is no change.
+fn since(history: &[Version], is: impl Fn(&str) -> bool) -> Option<i64> {
+    let newest = history.iter().skip_while(|version| !is(&version.value));
+    newest.take_while(|version| is(&version.value)).last().map(|version| version.at_ms)
+}
+
+/// HubSpot writes times as `2026-01-22T11:39:53.123Z`, and in places as ms since the Unix epoch.
+fn moment(timestamp: &Value) -> Option<i64> {
+    match timestamp {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok().or_else(|| {
+            let time = humantime::parse_rfc3339(text).ok()?;
+            i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+        }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +205,45 @@ mod tests {
         ] {
             assert_eq!(deal(odd).unwrap_err().code, "HUBSPOT_BAD_RESPONSE", "{odd}");
         }
+    }
+
+    #[test]
+    fn a_closing_is_told_by_when_the_deal_was_last_won() {
+        let since = |body: &str| deal(body).unwrap().won_since(&["closedwon".to_owned()]);
+        let won = r#""properties":{"hs_is_closed_won":"true"},"propertiesWithHistory""#;
+        let version = |value: &str, second: u8| {
+            format!(r#"{{"value":"{value}","timestamp":"2026-01-22T11:39:{second}.5Z"}}"#)
+        };
+        let at = |second: i64| Some(1_769_081_940_000 + second * 1000 + 500);
+        for (versions, expected) in [
+            (vec![version("true", 53), version("false", 10)], at(53)),
+            // Written again, in whichever order they come.
+            (vec![version("true", 20), version("true", 53), version("false", 10)], at(20)),
+            (vec![version("true", 53), version("false", 30), version("true", 20)], at(53)),
+            (vec![version("false", 53), version("true", 20)], at(20)),
+            (vec![version("false", 53)], None),
+            (Vec::new(), None),
+        ] {
+            let history = versions.join(",");
+            let body = format!(r#"{{{won}:{{"hs_is_closed_won":[{history}]}}}}"#);
+            assert_eq!(since(&body), expected, "{history}");
+        }
+        // A stage that only Hubline counts as won.
+        let stages = r#"{"properties":{"hs_is_closed_won":"false"},"propertiesWithHistory":{
+            "hs_is_closed_won":[{"value":"false","timestamp":"1"}],"dealstage":[
+            {"value":"closedwon","timestamp":30},{"value":"x","timestamp":"20"}]}}"#;
+        assert_eq!(since(stages), Some(30));
+        let odd =
+            r#"{"properties":{},"propertiesWithHistory":{"x":[{"value":"1","timestamp":"soon"}]}}"#;
+        assert_eq!(deal(odd).unwrap_err().code, "HUBSPOT_BAD_RESPONSE");
+    }
+
+    #[test]
+    fn an_amount_is_in_the_deals_currency() {
+        let body = r#"{"properties":{"amount":"5000.10","deal_currency_code":"EUR"}}"#;
+        let amount = deal(body).unwrap().amount().unwrap();
+        assert_eq!((amount.decimal(), amount.currency()), ("5000.10", Some("EUR")));
+        assert_eq!(deal(r#"{"properties":{"amount":null}}"#).unwrap().amount(), None);
     }
 
     #[test]

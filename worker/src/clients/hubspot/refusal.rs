@@ -10,34 +10,43 @@ use crate::clients::http::Reply;
 use crate::error::HandlerError;
 
 /// Right after a change HubSpot's index can lag behind the event that tells of it.
-pub(super) const SETTLED: Duration = Duration::from_mins(1);
+pub(crate) const SETTLED: Duration = Duration::from_mins(1);
 
 /// What the request was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// The record that the event names: not to find it may pass.
+    /// The record that the event names: not to find it may pass, and is no failure then.
     Record,
     /// Anything else.
     Other,
 }
 
-/// The failure that the answer to a request about `subject` is, for an event of that age.
+/// The failure that the answer to a request about `subject` is, so long after what the event tells of.
 pub(super) fn of(reply: &Reply, subject: Subject, age: Duration) -> HandlerError {
     let wait = |default| reply.retry_after.unwrap_or(default);
     match reply.status.as_u16() {
         404 if subject == Subject::Record && age < SETTLED => {
-            HandlerError::transient(reply.code(), reply.message())
+            HandlerError::not_there_yet(reply.code(), reply.message())
+        }
+        404 | 410 if subject == Subject::Record => {
+            HandlerError::gone(reply.code(), reply.message())
         }
         // A lock that another write holds on the record.
         423 => {
             let wait = wait(Duration::from_secs(2)).max(Duration::from_secs(2));
             HandlerError::retry_after(wait, reply.code(), reply.message())
         }
-        // No room rather than a failure: other programs with the same token count too.
-        429 => HandlerError::deferred(wait(policy(reply)), reply.code(), reply.message()),
-        // The account is being moved to another data centre.
-        477 => HandlerError::deferred(wait(Duration::from_hours(1)), reply.code(), reply.message()),
         _ => reply.refusal(),
+    }
+}
+
+/// How long the portal wants to be left alone, if it does.
+pub(super) fn wait(reply: &Reply) -> Option<Duration> {
+    match reply.status.as_u16() {
+        429 => Some(reply.retry_after.unwrap_or_else(|| policy(reply))),
+        // The account is being moved to another data centre.
+        477 => Some(reply.retry_after.unwrap_or(Duration::from_hours(1))),
+        _ => None,
     }
 }
 
@@ -79,15 +88,15 @@ mod tests {
         Failure::Transient { retry_after: Some(Duration::from_secs(seconds)) }
     }
 
-    fn deferred(seconds: u64) -> Failure {
-        Failure::Deferred { wait: Duration::from_secs(seconds) }
+    fn held(status: u16, seconds: Option<u64>, body: &str) -> Option<u64> {
+        wait(&reply(Service::HubSpot, status, seconds, body)).map(|wait| wait.as_secs())
     }
 
     #[test]
     fn a_record_just_named_may_still_turn_up() {
-        let passing = Failure::Transient { retry_after: None };
-        assert_eq!(kind(404, None, "", Subject::Record, NEW), passing);
-        assert_eq!(kind(404, None, "", Subject::Record, SETTLED), Failure::Permanent);
+        let gone = |may_turn_up| Failure::Gone { may_turn_up };
+        assert_eq!(kind(404, None, "", Subject::Record, NEW), gone(true));
+        assert_eq!(kind(404, None, "", Subject::Record, SETTLED), gone(false));
         assert_eq!(kind(404, None, "", Subject::Other, NEW), Failure::Permanent);
     }
 
@@ -100,8 +109,8 @@ mod tests {
             (r#"{"policyName":7}"#, 10),
             ("", 10),
         ] {
-            assert_eq!(kind(429, None, body, Subject::Other, NEW), deferred(seconds), "{body}");
-            assert_eq!(kind(429, Some(3), body, Subject::Other, NEW), deferred(3));
+            assert_eq!(held(429, None, body), Some(seconds), "{body}");
+            assert_eq!(held(429, Some(3), body), Some(3));
         }
     }
 
@@ -110,8 +119,9 @@ mod tests {
         assert_eq!(kind(423, None, "", Subject::Other, NEW), transient(2));
         assert_eq!(kind(423, Some(1), "", Subject::Other, NEW), transient(2));
         assert_eq!(kind(423, Some(9), "", Subject::Other, NEW), transient(9));
-        assert_eq!(kind(477, None, "", Subject::Other, NEW), deferred(3600));
-        assert_eq!(kind(477, Some(7200), "", Subject::Other, NEW), deferred(7200));
+        assert_eq!(held(477, None, ""), Some(3600));
+        assert_eq!(held(477, Some(7200), ""), Some(7200));
+        assert_eq!(held(503, Some(5), ""), None);
     }
 
     #[test]

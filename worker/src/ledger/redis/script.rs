@@ -21,20 +21,22 @@ pub(super) enum Script {
     Step,
     Complete,
     Release,
-    Budget,
+    Take,
+    Hold,
     Delayed,
     Import,
     Recall,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Claim,
         Self::Extend,
         Self::Step,
         Self::Complete,
         Self::Release,
-        Self::Budget,
+        Self::Take,
+        Self::Hold,
         Self::Delayed,
         Self::Import,
         Self::Recall,
@@ -47,7 +49,8 @@ impl Script {
             Self::Step => STEP,
             Self::Complete => COMPLETE,
             Self::Release => RELEASE,
-            Self::Budget => BUDGET,
+            Self::Take => TAKE,
+            Self::Hold => HOLD,
             Self::Delayed => DELAYED,
             Self::Import => IMPORT,
             Self::Recall => RECALL,
@@ -56,7 +59,7 @@ impl Script {
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 9]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 10]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
@@ -183,22 +186,110 @@ redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
 return 1
 ";
 
-/// limit, window, token → 0 if granted, else ms until there is room. Every granted request is
-/// remembered for the window, so no window ever sees more than the limit: a bucket that refills
-/// would let nearly twice as many through.
-const BUDGET: &str = r"
+/// What [`crate::limits`] means, word for word, by Redis' clock: there the reasons stand, and its tests
+/// are those of the rules. The state is one value, packed. Asked twice because an answer was lost it
+/// counts twice, which only makes it more careful.
+///
+/// size or nothing, window, whether bulk, thousandths of requests of a run that is new or 0, and the
+/// constants: tenths of bulk, spacing, lateness → {0} granted, {1, ms} soon, {2, ms} a place.
+const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local window = tonumber(ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
-if redis.call('ZSCORE', KEYS[1], ARGV[3]) then return 0 end
-if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[1]) then
-  redis.call('ZADD', KEYS[1], now, ARGV[3])
-  redis.call('PEXPIRE', KEYS[1], window)
-  return 0
+local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local requests, of_ten = tonumber(ARGV[4]), tonumber(ARGV[5])
+local spacing, late = tonumber(ARGV[6]), tonumber(ARGV[7])
+local packed = redis.call('GET', KEYS[1])
+local s = packed and cmsgpack.unpack(packed)
+  or { granted = {}, work = {}, bulk = {}, work_rest = 0, bulk_rest = 0,
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
+local function forget(times, until_ms)
+  while times[1] and times[1] <= until_ms do table.remove(times, 1) end
 end
-local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return math.max(1, (oldest[2] or now) + window - now)
+local function until_room(times, cap, long)
+  local too_many = #times + 1 - cap
+  if too_many <= 0 then return 0 end
+  if not times[too_many] then return long end
+  return math.max(times[too_many] + long - now, 1)
+end
+local function tenths(many)
+  local part = math.max(math.floor(size * many / 10), 1)
+  return part, math.floor(window * part * 10 / (math.max(size, 1) * many))
+end
+local function answer(code, ms)
+  local last = math.max(s.work[#s.work] or 0, s.bulk[#s.bulk] or 0, s.hold, now)
+  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
+  return {code, ms}
+end
+if requests > 0 then
+  local slots = bulk and s.bulk or s.work
+  local finish = slots[#slots] or 0
+  local begin = math.max(now, s.hold, finish)
+  local place, count, most
+  if not size then
+    if s.hold <= now then place = math.max(finish, now)
+    elseif finish < s.hold then place = begin
+    else place = begin + spacing end
+    count, most = 1, 1
+  else
+    local other = bulk and (s.work[#s.work] or 0) or (s.bulk[#s.bulk] or 0)
+    local part, long = size, window
+    if bulk then part, long = tenths(other > begin and 1 or of_ten)
+    elseif other > begin then part, long = tenths(9) end
+    local rest = bulk and 'bulk_rest' or 'work_rest'
+    local thousandths = requests + s[rest]
+    s[rest] = thousandths % 1000
+    count = math.min(math.max(math.floor(thousandths / 1000), 1), part)
+    place, most = begin, math.max(size, count)
+    local too_many = #slots + count - part
+    if too_many > 0 and slots[too_many] then
+      place = math.max(place, slots[too_many] + long)
+    end
+  end
+  for _ = 1, count do slots[#slots + 1] = place end
+  while #slots > most do table.remove(slots, 1) end
+  if place > now then return answer(2, place - now) end
+end
+forget(s.granted, now - window)
+local wait, has_turn = math.max(s.hold - now, 0), false
+if size then
+  local part, long = tenths(1)
+  forget(s.turns, now - long)
+  local turns = math.max(part - #s.turns, 0)
+  has_turn = bulk and turns > 0
+  local room
+  if has_turn then room = until_room(s.granted, size, window)
+  elseif bulk then
+    local turn = until_room(s.turns, part, long)
+    room = until_room(s.granted, math.max(math.floor(size * of_ten / 10), 1), window)
+    room = math.min(math.max(room, s.work_waits - now, 0), turn)
+  elseif s.bulk_waits > now then room = until_room(s.granted, math.max(size - turns, 0), window)
+  else room = until_room(s.granted, size, window) end
+  wait = math.max(wait, room)
+end
+if wait == 0 then
+  if size then
+    s.granted[#s.granted + 1] = now
+    if has_turn then s.turns[#s.turns + 1] = now end
+  end
+  return answer(0, 0)
+end
+if not bulk then s.work_waits = math.max(s.work_waits, now + wait + late)
+elseif has_turn then s.bulk_waits = math.max(s.bulk_waits, now + wait + late) end
+return answer(1, wait)
+";
+
+/// for how long, window → 1: nothing is granted meanwhile.
+const HOLD: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local packed = redis.call('GET', KEYS[1])
+local s = packed and cmsgpack.unpack(packed)
+  or { granted = {}, work = {}, bulk = {}, work_rest = 0, bulk_rest = 0,
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
+s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
+local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
+redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)
+return 1
 ";
 
 /// retention, due, received, due, received, … → the smallest time of receipt of all marks that

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use shared::store::{NotWritten, Store};
 use tokio::time::MissedTickBehavior;
 
-use super::transition::WINDOW_MS;
-
 const EVERY: Duration = Duration::from_secs(60);
 /// Rows, or pages of the file, that one job deletes.
 const CHUNK: i64 = 1000;
@@ -19,8 +17,6 @@ const CLAIMS: &str = "DELETE FROM claim WHERE key IN \
     (SELECT key FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, key LIMIT ?)";
 /// A chunk of pages.
 const VACUUM: &str = "PRAGMA incremental_vacuum(1000)";
-const SPENT: &str = "DELETE FROM spent WHERE (budget, token) IN \
-    (SELECT budget, token FROM spent WHERE at_ms <= ? LIMIT ?)";
 
 pub(super) async fn every_minute(store: Arc<Store>) {
     let mut minutes = tokio::time::interval(EVERY);
@@ -32,13 +28,9 @@ pub(super) async fn every_minute(store: Arc<Store>) {
     }
 }
 
-/// Deletes expired entries with their steps and requests that no budget counts any more, and
-/// gives the pages back.
+/// Deletes expired entries with their steps, and gives the pages back.
 pub(super) async fn forget_expired(store: &Store) -> Result<(), NotWritten> {
     while let (CHUNK, took) = timed(forget_entries(store)).await? {
-        tokio::time::sleep(took).await;
-    }
-    while let (CHUNK, took) = timed(forget_spent(store)).await? {
         tokio::time::sleep(took).await;
     }
     // As many as are free now: others become free and are used again all the time.
@@ -66,16 +58,6 @@ async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {
                 deleted = query.execute(&mut turn.connection).await?.rows_affected();
             }
             Ok(deleted)
-        })
-    });
-    delete.await
-}
-
-async fn forget_spent(store: &Store) -> Result<u64, NotWritten> {
-    let delete = store.write(|turn| {
-        Box::pin(async move {
-            let query = sqlx::query(SPENT).bind(turn.now_ms() - WINDOW_MS).bind(CHUNK);
-            Ok(query.execute(&mut turn.connection).await?.rows_affected())
         })
     });
     delete.await

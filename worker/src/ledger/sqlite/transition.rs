@@ -15,10 +15,7 @@ use sqlx::Sqlite;
 use sqlx::query::QueryScalar;
 use sqlx::sqlite::SqliteArguments;
 
-use crate::ledger::{Budget, Claim, Lease, Release};
-
-/// Requests are counted for so long.
-pub(super) const WINDOW_MS: i64 = 10_000;
+use crate::ledger::{Claim, Lease, Release};
 
 /// For all of `[key, token, attempt, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
 /// be taken for a join's.
@@ -253,42 +250,6 @@ pub(super) async fn release(
         .bind(now_ms)
         .fetch_one(&mut turn.connection)
         .await
-}
-
-/// Every granted request is remembered for the window, so no window ever sees more than the
-/// limit: a bucket that refills would let nearly twice as many through.
-pub(super) async fn spend(
-    turn: &mut Turn,
-    portal_id: u64,
-    limit: u32,
-    token: u64,
-) -> Result<Budget, sqlx::Error> {
-    let (budget, token, now_ms) = (portal_id.to_string(), format!("{token:016x}"), turn.now_ms());
-    sqlx::query("DELETE FROM spent WHERE budget = ? AND at_ms <= ?")
-        .bind(&budget)
-        .bind(now_ms - WINDOW_MS)
-        .execute(&mut turn.connection)
-        .await?;
-    let (count, is_counted, oldest_ms): (i64, bool, Option<i64>) = sqlx::query_as(
-        "SELECT count(*), ifnull(max(token = ?2), 0), min(at_ms) FROM spent WHERE budget = ?1",
-    )
-    .bind(&budget)
-    .bind(&token)
-    .fetch_one(&mut turn.connection)
-    .await?;
-    if is_counted {
-        return Ok(Budget::Granted);
-    }
-    if count < i64::from(limit) {
-        sqlx::query("INSERT INTO spent (budget, token, at_ms) VALUES (?, ?, ?)")
-            .bind(&budget)
-            .bind(&token)
-            .bind(now_ms)
-            .execute(&mut turn.connection)
-            .await?;
-        return Ok(Budget::Granted);
-    }
-    Ok(Budget::Spent(duration((oldest_ms.unwrap_or(now_ms) + WINDOW_MS - now_ms).max(1))))
 }
 
 async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {

@@ -110,6 +110,7 @@ fn unreadable(malformed: MalformedMessage, now_ms: i64) -> Message {
         generation: 0,
         traceparent: None,
         job: None,
+        waiting: None,
         death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms)),
     }
 }

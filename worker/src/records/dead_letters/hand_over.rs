@@ -72,6 +72,7 @@ fn message(exported: Exported) -> anyhow::Result<Message> {
         generation: u32::try_from(letter.generation)?,
         traceparent: letter.traceparent,
         job: None,
+        waiting: None,
         death: Some(death.after(Death::steps_of(&letter.steps))),
     })
 }

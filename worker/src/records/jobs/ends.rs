@@ -30,7 +30,8 @@ impl End {
             | Verdict::Stale
             | Verdict::Unwanted
             | Verdict::OwnWrite
-            | Verdict::Skipped => Some(Self::Skipped),
+            | Verdict::Skipped
+            | Verdict::Gone => Some(Self::Skipped),
             _ => None,
         }
     }

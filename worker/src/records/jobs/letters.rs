@@ -66,6 +66,7 @@ fn again(exported: Exported, job: &Job, restart: bool) -> Option<Message> {
         generation,
         traceparent: letter.traceparent,
         job: Some(OfJob { id: job.id.cast_unsigned(), attempt }),
+        waiting: None,
         death: None,
     })
 }

@@ -131,6 +131,7 @@ impl Jobs {
                 generation: 0,
                 traceparent: None,
                 job: None,
+                waiting: None,
                 death: None,
             };
             batch.publications.extend(wanted.into_iter().map(|wanted| {

@@ -1,6 +1,6 @@
 //! The event log's rows: entries as the database has them, each once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
 use sqlx::QueryBuilder;
@@ -9,7 +9,7 @@ use crate::records::clock::{any_line, day_of};
 use crate::records::database::{Database, Transaction, on_transaction};
 use crate::records::dead_letters::{self, Done, Stale};
 use crate::records::entry::Entry;
-use crate::records::erasure::{Contact, erased};
+use crate::records::erasure::{Contact, catch_up_merged, erased};
 use crate::records::jobs::{self, End, Ended};
 use crate::verdict::Verdict;
 
@@ -40,6 +40,7 @@ pub(super) async fn insert(
     ids: &mut [i64],
     is_new: bool,
 ) -> Result<(), sqlx::Error> {
+    catch_up_merged(database, &merges(batch)).await?;
     let gone = erased(database, &contacts(batch)).await?;
     let mut transaction = database.transaction().await?;
     let mut left: Vec<usize> = (0..batch.len()).collect();
@@ -64,6 +65,17 @@ pub(super) async fn insert(
 /// Those that a batch is about.
 pub(super) fn contacts(batch: &[Entry]) -> BTreeSet<Contact> {
     batch.iter().filter_map(Entry::contact).collect()
+}
+
+/// Who was merged into whom, of a batch.
+pub(super) fn merges(batch: &[Entry]) -> BTreeMap<Contact, BTreeSet<i64>> {
+    let mut merges: BTreeMap<Contact, BTreeSet<i64>> = BTreeMap::new();
+    for entry in batch.iter().filter(|entry| !entry.merged.is_empty()) {
+        if let Some(survivor) = entry.contact() {
+            merges.entry(survivor).or_default().extend(&entry.merged);
+        }
+    }
+    merges
 }
 
 /// Writes some entries; gives the numbers of those that were free.
@@ -116,11 +128,11 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
     let done: Vec<Done> = batch
         .iter()
         .filter(|entry| {
-            use Verdict::{Duplicate, OwnWrite, Succeeded, Unwanted};
+            use Verdict::{Duplicate, Gone, OwnWrite, Succeeded, Unwanted};
             // What was started over came from a job, which a migration leaves behind.
             let is_of_job = entry.job_id.is_some() || entry.generation > 0;
             match entry.verdict {
-                Succeeded => is_of_job || entry.attempt > 0,
+                Succeeded | Gone => is_of_job || entry.attempt > 0,
                 Duplicate | Unwanted | OwnWrite => is_of_job,
                 _ => false,
             }

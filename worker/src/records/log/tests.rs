@@ -16,6 +16,7 @@ fn entry(number: u64, settled_ms: i64) -> Entry {
         subscription_type: "deal.creation".to_owned(),
         object_id: None,
         contact_id: None,
+        merged: Vec::new(),
         property: None,
         received_ms: 0,
         started_ms: 0,

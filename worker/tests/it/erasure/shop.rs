@@ -134,7 +134,7 @@ pub(super) fn deleted(subscription_type: &str, portal: u64, event_id: u64, objec
 }
 
 /// An ERP's refusal that quotes the secret.
-pub(super) fn refusal() -> Fault {
+pub(super) fn refusal(method: &str) -> Fault {
     let body = json!({ "message": format!("{SECRET} is not valid") });
-    Fault::new("erp", 422).on("PUT", "/customers/42").body(body)
+    Fault::new("erp", 422).on(method, "/customers/42").body(body)
 }

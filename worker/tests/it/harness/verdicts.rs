@@ -8,8 +8,13 @@ use super::{Admin, within};
 const DELIVERIES: &str = "hubline_deliveries_total";
 
 /// The verdicts after which no message carries the event on.
-const ENDS: [&str; 4] =
-    ["verdict=\"succeeded\"", "verdict=\"skipped\"", "verdict=\"duplicate\"", "verdict=\"stale\""];
+const ENDS: [&str; 5] = [
+    "verdict=\"succeeded\"",
+    "verdict=\"skipped\"",
+    "verdict=\"gone\"",
+    "verdict=\"duplicate\"",
+    "verdict=\"stale\"",
+];
 
 /// Waits until `verdict` fell at least `count` times, whatever the handler.
 pub(crate) async fn wait_for_verdicts(worker: &Worker, verdict: &str, count: u64) {

@@ -103,6 +103,36 @@ async fn a_letter_whose_retry_is_skipped_is_dead_again(engine: DatabaseEngine) {
     bulk.finish().await;
 }
 
+/// Somebody deleted what it was about: there is nothing left to do.
+async fn a_letter_whose_retry_finds_its_record_gone_is_resolved(engine: DatabaseEngine) {
+    let mut bulk = Bulk::new(engine).await;
+    bulk.mend();
+    bulk.stop_worker().await;
+    let is_deleted = Arc::new(AtomicBool::new(false));
+    let deleted = Arc::clone(&is_deleted);
+    bulk.start(move |registry| {
+        let run = move |_: &worker::Context, _: &shared::event::Event| {
+            let deleted = deleted.load(Ordering::SeqCst);
+            async move {
+                if deleted {
+                    return Err(HandlerError::gone("TEST_404", "no such deal"));
+                }
+                Err::<(), _>(HandlerError::permanent("TEST_4XX", "not mended yet"))
+            }
+        };
+        registry.add("needy", |_| true, run).unwrap();
+    });
+    bulk.rig.publish(&deal(1)).await;
+    bulk.wait_for(State::Dead, 1).await;
+    is_deleted.store(true, Ordering::SeqCst);
+    let runner = bulk.runner();
+    let job = bulk.retry(false).await;
+    bulk.until(job.id, "nobody knows that it is gone", |job| job.skipped == 1).await;
+    assert_eq!(bulk.in_state(State::Resolved).await, 1);
+    runner.close().await;
+    bulk.finish().await;
+}
+
 /// A restart that was on its way when all was moved into a cluster has no job there.
 async fn a_restart_without_its_job_resolves_the_letter(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
@@ -267,6 +297,7 @@ on_every_database! {
     what_the_broker_gives_up_in_a_retry_is_dead_again
     a_letter_that_nothing_has_to_be_done_for_is_resolved
     a_letter_whose_retry_is_skipped_is_dead_again
+    a_letter_whose_retry_finds_its_record_gone_is_resolved
     a_restart_without_its_job_resolves_the_letter
     what_is_still_to_come_is_in_no_plan
     jobs_of_a_newer_version_are_left_alone_and_hold_nobody_up

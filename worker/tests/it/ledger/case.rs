@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::cmd;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
@@ -47,6 +46,15 @@ impl Case {
     /// Another ledger that has the same entry.
     pub(super) fn ledger(&self, lease: Duration) -> Ledger {
         self.ledger_for(lease, LONG)
+    }
+
+    /// Those of several workers, as far as the engine takes more than one.
+    pub(super) fn sharing(&self) -> Vec<Ledger> {
+        let count = match self.engine {
+            Engine::Redis { .. } => 2,
+            Engine::Sqlite { .. } => 1,
+        };
+        (0..count).map(|_| self.ledger(LONG)).collect()
     }
 
     pub(super) fn ledger_for(&self, lease: Duration, retention: Duration) -> Ledger {
@@ -103,45 +111,6 @@ impl Case {
     pub(super) fn entries(&self) -> &Entries {
         let Engine::Redis { entries, .. } = &self.engine else { panic!("not on Redis") };
         entries
-    }
-
-    /// Makes the `count` oldest requests of a budget older by `age`.
-    pub(super) async fn age_spent(&self, portal_id: u64, count: i64, age: Duration) {
-        let age_ms = i64::try_from(age.as_millis()).unwrap();
-        match &self.engine {
-            Engine::Redis { prefix, entries } => {
-                let (mut redis, key) =
-                    (entries.redis.clone(), format!("{prefix}:budget:{{{portal_id}}}"));
-                let members: Vec<String> = cmd("ZRANGE")
-                    .arg(&key)
-                    .arg(0)
-                    .arg(count - 1)
-                    .query_async(&mut redis)
-                    .await
-                    .unwrap();
-                for member in members {
-                    let mut older = cmd("ZINCRBY");
-                    older.arg(&key).arg(-age_ms).arg(member);
-                    older.query_async::<()>(&mut redis).await.unwrap();
-                }
-            }
-            Engine::Sqlite { store, .. } => {
-                let older = store.write(move |turn| {
-                    Box::pin(async move {
-                        sqlx::query(
-                            "UPDATE spent SET at_ms = at_ms - ?1 WHERE token IN (SELECT token \
-                             FROM spent WHERE budget = ?2 ORDER BY at_ms, token LIMIT ?3)",
-                        )
-                        .bind(age_ms)
-                        .bind(portal_id.to_string())
-                        .bind(count)
-                        .execute(&mut turn.connection)
-                        .await
-                    })
-                });
-                older.await.unwrap();
-            }
-        }
     }
 }
 

@@ -40,7 +40,9 @@ impl Cluster {
         let database = TestDatabase::new(DatabaseEngine::Postgres).await;
         let stand_ins = StandIns::start().await.unwrap();
         stand_ins.put_deal(1, &[("dealname", "Anvils"), ("dealstage", "closedwon")], &[7]);
-        stand_ins.put_contact(7);
+        for contact in [7, 9] {
+            stand_ins.put_contact(contact);
+        }
         // One is mended by trying again, the other by nobody.
         stand_ins.fail(Fault::new("slack", 503).times(20));
         stand_ins.fail(Fault::new("erp", 422).on("PUT", "/customers/9"));

@@ -59,9 +59,9 @@ async fn after_the_show_the_demo_takes_what_it_is_sent_until_it_is_stopped() {
     let secret = std::fs::read_to_string(after("--secret-file")).unwrap();
     let secret = ClientSecret::new(secret).unwrap();
     let sender = Sender::new(after("--url"), None, secret, Version::V3).unwrap();
-    let answer = sender.send(format!("[{}]", contact(77)).into_bytes()).await.unwrap();
+    let answer = sender.send(format!("[{}]", contact(501)).into_bytes()).await.unwrap();
     assert_eq!(answer.status, 200);
-    until("/customers/77").await;
+    until("/customers/501").await;
     until("done").await;
     let pid = demo.id().unwrap().to_string();
     assert!(tokio::process::Command::new("kill").arg(pid).status().await.unwrap().success());

@@ -1,0 +1,39 @@
+//! Contacts were merged: the ERP forgets those that are no longer there, and gets the one that is.
+
+use std::collections::BTreeSet;
+
+use shared::event::Event;
+
+use super::contact::must_be_here;
+use super::outcome::all_of;
+use super::record_id;
+use crate::clients::Service;
+use crate::clients::erp::Erp;
+use crate::context::Context;
+use crate::registry::HandlerResult;
+
+/// What is left of a merge is a contact of its own today (`newObjectId`); it was the primary one.
+pub(super) async fn on_contact_merged(cx: &Context, event: &Event) -> HandlerResult {
+    let erp = cx.clients().needed_erp()?;
+    let survivor = event.merge_survivor().map_or_else(|| record_id(event), Ok)?;
+    let removed = event.merged_away();
+    // Side by side: the one that is left is put also while a customer cannot be removed.
+    let (removed, put) = tokio::join!(remove(cx, erp, &removed), put(cx, event, erp, survivor));
+    all_of([removed, put])
+}
+
+async fn remove(cx: &Context, erp: &Erp, contacts: &BTreeSet<u64>) -> HandlerResult {
+    for contact_id in contacts {
+        cx.step(
+            &format!("erp-remove-{contact_id}"),
+            cx.at(Service::Erp, erp.delete_customer(*contact_id)),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn put(cx: &Context, event: &Event, erp: &Erp, contact_id: u64) -> HandlerResult {
+    must_be_here(cx, event, contact_id).await?;
+    cx.step("erp", cx.at(Service::Erp, erp.put_customer(event.portal_id, contact_id))).await
+}

@@ -1,0 +1,85 @@
+//! How much may be asked of others: so many requests in a window, for all workers together. What finds
+//! no room gets a place in line and comes back when it is its turn; nobody asks again and again.
+//!
+//! Owns what a limit means: a window that slides, live events before bulk, and holding back for as long
+//! as the other side has asked. Where it is kept is the ledger's business.
+
+mod costs;
+mod line;
+mod memory;
+mod rooms;
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use costs::Costs;
+pub(crate) use line::{BULK_OF_TEN, LATE_MS, SPACING_MS};
+pub(crate) use memory::Lines;
+pub(crate) use rooms::Rooms;
+
+/// What is limited, and by how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Whose requests are counted together: `hubspot/62515`, `slack/#sales-wins`.
+    pub key: String,
+    /// Requests in any window; `None` if only what the other side asks for holds back.
+    pub size: Option<u32>,
+    /// The window.
+    pub window: Duration,
+}
+
+impl Limit {
+    /// At most `size` requests in any `window`.
+    #[must_use]
+    pub fn of(size: u32, window: Duration, key: impl fmt::Display) -> Self {
+        Self { key: name(key), size: Some(size), window }
+    }
+
+    /// As many as the other side takes.
+    #[must_use]
+    pub fn none(key: impl fmt::Display) -> Self {
+        Self { key: name(key), size: None, window: Duration::from_secs(1) }
+    }
+}
+
+/// Without what stands between places, or would end a key on Redis.
+fn name(key: impl fmt::Display) -> String {
+    key.to_string().replace([' ', '{', '}'], "_")
+}
+
+/// How whoever asks stands to the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Standing {
+    /// Comes to it now. A run makes about so many requests.
+    New {
+        /// More than 0.
+        requests: f64,
+    },
+    /// Has had its place, and its turn has come: it waits for room and not behind others.
+    Placed,
+    /// Has begun: put off it would ask everything again.
+    UnderWay,
+}
+
+impl Standing {
+    /// Thousandths of the requests of a run that is new, else 0.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    pub(crate) fn thousandths(self) -> u32 {
+        match self {
+            Self::New { requests } => (requests.clamp(0.001, 1e6) * 1000.0).round() as u32,
+            Self::Placed | Self::UnderWay => 0,
+        }
+    }
+}
+
+/// The answer to a request for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Go ahead; it is counted.
+    Granted,
+    /// Whose turn it is, and for whom there may be room after this wait; asks again as one who has had
+    /// a place.
+    Soon(Duration),
+    /// A place in line: one's turn comes after this wait.
+    Place(Duration),
+}

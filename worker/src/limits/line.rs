@@ -1,0 +1,222 @@
+//! One limit's window and its lines, as a pure state: what a script does on Redis is this, word for
+//! word, by Redis' clock.
+//!
+//! Two things are counted. `granted` are the requests that were made: no window ever has more of them
+//! than the limit. A lane's `slots` are the times at which runs were told to come, one for each request
+//! that they are expected to make: a run's turn comes when there will be room for all of these.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use shared::broker::Lane;
+
+use super::{Room, Standing};
+
+/// Of ten requests bulk may use so many: the rest is there for what comes live.
+pub(crate) const BULK_OF_TEN: u32 = 7;
+/// One request in so many is bulk's, however much comes live.
+pub(crate) const GUARANTEED: u32 = 10;
+/// Between two that are held back where there is no rate, in ms.
+pub(crate) const SPACING_MS: i64 = 20;
+/// How long after its time somebody who waits for room may ask again, in ms.
+pub(crate) const LATE_MS: i64 = 250;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) size: Option<u32>,
+    pub(super) window_ms: i64,
+    pub(super) lane: Lane,
+    pub(super) standing: Standing,
+}
+
+/// All times in ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Line {
+    granted: VecDeque<i64>,
+    work: Slots,
+    bulk: Slots,
+    /// Until when somebody of the lane waits for room.
+    work_waits_ms: i64,
+    bulk_waits_ms: i64,
+    /// What bulk was granted of its own share, as far back as that reaches.
+    turns: VecDeque<i64>,
+    /// Until when the other side wants to be left alone.
+    hold_ms: i64,
+}
+
+/// When the last of a lane's runs were told to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Slots {
+    times: VecDeque<i64>,
+    /// Thousandths of a request that are still to be given a slot.
+    rest: u32,
+}
+
+/// So many in any window.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    size: u32,
+    window_ms: i64,
+}
+
+impl Line {
+    /// Counts a request, or tells how long to wait.
+    pub(super) fn take(&mut self, asked: &Asked, now_ms: i64) -> Room {
+        let is_bulk = asked.lane == Lane::Bulk;
+        let place_ms = match asked.standing {
+            Standing::New { .. } => self.place(asked, asked.standing.thousandths(), now_ms),
+            Standing::Placed | Standing::UnderWay => now_ms,
+        };
+        if place_ms > now_ms {
+            return Room::Place(millis(place_ms - now_ms));
+        }
+        forget(&mut self.granted, now_ms - asked.window_ms);
+        let mut wait_ms = (self.hold_ms - now_ms).max(0);
+        let mut has_turn = false;
+        if let Some(size) = asked.size {
+            // One in ten is bulk's, however much comes live.
+            let own = Rate { size, window_ms: asked.window_ms }.tenths(1);
+            forget(&mut self.turns, now_ms - own.window_ms);
+            let turns =
+                own.size.saturating_sub(u32::try_from(self.turns.len()).unwrap_or(own.size));
+            has_turn = is_bulk && turns > 0;
+            let until_room = |cap| until_room_ms(&self.granted, cap, asked.window_ms, now_ms);
+            wait_ms = wait_ms.max(if has_turn {
+                until_room(size)
+            } else if is_bulk {
+                // Behind whoever waits live, until its own turn.
+                let turn_ms = until_room_ms(&self.turns, own.size, own.window_ms, now_ms);
+                let room_ms = until_room((size * BULK_OF_TEN / 10).max(1));
+                room_ms.max(self.work_waits_ms - now_ms).clamp(0, turn_ms)
+            } else if self.bulk_waits_ms > now_ms {
+                until_room(size.saturating_sub(turns))
+            } else {
+                until_room(size)
+            });
+        }
+        if wait_ms == 0 {
+            if asked.size.is_some() {
+                self.granted.push_back(now_ms);
+                if has_turn {
+                    self.turns.push_back(now_ms);
+                }
+            }
+            return Room::Granted;
+        }
+        let until_ms = now_ms + wait_ms + LATE_MS;
+        if !is_bulk {
+            self.work_waits_ms = self.work_waits_ms.max(until_ms);
+        } else if has_turn {
+            self.bulk_waits_ms = self.bulk_waits_ms.max(until_ms);
+        }
+        Room::Soon(millis(wait_ms))
+    }
+
+    /// Nothing is granted for so long from now on: the other side has said so.
+    pub(super) fn hold(&mut self, for_ms: i64, now_ms: i64) {
+        self.hold_ms = self.hold_ms.max(now_ms + for_ms);
+    }
+
+    /// Whether nothing of it matters any more.
+    pub(super) fn is_over(&self, window_ms: i64, now_ms: i64) -> bool {
+        let last_ms = self.work.end_ms().max(self.bulk.end_ms());
+        last_ms + window_ms.saturating_mul(i64::from(GUARANTEED)) <= now_ms
+            && self.hold_ms <= now_ms
+            && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
+    }
+
+    /// When a run's turn comes, at the end of its lane's line; now, if there is none.
+    fn place(&mut self, asked: &Asked, thousandths: u32, now_ms: i64) -> i64 {
+        let (work_end_ms, bulk_end_ms) = (self.work.end_ms(), self.bulk.end_ms());
+        let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
+        let begin_ms = now_ms.max(self.hold_ms).max(slots.end_ms());
+        let Some(size) = asked.size else {
+            // Nobody waits while nobody is held back.
+            let place_ms = if self.hold_ms <= now_ms || slots.end_ms() < self.hold_ms {
+                begin_ms
+            } else {
+                begin_ms + SPACING_MS
+            };
+            slots.push(place_ms, 1, 1);
+            return place_ms;
+        };
+        let whole = Rate { size, window_ms: asked.window_ms };
+        // While the other lane has a line too, each has its share.
+        let rate = match asked.lane {
+            Lane::Bulk if work_end_ms > begin_ms => whole.tenths(1),
+            Lane::Bulk => whole.tenths(BULK_OF_TEN),
+            Lane::Work if bulk_end_ms > begin_ms => whole.tenths(9),
+            Lane::Work => whole,
+        };
+        let count = slots.whole(thousandths).min(rate.size);
+        let place_ms = begin_ms.max(slots.free_ms(count, rate));
+        slots.push(place_ms, count, size);
+        place_ms
+    }
+}
+
+impl Rate {
+    /// A part of it: fewer in the window, or, where that is less than one, one in a longer window.
+    fn tenths(self, tenths: u32) -> Self {
+        let size = (self.size * tenths / 10).max(1);
+        let window_ms = self.window_ms * i64::from(size) * 10;
+        Self { size, window_ms: window_ms / i64::from(self.size.max(1) * tenths) }
+    }
+}
+
+impl Slots {
+    /// When the last is to come.
+    fn end_ms(&self) -> i64 {
+        self.times.back().copied().unwrap_or_default()
+    }
+
+    /// So many whole requests; what is over is kept for the next.
+    fn whole(&mut self, thousandths: u32) -> u32 {
+        let thousandths = thousandths + self.rest;
+        self.rest = thousandths % 1000;
+        (thousandths / 1000).max(1)
+    }
+
+    /// When `count` more are within the rate.
+    fn free_ms(&self, count: u32, rate: Rate) -> i64 {
+        let too_many = (self.times.len() + count as usize).saturating_sub(rate.size as usize);
+        match too_many.checked_sub(1).map(|last| self.times.get(last)) {
+            None | Some(None) => 0,
+            Some(Some(at_ms)) => at_ms + rate.window_ms,
+        }
+    }
+
+    /// No more are kept than fit into a window.
+    fn push(&mut self, at_ms: i64, count: u32, most: u32) {
+        self.times.extend((0..count).map(|_| at_ms));
+        let too_many = self.times.len().saturating_sub(most.max(count) as usize);
+        self.times.drain(..too_many);
+    }
+}
+
+fn forget(times: &mut VecDeque<i64>, until_ms: i64) {
+    while times.front().is_some_and(|at_ms| *at_ms <= until_ms) {
+        times.pop_front();
+    }
+}
+
+/// How long until fewer than `cap` of these are within the window.
+fn until_room_ms(times: &VecDeque<i64>, cap: u32, window_ms: i64, now_ms: i64) -> i64 {
+    let too_many = (times.len() + 1).saturating_sub(cap as usize);
+    // The last of those that have to be over.
+    match too_many.checked_sub(1).map(|last| times.get(last)) {
+        None => 0,
+        Some(Some(at_ms)) => (at_ms + window_ms - now_ms).max(1),
+        Some(None) => window_ms,
+    }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod explorer;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Lines as they come about, played with a clock of their own.
+
+use std::time::Duration;
+
+use super::*;
+
+const WINDOW_MS: i64 = 10_000;
+
+fn asked(size: u32, lane: Lane, standing: Standing) -> Asked {
+    Asked { size: Some(size), window_ms: WINDOW_MS, lane, standing }
+}
+
+fn new(requests: f64) -> Standing {
+    Standing::New { requests }
+}
+
+/// A run that makes `requests` requests, the first when its turn comes, each other `between_ms` later.
+#[derive(Clone, Copy)]
+struct Play {
+    lane: Lane,
+    requests: u32,
+    between_ms: i64,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Played {
+    done_ms: i64,
+    /// How often it was put off, and how often it asked for room in vain.
+    places: u32,
+    waits: u32,
+}
+
+/// Plays runs that come at their times against a limit, and tells what became of each. Panics if a
+/// window ever has more than the limit's size.
+fn play(size: u32, runs: &[(i64, Play)]) -> Vec<Played> {
+    let mut line = Line::default();
+    let mut played = vec![Played::default(); runs.len()];
+    let mut granted: Vec<i64> = Vec::new();
+    // When, which run, how many requests it has made, whether it has had a place.
+    let mut due: std::collections::BTreeSet<(i64, usize, u32, bool)> =
+        runs.iter().enumerate().map(|(run, (at_ms, _))| (*at_ms, run, 0, false)).collect();
+    while let Some((now_ms, run, made, placed)) = due.pop_first() {
+        let Play { lane, requests, between_ms } = runs[run].1;
+        let standing = match (made, placed) {
+            (0, false) => new(f64::from(requests)),
+            (0, true) => Standing::Placed,
+            _ => Standing::UnderWay,
+        };
+        match line.take(&asked(size, lane, standing), now_ms) {
+            Room::Granted => {
+                granted.push(now_ms);
+                let window = granted.iter().rev().take_while(|at_ms| **at_ms > now_ms - WINDOW_MS);
+                assert!(window.count() <= size as usize, "too many before {now_ms}");
+                if made + 1 == requests {
+                    played[run].done_ms = now_ms;
+                } else {
+                    due.insert((now_ms + between_ms, run, made + 1, placed));
+                }
+            }
+            Room::Soon(wait) => {
+                played[run].waits += 1;
+                due.insert((now_ms + ms(wait), run, made, placed));
+            }
+            Room::Place(wait) => {
+                played[run].places += 1;
+                due.insert((now_ms + ms(wait), run, made, true));
+            }
+        }
+    }
+    played
+}
+
+fn ms(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn last_ms(played: &[Played]) -> i64 {
+    played.iter().map(|played| played.done_ms).max().unwrap_or_default()
+}
+
+const LIVE: Play = Play { lane: Lane::Work, requests: 3, between_ms: 60 };
+const BULK: Play = Play { lane: Lane::Bulk, ..LIVE };
+
+#[test]
+fn a_backlog_uses_the_whole_limit_and_each_run_comes_by_a_few_times() {
+    let runs: Vec<_> = (0..1500).map(|run| (i64::from(run), LIVE)).collect();
+    let played = play(100, &runs);
+    // 4,500 requests at ten a second, the first hundred at once.
+    let took_s = last_ms(&played) / 1000;
+    assert!((430..=470).contains(&took_s), "{took_s} s");
+    assert!(played.iter().all(|played| played.places <= 1));
+    let waits: u32 = played.iter().map(|played| played.waits).sum();
+    assert!(waits < 1500, "{waits}");
+}
+
+#[test]
+fn whoever_comes_first_is_done_first() {
+    let runs: Vec<_> = (0..200).map(|run| (i64::from(run), LIVE)).collect();
+    let played = play(100, &runs);
+    for pair in played.windows(20) {
+        assert!(pair[0].done_ms <= pair[19].done_ms + 1000, "{pair:?}");
+    }
+}
+
+#[test]
+fn live_runs_go_before_bulk() {
+    let alone = play(100, &(0..5).map(|run| (20_000 + run, LIVE)).collect::<Vec<_>>());
+    let mut runs: Vec<_> = (0..250).map(|run| (i64::from(run), BULK)).collect();
+    runs.extend((0..5).map(|run| (20_000 + run, LIVE)));
+    let played = play(100, &runs);
+    let (alone_ms, beside_ms) = (last_ms(&alone) - 20_000, last_ms(&played[250..]) - 20_000);
+    assert!(beside_ms <= alone_ms * 2, "{beside_ms} ms, alone {alone_ms} ms");
+    // Bulk got all the while what was left.
+    let took_s = last_ms(&played[..250]) / 1000;
+    assert!((95..=125).contains(&took_s), "{took_s} s");
+}
+
+#[test]
+fn bulk_is_not_starved() {
+    let mut runs: Vec<_> = (0..2000).map(|run| (i64::from(run), LIVE)).collect();
+    runs.extend((0..20).map(|run| (5000 + run, BULK)));
+    let played = play(100, &runs);
+    let (bulk_s, live_s) = (last_ms(&played[2000..]) / 1000, last_ms(&played[..2000]) / 1000);
+    assert!(bulk_s < live_s / 3, "{bulk_s} of {live_s} s");
+    assert!(live_s < 700, "{live_s} s");
+}
+
+#[test]
+fn one_a_second_is_one_a_second() {
+    let one = Play { lane: Lane::Work, requests: 1, between_ms: 0 };
+    let mut line = Line::default();
+    let asked = |standing| Asked { size: Some(1), window_ms: 1000, lane: one.lane, standing };
+    assert_eq!(line.take(&asked(new(1.0)), 50_000), Room::Granted);
+    for place in 1..300 {
+        let room = line.take(&asked(new(1.0)), 50_000);
+        assert_eq!(room, Room::Place(Duration::from_secs(place)));
+    }
+    for place in 1..300_i64 {
+        assert_eq!(line.take(&asked(Standing::Placed), 50_000 + place * 1000), Room::Granted);
+    }
+}
+
+#[test]
+fn what_the_other_side_asks_for_holds_everybody_back() {
+    let mut line = Line::default();
+    let asked = |lane, standing| Asked { size: None, window_ms: 1000, lane, standing };
+    assert_eq!(line.take(&asked(Lane::Work, new(1.0)), 1000), Room::Granted);
+    line.hold(30_000, 1000);
+    // A shorter one does not end it.
+    line.hold(10, 1000);
+    let place = line.take(&asked(Lane::Work, new(1.0)), 1000);
+    assert_eq!(place, Room::Place(Duration::from_secs(30)));
+    let next = line.take(&asked(Lane::Work, new(1.0)), 1000);
+    assert_eq!(next, Room::Place(Duration::from_millis(30_020)));
+    let soon = line.take(&asked(Lane::Bulk, Standing::UnderWay), 11_000);
+    assert_eq!(soon, Room::Soon(Duration::from_secs(20)));
+    assert_eq!(line.take(&asked(Lane::Work, Standing::Placed), 31_000), Room::Granted);
+}
+
+#[test]
+fn what_is_over_is_forgotten() {
+    let mut line = Line::default();
+    let _ = line.take(&asked(1, Lane::Work, new(1.0)), 1000);
+    let _ = line.take(&asked(1, Lane::Work, new(1.0)), 1000);
+    // The second has a place ten seconds on.
+    assert!(!line.is_over(WINDOW_MS, 110_999));
+    assert!(line.is_over(WINDOW_MS, 111_000));
+}

@@ -1,0 +1,59 @@
+//! The limits of one process, in its memory: nobody else asks in their name. A restart forgets a
+//! window's requests; should the other side mind, it says so and is left alone.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::broker::Lane;
+
+use super::line::{Asked, Line};
+use super::{Limit, Room, Standing};
+
+/// So many limits are kept before those are looked for that are over.
+const MANY: usize = 1000;
+
+/// Every limit that somebody has asked at.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    begun: Instant,
+    lines: Mutex<HashMap<String, (Line, i64)>>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { begun: Instant::now(), lines: Mutex::default() }
+    }
+}
+
+impl Lines {
+    pub(crate) fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+        let (window_ms, now_ms) = (millis(limit.window), self.now_ms());
+        let asked = Asked { size: limit.size, window_ms, lane, standing };
+        self.with(limit, now_ms, |line| line.take(&asked, now_ms))
+    }
+
+    pub(crate) fn hold(&self, limit: &Limit, wait: Duration) {
+        let now_ms = self.now_ms();
+        self.with(limit, now_ms, |line| line.hold(millis(wait), now_ms));
+    }
+
+    fn with<T>(&self, limit: &Limit, now_ms: i64, work: impl FnOnce(&mut Line) -> T) -> T {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= MANY && !lines.contains_key(&limit.key) {
+            lines.retain(|_, (line, window_ms)| !line.is_over(*window_ms, now_ms));
+        }
+        let fresh = || (Line::default(), millis(limit.window));
+        work(&mut lines.entry(limit.key.clone()).or_insert_with(fresh).0)
+    }
+
+    /// Since it began, and so after whatever is 0 in a line that is new: no clock of the day's steps
+    /// back here.
+    fn now_ms(&self) -> i64 {
+        millis(self.begun.elapsed()).saturating_add(1)
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,53 @@
+//! Records that are not there: nothing to do, and nothing that anybody has to look after.
+
+use shared::clock::now_ms;
+
+use super::shop::{Shop, changed, closed, event, told};
+use crate::harness::{Admin, Engine, on_every_engine, wait_for_verdicts};
+
+async fn a_deal_that_does_not_exist_is_no_dead_letter(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    for event in [
+        event("deal.creation", 123, ""),
+        closed(123),
+        changed("deal.propertyChange", 123, "dealstage", "contractsent"),
+    ] {
+        shop.publish_twice(&event).await;
+    }
+    wait_for_verdicts(&shop.worker, "gone", 3).await;
+    wait_for_verdicts(&shop.worker, "duplicate", 3).await;
+    let asked = shop.calls("hubspot", "/crm/v3/objects/deals/123").len();
+    assert_eq!(asked, 3, "an old event's record does not turn up");
+    shop.close().await;
+}
+
+/// As of HubSpot's Test button: the event is new, and its record has never been there.
+async fn a_new_event_looks_for_its_record_as_long_as_attempts_last(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    let test = told(100, now_ms(), &event("deal.creation", 123, ""));
+    shop.publish(&test).await;
+    wait_for_verdicts(&shop.worker, "gone", 1).await;
+    let retried = ["verdict=\"retried\""];
+    assert_eq!(Admin::of(&shop.worker).sum("hubline_deliveries_total", &retried).await, 3);
+    shop.publish(&test.replace("ATTEMPT", "1")).await;
+    wait_for_verdicts(&shop.worker, "duplicate", 1).await;
+    shop.close().await;
+}
+
+/// HubSpot had tried for a day to deliver it.
+async fn an_old_event_that_has_just_come_in_is_judged_by_when_it_happened(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "50"]).await;
+    let day_ms = 24 * 3600 * 1000;
+    shop.publish(&told(1, now_ms() - day_ms, &event("contact.creation", 320, ""))).await;
+    shop.publish(&told(2, now_ms() - day_ms, &event("deal.creation", 123, ""))).await;
+    wait_for_verdicts(&shop.worker, "gone", 2).await;
+    let retried = ["verdict=\"retried\""];
+    assert_eq!(Admin::of(&shop.worker).sum("hubline_deliveries_total", &retried).await, 0);
+    shop.close().await;
+}
+
+on_every_engine! {
+    a_deal_that_does_not_exist_is_no_dead_letter
+    a_new_event_looks_for_its_record_as_long_as_attempts_last
+    an_old_event_that_has_just_come_in_is_judged_by_when_it_happened
+}
