@@ -368,7 +368,7 @@ async fn whoever_asks_a_writer_that_closes_is_told_at_once() {
     let gone = store.write(|_| Box::pin(async { Err::<(), _>(sqlx::Error::WorkerCrashed) })).await;
     assert_eq!(gone, Err(NotWritten::Down));
     let told =
-        tokio::time::timeout(std::time::Duration::from_secs(30), execute(&store, SPEND)).await;
+        tokio::time::timeout(std::time::Duration::from_secs(30), execute(&store, WRITE)).await;
     assert_eq!(told.unwrap(), Err(NotWritten::Down));
     assert!(!store.has_writer());
     drop(reading);
