@@ -12,6 +12,10 @@ use shared::retry::RetrySchedule;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::Release;
 
+mod wait;
+
+pub(crate) use wait::Wait;
+
 /// Abandoned runs after which an event is held to be what kills its workers.
 pub(crate) const MAX_ABANDONED: u32 = 3;
 
@@ -57,10 +61,10 @@ pub(crate) enum LedgerMove {
 pub(crate) enum MessageMove {
     /// Done with.
     Ack,
-    /// The same attempt again: in the queue of `delay`, not before `at_least`.
-    Again { delay: Duration, at_least: Duration },
-    /// The next attempt: in the queue of `delay`, not before `at_least`.
-    Retry { delay: Duration, at_least: Duration },
+    /// The same attempt again, after this wait.
+    Again(Wait),
+    /// The next attempt, after this wait.
+    Retry(Wait),
     /// To the dead letters.
     Dead { reason: DeathReason, code: String, error: String },
     /// Back to its queue as it is.
@@ -116,16 +120,17 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
     let spent = attempt.saturating_add(1);
     let next = LedgerMove::Release(Release::Next(spent));
     let same = LedgerMove::Release(Release::Same);
-    let shortly = || again(schedule, Duration::ZERO);
+    // Never at once: what waits for room, or for another run's end, would go round without end.
+    let again = |at_least| MessageMove::Again(Wait { delay: schedule.shortest(), at_least });
+    let shortly = || again(Duration::ZERO);
+    let retry = |at_least| MessageMove::Retry(Wait { delay: schedule.after(spent), at_least });
     let decision = |verdict, ledger, message| Decision { verdict, ledger, message };
     match outcome {
         Outcome::Succeeded => decision(Verdict::Succeeded, LedgerMove::Complete, MessageMove::Ack),
         Outcome::Duplicate => decision(Verdict::Duplicate, LedgerMove::None, MessageMove::Ack),
         Outcome::Stale => decision(Verdict::Stale, LedgerMove::None, MessageMove::Ack),
         Outcome::Held => decision(Verdict::Held, LedgerMove::None, shortly()),
-        Outcome::Limited(wait) => {
-            decision(Verdict::Limited, LedgerMove::None, again(schedule, *wait))
-        }
+        Outcome::Limited(wait) => decision(Verdict::Limited, LedgerMove::None, again(*wait)),
         Outcome::Interrupted => decision(Verdict::Interrupted, same, MessageMove::Requeue),
         Outcome::Crashed => decision(
             Verdict::Crashed,
@@ -138,12 +143,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         ),
         // In the middle of a deploy another worker may know it.
         Outcome::TargetUnknown if spent < schedule.attempts() => {
-            let delay = schedule.after(spent);
-            decision(
-                Verdict::Retried,
-                LedgerMove::None,
-                MessageMove::Retry { delay, at_least: Duration::ZERO },
-            )
+            decision(Verdict::Retried, LedgerMove::None, retry(Duration::ZERO))
         }
         Outcome::TargetUnknown => decision(
             Verdict::Exhausted,
@@ -152,7 +152,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         ),
         Outcome::Failed(error) => match error.kind {
             Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
-            Failure::Deferred { wait } => decision(Verdict::Limited, same, again(schedule, wait)),
+            Failure::Deferred { wait } => decision(Verdict::Limited, same, again(wait)),
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {
                 let same_again = LedgerMove::Release(Release::Next(attempt));
@@ -169,18 +169,12 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
                 dead(DeathReason::Exhausted, &error.code, &error.message),
             ),
             Failure::Transient { retry_after } => {
-                // Whichever is longer: a short wait that is asked for each time would else use
-                // up all attempts within seconds.
-                let at_least = retry_after.unwrap_or_default();
-                let delay = schedule.after(spent).max(schedule.covering(at_least));
-                decision(Verdict::Retried, next, MessageMove::Retry { delay, at_least })
+                // Or the schedule's if that is longer: a short wait that is asked for each time
+                // would else use up all attempts within seconds.
+                decision(Verdict::Retried, next, retry(retry_after.unwrap_or_default()))
             }
         },
     }
-}
-
-fn again(schedule: &RetrySchedule, at_least: Duration) -> MessageMove {
-    MessageMove::Again { delay: schedule.covering(at_least), at_least }
 }
 
 fn dead(reason: DeathReason, code: &str, error: &str) -> MessageMove {
@@ -201,6 +195,14 @@ mod tests {
 
     fn decided(outcome: &Outcome, attempt: u32) -> Decision {
         decide(outcome, attempt, &schedule())
+    }
+
+    fn again(at_least: Duration) -> MessageMove {
+        MessageMove::Again(Wait { delay: SECOND, at_least })
+    }
+
+    fn retry(delay: Duration, at_least: Duration) -> MessageMove {
+        MessageMove::Retry(Wait { delay, at_least })
     }
 
     fn next(attempt: u32) -> LedgerMove {
@@ -226,18 +228,12 @@ mod tests {
         for outcome in [Outcome::Held, Outcome::Limited(Duration::ZERO)] {
             let decision = decided(&outcome, 3);
             assert_eq!(decision.ledger, LedgerMove::None);
-            assert_eq!(
-                decision.message,
-                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO }
-            );
+            assert_eq!(decision.message, again(Duration::ZERO));
         }
         let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
-        assert_eq!(
-            decision.message,
-            MessageMove::Again { delay: SECOND * 25, at_least: SECOND * 7 }
-        );
+        assert_eq!(decision.message, again(SECOND * 7));
     }
 
     #[test]
@@ -260,7 +256,7 @@ mod tests {
         for (attempt, delay) in [(0, SECOND), (1, SECOND * 5), (2, SECOND * 25)] {
             let decision = decided(&fail(), attempt);
             assert_eq!(decision.ledger, next(attempt + 1));
-            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+            assert_eq!(decision.message, retry(delay, Duration::ZERO));
         }
         let decision = decided(&fail(), 3);
         assert_eq!(decision.verdict, Verdict::Exhausted);
@@ -276,20 +272,22 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_was_asked_for_takes_the_queue_that_covers_it() {
-        let error = HandlerError::retry_after(SECOND * 3, "SLACK_429", "slow down");
-        let decision = decided(&Outcome::Failed(error), 0);
-        assert_eq!(
-            decision.message,
-            MessageMove::Retry { delay: SECOND * 5, at_least: SECOND * 3 }
-        );
+    fn a_wait_that_was_asked_for_is_passed_on_as_it_is_however_long() {
+        for wait in [SECOND * 3, SECOND * 86_400 * 30] {
+            let error = HandlerError::retry_after(wait, "SLACK_429", "slow down");
+            let decision = decided(&Outcome::Failed(error), 0);
+            assert_eq!(decision.message, retry(SECOND, wait));
+            let error = HandlerError::deferred(wait, "HUBSPOT_BUDGET", "spent");
+            assert_eq!(decided(&Outcome::Failed(error), 0).message, again(wait));
+            assert_eq!(decided(&Outcome::Limited(wait), 0).message, again(wait));
+        }
     }
 
     #[test]
     fn a_short_wait_that_was_asked_for_does_not_shorten_the_schedule() {
         let error = HandlerError::retry_after(SECOND, "SLACK_429", "slow down");
         let decision = decided(&Outcome::Failed(error), 2);
-        assert_eq!(decision.message, MessageMove::Retry { delay: SECOND * 25, at_least: SECOND });
+        assert_eq!(decision.message, retry(SECOND * 25, SECOND));
     }
 
     #[test]
@@ -316,7 +314,7 @@ mod tests {
     fn a_run_that_was_taken_over_writes_nothing_and_comes_back_later() {
         let decision = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
         assert_eq!(decision.ledger, LedgerMove::None);
-        assert!(matches!(decision.message, MessageMove::Again { .. }));
+        assert!(matches!(decision.message, MessageMove::Again(_)));
     }
 
     #[test]
