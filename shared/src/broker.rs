@@ -24,7 +24,9 @@ pub use depths::{Measuring, QueueDepth, QueueKind};
 pub use publisher::{Publisher, PublisherOptions};
 pub use rabbitmq::properties::MalformedMessage;
 #[cfg(feature = "testing")]
-pub(crate) use rabbitmq::properties::decode as decode_message;
+pub(crate) use rabbitmq::properties::{
+    decode as decode_message, encode as encode_message, rest as rest_of,
+};
 pub use rabbitmq::topology::Topology;
 pub use settlement::Settlement;
 pub use sqlite::Embedded;
@@ -60,15 +62,14 @@ pub enum Lane {
 pub enum Route {
     /// To be worked on now.
     Ready(Lane),
-    /// To be worked on after a wait in the queue of `delay`; the message itself waits
-    /// `expiration`, which is at most `delay`.
+    /// To be worked on after a wait of any length: not before it is over. In a data file it is
+    /// then due. On RabbitMQ it comes back a tenth and one shortest delay later at the most, and
+    /// may come by before that, with a [rest](Delivery::rest).
     Later {
         /// The lane it comes back to.
         lane: Lane,
-        /// One of the retry schedule's delays.
-        delay: Duration,
-        /// How long this message waits.
-        expiration: Duration,
+        /// How long it waits.
+        wait: Duration,
     },
     /// To the dead letters.
     Dead,
@@ -153,6 +154,9 @@ pub struct Delivery<Source = Lane> {
     pub message: Result<Message, MalformedMessage>,
     /// Where it came from.
     pub lane: Source,
+    /// What is left of its wait. If that is anything it is not to be worked on, but to be
+    /// published as it is, to wait for so long, and acked.
+    pub rest: Duration,
     /// Settles it.
     pub settlement: Settlement,
 }

@@ -1,12 +1,18 @@
 //! The retry schedule and the delays between reconnects; the only user of `backoff`.
 //!
-//! The schedule is also the broker's topology: each distinct delay is a queue of its own, so
-//! that a short delay never waits behind a long one.
+//! The schedule is also the broker's topology: each step of its [`Ladder`] is a queue of its own,
+//! so that a short delay never waits behind a long one.
 
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+
+mod hop;
+mod ladder;
+
+pub use hop::Hop;
+pub use ladder::Ladder;
 
 /// How often an event is tried and how long it waits in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +23,7 @@ pub struct RetrySchedule {
 }
 
 /// RabbitMQ takes no TTL over 2^32 - 1 ms, some 49 days.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+const LONGEST_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// Why a schedule was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -62,7 +68,7 @@ impl RetrySchedule {
         if max < initial {
             return Err(ScheduleError::MaxUnderInitial);
         }
-        if max > LONGEST {
+        if max > Duration::from_millis(LONGEST_MS) {
             return Err(ScheduleError::MaxTooLong);
         }
         if !(1.0..=1000.0).contains(&multiplier) {
@@ -95,17 +101,15 @@ impl RetrySchedule {
         self.delays[0]
     }
 
-    /// The smallest delay that is at least `wait`, or the longest there is.
+    /// The delays that there are queues for.
     #[must_use]
-    pub fn covering(&self, wait: Duration) -> Duration {
-        let longest = self.delays[self.delays.len() - 1];
-        self.delays.iter().copied().find(|delay| *delay >= wait).unwrap_or(longest)
+    pub fn ladder(&self) -> Ladder {
+        Ladder::of(self)
     }
 
-    /// Every distinct delay, ascending: one queue each.
-    #[must_use]
-    pub fn distinct(&self) -> Vec<Duration> {
-        let mut delays = self.delays.clone();
+    /// Every distinct delay in ms, ascending.
+    fn distinct(&self) -> Vec<u64> {
+        let mut delays: Vec<u64> = self.delays.iter().map(|delay| millis(*delay)).collect();
         delays.dedup();
         delays
     }
@@ -117,14 +121,13 @@ impl RetrySchedule {
     }
 }
 
-/// How long one message really waits in the queue of `delay`: at least `at_least`, otherwise
-/// spread over the upper fifth, so that what failed together does not come back together. The
-/// head of a queue can then hold up what is behind it by that fifth at most.
+/// How long one message waits where the schedule says `delay`: spread over the upper eleventh of it,
+/// so that what failed together does not come back together. All of that is one [`Hop`]; less would
+/// be several, at every retry.
 #[must_use]
-pub fn jittered(delay: Duration, at_least: Duration) -> Duration {
-    let low = delay.mul_f64(0.8).max(at_least).min(delay);
-    let spread = delay.saturating_sub(low).mul_f64(rand::random::<f64>());
-    whole_millis(low + spread)
+pub fn jittered(delay: Duration) -> Duration {
+    let low = Duration::from_millis(hop::shortest_stay(millis(delay))).min(delay);
+    whole_millis(low + delay.saturating_sub(low).mul_f64(rand::random::<f64>()))
 }
 
 /// A delay as it stands in queue names and metric labels: `5s`, `2m5s`, `4h20m25s`.
@@ -168,7 +171,11 @@ fn generator(initial: Duration, multiplier: f64, max: Duration, jitter: f64) -> 
 
 /// Brokers count whole milliseconds.
 fn whole_millis(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    Duration::from_millis(millis(duration))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -195,24 +202,16 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_asked_for_takes_the_smallest_queue_that_covers_it() {
-        let schedule = default_schedule();
-        assert_eq!(schedule.covering(Duration::ZERO), Duration::from_secs(1));
-        assert_eq!(schedule.covering(Duration::from_secs(1)), Duration::from_secs(1));
-        assert_eq!(schedule.covering(Duration::from_secs(6)), Duration::from_secs(25));
-        assert_eq!(schedule.covering(Duration::from_secs(86_400)), Duration::from_secs(21_600));
-    }
-
-    #[test]
-    fn jitter_stays_in_the_upper_fifth_and_above_what_was_asked_for() {
-        let delay = Duration::from_secs(25);
-        for _ in 0..200 {
-            let free = jittered(delay, Duration::ZERO);
-            assert!(free >= Duration::from_secs(20) && free <= delay, "{free:?}");
-            let bound = jittered(delay, Duration::from_secs(23));
-            assert!(bound >= Duration::from_secs(23) && bound <= delay, "{bound:?}");
+    fn jitter_stays_in_the_upper_tenth() {
+        for delay in [1, 3, 50, 25_000, 21_600_000].map(Duration::from_millis) {
+            for _ in 0..200 {
+                let waited = jittered(delay);
+                assert!(waited >= delay.mul_f64(0.9) && waited <= delay, "{waited:?}");
+            }
         }
-        assert_eq!(jittered(delay, Duration::from_secs(90)), delay);
+        let day = Duration::from_secs(86_400);
+        let spread: std::collections::BTreeSet<Duration> = (0..50).map(|_| jittered(day)).collect();
+        assert!(spread.len() > 10, "{spread:?}");
     }
 
     #[test]

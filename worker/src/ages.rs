@@ -2,9 +2,9 @@
 //! that wait for another attempt, whichever worker sent them to. For people who watch; nothing is
 //! decided by it.
 //!
-//! A broker does not tell how old a delayed message is, and there can be millions. So all that is
-//! sent to the queue of one delay within a sixty-fourth of that delay shares a mark, of which the
-//! oldest counts; marks are kept in the ledger, where they survive workers.
+//! A broker does not tell how old a delayed message is, and there can be millions. So all whose waits
+//! are about as long and end at about the same time share a mark, of which the oldest counts; marks
+//! are kept in the ledger, where they survive workers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,9 +20,11 @@ use crate::ledger::{Ledger, Mark};
 
 /// How often marks are exchanged with the ledger.
 const EVERY: Duration = Duration::from_secs(15);
-/// How many marks a delay has at most.
-const MARKS: i64 = 64;
+/// Waits share a mark if they end within this part of them.
+const PART: i64 = 64;
 const NONE: i64 = i64::MAX;
+/// A longer wait is as good as one without end.
+const LONGEST_MS: i64 = i64::MAX / 4;
 
 /// The ages that one worker knows of.
 #[derive(Debug)]
@@ -83,11 +85,12 @@ impl Ages {
         InHand { ages: Arc::clone(self), received_ms }
     }
 
-    /// Notes an event that was sent to wait in the queue of `delay`.
-    pub(crate) fn delayed(&self, received_ms: i64, delay: Duration) {
-        let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 4);
-        let width_ms = (delay_ms / MARKS).max(1000);
-        let due_ms = (now_ms() + delay_ms) / width_ms * width_ms + width_ms;
+    /// Notes an event that was sent to wait for as long as `at_most`, or sent on to do so.
+    pub(crate) fn delayed(&self, received_ms: i64, at_most: Duration) {
+        let wait_ms = i64::try_from(at_most.as_millis()).unwrap_or(LONGEST_MS).min(LONGEST_MS);
+        // Of a few widths only, or each wait would have marks of its own.
+        let width_ms = 1000 << (wait_ms / PART / 1000).max(1).ilog2();
+        let due_ms = (now_ms() + wait_ms) / width_ms * width_ms + width_ms;
         let mut delayed = lock(&self.delayed);
         let oldest = delayed.marks.entry(due_ms).or_insert(NONE);
         if received_ms < *oldest {
@@ -193,5 +196,11 @@ mod tests {
             ages.delayed(number, HOUR * 6);
         }
         assert!(lock(&ages.delayed).marks.len() < 100);
+        for number in 0..1_000_000 {
+            ages.delayed(number, Duration::from_millis(3_600_000 + number.cast_unsigned() * 18));
+        }
+        assert!(lock(&ages.delayed).marks.len() < 300, "{}", lock(&ages.delayed).marks.len());
+        ages.delayed(7, Duration::MAX);
+        assert_eq!(ages.oldest_delayed(now_ms() + 1_000_000_000_000), Some(7));
     }
 }

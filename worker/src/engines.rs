@@ -32,7 +32,7 @@ impl Engines {
         Ok(Self::Cluster { broker: settings.broker.clone(), redis_url: settings.redis.url()? })
     }
 
-    /// The broker, with a queue for each delay of `schedule`.
+    /// The broker, with the queues of `schedule`.
     pub fn broker(&self, schedule: &RetrySchedule) -> Broker {
         match self {
             Self::Cluster { broker, .. } => {

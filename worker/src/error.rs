@@ -53,8 +53,8 @@ impl HandlerError {
         Self::new(Failure::Transient { retry_after: None }, code, message)
     }
 
-    /// A failure that may pass, not before `wait`, or after the schedule's longest delay if `wait` is
-    /// longer still.
+    /// A failure that may pass, not before `wait` is over, however long that is. On RabbitMQ the
+    /// next attempt comes a tenth and one shortest delay later at the most.
     pub fn retry_after(
         wait: Duration,
         code: impl Into<Cow<'static, str>>,
@@ -68,8 +68,8 @@ impl HandlerError {
         Self::new(Failure::Permanent, code, message)
     }
 
-    /// Not now: there is no room before `wait` is over. Spends no attempt. A `wait` beyond
-    /// the schedule's longest delay is cut to it, and the handler puts it off again.
+    /// Not now: there is no room before `wait` is over. Spends no attempt, and waits as
+    /// [`Self::retry_after`] does.
     pub fn deferred(
         wait: Duration,
         code: impl Into<Cow<'static, str>>,

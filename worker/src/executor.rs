@@ -1,7 +1,7 @@
 //! What happens to one delivery: find its targets, run each under its own claim, settle.
 //!
-//! The pieces: `run` (claim, limits, the handler), `settle` (carries a verdict out). What a
-//! result means is decided by [`crate::verdict`] alone.
+//! The pieces: `run` (claim, limits, the handler), `settle` (carries a verdict out), `hop` (what is
+//! still to wait). What a result means is decided by [`crate::verdict`] alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
 use shared::clock::now_ms;
 use shared::event::{Change, Event, Identity};
 use shared::message::{DeathReason, Message};
-use shared::retry::RetrySchedule;
+use shared::retry::{Ladder, RetrySchedule};
 use shared::trace::Tracer;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,7 @@ use crate::records::{Course, Entry, Log, Records};
 use crate::registry::{Handler, Registry};
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
+mod hop;
 mod run;
 mod settle;
 
@@ -49,6 +50,8 @@ pub(crate) struct Executor {
     pub(crate) records: Option<Records>,
     pub(crate) publisher: Publisher,
     pub(crate) schedule: RetrySchedule,
+    /// The schedule's.
+    pub(crate) ladder: Ladder,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) ages: Arc<Ages>,
     pub(crate) tracer: Tracer,
@@ -88,19 +91,26 @@ impl Executor {
     /// Sees one delivery through to its end.
     pub(crate) async fn process(&self, delivery: Delivery) {
         self.metrics.in_flight.inc();
-        let Delivery { message, lane, settlement } = delivery;
-        let disposition = match read(message) {
-            Ok((message, event)) => self.dispatch(&message, &event, lane).await,
-            Err(unreadable) => {
-                let (message, error) = *unreadable;
-                self.unreadable(&message, &error, lane).await
-            }
+        let Delivery { message, lane, rest, settlement } = delivery;
+        let disposition = match message {
+            Ok(message) if !rest.is_zero() => self.hop(message, lane, rest).await,
+            message => self.work_on(message, lane).await,
         };
         match disposition {
             Disposition::Ack => settlement.ack(),
             Disposition::Requeue => settlement.requeue(),
         }
         self.metrics.in_flight.dec();
+    }
+
+    async fn work_on(&self, message: Result<Message, MalformedMessage>, lane: Lane) -> Disposition {
+        match read(message) {
+            Ok((message, event)) => self.dispatch(&message, &event, lane).await,
+            Err(unreadable) => {
+                let (message, error) = *unreadable;
+                self.unreadable(&message, &error, lane).await
+            }
+        }
     }
 
     /// Runs every target of the event; a message that names its target runs that one alone.

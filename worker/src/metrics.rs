@@ -145,6 +145,7 @@ pub struct WorkerMetrics {
     handler_seconds: Family<HandlerLabels, Histogram>,
     queue_seconds: Histogram,
     retries: Family<DelayLabels, Counter>,
+    delay_hops: Family<DelayLabels, Counter>,
     dead_letters: Family<DeathLabels, Counter>,
     ledger_calls: Family<LedgerLabels, Counter>,
     ledger_seconds: Histogram,
@@ -165,6 +166,7 @@ impl WorkerMetrics {
             handler_seconds: Family::new_with_constructor(latency),
             queue_seconds: Histogram::new(QUEUE_TIME_BUCKETS),
             retries: Family::default(),
+            delay_hops: Family::default(),
             dead_letters: Family::default(),
             ledger_calls: Family::default(),
             ledger_seconds: latency(),
@@ -192,8 +194,13 @@ impl WorkerMetrics {
         );
         registry.register(
             "retries",
-            "Messages sent to wait, by the delay's queue",
+            "Messages sent to wait, by the delay of the queue that is first",
             metrics.retries.clone(),
+        );
+        registry.register(
+            "delay_hops",
+            "Messages sent on before their wait was over, by the delay of the next queue",
+            metrics.delay_hops.clone(),
         );
         registry.register(
             "dead_letters",
@@ -265,7 +272,9 @@ impl WorkerMetrics {
     /// The same for the queues of these delays.
     pub(crate) fn expect_delays(&self, delays: impl IntoIterator<Item = Duration>) {
         for delay in delays {
-            let _ = self.retries.get_or_create(&DelayLabels { delay: delay_name(delay) });
+            let labels = DelayLabels { delay: delay_name(delay) };
+            let _ = self.retries.get_or_create(&labels);
+            let _ = self.delay_hops.get_or_create(&labels);
         }
     }
 
@@ -309,6 +318,10 @@ impl WorkerMetrics {
         self.retries.get_or_create(&DelayLabels { delay: delay_name(delay) }).inc();
     }
 
+    pub(crate) fn hopped(&self, delay: Duration) {
+        self.delay_hops.get_or_create(&DelayLabels { delay: delay_name(delay) }).inc();
+    }
+
     pub(crate) fn died(&self, handler: &'static str, reason: DeathReason) {
         let labels = DeathLabels { handler, reason };
         self.dead_letters.get_or_create(&labels).inc();
@@ -329,6 +342,8 @@ impl WorkerMetrics {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
     use std::collections::BTreeSet;
 
     use shared::metrics::{BrokerMetrics, PublishResult, encode, registry};
@@ -357,9 +372,10 @@ mod tests {
         let mut registry = registry("worker");
         let metrics = WorkerMetrics::register(&mut registry, false);
         BrokerMetrics::register(&mut registry);
-        let schedule = RetrySchedule::new(Duration::from_secs(1), 5.0, Duration::from_secs(10), 4);
+        let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(24 * 3600));
+        let schedule = RetrySchedule::new(hour, 5.0, day, 4).unwrap();
         metrics.expect(["on_deal_created", "none"].into_iter());
-        metrics.expect_delays(schedule.map(|schedule| schedule.distinct()).unwrap_or_default());
+        metrics.expect_delays(schedule.ladder().delays());
         for service in Service::ALL {
             metrics.expect_calls(service);
         }
@@ -404,7 +420,11 @@ mod tests {
             ),
             (
                 "hubline_retries_total",
-                ["1s", "5s", "10s"].map(|delay| format!("delay=\"{delay}\"")).into(),
+                ["1h", "5h", "1day"].map(|delay| format!("delay=\"{delay}\"")).into(),
+            ),
+            (
+                "hubline_delay_hops_total",
+                ["1h", "5h", "1day"].map(|delay| format!("delay=\"{delay}\"")).into(),
             ),
         ] {
             assert_eq!(there(&text, counter), expected, "{counter}");

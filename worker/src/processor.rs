@@ -61,7 +61,8 @@ impl Processor {
         let broker = engines.broker(&schedule);
         let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
         metrics.expect(handlers.names().chain([NO_HANDLER]));
-        metrics.expect_delays(schedule.distinct());
+        let ladder = schedule.ladder();
+        metrics.expect_delays(ladder.delays());
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
@@ -95,6 +96,7 @@ impl Processor {
             records,
             publisher,
             schedule,
+            ladder,
             metrics,
             ages: Arc::clone(&ages),
             tracer: tracer.clone(),
@@ -212,9 +214,11 @@ async fn take(
     stop.run_until_cancelled(taking).await;
 }
 
-/// Counts a live event as in hand; replays may be of any age.
+/// Counts a live event as in hand; replays may be of any age, and what is not to be worked on yet
+/// is delayed.
 fn in_hand(executor: &Executor, delivery: &Delivery) -> Option<InHand> {
-    let message = delivery.message.as_ref().ok().filter(|_| delivery.lane == Lane::Work);
+    let counts = delivery.lane == Lane::Work && delivery.rest.is_zero();
+    let message = delivery.message.as_ref().ok().filter(|_| counts);
     message.map(|message| executor.ages.take(message.received_ms))
 }
 

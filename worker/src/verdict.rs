@@ -12,6 +12,10 @@ use shared::retry::RetrySchedule;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::Release;
 
+mod wait;
+
+pub(crate) use wait::Wait;
+
 /// Abandoned runs after which an event is held to be what kills its workers.
 pub(crate) const MAX_ABANDONED: u32 = 3;
 
@@ -57,11 +61,12 @@ pub(crate) enum LedgerMove {
 pub(crate) enum MessageMove {
     /// Done with.
     Ack,
-    /// The same attempt again: in the queue of `delay`, not before `at_least`. If it waits for room, at
-    /// these limits its turn comes then.
-    Again { delay: Duration, at_least: Duration, places: Option<Vec<String>> },
-    /// The next attempt: in the queue of `delay`, not before `at_least`.
-    Retry { delay: Duration, at_least: Duration },
+    /// The same attempt again, after this wait.
+    Again(Wait),
+    /// The same attempt again, after this wait: then its turn comes at these limits.
+    InLine(Wait, Vec<String>),
+    /// The next attempt, after this wait.
+    Retry(Wait),
     /// To the dead letters.
     Dead { reason: DeathReason, code: String, error: String },
     /// Back to its queue as it is.
@@ -119,16 +124,17 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
     let spent = attempt.saturating_add(1);
     let next = LedgerMove::Release(Release::Next(spent));
     let same = LedgerMove::Release(Release::Same);
-    let shortly = || again(schedule, Duration::ZERO);
+    // Never at once: what waits for room, or for another run's end, would go round without end.
+    let again = |at_least| MessageMove::Again(Wait { delay: schedule.shortest(), at_least });
+    let shortly = || again(Duration::ZERO);
+    let retry = |at_least| MessageMove::Retry(Wait { delay: schedule.after(spent), at_least });
     let decision = |verdict, ledger, message| Decision { verdict, ledger, message };
     match outcome {
         Outcome::Succeeded => decision(Verdict::Succeeded, LedgerMove::Complete, MessageMove::Ack),
         Outcome::Duplicate => decision(Verdict::Duplicate, LedgerMove::None, MessageMove::Ack),
         Outcome::Stale => decision(Verdict::Stale, LedgerMove::None, MessageMove::Ack),
         Outcome::Held => decision(Verdict::Held, LedgerMove::None, shortly()),
-        Outcome::Limited(wait) => {
-            decision(Verdict::Limited, LedgerMove::None, again(schedule, *wait))
-        }
+        Outcome::Limited(wait) => decision(Verdict::Limited, LedgerMove::None, again(*wait)),
         Outcome::Interrupted => decision(Verdict::Interrupted, same, MessageMove::Requeue),
         Outcome::Crashed => decision(
             Verdict::Crashed,
@@ -141,12 +147,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         ),
         // In the middle of a deploy another worker may know it.
         Outcome::TargetUnknown if spent < schedule.attempts() => {
-            let delay = schedule.after(spent);
-            decision(
-                Verdict::Retried,
-                LedgerMove::None,
-                MessageMove::Retry { delay, at_least: Duration::ZERO },
-            )
+            decision(Verdict::Retried, LedgerMove::None, retry(Duration::ZERO))
         }
         Outcome::TargetUnknown => decision(
             Verdict::Exhausted,
@@ -156,10 +157,9 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
         Outcome::Failed(error) => match error.kind {
             Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
             Failure::Deferred { wait } => {
-                let at_least = wait;
-                let (delay, places) = (schedule.covering(wait), Some(error.places.clone()));
-                let again = MessageMove::Again { delay, at_least, places };
-                decision(Verdict::Limited, same, again)
+                let wait = Wait { delay: schedule.shortest(), at_least: wait };
+                let in_line = MessageMove::InLine(wait, error.places.clone());
+                decision(Verdict::Limited, same, in_line)
             }
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {
@@ -167,9 +167,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
                 decision(Verdict::Skipped, same_again, MessageMove::Ack)
             }
             Failure::Gone { may_turn_up: true } if spent < schedule.attempts() => {
-                let delay = schedule.after(spent);
-                let retry = MessageMove::Retry { delay, at_least: Duration::ZERO };
-                decision(Verdict::Retried, next, retry)
+                decision(Verdict::Retried, next, retry(Duration::ZERO))
             }
             Failure::Gone { .. } => decision(Verdict::Gone, LedgerMove::Complete, MessageMove::Ack),
             Failure::Permanent => decision(
@@ -183,18 +181,12 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
                 dead(DeathReason::Exhausted, &error.code, &error.message),
             ),
             Failure::Transient { retry_after } => {
-                // Whichever is longer: a short wait that is asked for each time would else use
-                // up all attempts within seconds.
-                let at_least = retry_after.unwrap_or_default();
-                let delay = schedule.after(spent).max(schedule.covering(at_least));
-                decision(Verdict::Retried, next, MessageMove::Retry { delay, at_least })
+                // Or the schedule's if that is longer: a short wait that is asked for each time
+                // would else use up all attempts within seconds.
+                decision(Verdict::Retried, next, retry(retry_after.unwrap_or_default()))
             }
         },
     }
-}
-
-fn again(schedule: &RetrySchedule, at_least: Duration) -> MessageMove {
-    MessageMove::Again { delay: schedule.covering(at_least), at_least, places: None }
 }
 
 fn dead(reason: DeathReason, code: &str, error: &str) -> MessageMove {
@@ -215,6 +207,14 @@ mod tests {
 
     fn decided(outcome: &Outcome, attempt: u32) -> Decision {
         decide(outcome, attempt, &schedule())
+    }
+
+    fn again(at_least: Duration) -> MessageMove {
+        MessageMove::Again(Wait { delay: SECOND, at_least })
+    }
+
+    fn retry(delay: Duration, at_least: Duration) -> MessageMove {
+        MessageMove::Retry(Wait { delay, at_least })
     }
 
     fn next(attempt: u32) -> LedgerMove {
@@ -240,23 +240,14 @@ mod tests {
         for outcome in [Outcome::Held, Outcome::Limited(Duration::ZERO)] {
             let decision = decided(&outcome, 3);
             assert_eq!(decision.ledger, LedgerMove::None);
-            assert_eq!(
-                decision.message,
-                MessageMove::Again { delay: SECOND, at_least: Duration::ZERO, places: None }
-            );
+            assert_eq!(decision.message, again(Duration::ZERO));
         }
         let place = "hubspot/62515".to_owned();
         let deferred = HandlerError::waits(SECOND * 7, place.clone(), "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
-        assert_eq!(
-            decision.message,
-            MessageMove::Again {
-                delay: SECOND * 25,
-                at_least: SECOND * 7,
-                places: Some(vec![place])
-            }
-        );
+        let wait = Wait { delay: SECOND, at_least: SECOND * 7 };
+        assert_eq!(decision.message, MessageMove::InLine(wait, vec![place]));
     }
 
     #[test]
@@ -276,7 +267,7 @@ mod tests {
         for (attempt, delay) in [(0, SECOND), (2, SECOND * 25)] {
             let decision = decided(&absent(), attempt);
             assert_eq!((decision.verdict, decision.ledger), (Verdict::Retried, next(attempt + 1)));
-            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+            assert_eq!(decision.message, retry(delay, Duration::ZERO));
         }
         assert_eq!(all(decided(&absent(), 3)), end, "no letter for what nobody can mend");
     }
@@ -294,7 +285,7 @@ mod tests {
         for (attempt, delay) in [(0, SECOND), (1, SECOND * 5), (2, SECOND * 25)] {
             let decision = decided(&fail(), attempt);
             assert_eq!(decision.ledger, next(attempt + 1));
-            assert_eq!(decision.message, MessageMove::Retry { delay, at_least: Duration::ZERO });
+            assert_eq!(decision.message, retry(delay, Duration::ZERO));
         }
         let decision = decided(&fail(), 3);
         assert_eq!(decision.verdict, Verdict::Exhausted);
@@ -310,20 +301,22 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_was_asked_for_takes_the_queue_that_covers_it() {
-        let error = HandlerError::retry_after(SECOND * 3, "SLACK_429", "slow down");
-        let decision = decided(&Outcome::Failed(error), 0);
-        assert_eq!(
-            decision.message,
-            MessageMove::Retry { delay: SECOND * 5, at_least: SECOND * 3 }
-        );
+    fn a_wait_that_was_asked_for_is_passed_on_as_it_is_however_long() {
+        for wait in [SECOND * 3, SECOND * 86_400 * 30] {
+            let error = HandlerError::retry_after(wait, "SLACK_429", "slow down");
+            let decision = decided(&Outcome::Failed(error), 0);
+            assert_eq!(decision.message, retry(SECOND, wait));
+            let error = HandlerError::deferred(wait, "HUBSPOT_BUDGET", "spent");
+            assert_eq!(decided(&Outcome::Failed(error), 0).message, again(wait));
+            assert_eq!(decided(&Outcome::Limited(wait), 0).message, again(wait));
+        }
     }
 
     #[test]
     fn a_short_wait_that_was_asked_for_does_not_shorten_the_schedule() {
         let error = HandlerError::retry_after(SECOND, "SLACK_429", "slow down");
         let decision = decided(&Outcome::Failed(error), 2);
-        assert_eq!(decision.message, MessageMove::Retry { delay: SECOND * 25, at_least: SECOND });
+        assert_eq!(decision.message, retry(SECOND * 25, SECOND));
     }
 
     #[test]
@@ -350,7 +343,7 @@ mod tests {
     fn a_run_that_was_taken_over_writes_nothing_and_comes_back_later() {
         let decision = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
         assert_eq!(decision.ledger, LedgerMove::None);
-        assert!(matches!(decision.message, MessageMove::Again { .. }));
+        assert!(matches!(decision.message, MessageMove::Again(_)));
     }
 
     #[test]

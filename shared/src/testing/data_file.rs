@@ -109,7 +109,8 @@ impl DataFile {
 
     async fn pop(&self, queue: &str) -> Option<Letter> {
         let message = self.embedded().pop(queue).await.unwrap()?;
-        Some(Letter { message, routing_key: queue.to_owned() })
+        let (routing_key, rest) = (queue.to_owned(), Duration::ZERO);
+        Some(Letter { message, routing_key, ttl: None, rest })
     }
 
     /// Puts a row into the work queue that has nothing of a message but its body.

@@ -10,8 +10,9 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
-use crate::broker::{MalformedMessage, Topology, decode_message};
+use crate::broker::{MalformedMessage, Topology, decode_message, encode_message, rest_of};
 use crate::message::Message;
+use crate::retry::Hop;
 
 /// A message taken out of a queue.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct Letter {
     pub message: Result<Message, MalformedMessage>,
     /// The routing key it was published with; in a data file the queue's name.
     pub routing_key: String,
+    /// How long it was to stay in this queue, if that had an end.
+    pub ttl: Option<Duration>,
+    /// What was left of its wait then.
+    pub rest: Duration,
 }
 
 /// The queues of one topology, through a connection of the test's own.
@@ -76,7 +81,11 @@ impl Queues {
                         .await
                         .unwrap();
                     let delivery = got.delivery;
+                    let ttl = delivery.properties.expiration().as_ref();
+                    let ttl = ttl.and_then(|ttl| ttl.as_str().parse().ok());
                     return Letter {
+                        ttl: ttl.map(Duration::from_millis),
+                        rest: rest_of(&delivery.properties),
                         message: decode_message(&delivery.properties, Bytes::from(delivery.data)),
                         routing_key: delivery.routing_key.to_string(),
                     };
@@ -109,6 +118,17 @@ impl Queues {
                 body,
                 BasicProperties::default().with_delivery_mode(2),
             )
+            .await
+            .unwrap();
+    }
+
+    /// Puts `message` into `queue` as one that has come back there and has `rest` to wait yet.
+    pub async fn put_back(&self, queue: &str, message: &Message, rest: Duration) {
+        let hour = Duration::from_secs(3600);
+        let properties = encode_message(message, Some(&Hop { delay: hour, ttl: hour, rest }));
+        let (name, options) = (self.name(queue), BasicPublishOptions::default());
+        self.channel
+            .basic_publish("".into(), name.into(), options, &message.body, properties)
             .await
             .unwrap();
     }

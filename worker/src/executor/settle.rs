@@ -7,13 +7,13 @@ use std::time::Duration;
 use shared::broker::{Lane, Publication, Route};
 use shared::clock::now_ms;
 use shared::message::{Death, Message, Waiting};
-use shared::retry::{Reconnect, jittered};
+use shared::retry::Reconnect;
 use tokio::time::Instant;
 
 use super::{Executor, NO_HANDLER};
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Release};
-use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
+use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, Wait, decide};
 
 /// How long one try to publish a successor may take; there is always another.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,24 +111,21 @@ impl Executor {
     fn successor(&self, unit: &Unit<'_>, message_move: &MessageMove) -> Option<Publication> {
         let Unit { message, lane, target, .. } = *unit;
         let named = (target != NO_HANDLER).then_some(target);
-        let later = |delay: Duration, at_least: Duration, message: Message| {
-            self.metrics.delayed(delay);
-            let route = Route::Later { lane, delay, expiration: jittered(delay, at_least) };
-            Publication { route, message }
+        let later = |wait: Wait, message: Message| {
+            let wait = wait.spread();
+            self.metrics.delayed(self.ladder.hop(wait).delay);
+            Publication { route: Route::Later { lane, wait }, message }
         };
         match message_move {
             MessageMove::Ack | MessageMove::Requeue => None,
-            MessageMove::Again { delay, at_least, places } => {
+            MessageMove::Again(wait) => Some(later(*wait, message.same_attempt(named))),
+            MessageMove::InLine(wait, places) => {
                 let mut again = message.same_attempt(named);
-                if let Some(places) = places {
-                    let waiting = again.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
-                    again.waiting = Some(waiting.and(places.iter().cloned()));
-                }
-                Some(later(*delay, *at_least, again))
+                let waiting = again.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
+                again.waiting = Some(waiting.and(places.iter().cloned()));
+                Some(later(*wait, again))
             }
-            MessageMove::Retry { delay, at_least } => {
-                Some(later(*delay, *at_least, message.next_attempt(named)))
-            }
+            MessageMove::Retry(wait) => Some(later(*wait, message.next_attempt(named))),
             MessageMove::Dead { reason, code, error } => {
                 let handler =
                     self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());
@@ -144,7 +141,7 @@ impl Executor {
     }
 
     /// Publishes until it is confirmed; false if shutdown could not wait for that.
-    async fn publish(&self, publication: Publication) -> bool {
+    pub(super) async fn publish(&self, publication: Publication) -> bool {
         let mut reconnect = Reconnect::default();
         loop {
             let deadline = Instant::now() + PUBLISH_TIMEOUT;
@@ -166,8 +163,8 @@ impl Executor {
                 () = self.interrupt.cancelled() => return false,
             }
         }
-        if let Route::Later { lane: Lane::Work, delay, .. } = publication.route {
-            self.ages.delayed(publication.message.received_ms, delay);
+        if let Route::Later { lane: Lane::Work, wait } = publication.route {
+            self.ages.delayed(publication.message.received_ms, self.ladder.at_most(wait));
         }
         true
     }

@@ -49,7 +49,6 @@ pub(crate) struct Cluster {
     importer: Importer,
     rabbitmq: String,
     redis: String,
-    pub(super) schedule: RetrySchedule,
     pub(super) records: Option<Records>,
     pub(super) patience: Patience,
 }
@@ -72,7 +71,7 @@ impl Cluster {
         )?;
         let reason = || publisher.link().to_string();
         patience.wait(&rabbitmq, publisher.ready(), reason).await?;
-        Ok(Self { publisher, importer, rabbitmq, redis, schedule, records, patience })
+        Ok(Self { publisher, importer, rabbitmq, redis, records, patience })
     }
 
     /// Publishes all of `batch`, each message once or more often.

@@ -5,7 +5,6 @@ use shared::broker::{Exported, Publication, Route, Standing};
 use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::message::{Death, DeathReason, Message};
-use shared::retry::RetrySchedule;
 
 use super::{Cluster, MigrateError, Moved, Progress, Source};
 
@@ -29,8 +28,7 @@ pub(super) async fn drain(
         let ids: Vec<i64> = exported.iter().map(|exported| exported.id).collect();
         let count = ids.len() as u64;
         let unreadable = exported.iter().filter(|exported| exported.message.is_err()).count();
-        let batch: Vec<Publication> =
-            exported.into_iter().map(|exported| publication(exported, &cluster.schedule)).collect();
+        let batch: Vec<Publication> = exported.into_iter().map(publication).collect();
         cluster.publish(&batch).await?;
         source.forget(ids).await?;
         moved.messages += count;
@@ -39,9 +37,8 @@ pub(super) async fn drain(
     }
 }
 
-/// The message for RabbitMQ. One that waits goes into the queue that covers what is left of its
-/// wait, or into the longest there is: under a shorter schedule it waits no longer than that.
-fn publication(exported: Exported, schedule: &RetrySchedule) -> Publication {
+/// The message for RabbitMQ. One that waits goes on waiting for what is left of its wait.
+fn publication(exported: Exported) -> Publication {
     let message = match exported.message {
         Ok(message) => message,
         Err(malformed) => {
@@ -51,10 +48,7 @@ fn publication(exported: Exported, schedule: &RetrySchedule) -> Publication {
     };
     let route = match exported.standing {
         Standing::Due(lane) => Route::Ready(lane),
-        Standing::Waiting(lane, left) => {
-            let delay = schedule.covering(left);
-            Route::Later { lane, delay, expiration: left.min(delay) }
-        }
+        Standing::Waiting(lane, left) => Route::Later { lane, wait: left },
         Standing::Dead => Route::Dead,
     };
     // Jobs stay behind: those of the cluster have other numbers.
@@ -82,8 +76,6 @@ fn unreadable(body: Bytes, what: &str) -> Publication {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
     use std::time::Duration;
 
     use shared::broker::Lane;
@@ -91,25 +83,16 @@ mod tests {
     use super::*;
 
     fn route(standing: Standing) -> Route {
-        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        let schedule = RetrySchedule::new(second, 60.0, hour, 10).unwrap();
         let Publication { message, .. } = unreadable(Bytes::from_static(b"{}"), "");
-        publication(Exported { id: 1, standing, message: Ok(message) }, &schedule).route
+        publication(Exported { id: 1, standing, message: Ok(message) }).route
     }
 
     #[test]
-    fn what_waits_takes_the_smallest_queue_that_covers_what_is_left() {
-        let (lane, left) = (Lane::Bulk, Duration::from_millis(59_999));
-        let delay = Duration::from_secs(60);
-        let expected = Route::Later { lane, delay, expiration: left };
-        assert_eq!(route(Standing::Waiting(lane, left)), expected);
-    }
-
-    #[test]
-    fn what_waits_longer_than_any_queue_waits_as_long_as_the_longest() {
-        let (lane, delay) = (Lane::Work, Duration::from_secs(3600));
-        let expected = Route::Later { lane, delay, expiration: delay };
-        assert_eq!(route(Standing::Waiting(lane, delay * 2)), expected);
+    fn what_waits_goes_on_waiting_for_what_is_left_however_long() {
+        for left in [Duration::from_millis(59_999), Duration::from_secs(86_400 * 90)] {
+            let expected = Route::Later { lane: Lane::Bulk, wait: left };
+            assert_eq!(route(Standing::Waiting(Lane::Bulk, left)), expected);
+        }
     }
 
     #[test]

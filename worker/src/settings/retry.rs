@@ -20,7 +20,7 @@ pub struct RetrySettings {
     /// How many times longer each further wait is
     #[arg(long, env, default_value = "5")]
     pub retry_multiplier: f64,
-    /// Longest wait
+    /// Longest of these waits; what an API asks for may be longer
     #[arg(long, env, default_value = "6h", value_parser = parse_duration)]
     pub retry_max: Duration,
     /// Attempts before an event goes to the dead letters

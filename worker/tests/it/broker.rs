@@ -164,15 +164,62 @@ async fn a_delayed_message_waits_and_comes_back_to_its_lane(engine: Engine) {
     let rig = Rig::on(engine, &[]).await;
     let mut hand = rig.consume(10);
     for (lane, id) in [(Lane::Work, 1), (Lane::Bulk, 2)] {
-        let route = Route::Later { lane, delay: DELAY, expiration: DELAY };
+        let route = Route::Later { lane, wait: DELAY };
         let published = Instant::now();
         rig.publish_on(route, fresh(&deal(id))).await;
         let delivery = hand.take().await;
         assert!(published.elapsed() >= DELAY, "{:?}", published.elapsed());
-        assert_eq!(delivery.lane, lane);
+        assert_eq!((delivery.lane, delivery.rest), (lane, Duration::ZERO));
         delivery.settlement.ack();
     }
     hand.consumer.close().await;
+    rig.finish().await;
+}
+
+async fn a_wait_between_two_queues_is_over_after_a_few_stays_and_not_before(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let mut hand = rig.consume(10);
+    let wait = Duration::from_millis(800);
+    let message =
+        Message { attempt: 2, target: Some("on_deal_created".to_owned()), ..fresh(&deal(1)) };
+    for lane in [Lane::Work, Lane::Bulk] {
+        let (published, mut rests) = (Instant::now(), vec![wait]);
+        while let Some(rest) = rests.last().copied().filter(|rest| !rest.is_zero()) {
+            rig.publish_on(Route::Later { lane, wait: rest }, message.clone()).await;
+            let delivery = hand.take().await;
+            assert_eq!((delivery.lane, delivery.message.as_ref().unwrap()), (lane, &message));
+            assert!(published.elapsed() + delivery.rest >= wait, "{rests:?}");
+            rests.push(delivery.rest);
+            delivery.settlement.ack();
+        }
+        let stays: Vec<u128> =
+            rests.windows(2).map(|two| two[0].as_millis() - two[1].as_millis()).collect();
+        // The queues are for 50, 100 and 200 ms, 1 s, 5 s and so on.
+        match engine {
+            Engine::Cluster => assert_eq!(stays, [200; 4]),
+            Engine::Embedded => assert_eq!(stays, [800]),
+        }
+    }
+    hand.consumer.close().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_stands_in_a_queue_that_it_nearly_fills_with_what_is_left_of_it() {
+    let rig = Rig::with(&["--retry-initial", "1s", "--retry-multiplier", "5"]).await;
+    for (seconds, queue, ttl_ms, rest_ms) in [
+        (24, "retry.25s", 24_000, 0),
+        (26, "retry.25s", 25_000, 1000),
+        (86_400, "retry.6h", 21_600_000, 64_800_000),
+        (30 * 86_400, "retry.6h", 21_600_000, 2_570_400_000),
+    ] {
+        let wait = Duration::from_secs(seconds);
+        rig.publish_on(Route::Later { lane: Lane::Work, wait }, fresh(&deal(seconds))).await;
+        let letter = rig.queues.take(queue).await;
+        let [ttl, rest] = [ttl_ms, rest_ms].map(Duration::from_millis);
+        assert_eq!((letter.ttl, letter.rest), (Some(ttl), rest), "{seconds} s");
+        assert_eq!(letter.routing_key, "0");
+    }
     rig.finish().await;
 }
 
@@ -219,6 +266,7 @@ on_every_engine! {
     what_a_consumer_leaves_unsettled_goes_to_the_next
     no_more_is_in_hand_than_the_prefetch
     a_delayed_message_waits_and_comes_back_to_its_lane
+    a_wait_between_two_queues_is_over_after_a_few_stays_and_not_before
     a_dead_letter_is_kept_and_not_delivered
     two_consumers_share_and_each_message_comes_once
 }

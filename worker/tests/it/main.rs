@@ -24,6 +24,7 @@ mod event_log;
 mod foreign;
 mod frozen;
 mod healthcheck;
+mod hops;
 mod jobs;
 mod lanes;
 mod ledger;

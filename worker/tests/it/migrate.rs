@@ -11,12 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lapin::options::BasicGetOptions;
-use lapin::{Connection, ConnectionProperties};
 use secrecy::SecretString;
 use shared::broker::{Backlog, Broker, Lane, Route};
 use shared::message::{Death, DeathReason, Message};
-use shared::testing::amqp_url;
+use shared::testing::Letter;
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, State, drain};
 use worker::records::jobs::{Action, Scope};
@@ -26,7 +24,7 @@ use crate::harness::{Rig, TARGET, deal, deal_of, fresh};
 use directory::Directory;
 use program::Program;
 
-/// Queues for 10 s, 10 min and 1 h.
+/// Waits of 10 s, 10 min and 1 h; queues for what lies between them and up to 6 h.
 const LONG_RETRIES: [&str; 6] =
     ["--retry-initial", "10s", "--retry-multiplier", "60", "--retry-max", "1h"];
 
@@ -51,22 +49,8 @@ fn dead(id: u64, reason: DeathReason) -> Message {
     Message { death: Some(death), ..travelled(id, 10) }
 }
 
-fn later(lane: Lane, expiration: Duration) -> Route {
-    // Which queue a data file is told of makes no difference to it.
-    Route::Later { lane, delay: expiration, expiration }
-}
-
-/// The expiration of the first of `count` messages in `queue`, which stays there.
-async fn expiration(rig: &Rig, queue: &str, count: u32) -> u64 {
-    let connection =
-        Connection::connect(&amqp_url(), ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let name = rig.queues.rabbitmq().name(queue);
-    let got = channel.basic_get(name.as_str().into(), BasicGetOptions::default()).await.unwrap();
-    let expiration = got.unwrap().delivery.properties.expiration().clone().unwrap();
-    connection.close(200, "done".into()).await.unwrap();
-    rig.wait_for_messages(queue, count).await;
-    expiration.as_str().parse().unwrap()
+fn later(lane: Lane, wait: Duration) -> Route {
+    Route::Later { lane, wait }
 }
 
 async fn messages(rig: &Rig, queue: &str) -> Vec<Message> {
@@ -110,26 +94,38 @@ async fn what_waits_goes_on_waiting_for_what_is_left_and_comes_back_to_its_lane(
     open.publish(later(Lane::Work, MINUTE * 50), std::slice::from_ref(&long)).await;
     open.publish(later(Lane::Work, MINUTE * 9), std::slice::from_ref(&short)).await;
     open.publish(later(Lane::Bulk, MINUTE * 9), std::slice::from_ref(&bulk)).await;
-    // Of a schedule that had longer delays.
-    open.publish(later(Lane::Work, MINUTE * 600), std::slice::from_ref(&longest)).await;
+    // Longer than any queue's delay.
+    open.publish(later(Lane::Work, MINUTE * 720), std::slice::from_ref(&longest)).await;
     open.close().await;
 
     let ended = Program::run(&rig, &directory, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(directory.backlog().await, Backlog::default());
-    // Those due sooner are in front, where they hold nothing up.
-    let expires_ms = expiration(&rig, "retry.1h", 2).await;
-    assert!((600_000..=3_000_000).contains(&expires_ms), "{expires_ms}");
-    let letter = rig.queues.take("retry.1h").await;
-    assert_eq!((letter.message.unwrap(), letter.routing_key.as_str()), (long, "0"));
-    assert_eq!(expiration(&rig, "retry.1h", 1).await, 3_600_000);
-    assert_eq!(messages(&rig, "retry.1h").await, [longest]);
-    let expires_ms = expiration(&rig, "retry.10m", 2).await;
-    assert!((10_000..=540_000).contains(&expires_ms), "{expires_ms}");
-    let letters = rig.queues.drain("retry.10m").await;
-    let letters: Vec<_> =
-        letters.into_iter().map(|letter| (letter.message.unwrap(), letter.routing_key)).collect();
-    assert_eq!(letters, [(short, "0".to_owned()), (bulk, "bulk".to_owned())]);
+    // None waits longer in all than it would have, or much shorter: nobody took so long.
+    let whole = |letter: &Letter| letter.ttl.unwrap() + letter.rest;
+    for (queue, wait, expected) in [
+        ("retry.10m", MINUTE * 9, &[(short, "0"), (bulk, "bulk")][..]),
+        ("retry.50m", MINUTE * 50, &[(long, "0")]),
+        ("retry.6h", MINUTE * 720, &[(longest, "0")]),
+    ] {
+        let letters = rig.queues.drain(queue).await;
+        for letter in &letters {
+            // In the queue of ten minutes nothing stays for less than nine of them and a bit.
+            let left = wait.max(MINUTE * 6000 / 660);
+            assert!(
+                (left.saturating_sub(MINUTE * 2)..=left + MINUTE / 60).contains(&whole(letter)),
+                "{letter:?}"
+            );
+            assert_eq!(letter.rest.is_zero(), queue != "retry.6h", "{letter:?}");
+        }
+        let found: Vec<(&Message, &str)> = letters
+            .iter()
+            .map(|letter| (letter.message.as_ref().unwrap(), letter.routing_key.as_str()))
+            .collect();
+        let expected: Vec<(&Message, &str)> =
+            expected.iter().map(|(message, key)| (message, *key)).collect();
+        assert_eq!(found, expected, "{queue}");
+    }
     rig.finish().await;
 }
 

@@ -294,8 +294,9 @@ impl<Source: Copy + Send + Sync + 'static> Queue<Source> {
                 delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
                         let settlement = Settlement::new(delivery.delivery_tag, verbs.clone());
+                        let (lane, rest) = (self.lane, properties::rest(&delivery.properties));
                         let message = properties::decode(&delivery.properties, delivery.data.into());
-                        let _ = self.deliveries.send(Delivery { message, lane: self.lane, settlement });
+                        let _ = self.deliveries.send(Delivery { message, lane, rest, settlement });
                     }
                     Some(Err(error)) => return Err(error),
                     None => return Err(std::io::Error::other("the broker cancelled the consumer").into()),

@@ -187,9 +187,10 @@ async fn send(
     topology: &Topology,
     publication: &Publication,
 ) -> Result<(), PublishError> {
-    let (exchange, key) = topology.address(publication.route, publication.message.portal_id);
-    let properties = properties::encode(publication);
-    let body = &publication.message.body;
+    let Publication { route, message } = publication;
+    let (exchange, key) = topology.address(*route, message.portal_id);
+    let properties = properties::encode(message, topology.hop(*route).as_ref());
+    let body = &message.body;
     let confirm = channel
         .basic_publish(exchange, key, BasicPublishOptions::default(), body, properties)
         .await

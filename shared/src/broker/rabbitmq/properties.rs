@@ -3,17 +3,21 @@
 //! Headers are scalars and always built anew. What a broker adds (`x-death`, delivery counts) is
 //! never copied: a copied `x-death` made RabbitMQ 3.10 drop the message at its TTL.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::DELAY_HEADER;
-use crate::broker::{Publication, Route};
 use crate::event::Identity;
 use crate::message::{Death, DeathReason, Message, OfJob};
-use crate::retry::delay_name;
+use crate::retry::{Hop, delay_name};
 
 const VERSION: i64 = 1;
+/// What is left of a wait when the message comes back. A time to come back at would need clocks
+/// that agree.
+const REST_HEADER: &str = "hubline-rest-ms";
 const PERSISTENT: u8 = 2;
 
 /// A delivery whose properties are not those of a Hubline message; its bytes are kept.
@@ -28,9 +32,8 @@ pub struct MalformedMessage {
     pub body: Bytes,
 }
 
-/// The properties of `publication`.
-pub(super) fn encode(publication: &Publication) -> BasicProperties {
-    let message = &publication.message;
+/// The properties of `message`; with a `hop`, of its stay in that queue.
+pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
     let mut headers = FieldTable::default();
     let mut put = |name: &str, value: AMQPValue| {
         headers.insert(name.into(), value);
@@ -60,8 +63,12 @@ pub(super) fn encode(publication: &Publication) -> BasicProperties {
         put("hubline-dead-ms", AMQPValue::LongLongInt(death.dead_ms));
         put("hubline-steps", text(&death.steps_text()));
     }
-    if let Route::Later { delay, .. } = publication.route {
-        put(DELAY_HEADER, text(&delay_name(delay)));
+    if let Some(hop) = hop {
+        put(DELAY_HEADER, text(&delay_name(hop.delay)));
+        if !hop.rest.is_zero() {
+            let rest = i64::try_from(hop.rest.as_millis()).unwrap_or(i64::MAX);
+            put(REST_HEADER, AMQPValue::LongLongInt(rest));
+        }
     }
     let mut properties = BasicProperties::default()
         .with_message_id(message.identity.as_ref().into())
@@ -72,10 +79,18 @@ pub(super) fn encode(publication: &Publication) -> BasicProperties {
     if !message.subscription_type.is_empty() {
         properties = properties.with_type(short(&message.subscription_type).into());
     }
-    if let Route::Later { expiration, .. } = publication.route {
-        properties = properties.with_expiration(expiration.as_millis().to_string().into());
+    if let Some(hop) = hop {
+        properties = properties.with_expiration(hop.ttl.as_millis().to_string().into());
     }
     properties
+}
+
+/// What is left of the wait of a message with these properties. It is no part of the message: what
+/// becomes of one anywhere else is not made to wait.
+pub(crate) fn rest(properties: &BasicProperties) -> Duration {
+    let headers = properties.headers().as_ref();
+    let rest = headers.and_then(|headers| whole(headers, REST_HEADER));
+    Duration::from_millis(rest.and_then(|rest| u64::try_from(rest).ok()).unwrap_or_default())
 }
 
 /// The message that `properties` and `body` stand for.
@@ -169,10 +184,7 @@ fn short(value: &str) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-    use std::time::Duration;
-
     use super::*;
-    use crate::broker::Lane;
 
     fn message() -> Message {
         Message {
@@ -196,21 +208,39 @@ mod tests {
 
     #[test]
     fn a_message_comes_back_as_it_was() {
-        let publication = Publication { route: Route::Dead, message: message() };
-        let decoded = decode(&encode(&publication), message().body).unwrap();
-        assert_eq!(decoded, message());
+        let properties = encode(&message(), None);
+        assert_eq!(rest(&properties), Duration::ZERO);
+        assert_eq!(decode(&properties, message().body).unwrap(), message());
+    }
+
+    fn hop(rest_ms: u64) -> Hop {
+        let [delay, ttl, rest] = [5000, 4600, rest_ms].map(Duration::from_millis);
+        Hop { delay, ttl, rest }
     }
 
     #[test]
-    fn a_delayed_message_names_its_queue_and_its_own_wait() {
-        let route = Route::Later {
-            lane: Lane::Work,
-            delay: Duration::from_secs(5),
-            expiration: Duration::from_millis(4321),
-        };
-        let properties = encode(&Publication { route, message: message() });
-        assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "4321");
-        assert_eq!(string(properties.headers().as_ref().unwrap(), DELAY_HEADER).unwrap(), "5s");
+    fn a_delayed_message_names_its_queue_its_stay_and_what_is_left_of_its_wait() {
+        for rest_ms in [0, 1, 2_592_000_000] {
+            let properties = encode(&message(), Some(&hop(rest_ms)));
+            assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "4600");
+            let headers = properties.headers().as_ref().unwrap();
+            assert_eq!(string(headers, DELAY_HEADER).unwrap(), "5s");
+            assert_eq!(headers.inner().contains_key(REST_HEADER), rest_ms > 0);
+            assert_eq!(rest(&properties), Duration::from_millis(rest_ms));
+            // Which it has not anywhere else.
+            let decoded = decode(&properties, message().body).unwrap();
+            assert_eq!(rest(&encode(&decoded, None)), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_rest_that_is_none_is_nothing() {
+        for odd in [AMQPValue::LongLongInt(-1), AMQPValue::LongString("7".into())] {
+            let mut headers = FieldTable::default();
+            headers.insert(REST_HEADER.into(), odd);
+            assert_eq!(rest(&BasicProperties::default().with_headers(headers)), Duration::ZERO);
+        }
+        assert_eq!(rest(&BasicProperties::default()), Duration::ZERO);
     }
 
     #[test]

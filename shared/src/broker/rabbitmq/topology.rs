@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
 use crate::broker::{Lane, Route};
-use crate::retry::{RetrySchedule, delay_name};
+use crate::retry::{Hop, Ladder, RetrySchedule, delay_name};
 
 /// The header by which the retry exchange finds the queue of a delay.
 pub(super) const DELAY_HEADER: &str = "hubline-delay";
@@ -30,7 +30,7 @@ const ENDLESS: i64 = i32::MAX as i64;
 pub struct Topology {
     prefix: String,
     work_shards: u32,
-    retry_delays: Vec<Duration>,
+    ladder: Option<Ladder>,
 }
 
 impl Topology {
@@ -41,7 +41,7 @@ impl Topology {
         Self {
             prefix: prefix.to_owned(),
             work_shards: work_shards.max(1),
-            retry_delays: schedule.map(RetrySchedule::distinct).unwrap_or_default(),
+            ladder: schedule.map(RetrySchedule::ladder),
         }
     }
 
@@ -75,7 +75,20 @@ impl Topology {
 
     /// The retry queues, ascending by delay.
     pub fn retry_queues(&self) -> impl Iterator<Item = String> {
-        self.retry_delays.iter().map(|delay| self.retry_queue(*delay))
+        self.retry_delays().map(|delay| self.retry_queue(delay))
+    }
+
+    fn retry_delays(&self) -> impl Iterator<Item = Duration> {
+        self.ladder.iter().flat_map(Ladder::delays)
+    }
+
+    /// The next stay of what is to wait. Without a schedule there is none, and what is to wait lands
+    /// among the unrouted.
+    pub(super) fn hop(&self, route: Route) -> Option<Hop> {
+        match (route, &self.ladder) {
+            (Route::Later { wait, .. }, Some(ladder)) => Some(ladder.hop(wait)),
+            _ => None,
+        }
     }
 
     fn retry_queue(&self, delay: Duration) -> String {
@@ -173,12 +186,12 @@ impl Topology {
         self.declare_queue(channel, &self.bulk_queue(), self.work_arguments()).await?;
         self.bind(channel, &self.bulk_queue(), "events", "bulk", FieldTable::default()).await?;
         self.declare_exchange(channel, "retry", ExchangeKind::Headers, alternate).await?;
-        for delay in &self.retry_delays {
-            let queue = self.retry_queue(*delay);
-            self.declare_queue(channel, &queue, self.retry_arguments(*delay)).await?;
+        for delay in self.retry_delays() {
+            let queue = self.retry_queue(delay);
+            self.declare_queue(channel, &queue, self.retry_arguments(delay)).await?;
             let mut matching = FieldTable::default();
             matching.insert("x-match".into(), text("all"));
-            matching.insert(DELAY_HEADER.into(), text(&delay_name(*delay)));
+            matching.insert(DELAY_HEADER.into(), text(&delay_name(delay)));
             self.bind(channel, &queue, "retry", "", matching).await?;
         }
         Ok(())

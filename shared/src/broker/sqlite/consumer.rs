@@ -167,8 +167,9 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
                         for (id, message) in taken.messages {
                             self.in_hand().insert(id);
                             let settlement = Settlement::new(id.cast_unsigned(), verbs.clone());
-                            let _ =
-                                deliveries.send(Delivery { message, lane: self.lane, settlement });
+                            // What waits here is not taken before its wait is over.
+                            let (lane, rest) = (self.lane, Duration::ZERO);
+                            let _ = deliveries.send(Delivery { message, lane, rest, settlement });
                         }
                         if !all {
                             continue;

@@ -37,8 +37,9 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
     let Publication { route, message } = publication;
     let (queue, wait_ms) = match *route {
         Route::Ready(lane) => (name(lane), 0),
-        Route::Later { lane, expiration, .. } => {
-            (name(lane), i64::try_from(expiration.as_millis()).unwrap_or(i64::MAX))
+        // Rounded up: no wait ends early.
+        Route::Later { lane, wait } => {
+            (name(lane), i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX))
         }
         Route::Dead => ("dead", 0),
     };

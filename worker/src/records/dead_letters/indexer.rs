@@ -259,7 +259,7 @@ async fn gather(
             }
         };
         let delivery = stop.run_until_cancelled(receiving).await.flatten();
-        let Some(Delivery { message, lane, settlement }) = delivery else { break };
+        let Some(Delivery { message, lane, settlement, .. }) = delivery else { break };
         if settlement.is_lost() {
             // Its copy is on its way.
             continue;

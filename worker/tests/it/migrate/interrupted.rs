@@ -110,8 +110,8 @@ async fn killed_at_several_points_it_loses_nothing_and_all_is_done_once() {
     let ended = Program::run(&rig, &directory, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(directory.backlog().await, Backlog::default());
-    let schedule = rig.settings.processing.retry.schedule().unwrap();
-    let queue = format!("retry.{}", delay_name(schedule.covering(WAIT)));
+    let ladder = rig.settings.processing.retry.schedule().unwrap().ladder();
+    let queue = format!("retry.{}", delay_name(ladder.hop(WAIT).delay));
     assert_eq!(identities(&messages(&rig, &queue).await), identities(&waiting));
     assert_eq!(identities(&messages(&rig, "dead").await), identities(&letters));
 
