@@ -9,8 +9,8 @@ use crate::when;
 pub(super) const NONE: &str = "(none)";
 /// What a filter can have.
 const FIELDS: [&str; 13] = [
-    "id", "problem", "code", "reason", "type", "handler", "portal", "object", "job", "since", "since_ms",
-    "until", "until_ms",
+    "id", "problem", "code", "reason", "type", "handler", "portal", "object", "job", "since",
+    "since_ms", "until", "until_ms",
 ];
 /// What else stands in an address or a form beside a filter.
 const BESIDE: [&str; 6] = ["state", "before", "scope", "filter", "format", "done"];

@@ -5,6 +5,8 @@ mod control;
 mod edges;
 mod failing;
 mod interrupted;
+mod locked;
+mod open;
 pub(crate) mod program;
 pub(crate) mod replay;
 mod replay_edges;
