@@ -120,7 +120,7 @@ impl Executor {
         }
         if let Some(target) = &message.target {
             let handler = self.registry.get(target);
-            return self.run_target(message, event, lane, target, handler).await;
+            return self.run_target(message, event, lane, target, handler, &[]).await;
         }
         let wanting = || self.registry.wanting(event).collect::<Vec<&Handler>>();
         let targets = match catch_unwind(AssertUnwindSafe(wanting)) {
@@ -129,15 +129,18 @@ impl Executor {
                 return self.unrouted(message, event, &run::panic_text(&*panic), lane).await;
             }
         };
+        let names: Vec<&'static str> = targets.iter().map(|handler| handler.name()).collect();
+        let run = |handler| {
+            let name = Handler::name(handler);
+            self.run_target(message, event, lane, name, Some(handler), &names)
+        };
         if let [only] = targets[..] {
-            return self.run_target(message, event, lane, only.name(), Some(only)).await;
+            return run(only).await;
         }
         if targets.is_empty() {
             return self.skip(message, event, Verdict::Unwanted);
         }
-        let runs = targets
-            .into_iter()
-            .map(|handler| self.run_target(message, event, lane, handler.name(), Some(handler)));
+        let runs = targets.into_iter().map(run);
         // Targets that are done are found so when the message comes again for the others.
         if join_all(runs).await.contains(&Disposition::Requeue) {
             Disposition::Requeue

@@ -24,6 +24,7 @@ pub mod trial;
 mod addresses;
 mod ages;
 mod alerts;
+mod count;
 mod engines;
 mod executor;
 mod harmless;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::exposition::Labels;
 use super::history::{History, View};
+use crate::count::count;
 
 mod conditions;
 
@@ -103,6 +104,12 @@ const fn rule(
     Rule { name, severity, hold: Duration::from_secs(hold_minutes * 60), condition, summary }
 }
 
+/// How many there are of what is counted.
+#[expect(clippy::cast_possible_truncation, reason = "a count that is rounded, and saturates")]
+fn counted(value: f64, one: &str, many: &str) -> String {
+    count(value.round() as i64, one, many)
+}
+
 /// Every alert there is.
 pub(super) const RULES: [Rule; 19] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
@@ -120,25 +127,28 @@ pub(super) const RULES: [Rule; 19] = [
         format!("{:.1} % of runs failed in the last hour", value * 100.0)
     }),
     rule("HublineQueueDepth", Severity::Warning, 10, queue_depth, |_, value| {
-        format!("{value:.0} events wait in the work queues")
+        format!("{} in the work queues", counted(value, "event waits", "events wait"))
     }),
     rule("HublineOldestEvent", Severity::Warning, 5, oldest_event, |about, value| {
         let is_delayed = about.get("place").is_some_and(|place| place == "delayed");
         let place =
             if is_delayed { "held or waiting for another attempt" } else { "in a worker's hand" };
-        format!("the oldest event {place} was received {:.0} minutes ago", value / 60.0)
+        let minutes = counted(value / 60.0, "minute", "minutes");
+        format!("the oldest event {place} was received {minutes} ago")
     }),
     rule("HublineDeadLettersGrowing", Severity::Warning, 0, dead_letters_growing, |_, value| {
-        format!("{value:.0} events went to the dead letters in the last hour")
+        format!("{} went to the dead letters in the last hour", counted(value, "event", "events"))
     }),
     rule("HublineNewProblem", Severity::Warning, 0, new_problem, |_, value| {
-        format!("{value:.0} new problems among the dead letters in the last 15 minutes")
+        let problems = counted(value, "new problem", "new problems");
+        format!("{problems} among the dead letters in the last 15 minutes")
     }),
     rule("HublineConsoleGuessing", Severity::Warning, 0, console_guessing, |_, value| {
-        format!("{value:.0} tokens let nobody into the console in the last 15 minutes")
+        let tokens = counted(value, "token", "tokens");
+        format!("{tokens} let nobody into the console in the last 15 minutes")
     }),
     rule("HublineUnrouted", Severity::Critical, 1, unrouted, |_, value| {
-        format!("{value:.0} events had no queue to go to")
+        format!("{} had no queue to go to", counted(value, "event", "events"))
     }),
     rule("HublineConfirmsSlow", Severity::Warning, 0, confirms_slow, |_, value| {
         format!(
@@ -147,7 +157,8 @@ pub(super) const RULES: [Rule; 19] = [
         )
     }),
     rule("HublineNoConsumers", Severity::Critical, 2, no_consumers, |_, value| {
-        format!("{value:.0} of the queues that workers take from have no consumer")
+        let has = if value.round() > 1.0 { "have" } else { "has" };
+        format!("{value:.0} of the queues that workers take from {has} no consumer")
     }),
     rule("HublineBrokerAlarm", Severity::Critical, 0, broker_alarm, |_, _| {
         "RabbitMQ blocks publishers, out of memory or disk".to_owned()
@@ -157,7 +168,8 @@ pub(super) const RULES: [Rule; 19] = [
     }),
     rule("HublineAtMostOnceDeadLettering", Severity::Critical, 0, at_most_once, |_, value| {
         format!(
-            "RabbitMQ moved or dropped {value:.0} messages without a guarantee in the last hour"
+            "RabbitMQ moved or dropped {} without a guarantee in the last hour",
+            counted(value, "message", "messages")
         )
     }),
     rule(

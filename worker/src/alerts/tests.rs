@@ -14,6 +14,26 @@ use tokio_util::task::AbortOnDropHandle;
 use super::*;
 use crate::stand_ins::{Fault, StandIns};
 
+#[test]
+fn one_of_something_is_not_called_many() {
+    let said = |name: &str, value| {
+        let rule = super::rules::RULES.iter().find(|rule| rule.name == name).unwrap();
+        (rule.summary)(&super::rules::About::default(), value)
+    };
+    for (name, one, many) in [
+        ("HublineQueueDepth", "1 event waits", "2 events wait"),
+        ("HublineDeadLettersGrowing", "1 event went", "2 events went"),
+        ("HublineNewProblem", "1 new problem among", "2 new problems among"),
+        ("HublineConsoleGuessing", "1 token let", "2 tokens let"),
+        ("HublineUnrouted", "1 event had", "2 events had"),
+        ("HublineNoConsumers", "take from has no consumer", "take from have no consumer"),
+        ("HublineAtMostOnceDeadLettering", "1 message without", "2 messages without"),
+    ] {
+        assert!(said(name, 1.0).contains(one), "{}", said(name, 1.0));
+        assert!(said(name, 2.0).contains(many), "{}", said(name, 2.0));
+    }
+}
+
 /// A process of which the test says what it measures.
 struct Process {
     text: Data<Mutex<String>>,

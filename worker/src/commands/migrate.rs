@@ -16,6 +16,7 @@ use shared::settings::{BrokerSettings, LogSettings, parse_duration};
 use shared::{shutdown, telemetry, terminal};
 use tokio_util::sync::CancellationToken;
 
+use crate::count::count;
 use crate::migrate::{Cluster, Destination, Inventory, Moved, Patience, Source, run};
 use crate::records::{Carried, Records};
 use crate::settings::{RecordsSettings, RedisSettings, RetrySettings};
@@ -161,20 +162,25 @@ fn ended(error: &impl Display, state: &str) -> anyhow::Error {
 fn contents(inventory: &Inventory) -> String {
     let backlog = inventory.backlog;
     format!(
-        "{} events to be worked on, {} of the bulk lane, {} waiting for a retry, {} dead letters, \
-         {} ledger entries; in its records {}",
-        backlog.work,
+        "{} to be worked on, {} of the bulk lane, {} waiting for a retry, {}, {}; in its records {}",
+        count(backlog.work, "event", "events"),
         backlog.bulk,
         backlog.waiting,
-        backlog.dead + inventory.letters,
-        inventory.entries,
+        count(backlog.dead + inventory.letters, "dead letter", "dead letters"),
+        count(inventory.entries, "ledger entry", "ledger entries"),
         of_records(inventory.records)
     )
 }
 
 fn of_records(records: Carried) -> String {
     let Carried { erased, audit, notes, jobs } = records;
-    format!("{erased} erased contacts, {audit} lines of the audit, {notes} notes and {jobs} jobs")
+    format!(
+        "{}, {} of the audit, {} and {}",
+        count(erased, "erased contact", "erased contacts"),
+        count(audit, "line", "lines"),
+        count(notes, "note", "notes"),
+        count(jobs, "job", "jobs")
+    )
 }
 
 fn summarise(moved: &Moved) {
@@ -184,21 +190,26 @@ fn summarise(moved: &Moved) {
     }
     if entries_written + messages + letters == 0 {
         say(format_args!(
-            "There was nothing left to do: all {entries_there} ledger entries are there."
+            "There was nothing left to do: all ledger entries are there, {entries_there} of them."
         ));
         return;
     }
     say(format_args!(
-        "{entries_written} ledger entries written, {entries_there} were there already."
+        "{} written, {entries_there} there already.",
+        count(entries_written, "ledger entry", "ledger entries")
     ));
-    say(format_args!("{messages} messages published, confirmed and deleted."));
+    say(format_args!(
+        "{} published, confirmed and deleted.",
+        count(messages, "message", "messages")
+    ));
     if letters > 0 {
         say(format_args!(
-            "{letters} dead letters of the records published and confirmed; they are discarded here."
+            "{} of the records published and confirmed, and discarded here.",
+            count(letters, "dead letter", "dead letters")
         ));
     }
     if unreadable > 0 {
-        say(format_args!("{unreadable} of them could not be read: they are dead letters now."));
+        say(format_args!("{unreadable} of them could not be read, and went to the dead letters."));
     }
 }
 

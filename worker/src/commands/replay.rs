@@ -67,7 +67,8 @@ pub struct ReplayCommand {
     /// Go on without asking; needed where nobody can be asked, as in a script
     #[arg(long)]
     yes: bool,
-    /// Events published a second at most, e.g. 10/s; 0 for as fast as it goes
+    /// Messages published a second at most, e.g. 10/s; 0 for as fast as it goes. An event is one, and one
+    /// more for each handler that gave it up
     #[arg(long, default_value_t = Rate(DEFAULT_RATE))]
     rate: Rate,
     /// Only make the job: a console, or the standalone, works on it
@@ -107,7 +108,7 @@ impl ReplayCommand {
         format!(
             "To replay: {} of {}, with runs that ended from {}{} UTC. {what}\n\
              That takes {}.",
-            counted(plan, "events"),
+            counted(plan, "event", "events"),
             portals(plan),
             when::show(oldest_ms),
             plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),

@@ -29,7 +29,8 @@ use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, Verdict, decide};
 const LAST_CLAIM: Duration = Duration::from_secs(1);
 
 impl Executor {
-    /// Runs `target` for the event and settles the result.
+    /// Runs `target` for the event and settles the result. `targets` are all that the message is for, if
+    /// it does not name one.
     pub(super) async fn run_target(
         &self,
         message: &Message,
@@ -37,6 +38,7 @@ impl Executor {
         lane: Lane,
         target: &str,
         handler: Option<&Handler>,
+        targets: &[&'static str],
     ) -> Disposition {
         let (started, started_ms) = (Instant::now(), now_ms());
         let age_ms = started_ms.saturating_sub(message.received_ms);
@@ -77,7 +79,8 @@ impl Executor {
             _ => None,
         };
         let (settled_ms, verdict) = (now_ms(), settled.verdict);
-        let course = Course { target: Some(target), started_ms, settled_ms, verdict, error };
+        let target = Some(target);
+        let course = Course { target, targets, started_ms, settled_ms, verdict, error };
         if !is_put_off {
             self.note(message, Some(event), &course);
         }

@@ -81,6 +81,7 @@ struct Job {
     planned: i64,
     planned_more: bool,
     published: i64,
+    runs: i64,
     succeeded: i64,
     died: i64,
     skipped: i64,
@@ -283,7 +284,7 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
     let jobs: Vec<Job> = on_pool!(from, pool => {
         sqlx::query_as(
             "SELECT id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, \
-             planned_more, published, succeeded, died, skipped, created_ms, state_ms FROM job ORDER BY id",
+             planned_more, published, runs, succeeded, died, skipped, created_ms, state_ms FROM job ORDER BY id",
         )
         .fetch_all(pool)
         .await?
@@ -303,11 +304,11 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
             sqlx::query(
                 "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, \
                  reason, planned, planned_more, published, succeeded, died, skipped, recent, \
-                 failing, trusted, created_ms, state_ms, place_ms, place_id, owner, owned_until_ms) \
+                 failing, trusted, created_ms, state_ms, place_ms, place_id, owner, owned_until_ms, runs) \
                  SELECT $1, $2, $3, $4, $5, \
                  (SELECT CASE WHEN count(*) = 0 THEN $6 \
                   ELSE (SELECT min(generation) FROM job) - 1 END FROM job WHERE generation = $6), \
-                 $7, $8, $9, $10, $17, $11, $12, $13, $14, '', 0, FALSE, $15, $16, 0, 0, '', 0 \
+                 $7, $8, $9, $10, $17, $11, $12, $13, $14, '', 0, FALSE, $15, $16, 0, 0, '', 0, $18 \
                  WHERE NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND who = $2 AND scope = $3 \
                   AND created_ms = $15)",
             )
@@ -328,6 +329,7 @@ async fn jobs(from: &Database, to: &Database) -> Result<u64, sqlx::Error> {
             .bind(job.created_ms)
             .bind(job.state_ms)
             .bind(job.planned_more)
+            .bind(job.runs)
             .execute(pool)
             .await?
             .rows_affected()

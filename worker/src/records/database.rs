@@ -2,7 +2,9 @@
 //! where they cannot, [`Database::dialect`] says what differs.
 //!
 //! What people look at has connections of its own, whose statements the database itself ends after
-//! [`READ`]: a page that nobody waits for any more costs no writer anything.
+//! [`READ`]: a page that nobody waits for any more costs no writer anything. And PostgreSQL itself ends
+//! the transaction of a writer of whom it hears nothing: who is frozen in the middle of one, or whose
+//! machine is gone, keeps its locks for no longer than a job's lease.
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -28,6 +30,15 @@ pub(super) const WRITING: u32 = 8;
 pub(super) const READING: u32 = 4;
 /// How long one statement of those may take: less than a page waits.
 const READ: Duration = Duration::from_secs(5);
+/// How long a transaction on PostgreSQL may wait for its writer's next word.
+const FROZEN: Duration = Duration::from_secs(10);
+/// How long a writer waits for a lock: longer than somebody who is frozen can have it.
+const LOCKED: Duration = Duration::from_secs(15);
+/// How long one statement of a writer may take: as long as anybody waits for it.
+const WRITE: Duration = Duration::from_secs(60);
+/// Has PostgreSQL notice within some 15 s that a client's machine is gone.
+const KEEPALIVE: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
+    SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; ";
 /// Steps of SQLite between two looks at the time: some thousandths of a second.
 const STEPS: i32 = 10_000;
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -137,6 +148,14 @@ impl Transaction {
             Self::Sqlite(..) => "",
         }
     }
+
+    /// The same, without those that somebody else keeps.
+    pub(crate) fn skipping(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+            Self::Sqlite(..) => "",
+        }
+    }
 }
 
 impl Database {
@@ -160,18 +179,17 @@ impl Database {
             })?
             .application_name("hubline")
             .disable_statement_logging();
-        let limit_ms = limit.as_millis();
-        let reading = pool::<Postgres>(READING).after_connect(move |connection, _| {
-            let set = format!(
-                "SET statement_timeout = {limit_ms}; SET default_transaction_read_only = on"
-            );
-            Box::pin(async move {
-                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set))).await.map(|_| ())
-            })
-        });
+        let [limit, frozen, locked, write] =
+            [limit, FROZEN, LOCKED, WRITE].map(|limit| limit.as_millis());
+        let reading =
+            format!("SET statement_timeout = {limit}; SET default_transaction_read_only = on");
+        let writing = format!(
+            "SET statement_timeout = {write}; SET lock_timeout = {locked}; \
+             SET idle_in_transaction_session_timeout = {frozen}"
+        );
         Ok(Self::Postgres(Pools {
-            reading: reading.connect_lazy_with(options.clone()),
-            writing: pool(WRITING).connect_lazy_with(options),
+            reading: setting(READING, reading).connect_lazy_with(options.clone()),
+            writing: setting(WRITING, writing).connect_lazy_with(options),
         }))
     }
 
@@ -246,6 +264,25 @@ impl Database {
 
 fn pool<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
     PoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE)
+}
+
+/// Connections to PostgreSQL that begin with `settings`.
+fn setting(connections: u32, settings: String) -> PoolOptions<Postgres> {
+    let settings = format!("{KEEPALIVE}{settings}");
+    pool::<Postgres>(connections).after_connect(move |connection, _| {
+        let set = sqlx::raw_sql(sqlx::AssertSqlSafe(settings.clone()));
+        Box::pin(async move { connection.execute(set).await.map(|_| ()) })
+    })
+}
+
+/// What a migration's connection begins with: its statements take as long as they take, and the lock
+/// that others wait for is not kept by one who is frozen between them.
+pub(super) fn of_migration() -> String {
+    let frozen = FROZEN.as_millis();
+    format!(
+        "{KEEPALIVE}SET idle_in_transaction_session_timeout = {frozen}; \
+         SET idle_session_timeout = {frozen}"
+    )
 }
 
 /// Has SQLite end what runs on `connection` longer than `limit` from now on, whoever waits for it.

@@ -34,8 +34,10 @@ pub(crate) struct Entry {
     pub(crate) trace_id: Option<String>,
     /// The job that published it.
     pub(crate) job_id: Option<i64>,
-    /// Whether an earlier attempt of that job's had failed.
-    pub(crate) had_failed: bool,
+    /// The attempt that the job had published it as.
+    pub(crate) published_as: i64,
+    /// Of a job's message to all handlers: those that want the event.
+    pub(crate) targets: Vec<&'static str>,
     /// Only of a message fresh from the receiver: later attempts carry the same bytes.
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course<'a> {
     pub(crate) target: Option<&'a str>,
+    /// The handlers that want the event, as far as it was looked.
+    pub(crate) targets: &'a [&'static str],
     pub(crate) started_ms: i64,
     pub(crate) settled_ms: i64,
     pub(crate) verdict: Verdict,
@@ -55,13 +59,15 @@ impl Course<'_> {
     /// Of what was settled at once, without a handler.
     pub(crate) fn now(verdict: Verdict) -> Self {
         let now_ms = now_ms();
-        Self { target: None, started_ms: now_ms, settled_ms: now_ms, verdict, error: None }
+        let (started_ms, settled_ms) = (now_ms, now_ms);
+        Self { target: None, targets: &[], started_ms, settled_ms, verdict, error: None }
     }
 }
 
 impl Entry {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
+        let is_to_all = message.job.is_some() && message.target.is_none();
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
             identity: message.identity.to_string(),
@@ -84,7 +90,8 @@ impl Entry {
                 .map(|(_, error)| clean(&error[..error.floor_char_boundary(MAX_ERROR_BYTES)])),
             trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
             job_id: message.job.map(|job| job.id.cast_signed()),
-            had_failed: message.job.is_some_and(|job| message.attempt > job.attempt),
+            published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
+            targets: course.targets.iter().filter(|_| is_to_all).copied().collect(),
             body: is_fresh.then(|| message.body.to_vec()),
         }
     }

@@ -10,18 +10,21 @@ mod ends;
 mod job;
 mod lease;
 mod letters;
+mod pace;
 mod progress;
 mod replay;
 mod runner;
+mod runs;
 mod take;
 #[cfg(test)]
 mod tests;
 mod wish;
 mod work;
 
-pub(super) use ends::{End, Ended, note_ends};
+pub(super) use ends::{End, Ended};
 pub use job::{Fate, Job, JobState, Kind};
 pub use runner::Runner;
+pub(super) use runs::{forget, note_ends};
 pub use wish::{Action, DEFAULT_RATE, MAX_RATE, Scope, Wish};
 
 use super::dead_letters::DeadLetters;

@@ -17,7 +17,7 @@ const AHEAD: i32 = 3;
 const EVERY: Duration = Duration::from_secs(600);
 /// PostgreSQL's word for a lock that was not had in time.
 const LOCK_TIMEOUT: &str = "55P03";
-/// Rows that one statement deletes where a day is no table of its own.
+/// Rows that one statement deletes of days that are no tables of their own.
 const CHUNK: i64 = 5000;
 
 /// Keeps partitions ahead, old days gone and erased content erased, without end.
@@ -89,6 +89,8 @@ async fn make_day(pool: &PgPool, day: i32) -> Result<(), sqlx::Error> {
 async fn impatient(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *transaction).await?;
+    // A new day is compared with all rows that have none of their own.
+    sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
     Ok(transaction)
 }
 
@@ -124,10 +126,14 @@ pub(super) async fn drop_before(database: &Database, day: i32) -> Result<(), sql
                     }
                 }
             }
-            sqlx::query("DELETE FROM event_log_other WHERE day < $1")
-                .bind(day)
-                .execute(pool)
-                .await?;
+            let delete = "DELETE FROM event_log_other WHERE (id, day) IN \
+                (SELECT id, day FROM event_log_other WHERE day < $1 LIMIT $2)";
+            loop {
+                let query = sqlx::query(delete).bind(day).bind(CHUNK);
+                if query.execute(pool).await?.rows_affected() == 0 {
+                    break;
+                }
+            }
         }
         Database::Sqlite(pools, _) => {
             let pool = &pools.writing;

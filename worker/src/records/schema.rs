@@ -9,13 +9,16 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::time::timeout;
 
-use super::database::{BUSY, Database, Dialect};
+use super::database::{BUSY, Database, Dialect, of_migration};
 
 /// How long a server may take for a connection, and for its end.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Said of a server that cannot be reached, or says nothing.
+const SILENT: &str = "the records' database does not answer";
 
 /// Once released nothing of one is changed: databases remember what they were made by, and are refused
 /// where that has changed.
@@ -165,7 +168,10 @@ CREATE TABLE audit (
 /// that is `trusted` does not wait for a first success. `place_ms` and `place_id` are how far a replay
 /// has come in the log; of letters `place_id` is the last that was claimed or moved. Whoever works on it is `owner`, until `owned_until_ms`. `steps` are names with commas
 /// between. `generation` is that of what the job starts over, and no other job's; a line's `logged_ms` is when it was
-/// written, which can be late. `plan` is the digest of what somebody agreed to, which is done once.
+/// written, which can be late. `plan` is the digest of what somebody agreed to, which is done once. `runs` is how many
+/// there are of the job; each has a row in `job_run` from before it is published until the job has long been over.
+/// Its `target` is empty while it is a message to all handlers, `generation` and `attempt` are what it was published
+/// as, and `copies` how often, for it may be that nobody knows whether it was.
 const JOBS: &str = "
 CREATE TABLE job (
     id {growing},
@@ -181,6 +187,7 @@ CREATE TABLE job (
     planned BIGINT NOT NULL,
     planned_more BOOLEAN NOT NULL,
     published BIGINT NOT NULL,
+    runs BIGINT NOT NULL DEFAULT 0,
     succeeded BIGINT NOT NULL,
     failing BIGINT NOT NULL,
     died BIGINT NOT NULL,
@@ -198,6 +205,17 @@ CREATE TABLE job (
 CREATE INDEX job_by_state ON job (state, id);
 CREATE UNIQUE INDEX job_by_generation ON job (generation);
 CREATE UNIQUE INDEX job_by_plan ON job (plan);
+CREATE TABLE job_run (
+    job_id BIGINT NOT NULL,
+    identity TEXT NOT NULL,
+    target TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    copies BIGINT NOT NULL,
+    stage TEXT NOT NULL,
+    stage_ms BIGINT NOT NULL,
+    PRIMARY KEY (job_id, identity, target)
+);
 ALTER TABLE dead_letter ADD COLUMN steps TEXT NOT NULL DEFAULT '';
 CREATE INDEX dead_letter_by_job ON dead_letter (job_id, state, id) WHERE job_id IS NOT NULL;
 ALTER TABLE event_log ADD COLUMN job_id BIGINT;
@@ -258,7 +276,7 @@ pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrator = Migrator::with_migrations(migrations(database.dialect()));
     let migrated = match database {
         Database::Postgres(pools) => {
-            migrate_server(&migrator, &pools.writing.connect_options()).await
+            migrate_server(&migrator, &pools.writing.connect_options()).await?
         }
         Database::Sqlite(pools, _) => {
             migrate_file(&migrator, &pools.writing.connect_options()).await
@@ -282,14 +300,27 @@ pub(super) async fn migrate(database: &Database) -> anyhow::Result<()> {
 async fn migrate_server(
     migrator: &Migrator,
     options: &PgConnectOptions,
-) -> Result<(), MigrateError> {
+) -> anyhow::Result<Result<(), MigrateError>> {
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(of_migration()))).await?;
+        Ok::<_, sqlx::Error>(connection)
+    };
     // A server that takes connections and says nothing must not hold up all who come after.
-    let connecting = timeout(PATIENCE, options.connect()).await;
-    let mut connection = connecting.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    let connected = timeout(PATIENCE, connecting).await;
+    let mut connection = match connected {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(sqlx::Error::Database(error))) => {
+            return Err(sqlx::Error::Database(error))
+                .context("the records' database refuses the connection");
+        }
+        Ok(Err(error)) => return Err(error).context(SILENT),
+        Err(_) => anyhow::bail!("{SILENT}: no connection within {} s", PATIENCE.as_secs()),
+    };
     // What `run` does, whose bounds the compiler cannot see met here.
     let migrated = migrator.run_direct(None, &mut connection, false).await;
     let _ = timeout(PATIENCE, connection.close()).await;
-    migrated
+    Ok(migrated)
 }
 
 /// The same of a file, all of it in one transaction that keeps others from writing. Where a file is
@@ -339,7 +370,7 @@ fn migrations(dialect: Dialect) -> Vec<Migration> {
     let numbered = (1..).zip(MIGRATIONS);
     numbered
         .map(|(version, (what, sql))| {
-            let sql = sqlx::AssertSqlSafe(spelled(sql, dialect)).into_sql_str();
+            let sql = AssertSqlSafe(spelled(sql, dialect)).into_sql_str();
             Migration::new(version, what.into(), MigrationType::Simple, sql, false)
         })
         .collect()

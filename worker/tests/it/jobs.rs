@@ -5,6 +5,8 @@ mod control;
 mod edges;
 mod failing;
 mod interrupted;
+mod locked;
+mod open;
 pub(crate) mod program;
 mod refused;
 pub(crate) mod replay;

@@ -13,6 +13,7 @@ use super::follow::follow;
 use super::output::{complain, say, say_json};
 use super::place::Place;
 use super::retry::Rate;
+use crate::count::count;
 use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
 use crate::records::jobs::{Kind, Scope, Wish};
@@ -136,7 +137,7 @@ fn describe(verb: &str, words: &str, plan: &Plan) -> String {
     let Some(oldest_ms) = plan.oldest_ms else { return format!("There is nothing to {verb}.") };
     format!(
         "To {verb}: {} of {}, died from {}{} UTC ({}).",
-        counted(plan, "letters"),
+        counted(plan, "letter", "letters"),
         portals(plan),
         when::show(oldest_ms),
         plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
@@ -145,13 +146,16 @@ fn describe(verb: &str, words: &str, plan: &Plan) -> String {
 }
 
 /// How many, as far as was counted.
-pub(in crate::commands) fn counted(plan: &Plan, what: &str) -> String {
-    format!("{}{} {what}", if plan.more { "more than " } else { "" }, plan.count)
+pub(in crate::commands) fn counted(plan: &Plan, one: &str, many: &str) -> String {
+    format!("{}{}", if plan.more { "more than " } else { "" }, count(plan.count, one, many))
 }
 
 /// In how many portals, as far as was counted.
 pub(in crate::commands) fn portals(plan: &Plan) -> String {
-    format!("{}{} portals", plan.portals, if plan.more { " or more" } else { "" })
+    if plan.more {
+        return format!("{} or more portals", plan.portals);
+    }
+    count(plan.portals, "portal", "portals")
 }
 
 /// Asks on the terminal.

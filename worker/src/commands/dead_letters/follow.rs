@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
+use shared::shutdown;
 use shared::trace::Tracer;
 use tokio::time::Instant;
 
@@ -57,11 +58,9 @@ pub(in crate::commands) async fn follow(
         Some((runner(None), None))
     };
     let id = job.id;
-    let interrupted = tokio::signal::ctrl_c();
-    let watched = tokio::select! {
-        watched = watch(letters, job, json) => Some(watched),
-        _ = interrupted => None,
-    };
+    // However it is told to: the job must be let go of, or it waits for the end of its lease.
+    let interrupted = shutdown::on_signal()?;
+    let watched = interrupted.run_until_cancelled(watch(letters, job, json)).await;
     if let Some((runner, indexer)) = at_work {
         runner.close().await;
         if let Some(indexer) = indexer {
@@ -90,7 +89,7 @@ async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Resul
         }
         match job.state {
             JobState::Running | JobState::Cancelling => {}
-            JobState::Done if job.ended() < job.published => {
+            JobState::Done if job.open() > 0 => {
                 let over_at = *over_at.get_or_insert_with(Instant::now);
                 if over_at.elapsed() >= LAST_RUNS {
                     return Ok(job);
@@ -121,11 +120,16 @@ fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
         say_json(&job.json())?;
     } else {
         say(progress(job))?;
-        let open = job.published - job.ended();
+        let open = job.open();
         if job.state == JobState::Done && open > 0 {
+            let wait = if open == 1 {
+                "has not ended yet: it waits"
+            } else {
+                "have not ended yet: they wait"
+            };
             say(format_args!(
-                "{open} have not ended yet: they wait for their turn or for another try. \
-                 `worker dead-letters jobs show {}` tells how they fare.",
+                "{open} {wait} for a turn or for another try. `worker dead-letters jobs show {}` tells \
+                 more.",
                 job.id
             ))?;
         }
@@ -145,6 +149,7 @@ pub(in crate::commands) fn progress(job: &Job) -> String {
     let state = match job.fate() {
         Some(Fate::Published) => "has published all",
         Some(Fate::Failing) => "is failing",
+        Some(Fate::Dead) if job.open() > 0 => "has published all, some died again",
         Some(Fate::Dead) => "has ended, some died again",
         Some(Fate::Succeeded) => "has succeeded",
         Some(Fate::NothingToDo) => "had nothing to do",
@@ -158,9 +163,6 @@ pub(in crate::commands) fn progress(job: &Job) -> String {
     }
     format!(
         "{line}, {} succeeded, {} failing, {} died again, {} had nothing to do",
-        job.succeeded,
-        job.failing.max(0),
-        job.died,
-        job.skipped
+        job.succeeded, job.failing, job.died, job.skipped
     )
 }

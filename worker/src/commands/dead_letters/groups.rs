@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::output::{say, say_json};
 use super::place::{Act, Place};
+use crate::count::count;
 use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Group, Grouping};
 use crate::when;
@@ -75,9 +76,6 @@ impl Act for Groups {
             }
         }
         let dead: i64 = groups.iter().map(|group| group.dead).sum();
-        let count = |count: i64, one: &str, many: &str| {
-            format!("{count} {}", if count == 1 { one } else { many })
-        };
         let groups = i64::try_from(groups.len()).unwrap_or(i64::MAX);
         let groups = match by {
             Grouping::Fingerprint => count(groups, "problem", "problems"),

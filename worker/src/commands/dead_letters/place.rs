@@ -59,10 +59,16 @@ impl Place {
         let data = self.data.told(&self.records)?;
         let records = self.open(data.as_deref())?;
         let letters = DeadLetters::new(records.clone());
-        if !self.no_index {
-            self.take_new(&letters, data.as_deref()).await;
-        }
-        let done = action.act(&letters).await;
+        // Once for all that is to come, so that it is said once.
+        let done = match records.ping().await {
+            Ok(()) => {
+                if !self.no_index {
+                    self.take_new(&letters, data.as_deref()).await;
+                }
+                action.act(&letters).await
+            }
+            Err(error) => Err(error),
+        };
         records.close().await;
         Ok(exit_code(done))
     }

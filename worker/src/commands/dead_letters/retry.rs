@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::change::Change;
 use super::place::Act;
+use crate::count::count;
 use crate::records::dead_letters::{DeadLetters, Plan};
 use crate::records::jobs::{Action, DEFAULT_RATE, MAX_RATE, Scope};
 
@@ -32,7 +33,7 @@ pub(super) struct Retry {
     /// Letters that were retried at or before this time and never heard of again, instead of dead ones
     #[arg(long, value_name = "TIME", value_parser = crate::when::parse)]
     sent_before: Option<i64>,
-    /// Letters published a second at most, e.g. 10/s; 0 for as fast as it goes
+    /// Messages published a second at most, one for each letter, e.g. 10/s; 0 for as fast as it goes
     #[arg(long, default_value_t = Rate(DEFAULT_RATE))]
     rate: Rate,
     #[command(flatten)]
@@ -64,12 +65,18 @@ impl std::str::FromStr for Rate {
 impl Rate {
     /// How long the planned messages take, in words.
     pub(in crate::commands) fn takes(self, plan: &Plan) -> String {
+        // Of what is not a message each.
+        let messages = match plan.messages {
+            messages if messages == plan.count => String::new(),
+            messages => format!(", with {}", count(messages, "message", "messages")),
+        };
         if self.0 == 0 {
-            return "as fast as it goes".to_owned();
+            return format!("as fast as it goes{messages}");
         }
-        let seconds = u64::try_from(plan.count).unwrap_or_default().div_ceil(u64::from(self.0));
+        let seconds = u64::try_from(plan.messages).unwrap_or_default().div_ceil(u64::from(self.0));
         let time = humantime::format_duration(std::time::Duration::from_secs(seconds));
-        format!("{} {time} at {self}", if plan.more { "more than" } else { "about" })
+        let about = if plan.more { "more than" } else { "about" };
+        format!("{about} {time} at {self}{messages}")
     }
 }
 

@@ -76,7 +76,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: action.kind().publishes().then_some(DEFAULT_RATE),
-        takes: jobs::takes(plan.count, plan.more, DEFAULT_RATE),
+        takes: jobs::takes(&plan, DEFAULT_RATE),
         forgets_steps: action == Action::Retry && plan.forgets_steps(visit.now_ms),
         filter: address(&filter),
         back: list(action, &filter),

@@ -8,10 +8,10 @@ use askama::Template;
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
-use super::super::parts::{Moment, Part, grouped};
+use super::super::parts::{Moment, Part, at_least, count_of, grouped};
 use super::super::visit::{Answer, Visit, page, see};
 use super::ROWS;
-use crate::records::dead_letters::Count as Planned;
+use crate::records::dead_letters::{Count as Planned, Plan};
 use crate::records::jobs::{Fate, Job, JobState, Kind, Wish};
 
 /// How long a browser waits for a job to be made; that goes on by itself.
@@ -116,7 +116,7 @@ impl Deed {
 
 impl Shown {
     fn new(job: Job, now_ms: i64) -> Self {
-        let open = job.published.saturating_sub(job.ended());
+        let open = job.open();
         let is_of_letters = job.kind.is_of_letters();
         Self {
             what: what(job.kind),
@@ -127,7 +127,7 @@ impl Shown {
             tone: tone(&job),
             rate: job.kind.publishes().then(|| match job.rate {
                 0 => "as fast as it goes".to_owned(),
-                rate => format!("{} a second at most", grouped(rate)),
+                rate => format!("{} a second at most", count_of(rate, "message", "messages")),
             }),
             progress: format!(
                 "{} of {}{}",
@@ -137,12 +137,10 @@ impl Shown {
             ),
             done: job.kind.done(),
             succeeded: Count::new(job.succeeded, "good"),
-            // A copy can have ended before what failed is known to have.
-            failing: Count::new(job.failing.max(0), "bad"),
+            failing: Count::new(job.failing, "bad"),
             died: Count::new(job.died, "bad"),
             skipped: grouped(job.skipped),
-            // Of a replay an event is a run for each handler: what is open cannot be told.
-            open: Some(open).filter(|open| is_of_letters && *open > 0).map(grouped),
+            open: Some(open).filter(|open| *open > 0).map(grouped),
             is_of_letters,
             good: match job.kind {
                 Kind::Discard => "discarded",
@@ -261,7 +259,7 @@ struct JobPage {
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let job = job(&visit, &id).await?;
-    let is_live = !job.state.is_over() || job.ended() < job.published || job.failing > 0;
+    let is_live = !job.state.is_over() || job.open() > 0;
     let title = format!("Job {}", job.id);
     page(&JobPage {
         frame: visit.frame(title, Tab::Jobs).live(is_live),
@@ -275,29 +273,35 @@ pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, Stri
     let (id, deed) = path.into_inner();
     let nothing = || Fault::NotFound("There is no such action.".to_owned());
     let deed = Deed::named(&deed).ok_or_else(nothing)?;
-    let job = job(&visit, &id).await?;
-    let (jobs, who, id) = (visit.app.letters.jobs(), visit.person.name.clone(), job.id);
-    // Whoever goes away meanwhile has done it all the same.
+    let id: i64 = id.parse().map_err(|_| missing(&id))?;
+    let (jobs, who) = (visit.app.letters.jobs(), visit.person.name.clone());
+    // Whoever goes away meanwhile has done it all the same. Nothing of it is asked before, behind all
+    // who look at pages.
     let turning = visit.app.act(async move {
-        match deed {
+        let turned = match deed {
             Deed::Pause => jobs.pause(id, &who).await,
             Deed::Resume => jobs.resume(id, &who).await,
             Deed::Cancel => jobs.cancel(id, &who).await,
-        }
+        }?;
+        Ok(if turned || jobs.get(id).await?.is_some() { Some(turned) } else { None })
     });
     let done = match turning.await? {
-        Some(true) => deed.name(),
-        Some(false) => "nothing",
+        Some(Some(true)) => deed.name(),
+        Some(Some(false)) => "nothing",
+        Some(None) => return Err(missing(&id)),
         None => "slow",
     };
     Ok(see(&format!("/jobs/{id}?done=job-{done}")))
 }
 
 async fn job(visit: &Visit, id: &str) -> Result<Job, Fault> {
-    let nothing = || Fault::NotFound(format!("There is no job {id}."));
-    let number: i64 = id.parse().map_err(|_| nothing())?;
+    let number: i64 = id.parse().map_err(|_| missing(&id))?;
     let jobs = visit.app.letters.jobs();
-    visit.app.ask(async move { jobs.get(number).await }).await?.ok_or_else(nothing)
+    visit.app.ask(async move { jobs.get(number).await }).await?.ok_or_else(|| missing(&id))
+}
+
+fn missing(id: &dyn std::fmt::Display) -> Fault {
+    Fault::NotFound(format!("There is no job {id}."))
 }
 
 /// What was done to a job just before.
@@ -318,10 +322,11 @@ pub(in crate::console) fn notice(done: &str) -> Option<String> {
     Some(notice.to_owned())
 }
 
-/// How long `count` letters or events take at `rate` a second, in words.
-pub(in crate::console) fn takes(count: i64, more: bool, rate: u32) -> String {
-    let seconds = count.max(0).unsigned_abs().div_ceil(u64::from(rate.max(1)));
+/// How long what is planned takes at `rate` messages a second, in words.
+pub(in crate::console) fn takes(plan: &Plan, rate: u32) -> String {
+    let messages = at_least(plan.messages, plan.more, "message", "messages");
+    let seconds = plan.messages.max(0).unsigned_abs().div_ceil(u64::from(rate.max(1)));
     let time = crate::when::rough(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
-    let (many, about) = if more { ("more than ", "more than") } else { ("", "about") };
-    format!("{many}{} at {rate} a second: {about} {time}", grouped(count))
+    let about = if plan.more { "more than" } else { "about" };
+    format!("{messages} at {rate} a second: {about} {time}")
 }

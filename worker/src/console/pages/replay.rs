@@ -62,7 +62,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: DEFAULT_RATE,
-        takes: jobs::takes(plan.count, plan.more, DEFAULT_RATE),
+        takes: jobs::takes(&plan, DEFAULT_RATE),
         question: exactly(&question),
         back: address,
     })

@@ -122,3 +122,57 @@ on_every_database! {
     what_nobody_waits_for_any_more_is_ended
     who_looks_writes_nothing
 }
+
+/// As a process does that is stopped in the middle, or whose machine is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_who_says_nothing_more_in_a_transaction_holds_nobody_up() {
+    let test = TestDatabase::new(DatabaseEngine::Postgres).await;
+    let url = SecretString::from(test.url());
+    let (one, other) = (Database::new(&url).unwrap(), Database::new(&url).unwrap());
+    test.run("CREATE TABLE mark (number BIGINT); INSERT INTO mark VALUES (1)").await;
+    let mut frozen = one.transaction().await.unwrap();
+    on_transaction!(&mut frozen, connection => {
+        sqlx::query("UPDATE mark SET number = 5").execute(connection).await.unwrap();
+    });
+    let writing = async {
+        on_pool!(&other, pool => {
+            sqlx::query("UPDATE mark SET number = 2").execute(pool).await.map(|_| ())
+        })
+    };
+    shared::testing::within("the lock", writing).await.unwrap();
+    // Whoever comes back finds that nothing of it counts, and goes on.
+    assert!(frozen.commit().await.is_err());
+    assert_eq!(test.number("SELECT number FROM mark").await, 2);
+    on_pool!(&one, pool => {
+        sqlx::query("UPDATE mark SET number = 3").execute(pool).await.unwrap();
+    });
+    one.close().await;
+    other.close().await;
+    test.end().await;
+}
+
+/// What a machine does that vanishes cannot be played here: its kernel would have to be silent too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_told_how_soon_to_miss_a_client() {
+    let test = TestDatabase::new(DatabaseEngine::Postgres).await;
+    let database = Database::new(&SecretString::from(test.url())).unwrap();
+    let expected = [
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "3"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "15000"),
+    ];
+    let Database::Postgres(pools) = &database else { panic!("not PostgreSQL") };
+    for pool in [&pools.reading, &pools.writing] {
+        for (setting, value) in expected {
+            let shown: String = sqlx::query_scalar("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(pool)
+                .await
+                .unwrap();
+            assert_eq!(shown, value, "{setting}");
+        }
+    }
+    database.close().await;
+    test.end().await;
+}

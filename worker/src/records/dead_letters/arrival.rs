@@ -34,8 +34,8 @@ pub(super) struct Arrival {
     pub(super) traceparent: Option<String>,
     /// The job whose retry ended in it.
     pub(super) job_id: Option<i64>,
-    /// Whether an earlier attempt of that job's had failed.
-    pub(super) had_failed: bool,
+    /// The attempt that the job had published it as.
+    pub(super) published_as: i64,
     pub(super) steps: String,
     pub(super) body: Bytes,
 }
@@ -54,8 +54,6 @@ impl Arrival {
     ) -> Self {
         let message = message.unwrap_or_else(|malformed| unreadable(malformed, now_ms));
         let event = Event::parse_known(&message.body, message.identity.clone()).ok();
-        // The attempt that the letter died at: only a worker spends one.
-        let before = message.attempt.saturating_sub(u32::from(message.death.is_some()));
         let (reason, death) = match message.death {
             Some(death) => (death.reason.as_str(), death),
             None => nobodys_verdict(queue, now_ms),
@@ -80,7 +78,7 @@ impl Arrival {
             died_ms: death.dead_ms,
             traceparent: message.traceparent.as_deref().map(name),
             job_id: message.job.map(|job| job.id.cast_signed()),
-            had_failed: message.job.is_some_and(|job| before > job.attempt),
+            published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             steps: clean(&death.steps_text(), MAX_ERROR_BYTES),
             body: message.body,
         }

@@ -115,7 +115,15 @@ impl DeadLetters {
         self.turn_claimed(at, Part::Refuse, State::Dead, ids).await
     }
 
-    /// Makes what a job has claimed and not published dead again.
+    /// Says that a job has published what it was publishing when it was cut off: that may well be so, and
+    /// what is on its way must not look as if it waited for somebody. Tells of how many.
+    pub(in crate::records) async fn leave_begun(&self, at: AtWork<'_>) -> anyhow::Result<u64> {
+        let filter = Filter::default();
+        let step = Move::new(&filter, &[State::Requested], Some(State::Retried));
+        self.run(Move { part: Some((at, Part::Leave)), ..step }).await
+    }
+
+    /// Makes what a job has claimed and not begun to publish dead again.
     pub async fn give_back(&self, at: AtWork<'_>) -> anyhow::Result<u64> {
         let filter = Filter::default();
         let step = Move::new(&filter, &[State::Requested], Some(State::Dead));

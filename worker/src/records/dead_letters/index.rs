@@ -111,18 +111,24 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
     let problems = write_problems(&mut transaction, &new).await?;
     tally.write(&mut transaction).await?;
     write_hours(&mut transaction, &new).await?;
+    let (died_again, known) = (died_again + back.len() as u64, arrivals.len() - inserted.len());
     let ends = new.iter().filter_map(|(_, arrival)| Some(died(arrival, arrival.job_id?)));
-    jobs::note_ends(&mut transaction, ends.chain(back.iter().copied())).await?;
+    jobs::note_ends(&mut transaction, ends.chain(back).collect()).await?;
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
-    let (new, back) = (inserted.len() as u64, back.len() as u64);
-    let (known, died_again) = (arrivals.len() as u64 - new, died_again + back);
-    Ok(Indexed { new, known, died_again, problems })
+    Ok(Indexed { new: inserted.len() as u64, known: known as u64, died_again, problems })
 }
 
 /// The end of a job's run that this letter is.
 fn died(arrival: &Arrival, job_id: i64) -> Ended {
-    Ended { job_id, end: End::Died, had_failed: arrival.had_failed }
+    Ended {
+        job_id,
+        identity: arrival.identity.clone(),
+        target: arrival.target.clone(),
+        published_as: (arrival.generation, arrival.published_as),
+        end: Some(End::Died),
+        targets: Vec::new(),
+    }
 }
 
 /// Gives those that were not there.

@@ -42,6 +42,9 @@ pub struct Plan {
     pub count: i64,
     /// Whether there are more.
     pub more: bool,
+    /// Messages that these are about, if something is published: an event that a handler gave up is one
+    /// for that handler, and one for all others.
+    pub messages: i64,
     /// When the first of them died, or ended.
     pub oldest_ms: Option<i64>,
     /// When the last of them did, if all were counted.
@@ -85,7 +88,14 @@ impl Counted {
     pub(in crate::records) fn plan(self, count: Count) -> Plan {
         let Self { oldest_ms, newest_ms, portals, .. } = self;
         let Count { count, more } = count;
-        Plan { count, more, oldest_ms, newest_ms: newest_ms.filter(|_| !more), portals }
+        Plan {
+            count,
+            more,
+            messages: count,
+            oldest_ms,
+            newest_ms: newest_ms.filter(|_| !more),
+            portals,
+        }
     }
 }
 

@@ -17,6 +17,12 @@ use crate::records::database::{Database, Transaction, met_another, on_transactio
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
 
+/// What is there of a letter whose publishing was begun; of one of no target a worker has perhaps made
+/// one for each.
+const BEGUN: &str = " (SELECT 1 FROM job_run WHERE job_run.job_id = dead_letter.job_id \
+    AND job_run.identity = dead_letter.identity \
+    AND (job_run.target = dead_letter.target OR dead_letter.target = ''))";
+
 /// One move of many letters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Move<'a> {
@@ -44,8 +50,10 @@ pub(super) enum Part {
     Publish,
     /// Lets go of what it had claimed and cannot publish.
     Refuse,
-    /// Lets go of what it had claimed and not published.
+    /// Lets go of what it had claimed and not begun to publish.
     GiveBack,
+    /// Lets go of what it had claimed and begun to publish: who did is gone, or was told of no confirm.
+    Leave,
     /// Moves letters, which is all it has to do with them.
     Move,
 }
@@ -55,7 +63,16 @@ impl Part {
     fn is_of_claimed(self) -> bool {
         match self {
             Self::Claim | Self::Move => false,
-            Self::Publish | Self::Refuse | Self::GiveBack => true,
+            Self::Publish | Self::Refuse | Self::GiveBack | Self::Leave => true,
+        }
+    }
+
+    /// Whether it is about letters whose publishing was begun, if that matters.
+    fn is_of_begun(self) -> Option<bool> {
+        match self {
+            Self::GiveBack => Some(false),
+            Self::Leave => Some(true),
+            Self::Claim | Self::Publish | Self::Refuse | Self::Move => None,
         }
     }
 
@@ -67,11 +84,14 @@ impl Part {
             Self::Claim => {
                 Progress { published: letters, place_id: Some(last), must_run: true, ..none }
             }
-            Self::Publish => none,
-            Self::Refuse => Progress { published: -letters, skipped: letters, ..none },
+            Self::Publish | Self::Leave => none,
+            Self::Refuse => {
+                Progress { published: -letters, runs: letters, skipped: letters, ..none }
+            }
             Self::GiveBack => Progress { published: -letters, ..none },
             Self::Move => Progress {
                 published: letters,
+                runs: letters,
                 succeeded: letters,
                 place_id: Some(last),
                 must_run: true,
@@ -229,6 +249,9 @@ async fn select(
         select.push(" AND state_ms >= ").push_bind(step.since_ms);
         if let Some((at, _)) = step.part.filter(|(_, part)| part.is_of_claimed()) {
             select.push(" AND job_id = ").push_bind(at.job_id);
+        }
+        if let Some(is_begun) = step.part.and_then(|(_, part)| part.is_of_begun()) {
+            select.push(if is_begun { " AND EXISTS" } else { " AND NOT EXISTS" }).push(BEGUN);
         }
         if step.with_body {
             select.push(" AND body IS NOT NULL");

@@ -1,5 +1,5 @@
 //! Deletes what is over, after a while: letters that were discarded or whose retry has ended, then
-//! problems that no letter is left of, and old hours of the trend. Dead letters are never deleted.
+//! problems that no letter is left of, old hours of the trend, and the runs of jobs. Dead letters are never deleted.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::moves::Move;
 use super::state::State;
 use super::{DeadLetters, audit};
 use crate::records::database::{Database, on_pool, on_transaction};
+use crate::records::jobs;
 
 /// Problems deleted in one transaction.
 const CHUNK: i64 = 500;
@@ -64,6 +65,7 @@ impl DeadLetters {
                 "old dead letters deleted: they were over"
             );
         }
+        jobs::forget(database, limit(retention.resolved)).await?;
         on_pool!(database, pool => {
             sqlx::query("DELETE FROM problem_hour WHERE hour <= $1")
                 .bind(hour_of(now_ms()) - TREND_HOURS)

@@ -2,17 +2,19 @@
 //! and so is the letter's. And those whose retry was skipped: nothing was done, and they wait for
 //! somebody as before.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::{FromRow, QueryBuilder};
 
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::jobs::End;
 
-/// A run that was told `stale`, or was skipped.
+/// A run of a job that was told `stale`, or was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::records) struct Stale {
+    pub(in crate::records) job_id: i64,
     pub(in crate::records) identity: String,
     pub(in crate::records) target: String,
     pub(in crate::records) generation: i64,
@@ -28,6 +30,7 @@ struct Related {
     attempt: i64,
     fingerprint: String,
     portal_id: i64,
+    job_id: Option<i64>,
     #[sqlx(try_from = "String")]
     state: State,
 }
@@ -45,33 +48,146 @@ impl Related {
             && (self.target.is_empty() || self.target == stale.target)
             && self.attempt() <= (stale.generation, stale.attempt)
     }
+
+    /// Whether it is the retry of this run's job that is out, and not another's by now.
+    fn is_of(&self, run: &Stale) -> bool {
+        self.job_id == Some(run.job_id)
+    }
+}
+
+/// A run of which the log knows.
+#[derive(FromRow)]
+struct Known {
+    identity: String,
+    target: String,
+    generation: i64,
+    attempt: i64,
+    settled_ms: i64,
+    verdict: String,
+}
+
+impl Known {
+    fn place(&self) -> (i64, i64, i64) {
+        (self.generation, self.attempt, self.settled_ms)
+    }
+}
+
+/// What is known beside letters of those that have no later one.
+struct Elsewhere {
+    runs: Vec<Known>,
+    /// Of each run of a job how often its message was published.
+    copies: HashMap<(i64, String, String), i64>,
 }
 
 /// Ends the retries of letters that a later letter has the place of: resolved if that is, else died
-/// again. Where there is none the later attempt is still on its way, and ends them itself. Gives those
-/// runs that came to a death.
+/// again. Where there is none the later attempt may still be on its way, and ends them itself; but if the
+/// log tells that it is not, or nothing is known of one, its letter was deleted when its time was over.
+/// Gives what those runs came to by it.
 pub(in crate::records) async fn end_superseded(
     transaction: &mut Transaction,
     stale: &[Stale],
-) -> Result<HashSet<Stale>, sqlx::Error> {
+) -> Result<HashMap<Stale, End>, sqlx::Error> {
     let letters = related(transaction, stale).await?;
-    let mut died = HashSet::new();
-    let mut tally = Tally::default();
-    for letter in &letters {
-        let Some(run) = stale.iter().find(|run| letter.is_out(run)) else { continue };
-        let same =
-            |other: &&Related| (&other.identity, &other.target) == (&run.identity, &run.target);
-        let last = letters.iter().filter(same).max_by_key(|other| other.attempt());
-        let Some(last) = last.filter(|last| last.attempt() > letter.attempt()) else { continue };
-        let to = if last.state == State::Resolved { State::Resolved } else { State::DiedAgain };
-        if to == State::DiedAgain {
-            died.insert(run.clone());
-        }
+    let out = || {
+        letters.iter().filter_map(|letter| {
+            let mut runs = stale.iter().filter(|run| letter.is_out(run));
+            // Its own job's, where there are several.
+            let run = runs.clone().find(|run| letter.is_of(run)).or_else(|| runs.next())?;
+            Some((letter, run, later(&letters, letter, run)))
+        })
+    };
+    let alone: Vec<&Stale> = out()
+        .filter(|(letter, run, later)| later.is_none() && letter.is_of(run))
+        .map(|(_, run, _)| run)
+        .collect();
+    let elsewhere = elsewhere(transaction, &alone).await?;
+    let (mut ends, mut tally) = (HashMap::new(), Tally::default());
+    for (letter, run, later) in out() {
+        let to = match later {
+            Some(later) if later.state == State::Resolved => State::Resolved,
+            Some(_) => State::DiedAgain,
+            None if letter.is_of(run) => {
+                let told = stale.iter().filter(|other| *other == run).count();
+                let Some(to) = elsewhere.tells(letter, run, told) else { continue };
+                to
+            }
+            // Another job has it out by now.
+            None => continue,
+        };
+        let end = if to == State::Resolved { End::Skipped } else { End::Died };
+        ends.insert(run.clone(), end);
         super::moves::turn(transaction, letter.id, to).await?;
         tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), Some(to));
     }
     tally.write(transaction).await?;
-    Ok(died)
+    Ok(ends)
+}
+
+/// The last letter of a run's event and handler, if it is a later one than `letter`.
+fn later<'a>(letters: &'a [Related], letter: &Related, run: &Stale) -> Option<&'a Related> {
+    let same = |other: &&Related| (&other.identity, &other.target) == (&run.identity, &run.target);
+    let last = letters.iter().filter(same).max_by_key(|other| other.attempt());
+    last.filter(|last| last.attempt() > letter.attempt())
+}
+
+impl Elsewhere {
+    /// What is to become of a letter whose run was `told` so often that there is a later attempt, and that
+    /// has no later letter; `None` if that attempt is on its way.
+    fn tells(&self, letter: &Related, run: &Stale, told: usize) -> Option<State> {
+        let is_later = |known: &&Known| {
+            (&known.identity, &known.target) == (&run.identity, &run.target)
+                && (known.generation, known.attempt) >= letter.attempt()
+        };
+        let last = self.runs.iter().filter(is_later).max_by_key(|known| known.place());
+        match last.map(|last| &*last.verdict) {
+            Some("succeeded") => Some(State::Resolved),
+            Some("retried") => None,
+            Some(_) => Some(State::Dead),
+            None => {
+                let run = (run.job_id, run.identity.clone(), run.target.clone());
+                let copies = self.copies.get(&run).copied().unwrap_or(1);
+                // Else the later attempt is perhaps another copy's, whose line is late.
+                (copies <= i64::try_from(told).unwrap_or(i64::MAX)).then_some(State::Dead)
+            }
+        }
+    }
+}
+
+async fn elsewhere(
+    transaction: &mut Transaction,
+    runs: &[&Stale],
+) -> Result<Elsewhere, sqlx::Error> {
+    let mut found = Elsewhere { runs: Vec::new(), copies: HashMap::new() };
+    if runs.is_empty() {
+        return Ok(found);
+    }
+    let copies: Vec<(i64, String, String, i64)> = on_transaction!(transaction, connection => {
+        let mut select = QueryBuilder::new(
+            "SELECT identity, target, CAST(generation AS BIGINT) AS generation, \
+             CAST(attempt AS BIGINT) AS attempt, settled_ms, verdict FROM event_log \
+             WHERE target IS NOT NULL AND verdict IN \
+             ('succeeded', 'retried', 'exhausted', 'permanent', 'crashed', 'skipped') \
+             AND identity IN (",
+        );
+        let mut identities = select.separated(", ");
+        for run in runs {
+            identities.push_bind(&run.identity);
+        }
+        select.push(")");
+        found.runs = select.build_query_as().persistent(false).fetch_all(&mut *connection).await?;
+        let mut select = QueryBuilder::new(
+            "SELECT job_id, identity, target, copies FROM job_run WHERE (job_id, identity) IN (",
+        );
+        select.push_values(runs, |mut row, run| {
+            row.push_bind(run.job_id).push_bind(&run.identity);
+        });
+        select.push(")");
+        select.build_query_as().persistent(false).fetch_all(connection).await?
+    });
+    let copies = copies.into_iter();
+    found.copies =
+        copies.map(|(job, event, target, copies)| ((job, event, target), copies)).collect();
+    Ok(found)
 }
 
 /// Lets the letters wait again whose retry was skipped; nothing else than their state is another.
@@ -83,7 +199,9 @@ pub(in crate::records) async fn return_skipped(
     let letters = related(transaction, skipped).await?;
     let (mut undone, mut tally) = (HashSet::new(), Tally::default());
     for letter in &letters {
-        let Some(run) = skipped.iter().find(|run| letter.is_out(run)) else { continue };
+        // Another job's retry of the letter is still out.
+        let is_its = |run: &&Stale| letter.is_out(run) && letter.is_of(run);
+        let Some(run) = skipped.iter().find(is_its) else { continue };
         undone.insert(run.clone());
         super::moves::turn(transaction, letter.id, State::Dead).await?;
         let to = Some(State::Dead);
@@ -104,7 +222,8 @@ async fn related(
     let locking = transaction.locking();
     on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, state \
+            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, job_id, \
+             state \
              FROM dead_letter WHERE identity IN (",
         );
         let mut identities = select.separated(", ");

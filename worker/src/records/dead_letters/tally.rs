@@ -22,6 +22,8 @@ pub(super) struct Tally {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     pub(super) published: i64,
+    /// Runs that are over with it: others are counted when they are published.
+    pub(super) runs: i64,
     pub(super) succeeded: i64,
     pub(super) skipped: i64,
     /// The last letter that it has looked at.
@@ -94,11 +96,13 @@ impl Tally {
         // Last of all, as whoever notes the ends of runs does: two never wait for one another.
         let written = on_transaction!(transaction, connection => {
             sqlx::query(
-                "UPDATE job SET published = published + $1, succeeded = succeeded + $2, \
-                 skipped = skipped + $3, place_id = coalesce($4, place_id) \
-                 WHERE id = $5 AND owner = $6 AND (state = 'running' OR NOT $7)",
+                "UPDATE job SET published = published + $1, runs = runs + $2, \
+                 succeeded = succeeded + $3, skipped = skipped + $4, \
+                 place_id = coalesce($5, place_id) \
+                 WHERE id = $6 AND owner = $7 AND (state = 'running' OR NOT $8)",
             )
             .bind(progress.published)
+            .bind(progress.runs)
             .bind(progress.succeeded)
             .bind(progress.skipped)
             .bind(progress.place_id)

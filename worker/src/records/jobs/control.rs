@@ -39,9 +39,9 @@ impl Jobs {
                 };
                 self.letters().plan(asked).await
             }
-            Scope::Events { question, .. } => {
+            Scope::Events { question, force } => {
                 let database = self.records.ready().await?;
-                Ok(replay::plan(database, question, cutoff_ms, most).await?)
+                Ok(replay::plan(database, question, *force, cutoff_ms, most).await?)
             }
         }
     }
@@ -112,10 +112,10 @@ impl Jobs {
         let now_ms = now_ms();
         let insert = format!(
             "INSERT INTO job (kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, planned_more, \
-             published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
+             published, runs, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
              owner, owned_until_ms, plan) VALUES ($1, $2, $3, $4, $5, \
              (SELECT CASE WHEN coalesce(max(generation), 0) < $10 THEN $10 \
-              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, 0, \
+              ELSE max(generation) + 1 END FROM job), $6, 'running', '', $7, $11, 0, 0, 0, 0, 0, 0, \
              '', FALSE, $8, $8, $9, $9, '', 0, $12) RETURNING {COLUMNS}"
         );
         let job: Job = on_transaction!(&mut transaction, connection => {

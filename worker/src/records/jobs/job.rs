@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 /// The columns of a [`Job`].
 pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
-    planned, planned_more, published, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
+    planned, planned_more, published, runs, succeeded, failing, died, skipped, recent, trusted, created_ms, state_ms, place_ms, place_id, \
     owned_until_ms";
 
 /// What a job does.
@@ -143,7 +143,7 @@ pub enum Fate {
     Published,
     /// Some have failed, and are tried again by themselves.
     Failing,
-    /// Some died.
+    /// Some died; others may not have ended yet.
     Dead,
     /// All there was to do has succeeded.
     Succeeded,
@@ -190,13 +190,16 @@ pub struct Job {
     pub planned_more: bool,
     /// Those published so far, or moved.
     pub published: i64,
-    /// Runs that succeeded, or letters that were moved. An event of several targets is a run for each.
+    /// Runs that came of it as far as is known, or letters that were moved. An event is a run for each
+    /// handler that wants it; one until a worker has told who does.
+    pub runs: i64,
+    /// Runs that succeeded, or letters that were moved.
     pub succeeded: i64,
     /// Runs that have failed, and are tried again by themselves.
     pub failing: i64,
     /// Runs that ended in a dead letter.
     pub died: i64,
-    /// Runs that had nothing to do (completed already), and events whose bytes are gone.
+    /// Runs that had nothing to do (completed already), and what cannot be published: its bytes are gone.
     pub skipped: i64,
     #[serde(skip)]
     pub(super) recent: String,
@@ -221,6 +224,12 @@ impl Job {
         self.succeeded + self.died + self.skipped
     }
 
+    /// Runs that may still be on their way: in their queue, running, or waiting for another try.
+    #[must_use]
+    pub fn open(&self) -> i64 {
+        (self.runs - self.ended()).max(0)
+    }
+
     /// What has become of it; `None` while there is still something of its own to do.
     #[must_use]
     pub fn fate(&self) -> Option<Fate> {
@@ -231,7 +240,7 @@ impl Job {
             Fate::Failing
         } else if self.died > 0 {
             Fate::Dead
-        } else if self.ended() < self.published {
+        } else if self.open() > 0 {
             Fate::Published
         } else if self.succeeded > 0 {
             Fate::Succeeded
@@ -240,14 +249,15 @@ impl Job {
         })
     }
 
-    /// It as JSON, with its fate.
+    /// It as JSON, with its fate and what is open.
     pub(crate) fn json(&self) -> impl Serialize {
         #[derive(Serialize)]
         struct Told<'a> {
             #[serde(flatten)]
             job: &'a Job,
+            open: i64,
             fate: Option<Fate>,
         }
-        Told { job: self, fate: self.fate() }
+        Told { job: self, open: self.open(), fate: self.fate() }
     }
 }

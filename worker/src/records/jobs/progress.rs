@@ -46,7 +46,7 @@ impl Jobs {
         on_pool!(database, pool => {
             sqlx::query(
                 "UPDATE job SET place_ms = $1, place_id = $2, published = published + $3, \
-                 skipped = skipped + $4 WHERE id = $5 AND owner = $6 \
+                 runs = runs + $4, skipped = skipped + $4 WHERE id = $5 AND owner = $6 \
                  AND (place_ms, place_id) < ($1, $2)",
             )
             .bind(place_ms)

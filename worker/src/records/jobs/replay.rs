@@ -61,14 +61,15 @@ struct Bytes {
 pub(super) async fn plan(
     database: &Database,
     question: &Question,
+    force: bool,
     cutoff_ms: i64,
     most: i64,
 ) -> Result<Plan, sqlx::Error> {
     let lines = most * 2;
-    let Looked { looked_at, counted } = on_reading!(database, pool => {
+    let Looked { looked_at, given_up, counted } = on_reading!(database, pool => {
         let mut select = QueryBuilder::new(
             "WITH found AS MATERIALIZED \
-             (SELECT identity, settled_ms, portal_id FROM event_log WHERE id < ",
+             (SELECT identity, settled_ms, portal_id, target, verdict, attempt, generation FROM event_log WHERE id < ",
         );
         select.push_bind(first_line(cutoff_ms.saturating_add(1)));
         question.restrict(&mut select, "");
@@ -77,24 +78,34 @@ pub(super) async fn plan(
             ") SELECT count(*) AS looked_at, min(settled_ms) AS oldest_ms, \
              max(settled_ms) AS newest_ms, \
              (SELECT count(*) FROM (SELECT DISTINCT identity FROM found) AS events) AS count, \
-             (SELECT count(*) FROM (SELECT DISTINCT portal_id FROM found) AS portals) AS portals \
-             FROM found",
+             (SELECT count(*) FROM (SELECT DISTINCT portal_id FROM found) AS portals) AS portals, \
+             (SELECT count(*) FROM (SELECT identity FROM found WHERE target IS NOT NULL \
+              GROUP BY identity, target HAVING sum(CASE WHEN verdict = 'succeeded' THEN 1 ELSE 0 END) = 0 \
+              AND sum(CASE WHEN verdict IN ('exhausted', 'permanent', 'crashed') \
+              OR (verdict = 'skipped' AND attempt + generation > 0) THEN 1 ELSE 0 END) > 0) AS again) \
+             AS given_up FROM found",
         );
         select.build_query_as().persistent(false).fetch_one(pool).await?
     });
     let count = Count::up_to(most, counted.count);
-    Ok(counted.plan(Count { more: count.more || looked_at > lines, ..count }))
+    let plan = counted.plan(Count { more: count.more || looked_at > lines, ..count });
+    // By force all handlers begin anew.
+    let more = if force { 0 } else { given_up };
+    Ok(Plan { messages: plan.messages + more, ..plan })
 }
 
 #[derive(FromRow)]
 struct Looked {
     looked_at: i64,
+    /// Handlers that have given an event up, each time: it is sent to them where they left off.
+    given_up: i64,
     #[sqlx(flatten)]
     counted: Counted,
 }
 
 impl Jobs {
-    /// The next events of a replay, from where it has come to.
+    /// The next events of a replay, from where it has come to: up to `limit`, and no more messages than
+    /// that, but for those of the last.
     pub(super) async fn next_events(
         &self,
         job: &Job,
@@ -106,7 +117,7 @@ impl Jobs {
         let mut batch = Batch::default();
         let firsts = firsts(database, job, question, limit).await?;
         let mut runs = if force { HashMap::new() } else { runs(database, job, &firsts).await? };
-        let mut bytes = 0;
+        let (mut bytes, mut messages) = (0, 0);
         for First { settled_ms, id, identity } in firsts {
             batch.place = Some((settled_ms, id));
             let Some(event) = event(database, &identity).await? else {
@@ -119,6 +130,7 @@ impl Jobs {
                 wanted(&runs.remove(&identity).unwrap_or_default())
             };
             bytes += event.body.len();
+            messages += wanted.len();
             batch.counted += 1;
             let message = Message {
                 body: event.body.into(),
@@ -139,7 +151,7 @@ impl Jobs {
                 let job = Some(OfJob { id: job.id.cast_unsigned(), attempt });
                 bulk(Message { target, generation, attempt, job, ..message.clone() })
             }));
-            if bytes >= BYTES {
+            if bytes >= BYTES || messages >= limit as usize {
                 break;
             }
         }

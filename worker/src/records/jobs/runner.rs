@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
 use shared::trace::Tracer;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lease::Lease;
-use super::take::Watched;
+use super::take::{Taken, Watched};
 use super::work::Work;
 use super::{Jobs, Kind};
 
@@ -21,6 +22,8 @@ use super::{Jobs, Kind};
 const AT_ONCE: usize = 4;
 /// How often it is looked for jobs.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a look may take.
+const TAKE: Duration = Duration::from_secs(15);
 /// How long what is being published may take to be confirmed at the end.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -89,7 +92,11 @@ impl Running {
             if !kinds.is_empty() {
                 match self.begin(&mut works, &kinds, &mut watched).await {
                     Ok(true) => continue,
-                    Ok(false) => late = false,
+                    Ok(false) => {
+                        if std::mem::take(&mut late) {
+                            tracing::info!("jobs are looked for again");
+                        }
+                    }
                     Err(error) => {
                         if !std::mem::replace(&mut late, true) {
                             let error = format!("{error:#}");
@@ -125,8 +132,28 @@ impl Running {
         // Another one for each taking: what an earlier one still has to write is void.
         let owner = format!("{:032x}", rand::random::<u128>());
         let (in_hand, asked) = (works.keys().copied().collect(), Instant::now());
-        let taken = self.jobs.take(&owner, self.only, kinds, &in_hand, watched).await?;
-        let Some(job) = taken else { return Ok(false) };
+        let taking = self.jobs.take(&owner, self.only, kinds, &in_hand, watched);
+        let taken = timeout(TAKE, taking).await;
+        let taken = taken.context("the records' database does not answer in time")??;
+        let Some(Taken { job, from_lost }) = taken else { return Ok(false) };
+        let (published, planned) = (job.published, job.planned);
+        if from_lost {
+            tracing::warn!(
+                job.id,
+                job.kind = job.kind.as_str(),
+                published,
+                planned,
+                "job taken over: whoever worked on it was lost"
+            );
+        } else {
+            tracing::info!(
+                job.id,
+                job.kind = job.kind.as_str(),
+                published,
+                planned,
+                "job taken up"
+            );
+        }
         let work = Work::new(
             self.jobs.clone(),
             Lease::begin(self.jobs.clone(), job.id, owner, asked),

@@ -35,23 +35,30 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Takes note of what was seen now; gives the first that can be taken, in their order.
-    fn see(&mut self, waiting: Vec<Waiting>, now: Instant) -> Option<Waiting> {
+    /// Takes note of what was seen now; gives those that can be taken, in their order.
+    fn see(&mut self, waiting: Vec<Waiting>, now: Instant) -> Vec<Waiting> {
         let is_close = self.looked.replace(now).is_some_and(|last| now - last <= GAP);
         let before = std::mem::take(&mut self.leases);
-        let mut free = None;
+        let mut free = Vec::new();
         for job in waiting {
             let same = |(owner, until_ms, _): &&(String, i64, Instant)| {
                 is_close && (owner, *until_ms) == (&job.owner, job.owned_until_ms)
             };
             let since = before.get(&job.id).filter(same).map_or(now, |(_, _, since)| *since);
             self.leases.insert(job.id, (job.owner.clone(), job.owned_until_ms, since));
-            if free.is_none() && (job.owner.is_empty() || now - since >= LEASE) {
-                free = Some(job);
+            if job.owner.is_empty() || now - since >= LEASE {
+                free.push(job);
             }
         }
         free
     }
+}
+
+/// A job that was taken.
+pub(super) struct Taken {
+    pub(super) job: Job,
+    /// Whether somebody had it who was lost with it.
+    pub(super) from_lost: bool,
 }
 
 /// The end of a lease that begins now.
@@ -69,7 +76,7 @@ impl Jobs {
         kinds: &[Kind],
         in_hand: &HashSet<i64>,
         watched: &mut Watched,
-    ) -> anyhow::Result<Option<Job>> {
+    ) -> anyhow::Result<Option<Taken>> {
         let database = self.records.ready().await?;
         // On SQLite it waits for its turn to write: one that cannot be had is not a look.
         let mut transaction = database.transaction().await?;
@@ -90,24 +97,31 @@ impl Jobs {
             select.build_query_as().persistent(false).fetch_all(connection).await?
         });
         waiting.retain(|job| !in_hand.contains(&job.id));
-        let Some(free) = watched.see(waiting, Instant::now()) else { return Ok(None) };
-        // Whoever was quicker has changed it.
+        // Whoever was quicker has changed it. One whose row is locked is left for the next look: whoever
+        // has it may be frozen, and must not hold up the others.
         let take = format!(
-            "UPDATE job SET owner = $1, owned_until_ms = $2 WHERE id = $3 AND owner = $4 \
-             AND owned_until_ms = $5 AND state IN ('running', 'cancelling') RETURNING {COLUMNS}"
+            "UPDATE job SET owner = $1, owned_until_ms = $2 WHERE id = (SELECT id FROM job \
+             WHERE id = $3 AND owner = $4 AND owned_until_ms = $5 \
+             AND state IN ('running', 'cancelling'){}) RETURNING {COLUMNS}",
+            transaction.skipping()
         );
-        let job = on_transaction!(&mut transaction, connection => {
-            sqlx::query_as(AssertSqlSafe(take))
-                .bind(owner)
-                .bind(until_ms())
-                .bind(free.id)
-                .bind(free.owner)
-                .bind(free.owned_until_ms)
-                .fetch_optional(connection)
-                .await?
-        });
-        transaction.commit().await?;
-        Ok(job)
+        for free in watched.see(waiting, Instant::now()) {
+            let job: Option<Job> = on_transaction!(&mut transaction, connection => {
+                sqlx::query_as(AssertSqlSafe(take.clone()))
+                    .bind(owner)
+                    .bind(until_ms())
+                    .bind(free.id)
+                    .bind(&free.owner)
+                    .bind(free.owned_until_ms)
+                    .fetch_optional(connection)
+                    .await?
+            });
+            if let Some(job) = job {
+                transaction.commit().await?;
+                return Ok(Some(Taken { job, from_lost: !free.owner.is_empty() }));
+            }
+        }
+        Ok(None)
     }
 
     /// Prolongs a lease and tells how the job stands; `None` if it is somebody else's.

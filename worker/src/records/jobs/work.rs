@@ -5,23 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::broker::{Broker, Lane, Link, Publication, Publisher, PublisherOptions};
+use shared::broker::{Broker, Lane, Link, Publication, PublishError, Publisher, PublisherOptions};
 use shared::metrics::BrokerMetrics;
 use shared::trace::{KeyValue, Span, SpanKind, Tracer, number};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::ends::RECENT;
 use super::lease::Lease;
+use super::pace::{due, failing, limit, takes};
 use super::wish::{Action, Scope};
 use super::{Job, JobState, Jobs};
 use crate::records::dead_letters::{AtWork, ClaimOf, Filter};
 
-/// The most that is published at once.
-const BATCH: u32 = 200;
-/// Batches a second, where the rate allows.
-const BATCHES: u32 = 5;
 /// How long one batch may take to be confirmed.
 const CONFIRM: Duration = Duration::from_secs(10);
 /// Said while the first few are waited for.
@@ -43,8 +39,6 @@ const NOTE: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) publications: Vec<Publication>,
-    /// How many there were.
-    count: u32,
     /// The letters they are of.
     pub(super) letters: Vec<i64>,
     /// Letters that cannot be published.
@@ -80,6 +74,10 @@ pub(super) struct Work {
     stop: CancellationToken,
     /// What is published, and perhaps not noted yet.
     published: Option<Batch>,
+    /// When the next batch is due.
+    due: Instant,
+    /// Whether something has failed, and is not known to be over.
+    waits: bool,
 }
 
 impl Work {
@@ -96,20 +94,23 @@ impl Work {
         let options =
             PublisherOptions { name: "hubline jobs".to_owned(), watch_depth: Some(Lane::Bulk) };
         let publisher = broker.map(|broker| broker.publisher(options, metrics)).transpose()?;
-        Ok(Self { jobs, lease, _beating: beating, publisher, tracer, stop, published: None })
+        let (published, due, waits) = (None, Instant::now(), false);
+        Ok(Self { jobs, lease, _beating: beating, publisher, tracer, stop, published, due, waits })
     }
 
     /// Works on `job` until it is over or has to wait, somebody else has it, or all is to stop.
     pub(super) async fn run(mut self, mut job: Job) {
-        tracing::info!(job.id, job.kind = job.kind.as_str(), planned = job.planned, "job taken up");
         let lease = Arc::clone(&self.lease);
         loop {
             let wait = match lease.guard(timeout(STEP, self.step(&job))).await {
                 Some(Ok(Ok(Next::Nothing))) => return,
-                Some(Ok(Ok(Next::After(wait)))) => wait,
-                Some(Ok(Err(error))) => waits(&job, &error),
-                Some(Err(_)) => waits(&job, &anyhow::anyhow!("no answer in time")),
-                None => waits(&job, &anyhow::anyhow!("its lease cannot be prolonged in time")),
+                Some(Ok(Ok(Next::After(wait)))) => {
+                    self.goes_on(&job);
+                    wait
+                }
+                Some(Ok(Err(error))) => self.waits(&job, &error),
+                Some(Err(_)) => self.waits(&job, &anyhow::anyhow!("no answer in time")),
+                None => self.waits(&job, &anyhow::anyhow!("its lease cannot be prolonged in time")),
             };
             if self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return self.leave(&job).await;
@@ -119,7 +120,7 @@ impl Work {
                 match lease.hold().await {
                     Ok(held) => break held,
                     Err(error) => {
-                        let wait = waits(&job, &error);
+                        let wait = self.waits(&job, &error);
                         let waiting = tokio::time::sleep(wait);
                         if self.stop.run_until_cancelled(waiting).await.is_none() {
                             return self.leave(&job).await;
@@ -159,9 +160,7 @@ impl Work {
         match job.state {
             JobState::Running => {}
             JobState::Cancelling => {
-                let letters = self.jobs.letters().give_back(self.lease.at()).await?;
-                tracing::info!(job.id, letters, "job cancelled");
-                return self.end(job, JobState::Cancelled, "").await;
+                return self.cancel(job).await;
             }
             JobState::Paused
             | JobState::Stopped
@@ -221,6 +220,21 @@ impl Work {
         Ok(if ended { Next::Nothing } else { Next::After(Duration::ZERO) })
     }
 
+    /// Lets go of what is claimed. What was perhaps published stays so: nobody knows, and shown as dead it
+    /// would be retried beside itself.
+    async fn cancel(&self, job: &Job) -> anyhow::Result<Next> {
+        let (letters, at) = (self.jobs.letters(), self.lease.at());
+        let (left, given_back) = (letters.leave_begun(at).await?, letters.give_back(at).await?);
+        let reason = match left {
+            0 => String::new(),
+            left => {
+                format!("{left} were being published when it was cut off, and may be on their way")
+            }
+        };
+        tracing::info!(job.id, letters = given_back, left, "job cancelled");
+        self.end(job, JobState::Cancelled, &reason).await
+    }
+
     /// Publishes the next batch, if it is time for one and they do not fail.
     async fn publish_some<F>(
         &mut self,
@@ -233,6 +247,10 @@ impl Work {
         if let Some(reason) = failing(job) {
             tracing::warn!(job.id, published = job.published, reason, "job stopped itself");
             return self.end(job, JobState::Stopped, &reason).await;
+        }
+        let begun = Instant::now();
+        if begun < self.due {
+            return Ok(Next::After(self.due - begun));
         }
         let Some(publisher) = &self.publisher else {
             // Only those were taken that need none.
@@ -262,11 +280,18 @@ impl Work {
             return self.end(job, JobState::Done, "").await;
         }
         let mut publications = std::mem::take(&mut batch.publications);
-        batch.count = u32::try_from(publications.len()).unwrap_or(u32::MAX);
+        if !self.jobs.expect(self.lease.at(), &publications).await? {
+            return Ok(Next::After(Duration::ZERO));
+        }
+        self.due = due(self.due, begun, takes(job, publications.len()));
         let span = self.trace(job, &mut publications);
         // Not past the lease, which is prolonged meanwhile: another may have the job then.
         let deadline = self.lease.until().min(Instant::now() + CONFIRM);
-        if let Err(error) = span.around(publisher.publish(publications, deadline)).await {
+        let publishing = publisher.publish(publications.clone(), deadline);
+        if let Err(error) = span.around(publishing).await {
+            if matches!(error, PublishError::Unavailable | PublishError::Blocked) {
+                self.jobs.withdraw(self.lease.at(), &publications).await?;
+            }
             // What is claimed stays so, and is the first thing to be published again.
             self.jobs.remark(job, self.lease.at(), &format!("waiting: {error}")).await?;
             return Ok(Next::After(TRY));
@@ -288,22 +313,29 @@ impl Work {
         if !job.reason.is_empty() {
             self.jobs.remark(job, at, "").await?;
         }
-        let count = batch.count;
         self.published = None;
-        let rate = u32::try_from(job.rate).unwrap_or(0);
-        let pause = if rate == 0 { Duration::ZERO } else { Duration::from_secs(1) * count / rate };
-        Ok(Next::After(pause))
+        Ok(Next::After(self.due.saturating_duration_since(Instant::now())))
     }
 }
 
-/// Tells why, and gives how long.
-fn waits(job: &Job, error: &anyhow::Error) -> Duration {
-    let error = format!("{error:#}");
-    tracing::warn!(job.id, error, "job waits");
-    TRY
-}
-
 impl Work {
+    /// Tells why, once until it goes on, and gives how long.
+    fn waits(&mut self, job: &Job, error: &anyhow::Error) -> Duration {
+        let error = format!("{error:#}");
+        if std::mem::replace(&mut self.waits, true) {
+            tracing::debug!(job.id, error, "job waits still");
+        } else {
+            tracing::warn!(job.id, error, "job waits");
+        }
+        TRY
+    }
+
+    fn goes_on(&mut self, job: &Job) {
+        if std::mem::take(&mut self.waits) {
+            tracing::info!(job.id, published = job.published, "job goes on");
+        }
+    }
+
     /// The batch's span. What belongs to no trace, as replayed events do, goes on in the batch's.
     fn trace(&self, job: &Job, publications: &mut [Publication]) -> Span {
         if !self.tracer.is_on() {
@@ -318,32 +350,6 @@ impl Work {
             ("job batch".into(), vec![number("job.id", job.id), kind])
         })
     }
-}
-
-/// Whether most of the last runs have failed, in words.
-fn failing(job: &Job) -> Option<String> {
-    let count = |end: char| job.recent.matches(end).count();
-    let (died, failed) = (count('d'), count('f'));
-    let is_failing = job.recent.len() >= RECENT && (died + failed) * 2 > RECENT;
-    is_failing.then(|| match (died, failed) {
-        (died, 0) => format!("{died} of the last {RECENT} runs died again"),
-        (0, failed) => format!("{failed} of the last {RECENT} runs failed"),
-        (died, failed) => {
-            format!("{} of the last {RECENT} runs failed or died again", died + failed)
-        }
-    })
-}
-
-/// How much is published at once: as much as the rate allows, and until one has succeeded a few only.
-/// What had nothing to do tells nothing: for each of these it is two more.
-fn limit(job: &Job) -> u32 {
-    let rate = u32::try_from(job.rate).unwrap_or(0);
-    let limit = if rate == 0 { BATCH } else { (rate / BATCHES).clamp(1, BATCH) };
-    if job.trusted || job.succeeded > 0 || (job.published >= job.planned && !job.planned_more) {
-        return limit;
-    }
-    let few = i64::try_from(RECENT).unwrap_or(i64::MAX).saturating_add(job.skipped * 2);
-    limit.min(u32::try_from(few.saturating_sub(job.published)).unwrap_or(0))
 }
 
 /// The next letters of a job.

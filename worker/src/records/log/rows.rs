@@ -150,19 +150,30 @@ async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(),
     let stale: Vec<Stale> = batch.iter().filter(is_stale).map(run).collect();
     let skipped: Vec<Stale> = batch.iter().filter(is_skipped).map(run).collect();
     dead_letters::resolve(transaction, &done).await?;
-    let died = dead_letters::end_superseded(transaction, &stale).await?;
+    let over = dead_letters::end_superseded(transaction, &stale).await?;
     let undone = dead_letters::return_skipped(transaction, &skipped).await?;
     let ends = batch.iter().filter_map(|entry| {
-        let has_died = (is_stale(&entry) && died.contains(&run(entry)))
-            || (is_skipped(&entry) && undone.contains(&run(entry)));
-        let end = if has_died { End::Died } else { End::of_verdict(entry.verdict)? };
-        Some(Ended { job_id: entry.job_id?, end, had_failed: entry.had_failed })
+        let job_id = entry.job_id?;
+        let end = match entry.verdict {
+            Verdict::Stale => over.get(&run(entry)).copied(),
+            Verdict::Skipped => undone.contains(&run(entry)).then_some(End::Died),
+            _ => None,
+        };
+        Some(Ended {
+            job_id,
+            identity: entry.identity.clone(),
+            target: entry.target.clone().unwrap_or_default(),
+            published_as: (i64::from(entry.generation), entry.published_as),
+            end: end.or_else(|| End::of_verdict(entry.verdict)),
+            targets: entry.targets.clone(),
+        })
     });
-    jobs::note_ends(transaction, ends).await
+    jobs::note_ends(transaction, ends.collect()).await
 }
 
 fn run(entry: &Entry) -> Stale {
     Stale {
+        job_id: entry.job_id.unwrap_or_default(),
         identity: entry.identity.clone(),
         target: entry.target.clone().unwrap_or_default(),
         generation: i64::from(entry.generation),

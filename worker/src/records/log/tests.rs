@@ -29,7 +29,8 @@ fn entry(number: u64, settled_ms: i64) -> Entry {
         error: None,
         trace_id: None,
         job_id: None,
-        had_failed: false,
+        published_as: 0,
+        targets: Vec::new(),
         body: Some(b"{}".to_vec()),
     }
 }
@@ -75,7 +76,110 @@ async fn a_batch_that_was_there_already_is_there_once(engine: DatabaseEngine) {
     test.end().await;
 }
 
+/// A letter that job 1 has out as its second attempt, and what else is known.
+async fn letter_out(test: &TestDatabase, more: &str) {
+    test.run(&format!(
+        "DELETE FROM dead_letter; DELETE FROM problem; DELETE FROM event_log; \
+        DELETE FROM job; DELETE FROM job_run; {OUT} {more}"
+    ))
+    .await;
+}
+
+const OUT: &str = "
+    INSERT INTO job (id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned,
+        planned_more, published, succeeded, failing, died, skipped, recent, trusted, created_ms,
+        state_ms, place_ms, place_id, owner, owned_until_ms)
+        SELECT id, 'retry', '', '', '', 0, id, 0, 'done', '', 1, FALSE, 1, 0, 0, 0, 0, '', FALSE,
+            0, 0, 0, 0, '', 0 FROM (SELECT 1 AS id UNION ALL SELECT 2) AS jobs;
+    INSERT INTO problem (fingerprint, rule, code, target, dead, requested, retried, resolved,
+        died_again, discarded, first_ms, last_ms) VALUES ('f', 1, 'X', 't', 0, 0, 1, 0, 0, 0, 0, 0);
+    INSERT INTO dead_letter (identity, target, generation, attempt, queue, portal_id, type, reason,
+        code, error, fingerprint, received_ms, died_ms, indexed_ms, state, state_ms, job_id) VALUES
+        ('event', 't', 0, 1, 'dead', 1, 'x', 'permanent', 'X', 'e', 'f', 0, 0, 0, 'retried', 0, 1);
+";
+
+/// A line of the log, of an attempt.
+fn line(attempt: i64, verdict: &str) -> String {
+    format!(
+        "INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, \
+        settled_ms, attempt, generation, target, verdict) \
+        VALUES (0, {attempt}, 'event', 1, 'x', 0, 0, {attempt}, {attempt}, 0, 't', '{verdict}');"
+    )
+}
+
+fn of_job(job_id: i64, verdict: Verdict) -> Entry {
+    Entry {
+        identity: "event".to_owned(),
+        target: Some("t".to_owned()),
+        attempt: 1,
+        published_as: 1,
+        job_id: Some(job_id),
+        verdict,
+        body: None,
+        ..entry(1, now_ms())
+    }
+}
+
+/// In which state the letter is once a line is written, and how many runs of the line's job died.
+async fn told(test: &TestDatabase, records: &Records, entry: Entry) -> (&'static str, i64) {
+    let job_id = entry.job_id.unwrap();
+    let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
+    log.write(entry);
+    writer.close().await;
+    let states = ["dead", "retried", "resolved", "died_again"];
+    for state in states {
+        let count = format!("SELECT count(*) FROM dead_letter WHERE state = '{state}'");
+        if test.number(&count).await == 1 {
+            let died = format!("SELECT died FROM job WHERE id = {job_id}");
+            return (state, test.number(&died).await);
+        }
+    }
+    panic!("no letter")
+}
+
+async fn a_skipped_run_of_one_job_turns_back_no_letter_of_another(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let records = records(&test);
+    records.ready().await.unwrap();
+    for (job_id, expected) in [(2, ("retried", 0)), (1, ("dead", 1))] {
+        letter_out(&test, "").await;
+        let skipped = of_job(job_id, Verdict::Skipped);
+        assert_eq!(told(&test, &records, skipped).await, expected, "{job_id}");
+    }
+    records.close().await;
+    test.end().await;
+}
+
+async fn a_letter_whose_later_letter_is_gone_ends_as_far_as_can_be_told(engine: DatabaseEngine) {
+    let test = TestDatabase::new(engine).await;
+    let records = records(&test);
+    records.ready().await.unwrap();
+    let copied = "INSERT INTO job_run (job_id, identity, target, generation, attempt, copies, stage, \
+        stage_ms) VALUES (1, 'event', 't', 0, 1, 2, 'open', 0);";
+    // The death that the letter is of tells nothing of what came later.
+    let before = line(0, "permanent");
+    for (more, expected) in [
+        (line(2, "succeeded"), ("resolved", 0)),
+        (line(2, "retried"), ("retried", 0)),
+        (line(2, "permanent"), ("dead", 1)),
+        (String::new(), ("dead", 1)),
+        // Another copy's perhaps, whose line is late.
+        (copied.to_owned(), ("retried", 0)),
+    ] {
+        letter_out(&test, &format!("{before}{more}")).await;
+        let stale = of_job(1, Verdict::Stale);
+        assert_eq!(told(&test, &records, stale).await, expected, "{more}");
+    }
+    // Of another job's retry it says nothing.
+    letter_out(&test, &before).await;
+    assert_eq!(told(&test, &records, of_job(2, Verdict::Stale)).await, ("retried", 0));
+    records.close().await;
+    test.end().await;
+}
+
 on_every_database! {
+    a_skipped_run_of_one_job_turns_back_no_letter_of_another
+    a_letter_whose_later_letter_is_gone_ends_as_far_as_can_be_told
     no_line_is_lost_however_many_end_in_one_moment
     a_batch_that_was_there_already_is_there_once
 }

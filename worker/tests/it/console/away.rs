@@ -108,7 +108,7 @@ async fn what_was_posted_is_offered_again_as_it_was_and_never_asked_for_by_itsel
     };
     let done = within("the job", sent_again).await;
     let job = browser.get(done.header("location")).await;
-    job.shows(&["code=A", "7 a second at most"]);
+    job.shows(&["code=A", "7 messages a second at most"]);
     console.stop().await;
     rig.finish().await;
 }

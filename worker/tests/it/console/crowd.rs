@@ -44,6 +44,10 @@ async fn a_note_is_written_while_pages_wait_for_the_records() {
     let path = format!("/problems/{}/note", problem.key);
     let noted = browser.post(&path, &[("note", "ask ann"), ("read", "")]).await;
     assert_eq!(noted.status, 303, "{}", noted.text);
+    for deed in ["pause", "resume", "cancel"] {
+        let turned = browser.post(&format!("/jobs/7/{deed}"), &[]).await;
+        assert_eq!(turned.status, 404, "there is no such job: {}", turned.text);
+    }
     assert!(pages.iter().all(|page| !page.is_finished()), "it waited for the pages");
     locking.rollback().await.unwrap();
     for page in pages {

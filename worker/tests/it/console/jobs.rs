@@ -20,7 +20,7 @@ async fn a_problem_is_retried_from_its_group_to_its_resolution(engine: DatabaseE
     browser.get(&plan).await.shows(&[
         "Retry 12 letters?",
         "steps that had succeeded are not run again",
-        "12 at 50 a second: about 1 s",
+        "12 messages at 50 a second: about 1 s",
         "worker dead-letters retry --problem=",
     ]);
     let made = browser.act(&plan).await;

@@ -60,7 +60,7 @@ async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
     bulk.mend();
     let planned = run(&bulk, &["dead-letters", "retry", "--all", "--dry-run"]).await;
     assert_eq!(planned.code, Some(0), "{planned:?}");
-    assert!(planned.stdout.contains("To retry: 12 letters of 1 portals"), "{planned:?}");
+    assert!(planned.stdout.contains("To retry: 12 letters of 1 portal"), "{planned:?}");
     assert!(planned.stdout.contains("about 1s at 50/s"), "{planned:?}");
     assert_eq!(bulk.in_state(State::Dead).await, 12);
     let first = bulk.letters.list(&Filter::default(), None, 1).await.unwrap().letters[0].id;
@@ -114,7 +114,7 @@ async fn an_operator_replays_what_was_done(engine: DatabaseEngine) {
     bulk.probe.wait(6).await;
     super::replay::logged(&bulk, 6).await;
     let planned = run(&bulk, &["replay", "--since", "1h", "--dry-run"]).await;
-    assert!(planned.stdout.contains("To replay: 6 events of 1 portals"), "{planned:?}");
+    assert!(planned.stdout.contains("To replay: 6 events of 1 portal"), "{planned:?}");
     let kept = run(&bulk, &["replay", "--since", "1h", "--yes", "--json"]).await.json();
     assert_eq!((&kept["published"], &kept["skipped"]), (&6.into(), &6.into()), "{kept}");
     let forced = ["replay", "--since", "1h", "--object", "3", "--force", "--yes", "--json"];
@@ -153,6 +153,50 @@ on_every_database! {
     a_job_that_stops_itself_is_a_failure_and_can_be_cancelled
     an_operator_replays_what_was_done
     wrong_usage_is_told_before_anything_is_done
+}
+
+/// However it is told to end: nobody has to wait for its lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_ended_lets_go_of_its_job() {
+    let bulk = Bulk::new(DatabaseEngine::Postgres).await;
+    bulk.die(1..=60).await;
+    bulk.mend();
+    for (signal, id) in [("TERM", 1), ("INT", 2)] {
+        let arguments = ["dlq", "retry", "--all", "--yes", "--rate", "1/s"];
+        let mut command = command(&bulk, &arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = async {
+            while bulk.jobs.get(id).await.unwrap().is_none_or(|job| job.published < 1) {
+                super::rig::look_again().await;
+            }
+        };
+        within("a letter published", begun).await;
+        let kill = format!("kill -{signal} {}", child.id().unwrap());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
+        let ended = within("the program's end", child.wait_with_output()).await.unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("a console goes on with job {id}")), "{said}");
+        let job = bulk.job(id).await;
+        assert_eq!((job.state.as_str(), job.owned_until_ms), ("running", 0), "{job:?}");
+    }
+    bulk.finish().await;
+}
+
+/// A server that takes connections and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stands_still_is_said_to_once() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://a:b@{}/c", silent.local_addr().unwrap());
+    let bulk = Bulk::new(DatabaseEngine::Postgres).await;
+    for arguments in [&["dlq", "groups"][..], &["dlq", "retry", "--all", "--yes"]] {
+        let ended = command(&bulk, arguments).env("DATABASE_URL", &url).output();
+        let ended = within("the program's end", ended).await.unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let expected = "worker: the records' database does not answer: no connection within 3 s\n";
+        assert_eq!((ended.status.code(), &*said), (Some(1), expected), "{arguments:?}");
+    }
+    bulk.finish().await;
 }
 
 /// The program is killed in the middle; another goes on with its job.

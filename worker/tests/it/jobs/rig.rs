@@ -15,7 +15,7 @@ use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, Sta
 use worker::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
 use worker::{HandlerError, Registry, Worker};
 
-use crate::harness::{Engine, PATIENCE, Probe, Rig, deal, probed, within};
+use crate::harness::{Engine, Gate, PATIENCE, Probe, Rig, deal, probed, within};
 
 const KEPT: Retention = Retention { discarded: PATIENCE, resolved: PATIENCE };
 
@@ -33,6 +33,9 @@ pub(crate) struct Bulk {
     pub(crate) transient: Arc<AtomicBool>,
     /// How often its first step ran.
     pub(crate) steps: Arc<AtomicU64>,
+    /// From which event on its runs wait at the gate: none at first.
+    pub(crate) held_from: Arc<AtomicU64>,
+    pub(crate) gate: Gate,
 }
 
 impl Bulk {
@@ -61,6 +64,8 @@ impl Bulk {
             mended: Arc::default(),
             transient: Arc::default(),
             steps: Arc::default(),
+            held_from: Arc::new(AtomicU64::new(u64::MAX)),
+            gate: Gate::new(),
         };
         bulk.start(|_| {});
         bulk
@@ -71,11 +76,14 @@ impl Bulk {
         let (probe, mended, steps) =
             (self.probe.clone(), Arc::clone(&self.mended), Arc::clone(&self.steps));
         let transient = Arc::clone(&self.transient);
+        let (held_from, gate) = (Arc::clone(&self.held_from), self.gate.clone());
         let worker = self.rig.worker(|registry| {
             probed(registry, move |cx, event| {
                 let (probe, mended, steps) =
                     (probe.clone(), Arc::clone(&mended), Arc::clone(&steps));
                 let transient = Arc::clone(&transient);
+                let is_held = event.object_id >= Some(held_from.load(Ordering::SeqCst));
+                let gate = gate.clone();
                 async move {
                     probe.note(&cx, &event);
                     cx.step("first", async {
@@ -83,6 +91,9 @@ impl Bulk {
                         Ok(())
                     })
                     .await?;
+                    if is_held {
+                        gate.pass().await;
+                    }
                     if mended.load(Ordering::SeqCst) {
                         return Ok(());
                     }
@@ -110,6 +121,11 @@ impl Bulk {
         self.mended.store(false, Ordering::SeqCst);
         self.transient.store(true, Ordering::SeqCst);
         self.start(|_| {});
+    }
+
+    /// From here on runs of events with this number or a higher one wait until the gate is opened.
+    pub(crate) fn hold_from(&self, id: u64) {
+        self.held_from.store(id, Ordering::SeqCst);
     }
 
     pub(crate) fn mend(&self) {
@@ -175,9 +191,21 @@ impl Bulk {
         until(&self.jobs, id, what, holds).await
     }
 
+    /// Waits until so many of the job's runs stand in the log with this verdict.
+    pub(crate) async fn logged(&self, id: i64, verdict: &str, count: i64) {
+        let lines =
+            format!("SELECT count(*) FROM event_log WHERE job_id = {id} AND verdict = '{verdict}'");
+        let waiting = async {
+            while self.database.number(&lines).await < count {
+                look_again().await;
+            }
+        };
+        within(&format!("{count} lines that say {verdict}"), waiting).await;
+    }
+
     /// Waits until all is published and has ended.
     pub(crate) async fn finished(&self, id: i64) -> Job {
-        let all = |job: &Job| job.state == JobState::Done && job.ended() >= job.published;
+        let all = |job: &Job| job.state == JobState::Done && job.open() == 0;
         self.until(id, "the job is not finished", all).await
     }
 

@@ -31,7 +31,7 @@ async fn what_was_done_is_not_done_again_and_what_was_begun_goes_on() {
 
     let ended = Program::run(&rig, &directory, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("4 ledger entries written, 0 were there"), "{ended:?}");
+    assert!(ended.stdout.contains("4 ledger entries written, 0 there"), "{ended:?}");
     let entries = Entries::open(&redis_url(), &rig.prefix).await;
     for (key, left_ms) in entries.keys().await {
         // The retention of the file's ledger, of which some time is gone.
@@ -99,7 +99,7 @@ async fn an_entry_that_redis_has_already_is_left_alone() {
 
     let ended = Program::run(&rig, &directory, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("1 ledger entries written, 1 were there"), "{ended:?}");
+    assert!(ended.stdout.contains("1 ledger entry written, 1 there"), "{ended:?}");
     assert_eq!(redis.get(key(&ahead)).await.unwrap().unwrap(), "C:ab");
     let kept = entries.keys().await.into_iter().find(|(name, _)| *name == key(&ahead));
     assert!(kept.unwrap().1.is_some_and(|left_ms| left_ms <= 600_000));

@@ -60,7 +60,7 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let url = cluster.url();
     let flags = ["--database-url", &url];
     let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
-    let counts = "1 erased contacts, 2 lines of the audit, 1 notes and 1 jobs";
+    let counts = "1 erased contact, 2 lines of the audit, 1 note and 1 job";
     assert!(planned.stdout.contains(counts), "{planned:?}");
     let asked_ms = now_ms();
     // The second run finds all of it there.

@@ -50,7 +50,7 @@ async fn a_dry_run_counts_and_neither_asks_nor_changes_anything() {
     let ended = Program::run(&rig, &directory, &flags).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let counts = "3 events to be worked on, 2 of the bulk lane, 1 waiting for a retry, \
-        1 dead letters, 4 ledger entries";
+        1 dead letter, 4 ledger entries";
     assert!(ended.stdout.contains(counts), "{ended:?}");
     assert_eq!(directory.rows().await, before);
     rig.finish().await;

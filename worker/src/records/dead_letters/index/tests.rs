@@ -28,7 +28,7 @@ fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
         died_ms: now_ms(),
         traceparent: None,
         job_id: None,
-        had_failed: false,
+        published_as: 0,
         steps: String::new(),
         body: Bytes::from_static(b"{}"),
     }
