@@ -13,7 +13,7 @@ use crate::clients::hubspot::HubSpot;
 use crate::clients::{Clients, Service};
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Lease, Ledger};
-use crate::limits::{Limit, Rooms};
+use crate::limits::{Limit, NoRoom, Rooms};
 use crate::records::Records;
 
 mod once;
@@ -76,7 +76,7 @@ impl Context {
         what: &'static str,
     ) -> Result<(), HandlerError> {
         let taken = self.rooms.take(&self.ledger, limit, usual).await;
-        taken.map_err(|no_room| HandlerError::waits(no_room.wait, no_room.place, code, what))
+        taken.map_err(|NoRoom(wait)| HandlerError::waits(wait, self.rooms.places(), code, what))
     }
 
     /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
@@ -108,7 +108,8 @@ impl Context {
         message: String,
     ) -> HandlerError {
         self.ledger.hold(limit, wait).await;
-        HandlerError::waits(wait, limit.key.clone(), code, message)
+        self.rooms.lacks(&limit.key);
+        HandlerError::waits(wait, self.rooms.places(), code, message)
     }
 
     /// Attempts spent before this one.

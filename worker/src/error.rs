@@ -78,14 +78,14 @@ impl HandlerError {
         Self::new(Failure::Deferred { wait }, code, message)
     }
 
-    /// The run's turn comes at this limit after the wait, which spends no attempt.
+    /// The run's turn comes at these limits after the wait, which spends no attempt.
     pub(crate) fn waits(
         wait: Duration,
-        place: String,
+        places: Vec<String>,
         code: impl Into<Cow<'static, str>>,
         message: impl fmt::Display,
     ) -> Self {
-        Self { places: vec![place], ..Self::new(Failure::Deferred { wait }, code, message) }
+        Self { places, ..Self::new(Failure::Deferred { wait }, code, message) }
     }
 
     /// There is nothing to do as long as what the handler works with is off. The event is not

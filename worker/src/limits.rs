@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) use costs::Costs;
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, SPACING_MS};
 pub(crate) use memory::Lines;
-pub(crate) use rooms::Rooms;
+pub(crate) use rooms::{NoRoom, Rooms};
 
 /// What is limited, and by how much.
 #[derive(Clone, Debug, PartialEq, Eq)]

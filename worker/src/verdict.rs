@@ -243,7 +243,8 @@ mod tests {
             assert_eq!(decision.message, again(Duration::ZERO));
         }
         let place = "hubspot/62515".to_owned();
-        let deferred = HandlerError::waits(SECOND * 7, place.clone(), "HUBSPOT_BUDGET", "spent");
+        let deferred =
+            HandlerError::waits(SECOND * 7, vec![place.clone()], "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
         let wait = Wait { delay: SECOND, at_least: SECOND * 7 };

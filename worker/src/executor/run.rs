@@ -209,7 +209,7 @@ impl Executor {
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
         self.metrics.handled(handler.name(), started.elapsed());
-        if matches!(outcome, Outcome::Succeeded) {
+        if matches!(outcome, Outcome::Succeeded) || is_put_off(&outcome) {
             rooms.learn();
         }
         outcome

@@ -2,7 +2,7 @@
 //! many requests it made.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,15 +35,13 @@ struct Asked {
     /// Whoever asks first finds the place; what asks beside it waits for that.
     admitted: OnceCell<()>,
     requests: AtomicU32,
+    /// Whether the run has to wait here: it would have asked for more.
+    lacks: AtomicBool,
 }
 
-/// No room yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NoRoom {
-    /// The limit at which its turn comes.
-    pub(crate) place: String,
-    pub(crate) wait: Duration,
-}
+/// No room before this wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom(pub(crate) Duration);
 
 impl Rooms {
     /// Of a run of `target` that has `time` for all it does.
@@ -66,7 +64,21 @@ impl Rooms {
         limit: &Limit,
         usual: f64,
     ) -> Result<(), NoRoom> {
-        let asked = Arc::clone(self.lock().entry(limit.key.clone()).or_default());
+        let asked = self.asked(&limit.key);
+        let taken = self.take_from(&asked, ledger, limit, usual).await;
+        if taken.is_err() {
+            asked.lacks.store(true, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    async fn take_from(
+        &self,
+        asked: &Asked,
+        ledger: &Ledger,
+        limit: &Limit,
+        usual: f64,
+    ) -> Result<(), NoRoom> {
         let mut is_first = false;
         let admitted = asked.admitted.get_or_try_init(|| {
             is_first = true;
@@ -85,11 +97,32 @@ impl Rooms {
         Ok(())
     }
 
-    /// Remembers how many requests such a run makes, now that it has come to its end.
+    /// The run has to wait at the limit with this key.
+    pub(crate) fn lacks(&self, key: &str) {
+        self.asked(key).lacks.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the run need not queue when it comes back: where it waits now, and where it had come to be
+    /// before. Else it would lose each place while it waits for another.
+    pub(crate) fn places(&self) -> Vec<String> {
+        let asked = self.lock();
+        let been = asked.iter().filter(|(_, asked)| {
+            asked.admitted.initialized() || asked.lacks.load(Ordering::Relaxed)
+        });
+        been.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Remembers how many requests such a run makes, wherever it has made all of them.
     pub(crate) fn learn(&self) {
         for (key, asked) in &*self.lock() {
-            self.costs.learn(&self.target, key, asked.requests.load(Ordering::Relaxed));
+            if !asked.lacks.load(Ordering::Relaxed) {
+                self.costs.learn(&self.target, key, asked.requests.load(Ordering::Relaxed));
+            }
         }
+    }
+
+    fn asked(&self, key: &str) -> Arc<Asked> {
+        Arc::clone(self.lock().entry(key.to_owned()).or_default())
     }
 
     async fn wait(
@@ -98,16 +131,15 @@ impl Rooms {
         limit: &Limit,
         mut standing: Standing,
     ) -> Result<(), NoRoom> {
-        let no_room = |wait| NoRoom { place: limit.key.clone(), wait };
         let mut left = self.patience;
         loop {
             let wait = match ledger.take(limit, self.lane, standing).await {
                 Room::Granted => return Ok(()),
-                Room::Place(wait) if wait > NEAR => return Err(no_room(wait)),
+                Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,
             };
             if wait > left {
-                return Err(no_room(wait));
+                return Err(NoRoom(wait));
             }
             left -= wait;
             tokio::time::sleep(wait).await;
