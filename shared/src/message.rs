@@ -50,7 +50,7 @@ pub struct Message {
     pub traceparent: Option<String>,
     /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
     pub job: Option<OfJob>,
-    /// What it has waited for since its last attempt, for want of room.
+    /// What it has waited for, for want of room, over all attempts.
     pub waiting: Option<Waiting>,
     /// Why the event was given up; only on dead letters.
     pub death: Option<Death>,
@@ -105,11 +105,11 @@ impl Message {
         self.traceparent.as_deref()?.parse().ok()
     }
 
-    /// The same event as the next attempt of one target, which has not waited for anything yet.
+    /// The same event as the next attempt of one target.
     #[must_use]
     pub fn next_attempt(&self, target: Option<&str>) -> Self {
         let attempt = self.attempt.saturating_add(1);
-        Self { attempt, waiting: None, ..self.same_attempt(target) }
+        Self { attempt, ..self.same_attempt(target) }
     }
 
     /// The same event and attempt, for one target.
@@ -125,7 +125,7 @@ impl Message {
     /// The same event as a dead letter.
     #[must_use]
     pub fn dead(self, death: Death) -> Self {
-        Self { death: Some(death), ..self }
+        Self { death: Some(death), waiting: None, ..self }
     }
 }
 

@@ -21,6 +21,9 @@ mod once;
 /// The largest result of one step that is remembered, in bytes of JSON.
 pub const MAX_STEP_BYTES: usize = 16 * 1024;
 
+/// For no longer is anybody left alone by one answer: then one asks again.
+const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+
 /// One run of one handler for one event.
 #[derive(Clone)]
 pub struct Context {
@@ -107,6 +110,13 @@ impl Context {
         code: String,
         message: String,
     ) -> HandlerError {
+        let wait = wait.min(LONGEST_HOLD);
+        tracing::warn!(
+            limit = limit.key,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            error.code = code,
+            "asked to be left alone: nothing is sent there meanwhile"
+        );
         self.ledger.hold(limit, wait).await;
         self.rooms.lacks(&limit.key);
         HandlerError::waits(wait, self.rooms.places(), code, message)

@@ -22,7 +22,7 @@ use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::error::HandlerError;
 use crate::ledger::Ledger;
-use crate::limits::Costs;
+use crate::limits::{Costs, Seats};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Course, Entry, Log, Records};
@@ -60,6 +60,8 @@ pub(crate) struct Executor {
     pub(crate) wait_max: Duration,
     /// How many requests runs make.
     pub(crate) costs: Arc<Costs>,
+    /// Where runs wait whose turn is near.
+    pub(crate) seats: Arc<Seats>,
     /// What is done with the app's own writes.
     pub(crate) own_writes: OwnWrites,
     pub(crate) portals: Portals,
@@ -183,7 +185,7 @@ impl Executor {
         tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
         let decision = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
         self.metrics.delivery(NO_HANDLER, decision.verdict);
-        let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
+        let unit = Unit { message, lane, target: NO_HANDLER, lease: None, places: &[] };
         let settled = self.settle(&unit, decision).await;
         let error = Some(("PANIC", panic));
         self.note(message, Some(event), &Course { error, ..Course::now(settled.verdict) });
@@ -193,7 +195,7 @@ impl Executor {
     async fn unreadable(&self, message: &Message, error: &str, lane: Lane) -> Disposition {
         tracing::warn!(event.id = %message.identity, portal.id = message.portal_id, error, "event unreadable");
         self.metrics.delivery(NO_HANDLER, Verdict::Unreadable);
-        let unit = Unit { message, lane, target: NO_HANDLER, lease: None };
+        let unit = Unit { message, lane, target: NO_HANDLER, lease: None, places: &[] };
         let decision = Decision {
             verdict: Verdict::Unreadable,
             ledger: LedgerMove::None,

@@ -8,14 +8,16 @@ mod costs;
 mod line;
 mod memory;
 mod rooms;
+mod seats;
 
 use std::fmt;
 use std::time::Duration;
 
 pub(crate) use costs::Costs;
-pub(crate) use line::{BULK_OF_TEN, LATE_MS, SPACING_MS};
+pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
 pub(crate) use rooms::{NoRoom, Rooms};
+pub(crate) use seats::Seats;
 
 /// What is limited, and by how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +58,32 @@ pub enum Standing {
         requests: f64,
     },
     /// Has had its place, and its turn has come: it waits for room and not behind others.
-    Placed,
+    Placed {
+        /// More than 0.
+        requests: f64,
+    },
     /// Has begun: put off it would ask everything again.
     UnderWay,
 }
 
 impl Standing {
-    /// Thousandths of the requests of a run that is new, else 0.
+    /// As the script on Redis calls it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::New { .. } => "new",
+            Self::Placed { .. } => "placed",
+            Self::UnderWay => "under_way",
+        }
+    }
+
+    /// Thousandths of the requests that the run makes, as far as that matters.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     pub(crate) fn thousandths(self) -> u32 {
         match self {
-            Self::New { requests } => (requests.clamp(0.001, 1e6) * 1000.0).round() as u32,
-            Self::Placed | Self::UnderWay => 0,
+            Self::New { requests } | Self::Placed { requests } => {
+                (requests.clamp(0.001, 1e5) * 1000.0).round() as u32
+            }
+            Self::UnderWay => 0,
         }
     }
 }
@@ -80,6 +96,7 @@ pub enum Room {
     /// Whose turn it is, and for whom there may be room after this wait; asks again as one who has had
     /// a place.
     Soon(Duration),
-    /// A place in line: one's turn comes after this wait.
+    /// A place in line: one's turn comes after this wait. Also for who has had one and finds no room for
+    /// longer than a moment.
     Place(Duration),
 }

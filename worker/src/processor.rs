@@ -17,6 +17,7 @@ use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
 use crate::engines::Engines;
 use crate::executor::{Executor, NO_HANDLER, OwnWrites};
+use crate::limits::Seats;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
@@ -103,6 +104,7 @@ impl Processor {
             handler_timeout: settings.handler_timeout,
             wait_max: settings.wait_max,
             costs: Arc::default(),
+            seats: Arc::new(Seats::of_runs(settings.concurrency)),
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,

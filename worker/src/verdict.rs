@@ -63,8 +63,8 @@ pub(crate) enum MessageMove {
     Ack,
     /// The same attempt again, after this wait.
     Again(Wait),
-    /// The same attempt again, after this wait: then its turn comes at these limits.
-    InLine(Wait, Vec<String>),
+    /// The same attempt again, after this wait: then its turn comes where there was no room.
+    InLine(Wait),
     /// The next attempt, after this wait.
     Retry(Wait),
     /// To the dead letters.
@@ -158,8 +158,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
             Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
             Failure::Deferred { wait } => {
                 let wait = Wait { delay: schedule.shortest(), at_least: wait };
-                let in_line = MessageMove::InLine(wait, error.places.clone());
-                decision(Verdict::Limited, same, in_line)
+                decision(Verdict::Limited, same, MessageMove::InLine(wait))
             }
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {
@@ -242,13 +241,11 @@ mod tests {
             assert_eq!(decision.ledger, LedgerMove::None);
             assert_eq!(decision.message, again(Duration::ZERO));
         }
-        let place = "hubspot/62515".to_owned();
-        let deferred =
-            HandlerError::waits(SECOND * 7, vec![place.clone()], "HUBSPOT_BUDGET", "spent");
+        let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
         let decision = decided(&Outcome::Failed(deferred), 3);
         assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
         let wait = Wait { delay: SECOND, at_least: SECOND * 7 };
-        assert_eq!(decision.message, MessageMove::InLine(wait, vec![place]));
+        assert_eq!(decision.message, MessageMove::InLine(wait));
     }
 
     #[test]
@@ -308,7 +305,8 @@ mod tests {
             let decision = decided(&Outcome::Failed(error), 0);
             assert_eq!(decision.message, retry(SECOND, wait));
             let error = HandlerError::deferred(wait, "HUBSPOT_BUDGET", "spent");
-            assert_eq!(decided(&Outcome::Failed(error), 0).message, again(wait));
+            let in_line = MessageMove::InLine(Wait { delay: SECOND, at_least: wait });
+            assert_eq!(decided(&Outcome::Failed(error), 0).message, in_line);
             assert_eq!(decided(&Outcome::Limited(wait), 0).message, again(wait));
         }
     }

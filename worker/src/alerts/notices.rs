@@ -79,6 +79,7 @@ impl Posting {
                     tracing::warn!(error.code = code, "a notice of an alert waits for slack");
                     let asked = match error.kind {
                         Failure::Transient { retry_after } => retry_after.unwrap_or_default(),
+                        Failure::Deferred { wait } => wait,
                         _ => Duration::ZERO,
                     };
                     sleep(reconnect.next_delay().max(asked.min(self.quiet))).await;

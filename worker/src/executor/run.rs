@@ -67,7 +67,11 @@ impl Executor {
         let took = started.elapsed();
         let outcome = self.end_of_waiting(message, outcome);
         let decision = decide(&outcome, message.attempt, &self.schedule);
-        let unit = Unit { message, lane, target, lease: lease.as_deref() };
+        let places = match &outcome {
+            Outcome::Failed(error) => &*error.places,
+            _ => &[],
+        };
+        let unit = Unit { message, lane, target, lease: lease.as_deref(), places };
         // What only waited for room has not ended in anything yet, and may come by often.
         let is_put_off = is_put_off(&outcome);
         // Nor does it belong into a trace, unless its handler has begun.
@@ -81,7 +85,9 @@ impl Executor {
         let (settled_ms, verdict) = (now_ms(), settled.verdict);
         let target = Some(target);
         let course = Course { target, targets, started_ms, settled_ms, verdict, error };
-        if !is_put_off {
+        // A job learns from it which handlers its message is for: what comes back is for one of them.
+        let is_to_all = message.job.is_some() && message.target.is_none();
+        if !is_put_off || is_to_all {
             self.note(message, Some(event), &course);
         }
         self.metrics.delivery(handler.map_or(super::NO_HANDLER, Handler::name), settled.verdict);
@@ -134,7 +140,10 @@ impl Executor {
             if self.interrupt.is_cancelled() {
                 return (Outcome::Interrupted, Some(lease), Some(gate));
             }
-            let outcome = self.perform(message, event, handler, age, lane, &lease, place).await;
+            let is_alone = matches!(gate, Gate::Alone(_));
+            let performing =
+                self.perform(message, event, handler, age, lane, &lease, place, is_alone);
+            let outcome = performing.await;
             return (outcome, Some(lease), Some(gate));
         }
     }
@@ -163,6 +172,7 @@ impl Executor {
         lane: Lane,
         lease: &Arc<Lease>,
         place: &Place<'_>,
+        is_alone: bool,
     ) -> Outcome {
         tracing::debug!(
             event.id = %message.identity,
@@ -173,9 +183,11 @@ impl Executor {
             "event claimed"
         );
         let started = Instant::now();
-        let (costs, waiting) = (Arc::clone(&self.costs), message.waiting.as_ref());
-        let rooms =
-            Arc::new(Rooms::new(lane, handler.name(), self.handler_timeout, waiting, costs));
+        let (costs, seats) = (Arc::clone(&self.costs), Arc::clone(&self.seats));
+        // The last third is for what it does. Who is alone keeps all others waiting.
+        let patience = if is_alone { Duration::ZERO } else { self.handler_timeout * 2 / 3 };
+        let (target, waiting) = (handler.name(), message.waiting.as_ref());
+        let rooms = Arc::new(Rooms::new(lane, target, patience, waiting, costs, seats));
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
@@ -193,7 +205,7 @@ impl Executor {
         // Called inside as well: a handler need not be an `async fn`, and can panic before it
         // gives a future back.
         let running = AssertUnwindSafe(async { handler.run(&cx, event).await }).catch_unwind();
-        let outcome = tokio::select! {
+        let mut outcome = tokio::select! {
             biased;
             result = timeout(self.handler_timeout, running) => match result {
                 Ok(Ok(Ok(()))) => Outcome::Succeeded,
@@ -212,6 +224,10 @@ impl Executor {
         if matches!(outcome, Outcome::Succeeded) || is_put_off(&outcome) {
             rooms.learn();
         }
+        if let Outcome::Failed(error) = &mut outcome {
+            // Why ever it comes back: it does not queue again where it has been.
+            error.places = rooms.places();
+        }
         outcome
     }
 
@@ -220,10 +236,13 @@ impl Executor {
         let since_ms = message.waiting.as_ref().map(|waiting| waiting.since_ms);
         let waited_ms = since_ms.map_or(0, |since_ms| now_ms().saturating_sub(since_ms));
         let waited = Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0));
+        let is_too_long = |error: &HandlerError| match error.kind {
+            // Not begun, if it cannot end in time.
+            Failure::Deferred { wait } => waited.saturating_add(wait) > self.wait_max,
+            _ => false,
+        };
         match outcome {
-            Outcome::Failed(error)
-                if matches!(error.kind, Failure::Deferred { .. }) && waited >= self.wait_max =>
-            {
+            Outcome::Failed(error) if is_too_long(&error) => {
                 let longest = humantime::format_duration(self.wait_max);
                 let what = format!("no room within {longest} (WAIT_MAX): {error}");
                 Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what))

@@ -41,6 +41,8 @@ pub(super) struct Unit<'a> {
     pub(super) lane: Lane,
     pub(super) target: &'a str,
     pub(super) lease: Option<&'a Lease>,
+    /// The limits at which it need not queue when it comes back.
+    pub(super) places: &'a [String],
 }
 
 impl Executor {
@@ -116,16 +118,19 @@ impl Executor {
             self.metrics.delayed(self.ladder.hop(wait).delay);
             Publication { route: Route::Later { lane, wait }, message }
         };
+        let placed = |message: Message| {
+            let waiting = message.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
+            let waiting = waiting.and(unit.places.iter().cloned());
+            Message { waiting: Some(waiting), ..message }
+        };
         match message_move {
             MessageMove::Ack | MessageMove::Requeue => None,
             MessageMove::Again(wait) => Some(later(*wait, message.same_attempt(named))),
-            MessageMove::InLine(wait, places) => {
-                let mut again = message.same_attempt(named);
-                let waiting = again.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
-                again.waiting = Some(waiting.and(places.iter().cloned()));
-                Some(later(*wait, again))
+            MessageMove::InLine(wait) => Some(later(*wait, placed(message.same_attempt(named)))),
+            MessageMove::Retry(wait) if unit.places.is_empty() => {
+                Some(later(*wait, message.next_attempt(named)))
             }
-            MessageMove::Retry(wait) => Some(later(*wait, message.next_attempt(named))),
+            MessageMove::Retry(wait) => Some(later(*wait, placed(message.next_attempt(named)))),
             MessageMove::Dead { reason, code, error } => {
                 let handler =
                     self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());

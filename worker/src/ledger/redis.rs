@@ -14,7 +14,7 @@ use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, Room, SPACING_MS, Standing};
+use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS, Standing};
 use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod import;
@@ -131,10 +131,12 @@ impl Ledger {
             limit.size.map(|size| size.to_string()).unwrap_or_default(),
             millis(limit.window).to_string(),
             u8::from(lane == Lane::Bulk).to_string(),
+            standing.as_str().to_owned(),
             standing.thousandths().to_string(),
             BULK_OF_TEN.to_string(),
             SPACING_MS.to_string(),
             LATE_MS.to_string(),
+            NEAR_MS.to_string(),
         ];
         let key = self.limit_key(limit);
         loop {

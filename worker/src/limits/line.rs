@@ -18,6 +18,9 @@ pub(crate) const BULK_OF_TEN: u32 = 7;
 pub(crate) const GUARANTEED: u32 = 10;
 /// Between two that are held back where there is no rate, in ms.
 pub(crate) const SPACING_MS: i64 = 20;
+/// Whose turn has come and who finds no room for longer than this, in ms, comes back at a time of their
+/// own: else all who wait for the same would ask at the same moment, again and again.
+pub(crate) const NEAR_MS: i64 = 2_000;
 /// How long after its time somebody who waits for room may ask again, in ms.
 pub(crate) const LATE_MS: i64 = 250;
 
@@ -36,6 +39,8 @@ pub(super) struct Line {
     granted: VecDeque<i64>,
     work: Slots,
     bulk: Slots,
+    /// Of those who come back: before whoever is new.
+    back: Slots,
     /// Until when somebody of the lane waits for room.
     work_waits_ms: i64,
     bulk_waits_ms: i64,
@@ -66,7 +71,7 @@ impl Line {
         let is_bulk = asked.lane == Lane::Bulk;
         let place_ms = match asked.standing {
             Standing::New { .. } => self.place(asked, asked.standing.thousandths(), now_ms),
-            Standing::Placed | Standing::UnderWay => now_ms,
+            Standing::Placed { .. } | Standing::UnderWay => now_ms,
         };
         if place_ms > now_ms {
             return Room::Place(millis(place_ms - now_ms));
@@ -104,6 +109,9 @@ impl Line {
             }
             return Room::Granted;
         }
+        if wait_ms > NEAR_MS && matches!(asked.standing, Standing::Placed { .. }) {
+            return Room::Place(millis(self.back(asked, wait_ms, now_ms) - now_ms));
+        }
         let until_ms = now_ms + wait_ms + LATE_MS;
         if !is_bulk {
             self.work_waits_ms = self.work_waits_ms.max(until_ms);
@@ -120,7 +128,7 @@ impl Line {
 
     /// Whether nothing of it matters any more.
     pub(super) fn is_over(&self, window_ms: i64, now_ms: i64) -> bool {
-        let last_ms = self.work.end_ms().max(self.bulk.end_ms());
+        let last_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
         last_ms + window_ms.saturating_mul(i64::from(GUARANTEED)) <= now_ms
             && self.hold_ms <= now_ms
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
@@ -129,16 +137,16 @@ impl Line {
     /// When a run's turn comes, at the end of its lane's line; now, if there is none.
     fn place(&mut self, asked: &Asked, thousandths: u32, now_ms: i64) -> i64 {
         let (work_end_ms, bulk_end_ms) = (self.work.end_ms(), self.bulk.end_ms());
+        let back_ms = self.back.end_ms();
         let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
-        let begin_ms = now_ms.max(self.hold_ms).max(slots.end_ms());
+        let end_ms = slots.end_ms().max(back_ms);
+        let begin_ms = now_ms.max(self.hold_ms).max(end_ms);
         let Some(size) = asked.size else {
-            // Nobody waits while nobody is held back.
-            let place_ms = if self.hold_ms <= now_ms || slots.end_ms() < self.hold_ms {
-                begin_ms
-            } else {
-                begin_ms + SPACING_MS
-            };
-            slots.push(place_ms, 1, 1);
+            let place_ms = spaced(end_ms, self.hold_ms, now_ms);
+            // Nothing is kept while nobody is held back.
+            if place_ms > now_ms {
+                slots.push(place_ms, 1, 1);
+            }
             return place_ms;
         };
         let whole = Rate { size, window_ms: asked.window_ms };
@@ -149,10 +157,35 @@ impl Line {
             Lane::Work if bulk_end_ms > begin_ms => whole.tenths(9),
             Lane::Work => whole,
         };
-        let count = slots.whole(thousandths).min(rate.size);
-        let place_ms = begin_ms.max(slots.free_ms(count, rate));
-        slots.push(place_ms, count, size);
+        let count = slots.whole(thousandths);
+        let place_ms = begin_ms.max(slots.free_ms(count.min(rate.size), rate));
+        slots.book(place_ms, count, rate, size);
         place_ms
+    }
+
+    /// When somebody comes back who finds no room for `wait_ms`.
+    fn back(&mut self, asked: &Asked, wait_ms: i64, now_ms: i64) -> i64 {
+        let begin_ms = (now_ms + wait_ms).max(self.back.end_ms());
+        let Some(size) = asked.size else {
+            let place_ms = spaced(self.back.end_ms(), now_ms + wait_ms, now_ms);
+            self.back.push(place_ms, 1, 1);
+            return place_ms;
+        };
+        let rate = Rate { size, window_ms: asked.window_ms };
+        let count = self.back.whole(asked.standing.thousandths());
+        let place_ms = begin_ms.max(self.back.free_ms(count.min(size), rate));
+        self.back.book(place_ms, count, rate, size);
+        place_ms
+    }
+}
+
+/// Where there is no rate: at once if nobody is held back or waits, else one after the other.
+fn spaced(end_ms: i64, hold_ms: i64, now_ms: i64) -> i64 {
+    let begin_ms = hold_ms.max(now_ms);
+    if end_ms < begin_ms || (end_ms <= now_ms && hold_ms <= now_ms) {
+        begin_ms
+    } else {
+        end_ms + SPACING_MS
     }
 }
 
@@ -185,6 +218,13 @@ impl Slots {
             None | Some(None) => 0,
             Some(Some(at_ms)) => at_ms + rate.window_ms,
         }
+    }
+
+    /// Books `count` requests from then on. What is more than the rate takes is booked in the windows
+    /// behind.
+    fn book(&mut self, at_ms: i64, count: u32, rate: Rate, most: u32) {
+        let windows = i64::from(count.saturating_sub(1) / rate.size.max(1));
+        self.push(at_ms + windows * rate.window_ms, count.min(rate.size), most);
     }
 
     /// No more are kept than fit into a window.

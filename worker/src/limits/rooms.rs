@@ -4,26 +4,28 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::broker::Lane;
 use shared::message::Waiting;
 use tokio::sync::OnceCell;
 
-use super::{Costs, Limit, Room, Standing};
+use super::{Costs, Limit, Room, Seats, Standing};
 use crate::ledger::Ledger;
 
 /// A place that is nearer is waited for where the run is.
 const NEAR: Duration = Duration::from_secs(2);
-/// So long a run waits at the most where its turn is.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// A wait that is longer than this takes a seat.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// A run's dealings with limits.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     lane: Lane,
     target: String,
-    patience: Duration,
+    /// From then on the rest of its time is for what it does.
+    until: Instant,
+    seats: Arc<Seats>,
     /// Where it has had its place.
     placed: BTreeSet<String>,
     asked: Mutex<HashMap<String, Arc<Asked>>>,
@@ -44,17 +46,18 @@ struct Asked {
 pub(crate) struct NoRoom(pub(crate) Duration);
 
 impl Rooms {
-    /// Of a run of `target` that has `time` for all it does.
+    /// Of a run of `target` that may wait for so long in all.
     pub(crate) fn new(
         lane: Lane,
         target: &str,
-        time: Duration,
+        patience: Duration,
         waiting: Option<&Waiting>,
         costs: Arc<Costs>,
+        seats: Arc<Seats>,
     ) -> Self {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
-        let patience = PATIENCE.min(time / 2);
-        Self { lane, target: target.to_owned(), patience, placed, asked: Mutex::default(), costs }
+        let (target, until) = (target.to_owned(), Instant::now() + patience);
+        Self { lane, target, until, seats, placed, asked: Mutex::default(), costs }
     }
 
     /// Room for one request. `usual` is how many such runs make, as long as nobody has seen any.
@@ -82,10 +85,11 @@ impl Rooms {
         let mut is_first = false;
         let admitted = asked.admitted.get_or_try_init(|| {
             is_first = true;
+            let requests = self.costs.usual(&self.target, limit, usual);
             let standing = if self.placed.contains(&limit.key) {
-                Standing::Placed
+                Standing::Placed { requests }
             } else {
-                Standing::New { requests: self.costs.usual(&self.target, limit, usual) }
+                Standing::New { requests }
             };
             self.wait(ledger, limit, standing)
         });
@@ -131,20 +135,23 @@ impl Rooms {
         limit: &Limit,
         mut standing: Standing,
     ) -> Result<(), NoRoom> {
-        let mut left = self.patience;
+        let mut seat = None;
         loop {
             let wait = match ledger.take(limit, self.lane, standing).await {
                 Room::Granted => return Ok(()),
                 Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,
             };
-            if wait > left {
+            if Instant::now() + wait > self.until {
                 return Err(NoRoom(wait));
             }
-            left -= wait;
+            if seat.is_none() && wait > MOMENT {
+                let free = self.seats.of(self.lane).try_acquire();
+                seat = Some(free.map_err(|_| NoRoom(wait))?);
+            }
             tokio::time::sleep(wait).await;
-            if matches!(standing, Standing::New { .. }) {
-                standing = Standing::Placed;
+            if let Standing::New { requests } = standing {
+                standing = Standing::Placed { requests };
             }
         }
     }

@@ -52,7 +52,7 @@ fn publication(exported: Exported) -> Publication {
         Standing::Dead => Route::Dead,
     };
     // Jobs stay behind: those of the cluster have other numbers.
-    Publication { route, message: Message { job: None, waiting: None, ..message } }
+    Publication { route, message: Message { job: None, ..message } }
 }
 
 /// As a worker gives up a delivery that it cannot read.

@@ -278,10 +278,12 @@ fn setting(connections: u32, settings: String) -> PoolOptions<Postgres> {
 /// What a migration's connection begins with: its statements take as long as they take, and the lock
 /// that others wait for is not kept by one who is frozen between them.
 pub(super) fn of_migration() -> String {
+    // `idle_session_timeout` is known since PostgreSQL 14.
     let frozen = FROZEN.as_millis();
     format!(
         "{KEEPALIVE}SET idle_in_transaction_session_timeout = {frozen}; \
-         SET idle_session_timeout = {frozen}"
+         SELECT set_config(name, '{frozen}', FALSE) FROM pg_settings \
+         WHERE name = 'idle_session_timeout'"
     )
 }
 

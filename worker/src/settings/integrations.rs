@@ -18,6 +18,9 @@ use super::SlackSettings;
 const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
 const HUBSPOT_BUDGET: u32 = 100;
 const SLACK_PACE: Duration = Duration::from_secs(1);
+/// Those that a limit can keep.
+const PACES: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(3600);
 const SLACK_CHANNEL: &str = "#sales-wins";
 const WON_STAGES: &str = "closedwon";
 const API_TIMEOUT: Duration = Duration::from_secs(10);
@@ -126,6 +129,10 @@ impl IntegrationSettings {
         self.slack()?;
         self.erp()?;
         self.onboarding()?;
+        anyhow::ensure!(
+            self.slack_pace.is_zero() || PACES.contains(&self.slack_pace),
+            "SLACK_PACE must be from 10ms to 1h, or 0s for as fast as Slack takes it"
+        );
         Ok(())
     }
 
@@ -235,8 +242,8 @@ fn parse_id(text: &str) -> Result<Optional<u64>, String> {
 fn parse_budget(text: &str) -> Result<u32, String> {
     let Some(text) = filled(Some(text)) else { return Ok(HUBSPOT_BUDGET) };
     match text.parse() {
-        Ok(requests @ 1..=100_000) => Ok(requests),
-        _ => Err("write a number of requests from 1 to 100000".to_owned()),
+        Ok(requests @ 1..=1_000) => Ok(requests),
+        _ => Err("write a number of requests from 1 to 1000".to_owned()),
     }
 }
 

@@ -236,7 +236,7 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
         assert!((least..=most).contains(wait), "{place}: {wait}");
     }
     // Whose turn it is does not queue again.
-    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed).await;
+    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed { requests: 1.0 }).await;
     assert_eq!(room, Room::Granted);
 }
 

@@ -1,7 +1,7 @@
 //! Where a request came from, behind the proxies that are trusted to say it. Anybody else can write
 //! what they like into `X-Forwarded-For`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -22,14 +22,21 @@ fn behind(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     // Each proxy adds whom it was asked by, in a line of its own or at the end of the last.
     let lines: Vec<_> = headers.get_all("x-forwarded-for").collect();
     let mut names = lines.into_iter().rev().flat_map(|line| {
-        line.to_str().unwrap_or_default().rsplit(',').map(|name| name.trim().parse::<IpAddr>())
+        line.to_str().unwrap_or_default().rsplit(',').map(|name| read(name.trim()))
     });
     let mut client = peer;
     while is_trusted(&client) {
-        let Some(Ok(before)) = names.next() else { break };
+        let Some(Some(before)) = names.next() else { break };
         client = before;
     }
     client
+}
+
+/// An address, which some proxies write with a port or in brackets.
+fn read(name: &str) -> Option<IpAddr> {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let with_port = || name.parse::<SocketAddr>().map(|address| address.ip());
+    bare.parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -61,6 +68,10 @@ mod tests {
         // What the client wrote itself stands before what the proxy added.
         assert_eq!(client("10.1.2.3", &["1.1.1.1, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("10.1.2.3", &["1.1.1.1", "198.51.100.1"]), "198.51.100.1");
+        // As some write it.
+        assert_eq!(client("10.1.2.3", &["198.51.100.1:51544"]), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]:443"]), "2001:db8::1");
+        assert_eq!(client("10.1.2.3", &["[2001:db8::1]"]), "2001:db8::1");
         // Proxies in a row.
         assert_eq!(client("10.1.2.3", &["198.51.100.1, 10.9.9.9"]), "198.51.100.1");
         // One that says nothing, or nonsense, is who asks.

@@ -131,6 +131,7 @@ elseif owner ~= ARGV[1] then
 end
 value = table.concat({'S', ARGV[1], ARGV[3], fence, abandoned, ARGV[2], ARGV[4]}, ':')
 redis.call('SET', KEYS[1], value, 'PX', ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return {0, fence, abandoned, redis.call('HGETALL', KEYS[2])}
 ";
 
@@ -183,6 +184,7 @@ if ARGV[2] ~= '' then
 end
 value = table.concat({'R', owner, lowest, fence, abandoned}, ':')
 redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1
 ";
 
@@ -190,17 +192,18 @@ return 1
 /// are those of the rules. The state is one value, packed. Asked twice because an answer was lost it
 /// counts twice, which only makes it more careful.
 ///
-/// size or nothing, window, whether bulk, thousandths of requests of a run that is new or 0, and the
-/// constants: tenths of bulk, spacing, lateness → {0} granted, {1, ms} soon, {2, ms} a place.
+/// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
+/// tenths of bulk, spacing, lateness, nearness → {0} granted, {1, ms} soon, {2, ms} a place.
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
-local requests, of_ten = tonumber(ARGV[4]), tonumber(ARGV[5])
-local spacing, late = tonumber(ARGV[6]), tonumber(ARGV[7])
+local standing, requests, of_ten = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local spacing, late, near = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local packed = redis.call('GET', KEYS[1])
+if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, work_rest = 0, bulk_rest = 0,
+  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
 local function forget(times, until_ms)
   while times[1] and times[1] <= until_ms do table.remove(times, 1) end
@@ -215,38 +218,47 @@ local function tenths(many)
   local part = math.max(math.floor(size * many / 10), 1)
   return part, math.floor(window * part * 10 / (math.max(size, 1) * many))
 end
+local function ends(slots) return slots[#slots] or 0 end
 local function answer(code, ms)
-  local last = math.max(s.work[#s.work] or 0, s.bulk[#s.bulk] or 0, s.hold, now)
+  local last = math.max(ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
   return {code, ms}
 end
-if requests > 0 then
-  local slots = bulk and s.bulk or s.work
-  local finish = slots[#slots] or 0
-  local begin = math.max(now, s.hold, finish)
-  local place, count, most
+local function spaced(finish, hold)
+  local begin = math.max(hold, now)
+  if finish < begin or (finish <= now and hold <= now) then return begin end
+  return finish + spacing
+end
+local function push(slots, at, count, most)
+  for _ = 1, count do slots[#slots + 1] = at end
+  while #slots > math.max(most, count) do table.remove(slots, 1) end
+end
+local function book(name, begin, part, long)
+  local slots, rest = s[name], name .. '_rest'
+  local thousandths = requests + s[rest]
+  s[rest] = thousandths % 1000
+  local count = math.max(math.floor(thousandths / 1000), 1)
+  local fit, place = math.min(count, part), begin
+  local too_many = #slots + fit - part
+  if too_many > 0 and slots[too_many] then place = math.max(place, slots[too_many] + long) end
+  push(slots, place + math.floor((count - 1) / math.max(part, 1)) * long, fit, size)
+  return place
+end
+if standing == 'new' then
+  local name = bulk and 'bulk' or 'work'
+  local finish = math.max(ends(s[name]), ends(s.back))
+  local place
   if not size then
-    if s.hold <= now then place = math.max(finish, now)
-    elseif finish < s.hold then place = begin
-    else place = begin + spacing end
-    count, most = 1, 1
+    place = spaced(finish, s.hold)
+    if place > now then push(s[name], place, 1, 1) end
   else
-    local other = bulk and (s.work[#s.work] or 0) or (s.bulk[#s.bulk] or 0)
+    local begin = math.max(now, s.hold, finish)
+    local other = ends(bulk and s.work or s.bulk)
     local part, long = size, window
     if bulk then part, long = tenths(other > begin and 1 or of_ten)
     elseif other > begin then part, long = tenths(9) end
-    local rest = bulk and 'bulk_rest' or 'work_rest'
-    local thousandths = requests + s[rest]
-    s[rest] = thousandths % 1000
-    count = math.min(math.max(math.floor(thousandths / 1000), 1), part)
-    place, most = begin, math.max(size, count)
-    local too_many = #slots + count - part
-    if too_many > 0 and slots[too_many] then
-      place = math.max(place, slots[too_many] + long)
-    end
+    place = book(name, begin, part, long)
   end
-  for _ = 1, count do slots[#slots + 1] = place end
-  while #slots > most do table.remove(slots, 1) end
   if place > now then return answer(2, place - now) end
 end
 forget(s.granted, now - window)
@@ -273,6 +285,15 @@ if wait == 0 then
   end
   return answer(0, 0)
 end
+if wait > near and standing == 'placed' then
+  local place
+  if size then place = book('back', math.max(now + wait, ends(s.back)), size, window)
+  else
+    place = spaced(ends(s.back), now + wait)
+    push(s.back, place, 1, 1)
+  end
+  return answer(2, place - now)
+end
 if not bulk then s.work_waits = math.max(s.work_waits, now + wait + late)
 elseif has_turn then s.bulk_waits = math.max(s.bulk_waits, now + wait + late) end
 return answer(1, wait)
@@ -284,7 +305,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, work_rest = 0, bulk_rest = 0,
+  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)

@@ -97,7 +97,7 @@ impl World {
         let mut next = self.clone();
         let standing = match (begun, placed) {
             (true, _) => Standing::UnderWay,
-            (false, true) => Standing::Placed,
+            (false, true) => Standing::Placed { requests: 2.0 },
             (false, false) => Standing::New { requests: 2.0 },
         };
         let lane = LANES[run];

@@ -44,7 +44,7 @@ fn play(size: u32, runs: &[(i64, Play)]) -> Vec<Played> {
         let Play { lane, requests, between_ms } = runs[run].1;
         let standing = match (made, placed) {
             (0, false) => new(f64::from(requests)),
-            (0, true) => Standing::Placed,
+            (0, true) => Standing::Placed { requests: 2.0 },
             _ => Standing::UnderWay,
         };
         match line.take(&asked(size, lane, standing), now_ms) {
@@ -137,7 +137,10 @@ fn one_a_second_is_one_a_second() {
         assert_eq!(room, Room::Place(Duration::from_secs(place)));
     }
     for place in 1..300_i64 {
-        assert_eq!(line.take(&asked(Standing::Placed), 50_000 + place * 1000), Room::Granted);
+        assert_eq!(
+            line.take(&asked(Standing::Placed { requests: 1.0 }), 50_000 + place * 1000),
+            Room::Granted
+        );
     }
 }
 
@@ -155,7 +158,30 @@ fn what_the_other_side_asks_for_holds_everybody_back() {
     assert_eq!(next, Room::Place(Duration::from_millis(30_020)));
     let soon = line.take(&asked(Lane::Bulk, Standing::UnderWay), 11_000);
     assert_eq!(soon, Room::Soon(Duration::from_secs(20)));
-    assert_eq!(line.take(&asked(Lane::Work, Standing::Placed), 31_000), Room::Granted);
+    assert_eq!(
+        line.take(&asked(Lane::Work, Standing::Placed { requests: 1.0 }), 31_000),
+        Room::Granted
+    );
+}
+
+/// Whose turn comes while everybody is held back do not come back all at once.
+#[test]
+fn those_who_find_no_room_come_back_one_after_the_other() {
+    let mut line = Line::default();
+    line.hold(60_000, 1000);
+    let placed = asked(100, Lane::Work, Standing::Placed { requests: 3.0 });
+    let mut places: Vec<i64> = Vec::new();
+    for _ in 0..300 {
+        let Room::Place(wait) = line.take(&placed, 1000) else { panic!("no place") };
+        places.push(ms(wait));
+    }
+    assert_eq!((places[0], places[32], places[33]), (60_000, 60_000, 70_000));
+    assert_eq!(places.last(), Some(&(60_000 + 9 * 10_000)));
+    // And whoever is new comes behind them.
+    let Room::Place(behind) = line.take(&asked(100, Lane::Work, new(3.0)), 1000) else {
+        panic!("no place")
+    };
+    assert!(ms(behind) >= 150_000, "{behind:?}");
 }
 
 #[test]

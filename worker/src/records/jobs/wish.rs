@@ -155,7 +155,14 @@ impl Wish {
     /// However often it is sent, it is one job.
     pub(super) fn plan(&self) -> Result<String, serde_json::Error> {
         let Self { scope, cutoff_ms, rate: _, who } = self;
-        let plan = serde_json::to_vec(&(scope.kind(), scope, cutoff_ms, who))?;
+        // From when on a restore may reach back moves on with each click.
+        let scope = match scope.clone() {
+            Scope::Letters { filter, action, since_ms: _ } => {
+                Scope::Letters { filter, action, since_ms: None }
+            }
+            events @ Scope::Events { .. } => events,
+        };
+        let plan = serde_json::to_vec(&(scope.kind(), &scope, cutoff_ms, who))?;
         Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(plan)))
     }
 }

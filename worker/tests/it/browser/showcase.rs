@@ -42,6 +42,7 @@ impl Showcase {
             ["--hubspot-access-token", "pat-stand-in"],
             ["--slack-api-url", &slack],
             ["--slack-bot-token", "xoxb-stand-in"],
+            ["--slack-pace", "0s"],
             ["--erp-url", &erp],
             ["--erp-api-key", "erp-stand-in"],
         ];
