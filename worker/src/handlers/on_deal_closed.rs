@@ -62,11 +62,11 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
 /// Which closing it is. An answer without a history leaves the time of the event, which both events
 /// of one closing have from the same save.
 fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
-    let is_signed = deal.property("hs_is_closed_won");
-    if is_signed == Some("false")
+    let is_signed = deal.property("hs_is_closed_won") == Some("true");
+    if !is_signed
         && let Some(wait) = CALCULATED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero())
     {
-        // Told by its stage now and by HubSpot's sign later it would be two closings.
+        // The sign's time may turn out to be the earlier one, and then it would be two closings.
         let message = "HubSpot has not calculated yet whether the stage is a won one";
         return Err(HandlerError::deferred(wait, "DEAL_UNSETTLED", message));
     }

@@ -67,6 +67,25 @@ async fn a_stage_that_only_the_settings_count_as_won_makes_one_closing_too(engin
     shop.close().await;
 }
 
+async fn a_closing_that_hubspot_signs_weeks_later_is_still_one(engine: Engine) {
+    let shop = Shop::set_up(engine, &[], |settings| {
+        settings.won_stages = vec!["contractsigned".to_owned(), "closedwon".to_owned()];
+    })
+    .await;
+    let signing = [("dealstage", "contractsigned"), ("hs_is_closed_won", "false")];
+    shop.stand_ins.put_deal_at(7, &signing, &[], 1_790_000_000_000);
+    let contract = changed("deal.propertyChange", 7, "dealstage", "contractsigned");
+    shop.publish_twice(&contract).await;
+    shop.done(1, 1).await;
+    shop.stand_ins.put_deal_at(7, &WON, &[], 1_790_000_090_000);
+    for (number, event) in [closed(7), signed(7)].iter().enumerate() {
+        shop.publish_twice(&told(100 + number as u64, 1_790_000_090_000, event)).await;
+    }
+    shop.done(3, 3).await;
+    assert_eq!((shop.stand_ins.orders().len(), shop.messages().len()), (1, 1));
+    shop.close().await;
+}
+
 async fn a_key_never_carries_two_bodies(engine: Engine) {
     let shop = Shop::with(engine, &["--retry-attempts", "8"]).await;
     shop.won_deal(7, &[20]);
@@ -171,6 +190,7 @@ on_every_engine! {
     a_close_date_that_is_edited_makes_no_second_closing
     won_again_without_a_close_date_is_another_closing
     a_stage_that_only_the_settings_count_as_won_makes_one_closing_too
+    a_closing_that_hubspot_signs_weeks_later_is_still_one
     a_key_never_carries_two_bodies
     an_order_that_was_refused_is_composed_anew_from_the_mended_deal
     an_order_in_progress_is_asked_for_until_it_is_there
