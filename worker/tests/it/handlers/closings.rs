@@ -127,6 +127,55 @@ async fn an_order_that_was_refused_is_composed_anew_from_the_mended_deal(engine:
     shop.close().await;
 }
 
+/// The first answer said nothing, so the refusal may be about an order that is there.
+async fn an_order_that_may_be_there_gets_no_second_key(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "8"]).await;
+    shop.won_deal(7, &[20]);
+    shop.stand_ins.fail(Fault::new("erp", 504).on("POST", "/orders").times(1));
+    let refusal = json!({ "message": "the key was used with other parameters" });
+    shop.stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders").body(refusal).times(1));
+    shop.publish(&closed(7)).await;
+    let death = shop.rig.queues.take("dead").await.message.unwrap().death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "ERP_422"));
+    assert!(death.error.ends_with("look in the ERP"), "{}", death.error);
+    shop.stand_ins.put_deal(7, &with("amount", "150"), &[20, 30]);
+    shop.publish_twice(&signed(7)).await;
+    shop.done(1, 1).await;
+    let calls = shop.calls("erp", "/orders");
+    let sent: BTreeSet<_> =
+        calls.iter().map(|call| (call.idempotency_key.clone(), call.body.to_string())).collect();
+    assert_eq!((calls.len(), sent.len()), (3, 1), "{calls:?}");
+    shop.close().await;
+}
+
+/// So much is known of an ERP that wants to be left alone: it has made no order.
+async fn an_order_that_was_put_off_and_then_refused_is_composed_anew(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    shop.won_deal(7, &[]);
+    let limit = Fault::new("erp", 429).on("POST", "/orders").header("Retry-After", "1");
+    shop.stand_ins.fail(limit.times(1));
+    shop.stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders").times(1));
+    shop.publish(&closed(7)).await;
+    shop.rig.queues.take("dead").await;
+    shop.publish_twice(&signed(7)).await;
+    shop.done(1, 1).await;
+    let calls = shop.calls("erp", "/orders");
+    let keys: Vec<_> = calls.into_iter().filter_map(|call| call.idempotency_key).collect();
+    assert!(keys.len() == 3 && keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
+    shop.close().await;
+}
+
+async fn an_order_of_many_contacts_is_kept_whole(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    let contacts: Vec<u64> = (0..1200).map(|number| 9_007_199_254_000_000 + number).collect();
+    shop.won_deal(7, &contacts);
+    shop.publish(&closed(7)).await;
+    shop.done(1, 0).await;
+    assert_eq!(shop.stand_ins.orders()[0]["contactIds"], json!(contacts));
+    shop.publish_again(&closed(7)).await;
+    shop.close().await;
+}
+
 async fn an_order_in_progress_is_asked_for_until_it_is_there(engine: Engine) {
     let shop = Shop::with(engine, &["--retry-attempts", "12"]).await;
     shop.won_deal(7, &[]);
@@ -193,6 +242,9 @@ on_every_engine! {
     a_closing_that_hubspot_signs_weeks_later_is_still_one
     a_key_never_carries_two_bodies
     an_order_that_was_refused_is_composed_anew_from_the_mended_deal
+    an_order_that_may_be_there_gets_no_second_key
+    an_order_that_was_put_off_and_then_refused_is_composed_anew
+    an_order_of_many_contacts_is_kept_whole
     an_order_in_progress_is_asked_for_until_it_is_there
     an_order_that_stays_in_progress_ends_in_the_dead_letters
     a_page_that_something_in_between_answers_is_no_order
