@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HubSpot, Id, Subject, version};
+use super::{HubSpot, Id, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
 
@@ -112,7 +112,7 @@ impl HubSpot<'_> {
             self.api.http.request(Method::POST, &path, &[]).json(&json!({ "inputs": inputs }));
         match self.send(request, Subject::Other).await {
             Ok(reply) => Ok(Answer::Each(read(&reply, batch)?)),
-            Err(error) if error.code == "HUBSPOT_404" && batch.len() == 1 => {
+            Err(error) if error.code == "HUBSPOT_404" && self.is_missing(batch).await? => {
                 Ok(Answer::Each(Outcome { settled: batch.clone(), ..Outcome::default() }))
             }
             // As a whole: other batches are none the worse for it.
@@ -120,6 +120,17 @@ impl HubSpot<'_> {
                 Ok(Answer::Refused(plain(&error.message, MAX_REASON)))
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl HubSpot<'_> {
+    /// Whether these are one contact that HubSpot does not know. That a batch is not found does not say
+    /// so: it can be the path that is not there any more.
+    async fn is_missing(&self, batch: &BTreeSet<u64>) -> Result<bool, HandlerError> {
+        match (batch.first(), batch.len()) {
+            (Some(id), 1) => Ok(self.contact(*id).await? == Presence::Missing),
+            _ => Ok(false),
         }
     }
 }

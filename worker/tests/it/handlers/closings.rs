@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use shared::clock::now_ms;
 use shared::message::DeathReason;
 use worker::stand_ins::{Call, Fault};
 
 use super::shop::{Shop, UPDATE, WON, changed, closed, generic, told};
-use crate::harness::{Engine, on_every_engine, within};
+use crate::harness::{Engine, on_every_engine, wait_for_verdicts, within};
 
 /// The other event of the same closing.
 fn signed(id: u64) -> String {
@@ -83,6 +84,28 @@ async fn a_closing_that_hubspot_signs_weeks_later_is_still_one(engine: Engine) {
     }
     shop.done(3, 3).await;
     assert_eq!((shop.stand_ins.orders().len(), shop.messages().len()), (1, 1));
+    shop.close().await;
+}
+
+async fn a_closing_that_is_read_too_early_is_not_lost(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "1"]).await;
+    let now_ms = now_ms();
+    let open = [("dealstage", "contractsent"), ("hs_is_closed_won", "false")];
+    shop.stand_ins.put_deal_at(7, &open, &[], now_ms - 60_000);
+    // As of fifty seconds ago, so that it is settled soon.
+    let event = told(1, now_ms - 50_000, &closed(7));
+    shop.publish(&event).await;
+    wait_for_verdicts(&shop.worker, "limited", 1).await;
+    shop.stand_ins.put_deal_at(7, &WON, &[], now_ms - 50_000);
+    shop.done(1, 0).await;
+    shop.publish_again(&event).await;
+    assert_eq!(shop.stand_ins.orders().len(), 1);
+    // Moved on since, it is done with at once.
+    shop.stand_ins.put_deal_at(8, &WON, &[], now_ms - 50_000);
+    shop.stand_ins.put_deal_at(8, &open, &[], now_ms - 40_000);
+    shop.publish(&told(2, now_ms - 50_000, &closed(8))).await;
+    shop.done(2, 1).await;
+    assert_eq!(shop.stand_ins.orders().len(), 1);
     shop.close().await;
 }
 
@@ -240,6 +263,7 @@ on_every_engine! {
     won_again_without_a_close_date_is_another_closing
     a_stage_that_only_the_settings_count_as_won_makes_one_closing_too
     a_closing_that_hubspot_signs_weeks_later_is_still_one
+    a_closing_that_is_read_too_early_is_not_lost
     a_key_never_carries_two_bodies
     an_order_that_was_refused_is_composed_anew_from_the_mended_deal
     an_order_that_may_be_there_gets_no_second_key
