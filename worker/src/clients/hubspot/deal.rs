@@ -74,7 +74,8 @@ impl Deal {
         let stages = self.history("dealstage").iter();
         let stay = stages.take_while(|version| is_in(won_stages, &version.value)).last();
         let by_stage = stay.map(|version| version.at_ms);
-        let times = [by_sign.filter(|_| is_signed), by_stage.filter(|_| self.stands_in(won_stages))];
+        let times =
+            [by_sign.filter(|_| is_signed), by_stage.filter(|_| self.stands_in(won_stages))];
         times.into_iter().flatten().min()
     }
 

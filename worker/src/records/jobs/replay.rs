@@ -218,10 +218,9 @@ async fn runs(
 }
 
 /// What of an event is to be run: each handler that gave it up, where it was given up and with one
-/// attempt more than was spent, which is the first that the ledger takes; each that skipped it or
-/// found nothing there, where
-/// it did; and all others afresh. Those that have done it answer that they have; one that waits for
-/// another try goes on by itself.
+/// attempt more than was spent, which is the first that the ledger takes; each that skipped it or found
+/// its record gone, where it did; and all others afresh. Those that have done it answer that they have;
+/// one that waits for another try goes on by itself.
 fn wanted(runs: &[Run]) -> Vec<Wanted> {
     let mut last: BTreeMap<&str, &Run> = BTreeMap::new();
     for run in runs {
