@@ -12,11 +12,10 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use pass::{Note, Pass};
-
 use super::{HubSpot, Id, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
+use pass::{Note, Pass};
 
 /// Contacts that an error names beside the first.
 const MOST_NAMED: usize = 50;

@@ -88,7 +88,7 @@ impl Pass {
                 self.pass_over(&failed);
                 self.failed.extend(failed.intersection(&self.left));
             }
-            Note::Whole { batch, reason } if batch.len() > 1 && self.alone < MOST_ALONE => {
+            Note::Whole { batch, .. } if batch.len() > 1 && self.alone < MOST_ALONE => {
                 self.pass_over(&batch);
                 let half = batch.len().div_ceil(2);
                 let batch = batch.intersection(&self.left).copied().collect();
