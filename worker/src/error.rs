@@ -94,7 +94,8 @@ impl HandlerError {
         Self::new(Failure::Skipped, code, message)
     }
 
-    /// There is nothing to do, since the record is no longer there. That is an end, and no failure.
+    /// There is nothing to do, since the record is no longer there. That is an end, and no failure. The
+    /// event is not remembered as done: `worker replay` runs it, should the record be there after all.
     pub fn gone(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
         Self::new(Failure::Gone { may_turn_up: false }, code, message)
     }

@@ -6,6 +6,7 @@
 //! in any order, more than once, and late.
 
 mod contact;
+mod customer;
 mod on_contact_became_customer;
 mod on_contact_created;
 mod on_contact_merged;

@@ -90,7 +90,7 @@ label! {
         Crashed = "crashed",
         /// Not done, for what the handler needs is off: can be run later.
         Skipped = "skipped",
-        /// Nothing to do: the record is no longer there.
+        /// Nothing to do, for the record is no longer there: can be run later.
         Gone = "gone",
         /// It had been done.
         Duplicate = "duplicate",
@@ -168,7 +168,11 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
             Failure::Gone { may_turn_up: true } if spent < schedule.attempts() => {
                 decision(Verdict::Retried, next, retry(Duration::ZERO))
             }
-            Failure::Gone { .. } => decision(Verdict::Gone, LedgerMove::Complete, MessageMove::Ack),
+            // The same: what made it look gone, a wrong token for example, may be mended.
+            Failure::Gone { .. } => {
+                let same_again = LedgerMove::Release(Release::Next(attempt));
+                decision(Verdict::Gone, same_again, MessageMove::Ack)
+            }
             Failure::Permanent => decision(
                 Verdict::Permanent,
                 next,
@@ -257,17 +261,17 @@ mod tests {
 
     #[test]
     fn a_record_that_is_gone_is_an_end_and_one_that_may_turn_up_is_looked_for_before() {
-        let end = (Verdict::Gone, LedgerMove::Complete, MessageMove::Ack);
+        let end = |attempt| (Verdict::Gone, next(attempt), MessageMove::Ack);
         let all = |decision: Decision| (decision.verdict, decision.ledger, decision.message);
         let gone = || Outcome::Failed(HandlerError::gone("HUBSPOT_404", "no such deal"));
-        assert_eq!(all(decided(&gone(), 0)), end);
+        assert_eq!(all(decided(&gone(), 0)), end(0), "it can be run again");
         let absent = || Outcome::Failed(HandlerError::not_there_yet("HUBSPOT_404", "no such deal"));
         for (attempt, delay) in [(0, SECOND), (2, SECOND * 25)] {
             let decision = decided(&absent(), attempt);
             assert_eq!((decision.verdict, decision.ledger), (Verdict::Retried, next(attempt + 1)));
             assert_eq!(decision.message, retry(delay, Duration::ZERO));
         }
-        assert_eq!(all(decided(&absent(), 3)), end, "no letter for what nobody can mend");
+        assert_eq!(all(decided(&absent(), 3)), end(3), "no letter for what nobody can mend");
     }
 
     #[test]

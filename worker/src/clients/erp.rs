@@ -54,22 +54,17 @@ impl Erp {
     pub async fn create_order(&self, order: &Order, key: &str) -> Result<(), HandlerError> {
         let request = self.api.request(Method::POST, &["orders"], &[]).json(order);
         let reply = self.api.send(request.header("Idempotency-Key", key)).await?;
-        if reply.status == StatusCode::CONFLICT {
-            return Err(match reply.retry_after {
-                Some(wait) => HandlerError::retry_after(wait, reply.code(), reply.message()),
-                None => HandlerError::transient(reply.code(), reply.message()),
-            });
-        }
-        reply.success().map(drop)
+        reply.success_in_the_end().map(drop)
     }
 
     /// `PUT /customers/{contactId}`: creates or updates the customer. Without an idempotency key: the
-    /// same one would make the ERP repeat its answer instead of putting back who was removed.
+    /// same one would make the ERP repeat its answer instead of putting back who was removed. Two workers
+    /// can ask at once, by twin subscriptions, and 409 may be the answer to one: it is transient.
     pub async fn put_customer(&self, portal_id: u64, contact_id: u64) -> Result<(), HandlerError> {
         let path = ["customers", &contact_id.to_string()];
         let customer = Customer { portal_id, contact_id };
         let request = self.api.request(Method::PUT, &path, &[]).json(&customer);
-        self.api.send(request).await?.success().map(drop)
+        self.api.send(request).await?.success_in_the_end().map(drop)
     }
 
     /// `DELETE /customers/{contactId}`: removes the customer; that there is none (404) is as good.
@@ -80,7 +75,7 @@ impl Erp {
         if matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(());
         }
-        reply.success().map(drop)
+        reply.success_in_the_end().map(drop)
     }
 
     pub(super) fn summary(&self) -> String {

@@ -19,10 +19,7 @@ const RECORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Gives `gone` unless the contact is there: not deleted, not merged into another, not erased for
 /// privacy. Without HubSpot's API the event is believed.
 pub(super) async fn must_be_here(cx: &Context, event: &Event, contact_id: u64) -> HandlerResult {
-    if is_erased(cx, event.portal_id, contact_id).await {
-        let message = format!("contact {contact_id} was erased for privacy");
-        return Err(HandlerError::gone("CONTACT_ERASED", message));
-    }
+    must_not_be_erased(cx, event, contact_id).await?;
     if !cx.clients().has_hubspot() {
         return Ok(());
     }
@@ -40,6 +37,19 @@ pub(super) async fn must_be_here(cx: &Context, event: &Event, contact_id: u64) -
             })
         }
     }
+}
+
+/// Gives `gone` if the contact was erased for privacy, as far as the records say.
+pub(super) async fn must_not_be_erased(
+    cx: &Context,
+    event: &Event,
+    contact_id: u64,
+) -> HandlerResult {
+    if is_erased(cx, event.portal_id, contact_id).await {
+        let message = format!("contact {contact_id} was erased for privacy");
+        return Err(HandlerError::gone("CONTACT_ERASED", message));
+    }
+    Ok(())
 }
 
 /// Whether a contact that was deleted is there after all: it was restored. So shortly after the

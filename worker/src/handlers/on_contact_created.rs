@@ -2,9 +2,7 @@
 
 use shared::event::Event;
 
-use super::contact::must_be_here;
-use super::record_id;
-use crate::clients::Service;
+use super::{customer, record_id};
 use crate::context::Context;
 use crate::registry::HandlerResult;
 
@@ -13,6 +11,5 @@ use crate::registry::HandlerResult;
 pub(super) async fn on_contact_created(cx: &Context, event: &Event) -> HandlerResult {
     let erp = cx.clients().needed_erp()?;
     let contact_id = record_id(event)?;
-    must_be_here(cx, event, contact_id).await?;
-    cx.step("erp", cx.at(Service::Erp, erp.put_customer(event.portal_id, contact_id))).await
+    customer::put(cx, event, erp, contact_id).await
 }

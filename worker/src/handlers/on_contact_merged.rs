@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use shared::event::Event;
 
-use super::contact::must_be_here;
 use super::outcome::all_of;
-use super::record_id;
+use super::{customer, record_id};
 use crate::clients::Service;
 use crate::clients::erp::Erp;
 use crate::context::Context;
@@ -18,7 +17,8 @@ pub(super) async fn on_contact_merged(cx: &Context, event: &Event) -> HandlerRes
     let survivor = event.merge_survivor().map_or_else(|| record_id(event), Ok)?;
     let removed = event.merged_away();
     // Side by side: the one that is left is put also while a customer cannot be removed.
-    let (removed, put) = tokio::join!(remove(cx, erp, &removed), put(cx, event, erp, survivor));
+    let (removed, put) =
+        tokio::join!(remove(cx, erp, &removed), customer::put(cx, event, erp, survivor));
     all_of([removed, put])
 }
 
@@ -31,9 +31,4 @@ async fn remove(cx: &Context, erp: &Erp, contacts: &BTreeSet<u64>) -> HandlerRes
         .await?;
     }
     Ok(())
-}
-
-async fn put(cx: &Context, event: &Event, erp: &Erp, contact_id: u64) -> HandlerResult {
-    must_be_here(cx, event, contact_id).await?;
-    cx.step("erp", cx.at(Service::Erp, erp.put_customer(event.portal_id, contact_id))).await
 }

@@ -11,7 +11,7 @@ use shared::event::Event;
 use super::outcome::all_of;
 use super::{order, record_id};
 use crate::clients::erp::Order;
-use crate::clients::hubspot::Deal;
+use crate::clients::hubspot::{Deal, SETTLED};
 use crate::clients::slack::Message;
 use crate::clients::{Service, off};
 use crate::context::Context;
@@ -40,11 +40,14 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
         return Err(off(Service::HubSpot, why));
     }
     let (deal_id, hubspot) = (record_id(event)?, cx.hubspot()?);
-    let (deal, contact_ids) = tokio::try_join!(
+    let (deal, contact_ids) = tokio::join!(
         hubspot.deal_with_history(deal_id, &PROPERTIES, &HISTORY),
         hubspot.deal_contact_ids(deal_id)
-    )?;
+    );
+    // The deal's own answer first: only that tells whether it is there.
+    let (deal, contact_ids) = (deal?, contact_ids?);
     if !hubspot.is_won(&deal) {
+        must_have_moved_on(cx, event, &deal)?;
         tracing::info!(portal.id = event.portal_id, deal.id, "deal is no longer won, skipping");
         return Ok(());
     }
@@ -59,14 +62,29 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
     all_of([customers, message, order])
 }
 
+/// A deal that is not won may have been read too early. It has moved on if its history knows of a
+/// change after the one that the event tells of.
+fn must_have_moved_on(cx: &Context, event: &Event, deal: &Deal) -> HandlerResult {
+    let Some(wait) = SETTLED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero()) else {
+        return Ok(());
+    };
+    let is_later = |at_ms| event.occurred_at_ms.is_some_and(|occurred_ms| at_ms > occurred_ms);
+    let mut versions = HISTORY.into_iter().flat_map(|name| deal.history(name));
+    if versions.any(|version| is_later(version.at_ms)) {
+        return Ok(());
+    }
+    let message = "HubSpot does not have the deal won yet";
+    Err(HandlerError::deferred(wait.min(CALCULATED), "DEAL_UNSETTLED", message))
+}
+
 /// Which closing it is. An answer without a history leaves the time of the event, which both events
 /// of one closing have from the same save.
 fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
-    let is_signed = deal.property("hs_is_closed_won");
-    if is_signed == Some("false")
+    let is_signed = deal.property("hs_is_closed_won") == Some("true");
+    if !is_signed
         && let Some(wait) = CALCULATED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero())
     {
-        // Told by its stage now and by HubSpot's sign later it would be two closings.
+        // The sign's time may turn out to be the earlier one, and then it would be two closings.
         let message = "HubSpot has not calculated yet whether the stage is a won one";
         return Err(HandlerError::deferred(wait, "DEAL_UNSETTLED", message));
     }

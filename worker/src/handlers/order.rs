@@ -10,12 +10,13 @@ use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::registry::HandlerResult;
 
-/// Refusals of what the body says. Only then there is no order and never will be under this key, and
-/// once people have mended the deal a new body may go out, under a new key.
+/// Refusals of what the body says. Where nothing else was ever answered to the key there is no order
+/// under it, and once people have mended the deal a new body may go out, under a new key.
 const REFUSALS: [&str; 2] = ["ERP_400", "ERP_422"];
 
-/// Contacts that one step keeps: a deal can have thousands, and a step is small.
-const CHUNK: usize = 1000;
+/// Contacts that one step keeps: a deal can have thousands, and a step is small. Ids have 20 digits at
+/// the most.
+const CHUNK: usize = 500;
 
 /// Asks `erp` for `order`, or for what was composed for this closing before: the claim of the fact
 /// keeps that, as steps.
@@ -34,13 +35,72 @@ pub(super) async fn place(cx: &Context, erp: &Erp, order: Order, won_ms: i64) ->
         };
         // A forced replay asks again, with the same body.
         let step = format!("ordered-{}", cx.generation);
-        let placed = cx.step(&step, cx.at(Service::Erp, erp.create_order(&order, &key))).await;
-        if placed.as_ref().is_err_and(is_refusal) {
-            cx.step(&format!("refused-{revision}"), async { Ok(()) }).await?;
-        }
-        placed
+        let sending = async {
+            let sendings = Sendings::of(&cx, revision);
+            // Before it goes out: whoever is cut off or dies has sent it for all that is known.
+            sendings.begin().await?;
+            let answer = erp.create_order(&order, &key).await;
+            match answer {
+                Err(error) if is_refusal(&error) && sendings.is_any_open => Err(unsure(error)),
+                Err(error) if is_refusal(&error) => {
+                    cx.step(&format!("refused-{revision}"), async { Ok(()) }).await?;
+                    Err(error)
+                }
+                Err(error) if has_made_nothing(&error) => {
+                    sendings.close().await?;
+                    Err(error)
+                }
+                answer => answer,
+            }
+        };
+        cx.step(&step, cx.at(Service::Erp, sending)).await
     })
     .await
+}
+
+/// What was sent under one key: each sending by a number, and open as long as it may have made an order.
+struct Sendings<'a> {
+    cx: &'a Context,
+    revision: u32,
+    /// The one that is to come.
+    number: u32,
+    /// Whether one before it is open.
+    is_any_open: bool,
+}
+
+impl<'a> Sendings<'a> {
+    fn of(cx: &'a Context, revision: u32) -> Self {
+        let mut sendings = Self { cx, revision, number: 0, is_any_open: false };
+        while cx.is_done(&sendings.step("sent")) {
+            sendings.is_any_open |= !cx.is_done(&sendings.step("unmade"));
+            sendings.number += 1;
+        }
+        sendings
+    }
+
+    fn step(&self, what: &str) -> String {
+        format!("{what}-{}-{}", self.revision, self.number)
+    }
+
+    async fn begin(&self) -> HandlerResult {
+        self.cx.step(&self.step("sent"), async { Ok(()) }).await
+    }
+
+    async fn close(&self) -> HandlerResult {
+        self.cx.step(&self.step("unmade"), async { Ok(()) }).await
+    }
+}
+
+/// A refusal after an answer that said nothing: perhaps it is about the order that is there.
+fn unsure(error: HandlerError) -> HandlerError {
+    let message =
+        format!("{}; a request before may have made the order: look in the ERP", error.message);
+    HandlerError { message, ..error }
+}
+
+/// Whether the ERP did not look at the order: it wants to be left alone, or lets nobody in.
+fn has_made_nothing(error: &HandlerError) -> bool {
+    matches!(error.kind, Failure::Deferred { .. } | Failure::Permanent)
 }
 
 fn is_refusal(error: &HandlerError) -> bool {
@@ -52,10 +112,18 @@ async fn keep(cx: &Context, mut order: Order, revision: u32) -> Result<Order, Ha
     let contact_ids = std::mem::take(&mut order.contact_ids);
     let composed = async { Ok((order, contact_ids.len())) };
     let (mut order, count) = cx.step(&format!("order-{revision}"), composed).await?;
-    for number in 0..count.div_ceil(CHUNK) {
-        let chunk = contact_ids.chunks(CHUNK).nth(number).unwrap_or_default().to_vec();
+    // By what is kept, not by numbers: another version may have kept more at once.
+    for number in 0.. {
+        let known = order.contact_ids.len();
+        if known >= count {
+            break;
+        }
+        let chunk: Vec<u64> = contact_ids.iter().skip(known).take(CHUNK).copied().collect();
         let kept = async { Ok(chunk) };
         order.contact_ids.extend(cx.step(&format!("contacts-{revision}-{number}"), kept).await?);
+        if order.contact_ids.len() == known {
+            break;
+        }
     }
     Ok(order)
 }

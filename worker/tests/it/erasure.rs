@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::testing::{Proxy, TestDatabase, database_url};
 use worker::settings::integrations::IntegrationSettings;
-use worker::stand_ins::StandIns;
+use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{Admin, Engine, Rig, on_every_engine, wait_for_verdicts, within};
 
@@ -103,6 +103,23 @@ async fn who_was_erased_is_not_put_back_and_not_onboarded(engine: Engine) {
     wait_for_verdicts(&shop.worker, "gone", 3).await;
     let calls: Vec<_> = shop.stand_ins.calls().into_iter().map(|call| call.method).collect();
     assert_eq!(calls, ["DELETE"]);
+    shop.close().await;
+}
+
+/// Its `PUT` is not answered yet when the deletion has been and gone.
+async fn a_put_that_is_overtaken_by_the_erasure_is_taken_back(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    shop.stand_ins.put_contact(42);
+    let slow = Fault::slow("erp", Duration::from_secs(3)).on("PUT", "/customers/42");
+    shop.stand_ins.fail(slow);
+    shop.publish(&event("contact.creation", 62515, 2, 42, "")).await;
+    let put = |call: &Call| call.method == "PUT";
+    within("the PUT", shop.stand_ins.wait_for(1, put)).await;
+    shop.publish(&deleted("contact.privacyDeletion", 62515, 1, 42)).await;
+    wait_for_verdicts(&shop.worker, "succeeded", 1).await;
+    wait_for_verdicts(&shop.worker, "gone", 1).await;
+    let calls: Vec<_> = shop.stand_ins.calls().into_iter().map(|call| call.method).collect();
+    assert_eq!(calls, ["GET", "PUT", "DELETE", "DELETE"]);
     shop.close().await;
 }
 
@@ -225,10 +242,13 @@ async fn what_is_about_no_contact_is_not_held_up_by_looking(engine: Engine) {
 /// What a process wrote that died before its second look.
 async fn what_nobody_made_up_for_is_swept(engine: Engine) {
     let shop = Shop::open(engine).await;
-    for contact in [42, 43, 44] {
+    for contact in [42, 43, 44, 46] {
         shop.publish(&event("contact.propertyChange", 62515, contact, contact, "")).await;
     }
-    shop.logged(3).await;
+    // Whoever erased 43 died before it came to those who were merged into it.
+    let ids = r#","primaryObjectId":45,"mergedObjectIds":[46],"newObjectId":43"#;
+    shop.publish(&event("contact.merge", 62515, 47, 45, ids)).await;
+    shop.logged(5).await;
     shop.worker.stop().await;
     // An hour ago and more, lately, and one that is over.
     let now_ms = shared::clock::now_ms();
@@ -248,10 +268,15 @@ async fn what_nobody_made_up_for_is_swept(engine: Engine) {
     };
     within("the sweep", swept).await;
     worker.stop().await;
-    assert_eq!(quoting(&shop.database, "event_log", "object_id IN (42, 43)").await, 0);
+    assert_eq!(quoting(&shop.database, "event_log", "object_id IN (42, 43, 45, 46)").await, 0);
     assert_eq!(quoting(&shop.database, "event_log", "object_id = 44").await, 1);
-    let open = shop.database.number("SELECT object_id FROM erasure WHERE NOT swept").await;
+    let open = shop
+        .database
+        .number("SELECT object_id FROM erasure WHERE NOT swept AND object_id < 45")
+        .await;
     assert_eq!(open, 43, "looked at again until it is an hour old");
+    let merged = "SELECT count(*) FROM erasure WHERE object_id IN (45, 46)";
+    assert_eq!(shop.database.number(merged).await, 2);
     shop.rig.finish().await;
     shop.database.end().await;
 }
@@ -301,7 +326,9 @@ impl Obstacle {
     }
 }
 
-async fn while_the_records_are_away_the_event_waits_and_nothing_else_is_repeated(engine: Engine) {
+async fn while_the_records_are_away_the_event_waits_and_the_erp_forgets_before_and_after(
+    engine: Engine,
+) {
     let proxy = Proxy::start(&Proxy::server_of(&database_url())).await;
     proxy.cut();
     let mut obstacle = None;
@@ -331,7 +358,7 @@ async fn while_the_records_are_away_the_event_waits_and_nothing_else_is_repeated
     admin.wait_for("hubline_log_entries_total", &[], 4).await;
     assert_eq!(shop.quoting("event_log", "true").await, 0);
     assert_eq!(shop.database.number("SELECT count(*) FROM erasure").await, 1);
-    assert_eq!(shop.deletions(), 1, "the ERP was asked again");
+    assert_eq!(shop.deletions(), 2, "once before the tombstone, and once behind it");
     shop.close().await;
 }
 
@@ -339,6 +366,7 @@ on_every_engine! {
     everything_of_the_contact_goes_in_either_order
     a_plain_deletion_erases_nothing
     who_was_erased_is_not_put_back_and_not_onboarded
+    a_put_that_is_overtaken_by_the_erasure_is_taken_back
     who_was_merged_into_an_erased_contact_is_erased_too
     without_an_erp_the_records_forget_and_the_event_is_skipped
     a_deletion_for_privacy_twice_is_one
@@ -348,5 +376,5 @@ on_every_engine! {
     what_is_about_no_contact_is_not_held_up_by_looking
     what_nobody_made_up_for_is_swept
     without_records_there_is_nothing_to_erase
-    while_the_records_are_away_the_event_waits_and_nothing_else_is_repeated
+    while_the_records_are_away_the_event_waits_and_the_erp_forgets_before_and_after
 }

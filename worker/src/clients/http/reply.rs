@@ -36,6 +36,18 @@ impl Reply {
         if self.status.is_success() { Ok(self) } else { Err(self.refusal()) }
     }
 
+    /// The same, where 409 says that a request for the same is in progress: what becomes of that is not
+    /// known, so it may pass.
+    pub(crate) fn success_in_the_end(self) -> Result<Self, HandlerError> {
+        if self.status != StatusCode::CONFLICT {
+            return self.success();
+        }
+        Err(match self.retry_after {
+            Some(wait) => HandlerError::retry_after(wait, self.code(), self.message()),
+            None => HandlerError::transient(self.code(), self.message()),
+        })
+    }
+
     /// The body as JSON. Transient if it is none: a proxy in between may have answered.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, HandlerError> {
         let body = self.body.as_ref().map_err(|fault| self.bad(fault))?;
@@ -166,6 +178,20 @@ pub(crate) mod tests {
             };
             assert_eq!(error.kind, expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_conflict_passes_where_it_says_that_the_same_is_in_progress() {
+        for wait in [None, Some(7)] {
+            let answer = || reply(Service::Erp, 409, wait, "");
+            let retry_after = wait.map(Duration::from_secs);
+            let error = answer().success_in_the_end().err().unwrap();
+            assert_eq!((error.kind, &*error.code), (Failure::Transient { retry_after }, "ERP_409"));
+            assert_eq!(answer().success().err().unwrap().kind, Failure::Permanent);
+        }
+        let refused = reply(Service::Erp, 422, None, "").success_in_the_end();
+        assert_eq!(refused.err().unwrap().kind, Failure::Permanent);
+        assert!(reply(Service::Erp, 200, None, "").success_in_the_end().is_ok());
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl HubSpot<'_> {
             let query = [("limit", PAGE), ("after", after.as_deref().unwrap_or_default())];
             let query = if after.is_some() { &query[..] } else { &query[..1] };
             let request = self.api.http.request(Method::GET, &path, query);
-            let reply = self.send(request, Subject::Record).await?;
+            let reply = self.send(request, Subject::Part).await?;
             match read(&reply, &mut ids)? {
                 None => return Ok(ids.into_iter().collect()),
                 next => after = next,

@@ -4,18 +4,18 @@
 //! again; and that a batch may be refused for one of its contacts. It refuses to try for ever what
 //! HubSpot will refuse again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod pass;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HubSpot, Id, Subject, version};
+use super::{HubSpot, Id, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
-
-/// The most records that one batch may hold.
-const BATCH: usize = 100;
+use pass::{Note, Pass};
 
 /// Contacts that an error names beside the first.
 const MOST_NAMED: usize = 50;
@@ -23,30 +23,8 @@ const MOST_NAMED: usize = 50;
 /// Longest reason that is kept with a contact, in characters.
 const MAX_REASON: usize = 200;
 
-/// So many contacts are found one by one at the most: where everything is refused, every contact would
-/// else be a request or two. What is left then is refused batch by batch.
-const MOST_ALONE: usize = 20;
-
 /// Refusals of a batch that are about some of its contacts, though HubSpot does not say which.
 const WHOLE: [&str; 4] = ["HUBSPOT_400", "HUBSPOT_404", "HUBSPOT_409", "HUBSPOT_422"];
-
-/// What HubSpot said to one batch.
-#[derive(Debug)]
-enum Answer {
-    /// Something about each contact.
-    Each(Outcome),
-    /// Nothing was done, for this reason.
-    Refused(String),
-}
-
-impl Answer {
-    fn settled(&self) -> BTreeSet<u64> {
-        match self {
-            Self::Each(outcome) => outcome.settled.clone(),
-            Self::Refused(_) => BTreeSet::new(),
-        }
-    }
-}
 
 /// What became of the contacts of one batch.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,47 +40,32 @@ struct Outcome {
 impl HubSpot<'_> {
     /// Sets `lifecyclestage` to `customer` on the contacts.
     ///
-    /// Each request is a step that remembers which contacts are settled: a later attempt leaves
-    /// them alone, however its batches fall. Contacts that no longer exist are settled. A batch that
-    /// is refused as a whole is taken apart, until those are alone that it was refused for. If some
-    /// failed it is transient (`HUBSPOT_CONTACTS_FAILED`); if HubSpot refused some for good and
-    /// none else failed, permanent (`HUBSPOT_CONTACTS_REFUSED`): all others are done then.
+    /// Each request is a step that remembers what became of its contacts: a later attempt leaves
+    /// alone who is settled, and goes on where this one ended, however its batches fall. Contacts that
+    /// no longer exist are settled. A batch that is refused as a whole is taken apart, until those are
+    /// alone that it was refused for. If some failed it is transient (`HUBSPOT_CONTACTS_FAILED`); if
+    /// HubSpot refused some for good and none else failed, permanent (`HUBSPOT_CONTACTS_REFUSED`): all
+    /// others are done then. After either all that are left are asked for anew.
     pub async fn set_lifecycle_customer(&self, contact_ids: &[u64]) -> Result<(), HandlerError> {
-        let mut left: BTreeSet<u64> = contact_ids.iter().copied().collect();
-        let mut batches = batches(&left, BATCH);
-        let mut refused = BTreeMap::new();
-        let mut failed = BTreeSet::new();
-        let mut alone = 0;
-        for number in 0.. {
-            let Some(batch) = batches.pop_front() else { break };
-            let mut fresh = None;
-            let step = async {
-                let answer = self.update(&batch).await?;
-                Ok(fresh.insert(answer).settled())
-            };
-            let settled = self.cx.step(&format!("lifecycle-{number}"), step).await?;
-            left.retain(|id| !settled.contains(id));
-            match fresh {
-                // An earlier attempt's, of whichever batch.
-                None => batches = self::batches(&left, BATCH),
-                Some(Answer::Each(outcome)) => {
-                    refused.extend(outcome.refused);
-                    failed.extend(outcome.failed);
-                }
-                Some(Answer::Refused(_)) if batch.len() > 1 && alone < MOST_ALONE => {
-                    let halves = self::batches(&batch, batch.len().div_ceil(2));
-                    halves.into_iter().rev().for_each(|half| batches.push_front(half));
-                }
-                Some(Answer::Refused(reason)) => {
-                    alone += usize::from(batch.len() == 1);
-                    refused.extend(batch.iter().map(|id| (*id, reason.clone())));
-                }
-            }
+        let mut pass = Pass::of(contact_ids.iter().copied().collect());
+        let mut number = 0;
+        loop {
+            let name = format!("lifecycle-{number}");
+            // What is remembered first, of whichever batch it is.
+            let batch = if self.cx.is_done(&name) { Some(BTreeSet::new()) } else { pass.next() };
+            let Some(batch) = batch else { break };
+            pass.take(self.cx.step(&name, self.update(&batch)).await?);
+            number += 1;
         }
-        conclude(contact_ids.len(), &refused, &failed)
+        let end = conclude(contact_ids.len(), &pass.refused, &pass.failed);
+        if end.is_err() {
+            let over = async { Ok(Note::Over) };
+            self.cx.step(&format!("lifecycle-{number}"), over).await?;
+        }
+        end
     }
 
-    async fn update(&self, batch: &BTreeSet<u64>) -> Result<Answer, HandlerError> {
+    async fn update(&self, batch: &BTreeSet<u64>) -> Result<Note, HandlerError> {
         let path = [&version::OBJECTS[..], &["contacts", "batch", "update"]].concat();
         let inputs: Vec<_> = batch
             .iter()
@@ -111,23 +74,28 @@ impl HubSpot<'_> {
         let request =
             self.api.http.request(Method::POST, &path, &[]).json(&json!({ "inputs": inputs }));
         match self.send(request, Subject::Other).await {
-            Ok(reply) => Ok(Answer::Each(read(&reply, batch)?)),
-            Err(error) if error.code == "HUBSPOT_404" && batch.len() == 1 => {
-                Ok(Answer::Each(Outcome { settled: batch.clone(), ..Outcome::default() }))
+            Ok(reply) => Ok(Note::of(read(&reply, batch)?)),
+            Err(error) if error.code == "HUBSPOT_404" && self.is_missing(batch).await? => {
+                Ok(Note::Settled(batch.clone()))
             }
             // As a whole: other batches are none the worse for it.
             Err(error) if WHOLE.contains(&&*error.code) => {
-                Ok(Answer::Refused(plain(&error.message, MAX_REASON)))
+                Ok(Note::Whole { batch: batch.clone(), reason: plain(&error.message, MAX_REASON) })
             }
             Err(error) => Err(error),
         }
     }
 }
 
-/// The contacts in pieces of `size`.
-fn batches(contacts: &BTreeSet<u64>, size: usize) -> VecDeque<BTreeSet<u64>> {
-    let contacts: Vec<u64> = contacts.iter().copied().collect();
-    contacts.chunks(size).map(|batch| batch.iter().copied().collect()).collect()
+impl HubSpot<'_> {
+    /// Whether these are one contact that HubSpot does not know. That a batch is not found does not say
+    /// so: it can be the path that is not there any more.
+    async fn is_missing(&self, batch: &BTreeSet<u64>) -> Result<bool, HandlerError> {
+        match (batch.first(), batch.len()) {
+            (Some(id), 1) => Ok(self.contact(*id).await? == Presence::Missing),
+            _ => Ok(false),
+        }
+    }
 }
 
 fn conclude(

@@ -64,21 +64,27 @@ impl Deal {
         self.history.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Since when the deal is won, by HubSpot's own sign, or by a stage that counts as won. Moved on
-    /// from one such stage to another it is still the same closing.
+    /// Since when the deal is won, by HubSpot's own sign or by a stage that counts as won, whichever
+    /// was first: the sign may come weeks after such a stage. Moved on from one such stage to another
+    /// it is still the same closing.
     pub(super) fn won_since(&self, won_stages: &[String]) -> Option<i64> {
-        let by_sign = || since(self.history("hs_is_closed_won"), |value| value == "true");
-        let by_stage =
-            || since(self.history("dealstage"), |value| won_stages.iter().any(|won| won == value));
         let is_signed = self.property("hs_is_closed_won") == Some("true");
-        is_signed.then(by_sign).flatten().or_else(by_stage)
+        let by_sign = since(self.history("hs_is_closed_won"), |value| value == "true");
+        // Of the stay that lasts: an earlier one was another closing.
+        let stages = self.history("dealstage").iter();
+        let stay = stages.take_while(|version| is_in(won_stages, &version.value)).last();
+        let by_stage = stay.map(|version| version.at_ms);
+        let times =
+            [by_sign.filter(|_| is_signed), by_stage.filter(|_| self.stands_in(won_stages))];
+        times.into_iter().flatten().min()
     }
 
     pub(super) fn is_won(&self, won_stages: &[String]) -> bool {
-        self.property("hs_is_closed_won") == Some("true")
-            || self
-                .property("dealstage")
-                .is_some_and(|stage| won_stages.iter().any(|won| won == stage))
+        self.property("hs_is_closed_won") == Some("true") || self.stands_in(won_stages)
+    }
+
+    fn stands_in(&self, stages: &[String]) -> bool {
+        self.property("dealstage").is_some_and(|stage| is_in(stages, stage))
     }
 }
 
@@ -146,6 +152,10 @@ fn read(reply: &Reply, asked: u64, portal_id: u64) -> Result<Deal, HandlerError>
         history.insert(name, std::mem::take(versions));
     }
     Ok(Deal { id, portal_id, properties, history })
+}
+
+fn is_in(stages: &[String], stage: &str) -> bool {
+    stages.iter().any(|known| known == stage)
 }
 
 /// When the value last became one of those that `is` means, if it ever did. A value that was written
@@ -229,13 +239,33 @@ mod tests {
             assert_eq!(since(&body), expected, "{history}");
         }
         // A stage that only Hubline counts as won.
-        let stages = r#"{"properties":{"hs_is_closed_won":"false"},"propertiesWithHistory":{
+        let stages = r#"{"properties":{"hs_is_closed_won":"false","dealstage":"closedwon"},"propertiesWithHistory":{
             "hs_is_closed_won":[{"value":"false","timestamp":"1"}],"dealstage":[
             {"value":"closedwon","timestamp":30},{"value":"x","timestamp":"20"}]}}"#;
         assert_eq!(since(stages), Some(30));
         let odd =
             r#"{"properties":{},"propertiesWithHistory":{"x":[{"value":"1","timestamp":"soon"}]}}"#;
         assert_eq!(deal(odd).unwrap_err().code, "HUBSPOT_BAD_RESPONSE");
+    }
+
+    #[test]
+    fn a_closing_stays_the_same_when_hubspot_signs_it_later() {
+        let since = |stage: &str, stages: &str, signed: &str| {
+            let body = format!(
+                r#"{{"properties":{{"hs_is_closed_won":"true","dealstage":"{stage}"}},
+                "propertiesWithHistory":{{"dealstage":[{stages}],"hs_is_closed_won":[
+                {{"value":"true","timestamp":{signed}}},{{"value":"false","timestamp":1}}]}}}}"#
+            );
+            let won = ["contractsigned".to_owned(), "closedwon".to_owned()];
+            deal(&body).unwrap().won_since(&won)
+        };
+        let moved = r#"{"value":"closedwon","timestamp":90},{"value":"contractsigned","timestamp":50},
+            {"value":"open","timestamp":40},{"value":"closedwon","timestamp":10}"#;
+        assert_eq!(since("closedwon", moved, "91"), Some(50), "of the stay that lasts");
+        assert_eq!(since("closedwon", moved, "45"), Some(45), "signed in another stage before");
+        assert_eq!(since("elsewhere", moved, "91"), Some(91), "by the sign alone");
+        let lagging = r#"{"value":"open","timestamp":40},{"value":"closedwon","timestamp":10}"#;
+        assert_eq!(since("closedwon", lagging, "91"), Some(91), "no stay that is over");
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(crate) const SETTLED: Duration = Duration::from_mins(1);
 pub(super) enum Subject {
     /// The record that the event names: not to find it may pass, and is no failure then.
     Record,
+    /// What that record has. The record itself tells whether it is there: what is not found then is
+    /// the path, or not there yet.
+    Part,
     /// Anything else.
     Other,
 }
@@ -30,6 +33,9 @@ pub(super) fn of(reply: &Reply, subject: Subject, age: Duration) -> HandlerError
         }
         404 | 410 if subject == Subject::Record => {
             HandlerError::gone(reply.code(), reply.message())
+        }
+        404 if subject == Subject::Part && age < SETTLED => {
+            HandlerError::transient(reply.code(), reply.message())
         }
         // A lock that another write holds on the record.
         423 => {
@@ -98,6 +104,9 @@ mod tests {
         assert_eq!(kind(404, None, "", Subject::Record, NEW), gone(true));
         assert_eq!(kind(404, None, "", Subject::Record, SETTLED), gone(false));
         assert_eq!(kind(404, None, "", Subject::Other, NEW), Failure::Permanent);
+        let passing = Failure::Transient { retry_after: None };
+        assert_eq!(kind(404, None, "", Subject::Part, NEW), passing);
+        assert_eq!(kind(404, None, "", Subject::Part, SETTLED), Failure::Permanent);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(super) async fn plan(
              (SELECT count(*) FROM (SELECT identity FROM found WHERE target IS NOT NULL \
               GROUP BY identity, target HAVING sum(CASE WHEN verdict = 'succeeded' THEN 1 ELSE 0 END) = 0 \
               AND sum(CASE WHEN verdict IN ('exhausted', 'permanent', 'crashed') \
-              OR (verdict = 'skipped' AND attempt + generation > 0) THEN 1 ELSE 0 END) > 0) AS again) \
+              OR (verdict IN ('skipped', 'gone') AND attempt + generation > 0) THEN 1 ELSE 0 END) > 0) AS again) \
              AS given_up FROM found",
         );
         select.build_query_as().persistent(false).fetch_one(pool).await?
@@ -218,9 +218,9 @@ async fn runs(
 }
 
 /// What of an event is to be run: each handler that gave it up, where it was given up and with one
-/// attempt more than was spent, which is the first that the ledger takes; each that skipped it, where
-/// it did; and all others afresh. Those that have done it answer that they have; one that waits for
-/// another try goes on by itself.
+/// attempt more than was spent, which is the first that the ledger takes; each that skipped it or found
+/// its record gone, where it did; and all others afresh. Those that have done it answer that they have;
+/// one that waits for another try goes on by itself.
 fn wanted(runs: &[Run]) -> Vec<Wanted> {
     let mut last: BTreeMap<&str, &Run> = BTreeMap::new();
     for run in runs {
@@ -249,8 +249,8 @@ fn wanted(runs: &[Run]) -> Vec<Wanted> {
 fn again(run: &Run) -> Option<Wanted> {
     match &*run.verdict {
         "exhausted" | "permanent" | "crashed" => Some(after(run)),
-        // Skipped at once, it is run like one that is new to it.
-        "skipped" if (run.generation, run.attempt) != (0, 0) => {
+        // Ended so at once, it is run like one that is new to it.
+        "skipped" | "gone" if (run.generation, run.attempt) != (0, 0) => {
             Some(Wanted { attempt: run.attempt.cast_unsigned(), ..after(run) })
         }
         _ => None,

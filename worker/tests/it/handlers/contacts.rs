@@ -23,7 +23,7 @@ async fn a_contact_that_was_merged_away_while_the_erp_was_down_is_not_put_back(e
     shop.stand_ins.heal();
     wait_for_verdicts(&shop.worker, "gone", 1).await;
     shop.publish(&event("contact.creation", 320, "")).await;
-    wait_for_verdicts(&shop.worker, "duplicate", 1).await;
+    wait_for_verdicts(&shop.worker, "stale", 1).await;
     assert!(shop.stand_ins.customers().is_empty());
     shop.close().await;
 }
@@ -32,8 +32,7 @@ async fn a_contact_that_was_merged_away_while_the_erp_was_down_is_not_put_back(e
 async fn an_old_event_does_not_put_back_who_is_gone(engine: Engine) {
     let shop = Shop::open(engine).await;
     shop.publish_twice(&event("contact.creation", 320, "")).await;
-    wait_for_verdicts(&shop.worker, "gone", 1).await;
-    wait_for_verdicts(&shop.worker, "duplicate", 1).await;
+    wait_for_verdicts(&shop.worker, "gone", 2).await;
     assert!(methods(&shop, 320).is_empty());
     shop.close().await;
 }
@@ -123,7 +122,7 @@ async fn who_has_gone_while_onboarding_was_down_is_not_onboarded(engine: Engine)
     shop.stand_ins.heal();
     wait_for_verdicts(&shop.worker, "gone", 1).await;
     shop.publish(&became).await;
-    wait_for_verdicts(&shop.worker, "duplicate", 1).await;
+    wait_for_verdicts(&shop.worker, "stale", 1).await;
     assert!(shop.calls("onboarding", "/").iter().all(|call| call.status == 503));
     shop.close().await;
 }
