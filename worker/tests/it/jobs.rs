@@ -14,3 +14,4 @@ mod retry;
 pub(crate) mod rig;
 mod stale;
 mod standing;
+mod told;

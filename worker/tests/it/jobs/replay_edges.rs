@@ -85,7 +85,9 @@ async fn a_replay_by_force_works_with_a_new_job_table_as_well(engine: DatabaseEn
         DatabaseEngine::Postgres => {
             "DELETE FROM job; DELETE FROM job_run; ALTER TABLE job ALTER COLUMN id RESTART WITH 1"
         }
-        DatabaseEngine::Sqlite => "DELETE FROM job; DELETE FROM job_run; DELETE FROM sqlite_sequence WHERE name = 'job'",
+        DatabaseEngine::Sqlite => {
+            "DELETE FROM job; DELETE FROM job_run; DELETE FROM sqlite_sequence WHERE name = 'job'"
+        }
     };
     bulk.database.run(begin_anew).await;
     // Two in one second have generations of their own while the table is there; now it is not.
