@@ -3,7 +3,11 @@
 use std::fmt::Display;
 
 /// `1 letter`, `12 letters`.
-pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &str) -> String {
+pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(
+    number: N,
+    one: &str,
+    many: &str,
+) -> String {
     let what = if number == N::from(1) { one } else { many };
     format!("{number} {what}")
 }

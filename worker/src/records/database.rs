@@ -188,8 +188,8 @@ impl Database {
              SET idle_in_transaction_session_timeout = {frozen}"
         );
         Ok(Self::Postgres(Pools {
-            reading: setting(READING, reading).connect_lazy_with(options.clone()),
-            writing: setting(WRITING, writing).connect_lazy_with(options),
+            reading: setting(READING, &reading).connect_lazy_with(options.clone()),
+            writing: setting(WRITING, &writing).connect_lazy_with(options),
         }))
     }
 
@@ -267,7 +267,7 @@ fn pool<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
 }
 
 /// Connections to PostgreSQL that begin with `settings`.
-fn setting(connections: u32, settings: String) -> PoolOptions<Postgres> {
+fn setting(connections: u32, settings: &str) -> PoolOptions<Postgres> {
     let settings = format!("{KEEPALIVE}{settings}");
     pool::<Postgres>(connections).after_connect(move |connection, _| {
         let set = sqlx::raw_sql(sqlx::AssertSqlSafe(settings.clone()));

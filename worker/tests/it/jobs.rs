@@ -17,3 +17,4 @@ mod slots;
 mod stale;
 mod standing;
 mod takings;
+mod told;

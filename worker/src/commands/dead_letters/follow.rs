@@ -140,9 +140,7 @@ fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
             ))?;
         }
     }
-    let is_cut_off =
-        matches!(job.state, JobState::Stopped | JobState::Paused | JobState::Cancelled);
-    Ok(!is_cut_off && !matches!(job.fate(), Some(Fate::Failing | Fate::Dead)))
+    Ok(job.state != JobState::Stopped && !matches!(job.fate(), Some(Fate::Failing | Fate::Dead)))
 }
 
 /// How far a job has come, in a line.

@@ -66,7 +66,7 @@ pub(super) async fn plan(
     most: i64,
 ) -> Result<Plan, sqlx::Error> {
     let lines = most * 2;
-    let Looked { looked_at, given_up, counted } = on_reading!(database, pool => {
+    let Looked { lines: found, given_up, counted } = on_reading!(database, pool => {
         let mut select = QueryBuilder::new(
             "WITH found AS MATERIALIZED \
              (SELECT identity, settled_ms, portal_id, target, verdict, attempt, generation FROM event_log WHERE id < ",
@@ -75,7 +75,7 @@ pub(super) async fn plan(
         question.restrict(&mut select, "");
         select.push(" ORDER BY id LIMIT ").push_bind(lines + 1);
         select.push(
-            ") SELECT count(*) AS looked_at, min(settled_ms) AS oldest_ms, \
+            ") SELECT count(*) AS lines, min(settled_ms) AS oldest_ms, \
              max(settled_ms) AS newest_ms, \
              (SELECT count(*) FROM (SELECT DISTINCT identity FROM found) AS events) AS count, \
              (SELECT count(*) FROM (SELECT DISTINCT portal_id FROM found) AS portals) AS portals, \
@@ -88,7 +88,7 @@ pub(super) async fn plan(
         select.build_query_as().persistent(false).fetch_one(pool).await?
     });
     let count = Count::up_to(most, counted.count);
-    let plan = counted.plan(Count { more: count.more || looked_at > lines, ..count });
+    let plan = counted.plan(Count { more: count.more || found > lines, ..count });
     // By force all handlers begin anew.
     let more = if force { 0 } else { given_up };
     Ok(Plan { messages: plan.messages + more, ..plan })
@@ -96,7 +96,7 @@ pub(super) async fn plan(
 
 #[derive(FromRow)]
 struct Looked {
-    looked_at: i64,
+    lines: i64,
     /// Handlers that have given an event up, each time: it is sent to them where they left off.
     given_up: i64,
     #[sqlx(flatten)]

@@ -136,23 +136,17 @@ impl Running {
         let taken = timeout(TAKE, taking).await;
         let taken = taken.context("the records' database does not answer in time")??;
         let Some(Taken { job, from_lost }) = taken else { return Ok(false) };
-        let (published, planned) = (job.published, job.planned);
+        let (kind, published, planned) = (job.kind.as_str(), job.published, job.planned);
         if from_lost {
             tracing::warn!(
                 job.id,
-                job.kind = job.kind.as_str(),
+                job.kind = kind,
                 published,
                 planned,
                 "job taken over: whoever worked on it was lost"
             );
         } else {
-            tracing::info!(
-                job.id,
-                job.kind = job.kind.as_str(),
-                published,
-                planned,
-                "job taken up"
-            );
+            tracing::info!(job.id, job.kind = kind, published, planned, "job taken up");
         }
         let work = Work::new(
             self.jobs.clone(),
@@ -162,8 +156,9 @@ impl Running {
             self.tracer.clone(),
             self.stop.clone(),
         )?;
-        let (id, publishes) = (job.id, job.kind.publishes());
-        works.insert(id, (AbortOnDropHandle::new(tokio::spawn(work.run(job))), publishes));
+        let (id, kind) = (job.id, job.kind);
+        let task = AbortOnDropHandle::new(tokio::spawn(work.run(job)));
+        works.insert(id, (task, kind.publishes()));
         Ok(true)
     }
 }

@@ -94,8 +94,17 @@ impl Work {
         let options =
             PublisherOptions { name: "hubline jobs".to_owned(), watch_depth: Some(Lane::Bulk) };
         let publisher = broker.map(|broker| broker.publisher(options, metrics)).transpose()?;
-        let (published, due, waits) = (None, Instant::now(), false);
-        Ok(Self { jobs, lease, _beating: beating, publisher, tracer, stop, published, due, waits })
+        Ok(Self {
+            jobs,
+            lease,
+            _beating: beating,
+            publisher,
+            tracer,
+            stop,
+            published: None,
+            due: Instant::now(),
+            waits: false,
+        })
     }
 
     /// Works on `job` until it is over or has to wait, somebody else has it, or all is to stop.

@@ -25,7 +25,7 @@ impl Ended {
     }
 }
 
-fn command(bulk: &Bulk, arguments: &[&str]) -> Command {
+pub(crate) fn command(bulk: &Bulk, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     command.env_clear().env("DATABASE_URL", bulk.database.url()).env("USER", "ann");
     match bulk.rig.queues.broker() {
