@@ -28,6 +28,18 @@ use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, Verdict, decide};
 /// How long shutdown waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
 
+/// What a run is of, and what it has.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    message: &'a Message,
+    event: &'a Event,
+    handler: &'a Handler,
+    lane: Lane,
+    /// Since the receiver took the event in.
+    age: Duration,
+    place: &'a Place<'a>,
+}
+
 impl Executor {
     /// Runs `target` for the event and settles the result. `targets` are all that the message is for, if
     /// it does not name one.
@@ -57,9 +69,8 @@ impl Executor {
                 match &admitted {
                     Err(wait) => (Outcome::Limited(*wait), None, None),
                     Ok(place) => {
-                        let run = self
-                            .claim_and_perform(&entry, message, event, handler, age, lane, place);
-                        span.around(run).await
+                        let work = Work { message, event, handler, lane, age, place };
+                        span.around(self.claim_and_perform(&entry, &work)).await
                     }
                 }
             }
@@ -102,13 +113,9 @@ impl Executor {
     async fn claim_and_perform<'a>(
         &'a self,
         entry: &EntryKey<'_>,
-        message: &Message,
-        event: &Event,
-        handler: &Handler,
-        age: Duration,
-        lane: Lane,
-        place: &Place<'_>,
+        work: &Work<'_>,
     ) -> (Outcome, Option<Arc<Lease>>, Option<Gate<'a>>) {
+        let Work { message, handler, .. } = *work;
         let mut gate = Gate::Shared(self.alone.read().await);
         loop {
             let Some(claim) = self.claim(entry, message.attempt).await else {
@@ -141,9 +148,7 @@ impl Executor {
                 return (Outcome::Interrupted, Some(lease), Some(gate));
             }
             let is_alone = matches!(gate, Gate::Alone(_));
-            let performing =
-                self.perform(message, event, handler, age, lane, &lease, place, is_alone);
-            let outcome = performing.await;
+            let outcome = self.perform(work, &lease, is_alone).await;
             return (outcome, Some(lease), Some(gate));
         }
     }
@@ -163,17 +168,8 @@ impl Executor {
     }
 
     /// Runs the handler: within its time, its lease extended, its panics caught.
-    async fn perform(
-        &self,
-        message: &Message,
-        event: &Event,
-        handler: &Handler,
-        age: Duration,
-        lane: Lane,
-        lease: &Arc<Lease>,
-        place: &Place<'_>,
-        is_alone: bool,
-    ) -> Outcome {
+    async fn perform(&self, work: &Work<'_>, lease: &Arc<Lease>, is_alone: bool) -> Outcome {
+        let Work { message, event, handler, lane, age, place } = *work;
         tracing::debug!(
             event.id = %message.identity,
             event.r#type = message.subscription_type,

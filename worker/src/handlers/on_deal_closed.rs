@@ -121,5 +121,6 @@ async fn place_order(
         owner_id: text("hubspot_owner_id"),
         contact_ids,
     };
-    cx.step("erp", order::place(cx, erp, order, won_ms)).await
+    // Boxed: it is large, and a future within a future is as large again.
+    cx.step("erp", Box::pin(order::place(cx, erp, order, won_ms))).await
 }

@@ -169,10 +169,10 @@ fn what_the_other_side_asks_for_holds_everybody_back() {
 fn those_who_find_no_room_come_back_one_after_the_other() {
     let mut line = Line::default();
     line.hold(60_000, 1000);
-    let placed = asked(100, Lane::Work, Standing::Placed { requests: 3.0 });
+    let whose_turn_it_is = asked(100, Lane::Work, Standing::Placed { requests: 3.0 });
     let mut places: Vec<i64> = Vec::new();
     for _ in 0..300 {
-        let Room::Place(wait) = line.take(&placed, 1000) else { panic!("no place") };
+        let Room::Place(wait) = line.take(&whose_turn_it_is, 1000) else { panic!("no place") };
         places.push(ms(wait));
     }
     assert_eq!((places[0], places[32], places[33]), (60_000, 60_000, 70_000));

@@ -151,7 +151,9 @@ mod tests {
         // One request a run, each with what the ones before have noted.
         let pass = loop {
             let mut pass = Pass::of(contacts.clone());
-            notes.iter().for_each(|note| pass.take(serde_json::from_str(note).unwrap()));
+            for note in &notes {
+                pass.take(serde_json::from_str(note).unwrap());
+            }
             let Some(batch) = pass.next() else { break pass };
             notes.push(serde_json::to_string(&answer(&batch, 150)).unwrap());
         };
