@@ -128,13 +128,13 @@ impl Report {
     }
 }
 
-/// The number on the first line of a process' metrics that has `part`; 0 if there is none.
+/// The sum of the lines of a process' metrics that have `part`; 0 if there is none.
 pub(crate) async fn metric(process: &Process, part: &str) -> u64 {
     let url = format!("http://{}/metrics", process.admin);
     let text = reqwest::get(&url).await.unwrap().text().await.unwrap();
-    text.lines()
-        .find(|line| line.contains(part))
-        .map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    // Counters are there from the start with every label: it is the sum that says something.
+    let values = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
+    values.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 /// From the first event the worker has done to the last of `total`.
