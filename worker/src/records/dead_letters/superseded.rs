@@ -176,11 +176,18 @@ async fn elsewhere(
         select.push(")");
         found.runs = select.build_query_as().persistent(false).fetch_all(&mut *connection).await?;
         let mut select = QueryBuilder::new(
-            "SELECT job_id, identity, target, copies FROM job_run WHERE (job_id, identity) IN (",
+            "SELECT job_id, identity, target, copies FROM job_run WHERE job_id IN (",
         );
-        select.push_values(runs, |mut row, run| {
-            row.push_bind(run.job_id).push_bind(&run.identity);
-        });
+        // Too many are found where there are several jobs, which does no harm.
+        let mut jobs = select.separated(", ");
+        for run in runs {
+            jobs.push_bind(run.job_id);
+        }
+        select.push(") AND identity IN (");
+        let mut identities = select.separated(", ");
+        for run in runs {
+            identities.push_bind(&run.identity);
+        }
         select.push(")");
         select.build_query_as().persistent(false).fetch_all(connection).await?
     });

@@ -1,11 +1,11 @@
 //! The rows of runs. Who writes them holds the lock on their job's row: a job's counters are what its
 //! runs say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::broker::Publication;
 use shared::clock::now_ms;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{Encode, FromRow, QueryBuilder, Type};
 
 use super::{Book, Key, Run, Stage};
 use crate::records::database::{Database, Transaction, on_pool, on_transaction};
@@ -23,20 +23,18 @@ impl Book {
         transaction: &mut Transaction,
         wanted: BTreeSet<(i64, &str)>,
     ) -> Result<Self, sqlx::Error> {
-        let mut book = Self::default();
-        for wanted in wanted.into_iter().collect::<Vec<_>>().chunks(ROWS) {
-            let rows: Vec<Row> = on_transaction!(&mut *transaction, connection => {
-                let mut select = QueryBuilder::new(
-                    "SELECT job_id, identity, target, generation, attempt, copies, stage \
-                     FROM job_run WHERE (job_id, identity) IN (",
-                );
-                select.push_values(wanted, |mut row, (job_id, identity)| {
-                    row.push_bind(*job_id).push_bind(*identity);
+        let (mut book, mut by_job) = (Self::default(), BTreeMap::<i64, Vec<&str>>::new());
+        for (job_id, identity) in wanted {
+            by_job.entry(job_id).or_default().push(identity);
+        }
+        for (job_id, identities) in by_job {
+            for identities in identities.chunks(ROWS) {
+                let rows: Vec<Row> = on_transaction!(&mut *transaction, connection => {
+                    let mut select = select("", job_id, identities);
+                    select.build_query_as().persistent(false).fetch_all(connection).await?
                 });
-                select.push(")");
-                select.build_query_as().persistent(false).fetch_all(connection).await?
-            });
-            book.runs.extend(rows.into_iter().map(Row::into));
+                book.runs.extend(rows.into_iter().map(Row::into));
+            }
         }
         Ok(book)
     }
@@ -71,23 +69,54 @@ impl Book {
                 upsert.build().persistent(false).execute(connection).await?;
             });
         }
-        for keys in gone.chunks(ROWS) {
-            on_transaction!(&mut *transaction, connection => {
-                let mut delete = QueryBuilder::new(
-                    "DELETE FROM job_run WHERE (job_id, identity, target) IN (",
-                );
-                delete.push_values(keys, |mut row, key| {
-                    row.push_bind(key.job_id).push_bind(&key.identity).push_bind(&key.target);
+        let mut alike = BTreeMap::<(i64, &str), Vec<&str>>::new();
+        for key in &gone {
+            alike.entry((key.job_id, &key.target)).or_default().push(&key.identity);
+        }
+        for ((job_id, target), identities) in alike {
+            for identities in identities.chunks(ROWS) {
+                on_transaction!(&mut *transaction, connection => {
+                    let mut delete = of_job("DELETE FROM job_run", job_id, identities);
+                    delete.push(" AND target = ").push_bind(target);
+                    delete.build().persistent(false).execute(connection).await?;
                 });
-                delete.push(")");
-                delete.build().persistent(false).execute(connection).await?;
-            });
+            }
         }
         for (job_id, counts) in counts {
             counts.write(transaction, job_id).await?;
         }
         Ok(())
     }
+}
+
+/// What is known of a job's runs of these events, behind `explain`, which is empty where it is wanted.
+fn select<DB>(explain: &str, job_id: i64, identities: &[&str]) -> QueryBuilder<DB>
+where
+    DB: sqlx::Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    let select = format!(
+        "{explain}SELECT job_id, identity, target, generation, attempt, copies, stage FROM job_run"
+    );
+    of_job(&select, job_id, identities)
+}
+
+/// A statement on a job's runs of these events. One job at a time: of pairs SQLite uses no index.
+fn of_job<DB>(statement: &str, job_id: i64, identities: &[&str]) -> QueryBuilder<DB>
+where
+    DB: sqlx::Database,
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
+    let mut query = QueryBuilder::new(format!("{statement} WHERE job_id = "));
+    query.push_bind(job_id).push(" AND identity IN (");
+    let mut places = query.separated(", ");
+    for identity in identities {
+        places.push_bind((*identity).to_owned());
+    }
+    query.push(")");
+    query
 }
 
 #[derive(FromRow)]
@@ -156,8 +185,8 @@ pub(in crate::records) async fn forget(
     limit_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let delete = "DELETE FROM job_run WHERE (job_id, identity, target) IN \
-        (SELECT job_id, identity, target FROM job_run JOIN job ON job.id = job_run.job_id \
-         WHERE job.state IN ('done', 'cancelled') AND job.state_ms < $1 \
+        (SELECT job_id, identity, target FROM job CROSS JOIN job_run \
+         WHERE job_run.job_id = job.id AND job.state IN ('done', 'cancelled') AND job.state_ms < $1 \
          AND stage NOT IN ('open', 'failing') LIMIT $2)";
     loop {
         let deleted = on_pool!(database, pool => {
@@ -237,4 +266,40 @@ impl Jobs {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use secrecy::SecretString;
+    use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+    use super::*;
+    use crate::records::Records;
+    use crate::records::testing::{assert_found_by, explain};
+
+    /// Two jobs of 10,000 runs each.
+    const FILL: &str = "
+        INSERT INTO job_run (job_id, identity, target, generation, attempt, copies, stage, stage_ms)
+        WITH RECURSIVE run (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM run WHERE n < 19999)
+        SELECT n % 2, CAST(n AS TEXT), 't', 0, 0, 1, 'open', 0 FROM run";
+
+    /// Each batch of the event log looks for some, under the job's lock.
+    async fn runs_of_some_events_are_found_by_an_index(engine: DatabaseEngine) {
+        let test = TestDatabase::new(engine).await;
+        let records = Records::new(&SecretString::from(test.url())).unwrap();
+        let database = records.ready().await.unwrap();
+        test.run(FILL).await;
+        if engine == DatabaseEngine::Postgres {
+            test.run("VACUUM ANALYZE job_run").await;
+        }
+        let plan = explain!(database, explain => select(explain, 1, &["1", "3", "5"]));
+        assert_found_by("job_id", "job_run", &plan);
+        assert!(plan.iter().any(|line| line.contains("identity")), "{plan:?}");
+        records.close().await;
+        test.end().await;
+    }
+
+    on_every_database! { runs_of_some_events_are_found_by_an_index }
 }
