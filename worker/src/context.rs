@@ -118,7 +118,7 @@ impl Context {
             "asked to be left alone: nothing is sent there meanwhile"
         );
         self.ledger.hold(limit, wait).await;
-        self.rooms.lacks(&limit.key);
+        self.rooms.lacks(&limit.key, NoRoom(wait));
         HandlerError::waits(wait, self.rooms.places(), code, message)
     }
 

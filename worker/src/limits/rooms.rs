@@ -2,8 +2,8 @@
 //! many requests it made.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::broker::Lane;
@@ -37,8 +37,8 @@ struct Asked {
     /// Whoever asks first finds the place; what asks beside it waits for that.
     admitted: OnceCell<()>,
     requests: AtomicU32,
-    /// Whether the run has to wait here: it would have asked for more.
-    lacks: AtomicBool,
+    /// How long the run has to wait here, if it does: it would have asked for more.
+    lacks: OnceLock<NoRoom>,
 }
 
 /// No room before this wait is over.
@@ -69,8 +69,8 @@ impl Rooms {
     ) -> Result<(), NoRoom> {
         let asked = self.asked(&limit.key);
         let taken = self.take_from(&asked, ledger, limit, usual).await;
-        if taken.is_err() {
-            asked.lacks.store(true, Ordering::Relaxed);
+        if let Err(no_room) = taken {
+            let _ = asked.lacks.set(no_room);
         }
         taken
     }
@@ -91,7 +91,17 @@ impl Rooms {
             } else {
                 Standing::New { requests }
             };
-            self.wait(ledger, limit, standing)
+            async move {
+                // What asks beside it takes no second place.
+                if let Some(no_room) = asked.lacks.get() {
+                    return Err(*no_room);
+                }
+                let taken = self.wait(ledger, limit, standing).await;
+                if let Err(no_room) = taken {
+                    let _ = asked.lacks.set(no_room);
+                }
+                taken
+            }
         });
         admitted.await?;
         if !is_first {
@@ -102,24 +112,24 @@ impl Rooms {
     }
 
     /// The run has to wait at the limit with this key.
-    pub(crate) fn lacks(&self, key: &str) {
-        self.asked(key).lacks.store(true, Ordering::Relaxed);
+    pub(crate) fn lacks(&self, key: &str, no_room: NoRoom) {
+        let _ = self.asked(key).lacks.set(no_room);
     }
 
     /// Where the run need not queue when it comes back: where it waits now, and where it had come to be
     /// before. Else it would lose each place while it waits for another.
     pub(crate) fn places(&self) -> Vec<String> {
         let asked = self.lock();
-        let been = asked.iter().filter(|(_, asked)| {
-            asked.admitted.initialized() || asked.lacks.load(Ordering::Relaxed)
-        });
+        let been = asked
+            .iter()
+            .filter(|(_, asked)| asked.admitted.initialized() || asked.lacks.get().is_some());
         been.map(|(key, _)| key.clone()).collect()
     }
 
     /// Remembers how many requests such a run makes, wherever it has made all of them.
     pub(crate) fn learn(&self) {
         for (key, asked) in &*self.lock() {
-            if !asked.lacks.load(Ordering::Relaxed) {
+            if asked.lacks.get().is_none() {
                 self.costs.learn(&self.target, key, asked.requests.load(Ordering::Relaxed));
             }
         }
@@ -158,5 +168,42 @@ impl Rooms {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Asked>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use prometheus_client::registry::Registry;
+    use shared::store::Store;
+    use shared::testing::prefix;
+
+    use super::*;
+    use crate::metrics::WorkerMetrics;
+
+    /// A run that asks for several things at once has one place, not one for each.
+    #[tokio::test]
+    async fn what_is_asked_beside_takes_no_second_place() {
+        let directory = std::env::temp_dir().join(prefix());
+        let store = Arc::new(Store::open(&directory).await.unwrap());
+        let metrics = WorkerMetrics::register(&mut Registry::default(), false);
+        let minute = Duration::from_secs(60);
+        let ledger = Ledger::embedded(store, minute, minute, metrics);
+        let limit = Limit::of(1, minute, "hubspot/1");
+        let rooms = || {
+            let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8)));
+            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats)
+        };
+        rooms().take(&ledger, &limit, 1.0).await.unwrap();
+        let run = rooms();
+        let ask = || run.take(&ledger, &limit, 1.0);
+        let (one, other, third) = tokio::join!(ask(), ask(), ask());
+        assert!(one.is_err() && one == other && other == third, "{one:?} {other:?} {third:?}");
+        assert_eq!(run.places(), ["hubspot/1"]);
+        // The next run's place is the second behind the first, not the fourth.
+        let NoRoom(next) = rooms().take(&ledger, &limit, 1.0).await.unwrap_err();
+        assert!(next > minute && next <= 2 * minute, "{next:?}");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }
