@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -56,26 +57,22 @@ pub struct Message {
     pub death: Option<Death>,
 }
 
-/// Where a run has a place in line, and since when it has waited. As a text: the time and the places,
-/// each with a space before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How long a run has waited for room, and where it has had its place in line. As a text: the time and
+/// the places, each with a space before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Since when, ms since the Unix epoch.
-    pub since_ms: i64,
+    /// All waits together, in ms: no clock is needed to tell, and what passes between attempts is none.
+    pub waited_ms: u64,
     /// The limits at which its turn has come, or does when it comes back.
     pub places: BTreeSet<String>,
 }
 
 impl Waiting {
-    /// From then on, without a place yet.
+    /// The same after one more wait.
     #[must_use]
-    pub fn since(since_ms: i64) -> Self {
-        Self { since_ms, places: BTreeSet::new() }
-    }
-
-    /// The same and more places.
-    #[must_use]
-    pub fn and(mut self, places: impl IntoIterator<Item = String>) -> Self {
+    pub fn and(mut self, wait: Duration, places: impl IntoIterator<Item = String>) -> Self {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.waited_ms = self.waited_ms.saturating_add(wait_ms);
         self.places.extend(places);
         self
     }
@@ -83,7 +80,7 @@ impl Waiting {
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.since_ms)?;
+        write!(f, "{}", self.waited_ms)?;
         self.places.iter().try_for_each(|place| write!(f, " {place}"))
     }
 }
@@ -93,8 +90,8 @@ impl FromStr for Waiting {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.split(' ');
-        let since_ms = parts.next().and_then(|since| since.parse().ok()).ok_or(())?;
-        Ok(Self { since_ms, places: parts.map(str::to_owned).collect() })
+        let waited_ms = parts.next().and_then(|waited| waited.parse().ok()).ok_or(())?;
+        Ok(Self { waited_ms, places: parts.map(str::to_owned).collect() })
     }
 }
 

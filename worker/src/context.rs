@@ -79,7 +79,7 @@ impl Context {
         what: &'static str,
     ) -> Result<(), HandlerError> {
         let taken = self.rooms.take(&self.ledger, limit, usual).await;
-        taken.map_err(|NoRoom(wait)| HandlerError::waits(wait, self.rooms.places(), code, what))
+        taken.map_err(|NoRoom(wait)| HandlerError::deferred(wait, code, what))
     }
 
     /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
@@ -92,9 +92,7 @@ impl Context {
         let limit = Limit::none(service.as_str());
         self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
         match request.await {
-            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, places })
-                if places.is_empty() =>
-            {
+            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. }) => {
                 Err(self.held(&limit, wait, code.into_owned(), message).await)
             }
             answered => answered,
@@ -119,7 +117,7 @@ impl Context {
         );
         self.ledger.hold(limit, wait).await;
         self.rooms.lacks(&limit.key, NoRoom(wait));
-        HandlerError::waits(wait, self.rooms.places(), code, message)
+        HandlerError::deferred(wait, code, message)
     }
 
     /// Attempts spent before this one.

@@ -17,7 +17,7 @@ pub struct HandlerError {
     pub code: Cow<'static, str>,
     /// What happened; must hold no secrets.
     pub message: String,
-    /// The limits at which the run has a place by now.
+    /// The limits at which the run has a place by now: told once, when it has ended.
     pub(crate) places: Vec<String>,
 }
 
@@ -76,16 +76,6 @@ impl HandlerError {
         message: impl fmt::Display,
     ) -> Self {
         Self::new(Failure::Deferred { wait }, code, message)
-    }
-
-    /// The run's turn comes at these limits after the wait, which spends no attempt.
-    pub(crate) fn waits(
-        wait: Duration,
-        places: Vec<String>,
-        code: impl Into<Cow<'static, str>>,
-        message: impl fmt::Display,
-    ) -> Self {
-        Self { places, ..Self::new(Failure::Deferred { wait }, code, message) }
     }
 
     /// There is nothing to do as long as what the handler works with is off. The event is not

@@ -221,7 +221,6 @@ impl Executor {
             rooms.learn();
         }
         if let Outcome::Failed(error) = &mut outcome {
-            // Why ever it comes back: it does not queue again where it has been.
             error.places = rooms.places();
         }
         outcome
@@ -229,9 +228,8 @@ impl Executor {
 
     /// A run that has waited for room for too long waits no more.
     fn end_of_waiting(&self, message: &Message, outcome: Outcome) -> Outcome {
-        let since_ms = message.waiting.as_ref().map(|waiting| waiting.since_ms);
-        let waited_ms = since_ms.map_or(0, |since_ms| now_ms().saturating_sub(since_ms));
-        let waited = Duration::from_millis(u64::try_from(waited_ms).unwrap_or(0));
+        let waited_ms = message.waiting.as_ref().map_or(0, |waiting| waiting.waited_ms);
+        let waited = Duration::from_millis(waited_ms);
         let is_too_long = |error: &HandlerError| match error.kind {
             // Not begun, if it cannot end in time.
             Failure::Deferred { wait } => waited.saturating_add(wait) > self.wait_max,

@@ -118,19 +118,22 @@ impl Executor {
             self.metrics.delayed(self.ladder.hop(wait).delay);
             Publication { route: Route::Later { lane, wait }, message }
         };
-        let placed = |message: Message| {
-            let waiting = message.waiting.unwrap_or_else(|| Waiting::since(now_ms()));
-            let waiting = waiting.and(unit.places.iter().cloned());
-            Message { waiting: Some(waiting), ..message }
+        // Why ever it comes back, it does not queue again where it has been.
+        let after = |wait: Duration, message: Message| {
+            let waiting = message.waiting.unwrap_or_default();
+            let waiting = waiting.and(wait, unit.places.iter().cloned());
+            let waiting = Some(waiting).filter(|waiting| *waiting != Waiting::default());
+            Message { waiting, ..message }
         };
         match message_move {
             MessageMove::Ack | MessageMove::Requeue => None,
             MessageMove::Again(wait) => Some(later(*wait, message.same_attempt(named))),
-            MessageMove::InLine(wait) => Some(later(*wait, placed(message.same_attempt(named)))),
-            MessageMove::Retry(wait) if unit.places.is_empty() => {
-                Some(later(*wait, message.next_attempt(named)))
+            MessageMove::InLine(wait) => {
+                Some(later(*wait, after(wait.at_least, message.same_attempt(named))))
             }
-            MessageMove::Retry(wait) => Some(later(*wait, placed(message.next_attempt(named)))),
+            MessageMove::Retry(wait) => {
+                Some(later(*wait, after(Duration::ZERO, message.next_attempt(named))))
+            }
             MessageMove::Dead { reason, code, error } => {
                 let handler =
                     self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());

@@ -22,7 +22,6 @@ pub(super) fn all_of<const N: usize>(parts: [HandlerResult; N]) -> HandlerResult
     }
     for other in failures {
         first.message = format!("{}; also {other}", first.message);
-        first.places.extend(other.places);
     }
     match &mut first.kind {
         Failure::Transient { retry_after } => *retry_after = wait,

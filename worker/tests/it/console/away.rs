@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::Value;
 use shared::testing::{DatabaseEngine, Proxy, database_url};
 use sqlx::{Connection as _, PgConnection};
-use worker::records::Records;
 
-use super::rig::{Answer, Browser, Rig, console, of_records};
+use super::rig::{Answer, Browser, Rig, console};
 use crate::dead_letters::rig::letter;
 use crate::harness::within;
 
@@ -117,11 +115,7 @@ async fn what_was_posted_is_offered_again_as_it_was_and_never_asked_for_by_itsel
 async fn a_question_that_takes_too_long_is_ended_and_not_asked_again_by_itself() {
     let rig = Rig::new(DatabaseEngine::Postgres).await;
     let url = rig.letters.database.url();
-    let limit = Duration::from_millis(300);
-    let records = Records::with_limit(&SecretString::from(url.clone()), limit).unwrap();
-    let console = of_records(records, rig.letters.queues.broker(), &[], &[]);
-    let browser = Browser::at(console.address());
-    browser.get("/events").await.shows(&["No events yet"]);
+    let (console, browser) = rig.with_limit(Duration::from_millis(300)).await;
     let mut other = PgConnection::connect(&url).await.unwrap();
     let mut locking = other.begin().await.unwrap();
     sqlx::query("LOCK TABLE event_log, job").execute(&mut *locking).await.unwrap();

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use shared::testing::DatabaseEngine;
 use sqlx::{Connection as _, PgConnection};
 use worker::records::Records;
 use worker::records::dead_letters::Grouping;
 
-use super::rig::{Browser, Rig, of_records};
+use super::rig::Rig;
 use crate::dead_letters::rig::letter;
 use crate::harness::within;
 use crate::jobs::rig::look_again;
@@ -19,12 +18,7 @@ async fn a_note_is_written_while_pages_wait_for_the_records() {
     rig.letters.index(&[letter(1, "A", "x")]).await;
     let problem = rig.letters.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0);
     let url = rig.letters.database.url();
-    let limit = Duration::from_secs(60);
-    let records = Records::with_limit(&SecretString::from(url.clone()), limit).unwrap();
-    let console = of_records(records, rig.letters.queues.broker(), &[], &[]);
-    let browser = Browser::at(console.address());
-    // Its tables are known then, and need no look any more.
-    browser.get("/events").await.shows(&["No events yet"]);
+    let (console, browser) = rig.with_limit(Duration::from_secs(60)).await;
     let mut other = PgConnection::connect(&url).await.unwrap();
     let mut locking = other.begin().await.unwrap();
     sqlx::query("LOCK TABLE event_log").execute(&mut *locking).await.unwrap();

@@ -208,6 +208,17 @@ impl Rig {
         Self { letters, console, browser }
     }
 
+    /// Another console on the same records, whose questions may take so long, and its browser. It has
+    /// looked at its tables.
+    pub(super) async fn with_limit(&self, limit: Duration) -> (Console, Browser) {
+        let url = SecretString::from(self.letters.database.url());
+        let records = Records::with_limit(&url, limit).unwrap();
+        let console = of_records(records, self.letters.queues.broker(), &[], &[]);
+        let browser = Browser::at(console.address());
+        browser.get("/events").await.shows(&["No events yet"]);
+        (console, browser)
+    }
+
     /// Agrees to a plan, and has its job done; tells how many letters that were.
     pub(crate) async fn carry_out(&self, plan: &str) -> i64 {
         let made = self.browser.act(plan).await;
@@ -241,12 +252,7 @@ pub(crate) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &
 }
 
 /// The same over these records.
-pub(crate) fn of_records(
-    records: Records,
-    broker: Broker,
-    flags: &[&str],
-    properties: &[&str],
-) -> Console {
+fn of_records(records: Records, broker: Broker, flags: &[&str], properties: &[&str]) -> Console {
     let flags = [&["console", "--console-listen", "127.0.0.1:0"], flags].concat();
     let settings = Parsed::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}")).settings;
     let sources = Sources {

@@ -70,7 +70,21 @@ async fn waiting_has_an_end(engine: Engine) {
     shop.close().await;
 }
 
+/// What passes between attempts is no waiting, or a long schedule would leave no time for it.
+async fn only_waits_count_as_waiting(engine: Engine) {
+    let shop = Shop::with(engine, &["--retry-attempts", "8", "--wait-max", "1500ms"]).await;
+    shop.stand_ins.fail(Fault::new("erp", 503).times(5));
+    shop.stand_ins.fail(Fault::new("erp", 429).header("Retry-After", "1").times(1));
+    shop.stand_ins.put_contact(1);
+    shop.publish(&event("contact.creation", 1, "")).await;
+    shop.done(1, 0).await;
+    let statuses = shop.calls("erp", "/customers").into_iter().map(|call| call.status);
+    assert_eq!(statuses.collect::<Vec<_>>()[5..], [429, 201]);
+    shop.close().await;
+}
+
 on_every_engine! {
+    only_waits_count_as_waiting
     a_channels_pace_is_kept_by_waiting_in_line
     a_429_holds_everybody_back_and_spends_no_attempt
     slack_says_so_within_a_200_too

@@ -20,6 +20,15 @@ pub(super) async fn a_job(bulk: &mut Bulk, letters: u64) -> i64 {
     bulk.retry(false).await.id
 }
 
+/// From now on it is refused so many times to note what is published.
+async fn refuse_noting(bulk: &Bulk, times: u32) {
+    let noting = format!(
+        "CREATE TRIGGER refuse BEFORE UPDATE OF state ON dead_letter FOR EACH ROW \
+         WHEN (NEW.state = 'retried') EXECUTE FUNCTION refuse({times})"
+    );
+    bulk.database.run(&[COUNTED, &noting].concat()).await;
+}
+
 /// Waits for so many refusals.
 pub(super) async fn refused(bulk: &Bulk, count: i64) {
     let so_far = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refusals";
@@ -56,9 +65,7 @@ async fn nothing_is_published_while_nobody_knows_how_the_job_stands() {
 async fn what_could_not_be_noted_is_not_published_again() {
     let mut bulk = Bulk::new(DatabaseEngine::Postgres).await;
     let id = a_job(&mut bulk, 5).await;
-    let noting = "CREATE TRIGGER refuse BEFORE UPDATE OF state ON dead_letter FOR EACH ROW \
-        WHEN (NEW.state = 'retried') EXECUTE FUNCTION refuse(2)";
-    bulk.database.run(&[COUNTED, noting].concat()).await;
+    refuse_noting(&bulk, 2).await;
     let runner = bulk.runner();
     bulk.wait_for(State::Retried, 5).await;
     bulk.start(|_| {});
@@ -72,9 +79,7 @@ async fn what_could_not_be_noted_is_not_published_again() {
 async fn what_is_published_is_noted_before_the_job_is_let_go_of() {
     let mut bulk = Bulk::new(DatabaseEngine::Postgres).await;
     let id = a_job(&mut bulk, 5).await;
-    let noting = "CREATE TRIGGER refuse BEFORE UPDATE OF state ON dead_letter FOR EACH ROW \
-        WHEN (NEW.state = 'retried') EXECUTE FUNCTION refuse(1)";
-    bulk.database.run(&[COUNTED, noting].concat()).await;
+    refuse_noting(&bulk, 1).await;
     let runner = bulk.runner();
     // The end comes before it is tried again.
     refused(&bulk, 1).await;
