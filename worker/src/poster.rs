@@ -19,7 +19,7 @@ pub struct Answer {
 }
 
 /// Posts signed deliveries to one receiver.
-pub struct Sender {
+pub struct Poster {
     client: reqwest::Client,
     url: String,
     signed_url: String,
@@ -27,8 +27,8 @@ pub struct Sender {
     version: Version,
 }
 
-impl Sender {
-    /// A sender to `url` that signs for `signed_url`, or for `url` as `https`.
+impl Poster {
+    /// A poster to `url` that signs for `signed_url`, or for `url` as `https`.
     pub fn new(
         url: &str,
         signed_url: Option<&str>,
@@ -69,8 +69,8 @@ impl Sender {
     }
 }
 
-impl std::fmt::Debug for Sender {
+impl std::fmt::Debug for Poster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sender").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Poster").field("url", &self.url).finish_non_exhaustive()
     }
 }
