@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use tokio::sync::mpsc;
 
-use crate::sender::Sender;
+use crate::poster::Poster;
 use crate::stand_ins::{Fault, StandIns};
 
 /// A line on standard output. Whoever watches may have left: that ends nothing.
@@ -38,7 +38,7 @@ pub struct Demo {
     stand_ins: StandIns,
     running: Running,
     lines: mpsc::UnboundedReceiver<String>,
-    sender: Sender,
+    poster: Poster,
     story: Story,
     /// Calls of the stand-ins that were told of.
     told: usize,
@@ -73,8 +73,8 @@ impl Demo {
         url: &str,
         secret: String,
     ) -> anyhow::Result<Self> {
-        let sender = Sender::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
-        Ok(Self { stand_ins, running, lines, sender, story: Story::default(), told: 0 })
+        let poster = Poster::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
+        Ok(Self { stand_ins, running, lines, poster, story: Story::default(), told: 0 })
     }
 
     /// Posts the deliveries and tells what happens until every event has come to its end. True
@@ -82,7 +82,7 @@ impl Demo {
     pub async fn show(&mut self) -> anyhow::Result<bool> {
         say!("Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n");
         for delivery in deliveries::all()? {
-            let answer = self.sender.send(delivery.body.clone().into_bytes()).await?;
+            let answer = self.poster.send(delivery.body.clone().into_bytes()).await?;
             say!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
             self.story.posted(answer.status, &delivery);
             while let Ok(line) = self.lines.try_recv() {

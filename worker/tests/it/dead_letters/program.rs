@@ -6,12 +6,12 @@ use clap::Parser;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::broker::Broker;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
 use worker::Registry;
+use worker::poster::Poster;
 use worker::records::dead_letters::{Filter, State};
-use worker::sender::Sender;
 use worker::settings::StandaloneSettings;
 use worker::standalone::Standalone;
 
@@ -274,8 +274,8 @@ async fn a_running_standalone_takes_its_letters_into_the_records_by_itself() {
     let standalone = Standalone::start(&settings.unwrap().settings, Registry::new()).await.unwrap();
     let secret = ClientSecret::new("s3cret".to_owned()).unwrap();
     let url = format!("http://{}/webhooks/hubspot", standalone.address());
-    let sender = Sender::new(&url, None, secret, Version::V3).unwrap();
-    assert_eq!(sender.send(b"no events at all".to_vec()).await.unwrap().status, 200);
+    let poster = Poster::new(&url, None, secret, Version::V3).unwrap();
+    assert_eq!(poster.send(b"no events at all".to_vec()).await.unwrap().status, 200);
     let listed = async {
         loop {
             let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
