@@ -22,6 +22,7 @@ mod history;
 pub mod jobs;
 mod keeping;
 mod log;
+mod origins;
 mod partitions;
 mod pulse;
 pub mod redaction;
@@ -38,6 +39,7 @@ pub(crate) use entry::{Course, Entry};
 pub use history::{Line, Question};
 pub(crate) use keeping::Keeping;
 pub(crate) use log::Log;
+pub(crate) use origins::origin_meant;
 pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
 pub(crate) use secret::{Key, Purpose};
 
@@ -85,10 +87,10 @@ impl Records {
     pub(crate) async fn ready(&self) -> anyhow::Result<&Database> {
         let prepare = async || {
             let database = self.database.clone();
-            // In a task of its own: whoever waits may be cut off, and a migration that is keeps its
-            // lock on the server for as long as its connection lives.
+            // In a task of its own: whoever waits may be cut off, and a server goes on
+            // with what was begun for as long as the connection lives.
             let preparing = tokio::spawn(async move {
-                schema::migrate(&database).await?;
+                schema::make(&database).await?;
                 partitions::make(&database, clock::day_of(now_ms())).await?;
                 anyhow::Ok(())
             });

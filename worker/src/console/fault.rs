@@ -97,7 +97,7 @@ impl Fault {
             }
             Self::TooLong(_) => {
                 "The records took longer for this than a page may. Ask for less: a shorter time, one \
-                 portal, one object. It is not tried again by itself."
+                 origin, one object. It is not tried again by itself."
             }
             Self::Broken(_) => "The console made a mistake. It stands in its log.",
         }

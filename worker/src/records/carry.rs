@@ -16,9 +16,6 @@ use super::{Key, Purpose, Records};
 
 /// Rows of one statement.
 const PAGE: i64 = 500;
-/// Before every contact.
-const FIRST: (i64, i64) = (i64::MIN, i64::MIN);
-
 /// How much there is, or was, to be carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Carried {
@@ -41,7 +38,7 @@ impl Carried {
 
 #[derive(FromRow)]
 struct Tombstone {
-    portal_id: i64,
+    origin: String,
     object_id: i64,
 }
 
@@ -111,34 +108,36 @@ impl Records {
         self.carry_keys(to).await?;
         let (from, to) = (self.ready().await?, to.ready().await?);
         // What is written there about them is younger than their erasing here.
-        let (mut after, mut carried, now_ms) = (FIRST, 0, now_ms());
+        // Before every contact.
+        let mut after = (String::new(), i64::MIN);
+        let (mut carried, now_ms) = (0, now_ms());
         loop {
             let page: Vec<Tombstone> = on_pool!(from, pool => {
                 sqlx::query_as(
-                    "SELECT portal_id, object_id FROM erasure \
-                     WHERE (portal_id, object_id) > ($1, $2) ORDER BY portal_id, object_id LIMIT $3",
+                    "SELECT origin, object_id FROM erasure \
+                     WHERE (origin, object_id) > ($1, $2) ORDER BY origin, object_id LIMIT $3",
                 )
-                .bind(after.0)
+                .bind(&after.0)
                 .bind(after.1)
                 .bind(PAGE)
                 .fetch_all(pool)
                 .await?
             });
             let Some(last) = page.last() else { return Ok(carried) };
-            after = (last.portal_id, last.object_id);
+            after = (last.origin.clone(), last.object_id);
             carried += page.len() as u64;
             on_pool!(to, pool => {
                 let mut upsert =
-                    QueryBuilder::new("INSERT INTO erasure (portal_id, object_id, at_ms, swept) ");
+                    QueryBuilder::new("INSERT INTO erasure (origin, object_id, at_ms, swept) ");
                 upsert.push_values(&page, |mut row, tombstone| {
-                    row.push_bind(tombstone.portal_id)
+                    row.push_bind(&tombstone.origin)
                         .push_bind(tombstone.object_id)
                         .push_bind(now_ms)
                         .push("FALSE");
                 });
                 // What is there about them already is swept.
                 upsert.push(
-                    " ON CONFLICT (portal_id, object_id) DO UPDATE SET swept = FALSE, \
+                    " ON CONFLICT (origin, object_id) DO UPDATE SET swept = FALSE, \
                      at_ms = CASE WHEN excluded.at_ms > erasure.at_ms \
                      THEN excluded.at_ms ELSE erasure.at_ms END",
                 );

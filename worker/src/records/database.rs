@@ -275,9 +275,9 @@ fn setting(connections: u32, settings: &str) -> PoolOptions<Postgres> {
     })
 }
 
-/// What a migration's connection begins with: its statements take as long as they take, and the lock
+/// What a connection begins with that makes the tables: its statements take as long as they take, and the lock
 /// that others wait for is not kept by one who is frozen between them.
-pub(super) fn of_migration() -> String {
+pub(super) fn of_schema() -> String {
     // `idle_session_timeout` is known since PostgreSQL 14.
     let frozen = FROZEN.as_millis();
     format!(

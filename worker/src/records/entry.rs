@@ -3,8 +3,10 @@
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
+use shared::origin::Origin;
 
 use super::erasure::{Contact, contact_of, merged_of};
+use super::origins::origin_of;
 use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
@@ -14,7 +16,7 @@ const MAX_ERROR_BYTES: usize = 2000;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) identity: String,
-    pub(crate) portal_id: i64,
+    pub(crate) origin: Origin,
     pub(crate) subscription_type: String,
     pub(crate) object_id: Option<i64>,
     /// The contact that the event is about, if it is about one.
@@ -71,7 +73,7 @@ impl Entry {
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
             identity: message.identity.to_string(),
-            portal_id: message.portal_id.cast_signed(),
+            origin: origin_of(message),
             subscription_type: clean(&message.subscription_type),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
@@ -97,7 +99,7 @@ impl Entry {
     }
 
     pub(super) fn contact(&self) -> Option<Contact> {
-        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
+        self.contact_id.map(|id| Contact { origin: self.origin.clone(), id })
     }
 
     /// What it takes up in memory, roughly.

@@ -17,7 +17,7 @@ use shop::{Shop, deleted, event, quoting, refusal, start};
 pub(crate) use triggers::{bury_on_insert, refuse_content};
 
 /// Rows about the contact 42, by what the tables had before they knew contacts.
-const OF_THE_CONTACT: &str = "portal_id = 62515 AND object_id = 42 \
+const OF_THE_CONTACT: &str = "origin = 'hubspot/62515' AND object_id = 42 \
     AND (type LIKE 'contact.%' OR type = 'object.propertyChange')";
 
 async fn everything_of_the_contact_goes_in_either_order(engine: Engine) {

@@ -61,8 +61,7 @@ impl Act for List {
     }
 }
 
-const HEAD: &str =
-    "     ID  DIED (UTC)           PORTAL      TYPE                  OBJECT        TRIES  STATE";
+const HEAD: &str = "     ID  DIED (UTC)           ORIGIN              TYPE                  OBJECT        TRIES  STATE";
 
 /// A letter in a list.
 pub(super) fn lines(letter: &Letter) -> [String; 2] {
@@ -72,10 +71,10 @@ pub(super) fn lines(letter: &Letter) -> [String; 2] {
     let why = format!("{target}: {} {error}", letter.code);
     [
         format!(
-            "{:>7}  {}  {:<10}  {:<20}  {:<12}  {:>5}  {}",
+            "{:>7}  {}  {:<18}  {:<20}  {:<12}  {:>5}  {}",
             letter.id,
             when::show(letter.died_ms),
-            letter.portal_id.cast_unsigned(),
+            cut(&letter.origin.to_string(), 30),
             cut(&letter.subscription_type, 20),
             cut(&object, 20),
             letter.attempt,

@@ -87,7 +87,7 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
         ("error", format!("{} {}", letter.code, letter.error)),
         ("problem", letter.fingerprint.clone()),
         ("handler", letter.target.clone()),
-        ("portal", letter.portal_id.cast_unsigned().to_string()),
+        ("origin", letter.origin.to_string()),
         ("type", letter.subscription_type.clone()),
         ("object", number(letter.object_id)),
         ("event", letter.identity.clone()),

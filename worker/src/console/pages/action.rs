@@ -30,7 +30,7 @@ struct PlanPage {
     count: i64,
     more: bool,
     letters: String,
-    portals: String,
+    origins: String,
     oldest: Option<Part<Moment>>,
     newest: Option<Part<Moment>>,
     cutoff: Part<Moment>,
@@ -70,7 +70,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         count: plan.count,
         more: plan.more,
         letters: at_least(plan.count, plan.more, "letter", "letters"),
-        portals: portals(&plan),
+        origins: origins(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
@@ -116,9 +116,9 @@ pub(super) fn planned(form: &Query) -> Result<Option<Count>, Fault> {
     Ok(count.map(|count| Count { count, more: form.get("more").is_some() }))
 }
 
-/// In how many portals, as far as was counted.
-pub(super) fn portals(plan: &Plan) -> String {
-    grouped(plan.portals) + if plan.more { " or more" } else { "" }
+/// Of how many origins, as far as was counted.
+pub(super) fn origins(plan: &Plan) -> String {
+    grouped(plan.origins) + if plan.more { " or more" } else { "" }
 }
 
 /// Letters or events a second, as a form says it.

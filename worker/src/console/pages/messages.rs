@@ -32,6 +32,11 @@ impl Fields {
     pub(super) fn of(&self, name: &str) -> &str {
         self.query.field(name)
     }
+
+    /// The same of the origin, whichever way it was named.
+    pub(super) fn origin(&self) -> &str {
+        self.query.get("origin").unwrap_or_else(|| self.query.field("portal"))
+    }
 }
 
 /// The problem that all letters of the page are of.

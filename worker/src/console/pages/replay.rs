@@ -8,7 +8,7 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page};
-use super::action::{planned, portals, rate_of};
+use super::action::{origins, planned, rate_of};
 use super::{events, jobs};
 use crate::records::Question;
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
@@ -21,7 +21,7 @@ struct ReplayPage {
     count: i64,
     more: bool,
     events: String,
-    portals: String,
+    origins: String,
     oldest: Option<Part<Moment>>,
     newest: Option<Part<Moment>>,
     cutoff: Part<Moment>,
@@ -56,7 +56,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         count: plan.count,
         more: plan.more,
         events: at_least(plan.count, plan.more, "event", "events"),
-        portals: portals(&plan),
+        origins: origins(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
@@ -119,10 +119,11 @@ fn exactly(question: &Question) -> String {
             writer.add(name, text);
         }
     }
-    for (name, id) in [("portal", question.portal_id), ("object", question.object_id)] {
-        if let Some(id) = id {
-            writer.add(name, &id.cast_unsigned());
-        }
+    if let Some(origin) = &question.origin {
+        writer.add("origin", origin);
+    }
+    if let Some(id) = question.object_id {
+        writer.add("object", &id.cast_unsigned());
     }
     for (name, ms) in [("since_ms", question.since_ms), ("until_ms", question.until_ms)] {
         if let Some(ms) = ms {
@@ -136,6 +137,7 @@ fn conditions(query: &Query) -> Vec<(&'static str, String)> {
     let names = [
         ("event", "event"),
         ("object", "object"),
+        ("origin", "origin"),
         ("portal", "portal"),
         ("type", "type"),
         ("handler", "with a run of"),

@@ -5,9 +5,11 @@ use bytes::Bytes;
 use shared::broker::{DeadQueue, MalformedMessage};
 use shared::event::{Event, Identity};
 use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
+use shared::origin::Origin;
 
 use super::fingerprint::fingerprint;
 use crate::records::erasure::{Contact, contact_of};
+use crate::records::origins::origin_of;
 
 /// The longest target, type, code and trace context that are kept, in bytes: PostgreSQL's indexes
 /// take no long texts.
@@ -21,7 +23,7 @@ pub(super) struct Arrival {
     pub(super) generation: i64,
     pub(super) attempt: i64,
     pub(super) queue: &'static str,
-    pub(super) portal_id: i64,
+    pub(super) origin: Origin,
     pub(super) subscription_type: String,
     pub(super) object_id: Option<i64>,
     pub(super) contact_id: Option<i64>,
@@ -67,7 +69,7 @@ impl Arrival {
             generation: i64::from(message.generation),
             attempt: i64::from(message.attempt),
             queue: queue.as_str(),
-            portal_id: message.portal_id.cast_signed(),
+            origin: origin_of(&message),
             subscription_type: name(&message.subscription_type),
             object_id: event.as_ref().and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.as_ref().and_then(contact_of),
@@ -85,7 +87,7 @@ impl Arrival {
     }
 
     pub(super) fn contact(&self) -> Option<Contact> {
-        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
+        self.contact_id.map(|id| Contact { origin: self.origin.clone(), id })
     }
 
     /// What tells it from every other.

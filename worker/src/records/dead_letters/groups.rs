@@ -21,25 +21,25 @@ pub enum Grouping {
     Code,
     /// The target.
     Target,
-    /// The HubSpot account.
-    Portal,
+    /// The sender, and the account there.
+    Origin,
 }
 
 /// Letters that have something in common. What a grouping does not know is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
-    /// What they have in common: a fingerprint, a code, a target (empty for none) or a portal.
+    /// What they have in common: a fingerprint, a code, a target (empty for none) or an origin.
     pub key: String,
     /// The letters that are dead.
     pub dead: i64,
-    /// Letters by state; not by portal.
+    /// Letters by state; not by origin.
     pub counters: Option<Counters>,
     /// How many problems they are of.
     pub problems: i64,
-    /// In how many portals letters are dead.
-    pub portals: i64,
+    /// Of how many origins letters are dead.
+    pub origins: i64,
     /// Whether there are more, which were not counted.
-    pub more_portals: bool,
+    pub more_origins: bool,
     /// The error's code; only of a problem.
     pub code: Option<String>,
     /// The handler; only of a problem.
@@ -53,7 +53,7 @@ pub struct Group {
     pub note: Option<String>,
     /// The version of the rule that made the fingerprint.
     pub rule: Option<i32>,
-    /// When the first one died; not by portal.
+    /// When the first one died; not by origin.
     pub first_ms: Option<i64>,
     /// When the last one died.
     pub last_ms: i64,
@@ -82,7 +82,7 @@ struct Problem {
     sample_id: Option<i64>,
     #[sqlx(flatten)]
     counters: Counters,
-    portals: i64,
+    origins: i64,
     first_ms: i64,
     last_ms: i64,
     note: Option<String>,
@@ -94,15 +94,14 @@ struct Sum {
     #[sqlx(flatten)]
     counters: Counters,
     problems: i64,
-    portals: i64,
+    origins: i64,
     first_ms: i64,
     last_ms: i64,
 }
 
 #[derive(FromRow)]
-struct Portal {
-    #[sqlx(rename = "portal_id")]
-    id: i64,
+struct ByOrigin {
+    origin: String,
     dead: i64,
     problems: i64,
     last_ms: i64,
@@ -115,8 +114,8 @@ const OPEN: &str = "($1 OR dead + requested + retried > 0)";
 const PROBLEMS: &str = "SELECT shown.*, \
     (SELECT error FROM dead_letter WHERE dead_letter.id = shown.sample_id) AS sample \
     FROM (SELECT page.*, \
-     (SELECT count(*) FROM problem_portal \
-      WHERE problem_portal.fingerprint = page.fingerprint AND problem_portal.dead > 0) AS portals, \
+     (SELECT count(*) FROM problem_origin \
+      WHERE problem_origin.fingerprint = page.fingerprint AND problem_origin.dead > 0) AS origins, \
      COALESCE(\
       (SELECT id FROM dead_letter WHERE id = page.last_id AND body IS NOT NULL), \
       (SELECT id FROM dead_letter \
@@ -126,9 +125,9 @@ const PROBLEMS: &str = "SELECT shown.*, \
       ORDER BY dead DESC, last_ms DESC, fingerprint LIMIT $3 OFFSET $4) AS page) AS shown \
      ORDER BY dead DESC, last_ms DESC, fingerprint";
 const HOURS: &str = "SELECT fingerprint, hour, deaths FROM problem_hour WHERE hour > ";
-const PORTALS: &str = "SELECT portal_id, dead, problems, last_ms FROM portal WHERE dead > 0 \
-    ORDER BY dead DESC, last_ms DESC, portal_id LIMIT $1 OFFSET $2";
-/// Where problems are summed up, the portals of so many are looked at.
+const ORIGINS: &str = "SELECT origin, dead, problems, last_ms FROM origin WHERE dead > 0 \
+    ORDER BY dead DESC, last_ms DESC, origin LIMIT $1 OFFSET $2";
+/// Where problems are summed up, the origins of so many are looked at.
 const LOOKED_AT: i64 = 30;
 /// The longest list of problems that is named one by one.
 const NAMED: usize = 500;
@@ -182,7 +181,7 @@ async fn some(
         Grouping::Fingerprint => problems(database, all, "", part).await,
         Grouping::Code => sums(database, "code", all, part).await,
         Grouping::Target => sums(database, "target", all, part).await,
-        Grouping::Portal => portals(database, part).await,
+        Grouping::Origin => origins(database, part).await,
     }
 }
 
@@ -192,7 +191,7 @@ async fn totals(database: &Database, by: Grouping, all: bool) -> Result<(i64, i6
         Grouping::Fingerprint => ("*", "problem", OPEN),
         Grouping::Code => ("DISTINCT code", "problem", OPEN),
         Grouping::Target => ("DISTINCT target", "problem", OPEN),
-        Grouping::Portal => ("*", "portal", "($1 OR true) AND dead > 0"),
+        Grouping::Origin => ("*", "origin", "($1 OR true) AND dead > 0"),
     };
     let select = format!(
         "SELECT count({keys}), CAST(coalesce(sum(dead), 0) AS BIGINT) FROM {table} WHERE {which}"
@@ -248,8 +247,8 @@ async fn problems(
         dead: problem.counters.dead,
         counters: Some(problem.counters),
         problems: 1,
-        portals: problem.portals,
-        more_portals: false,
+        origins: problem.origins,
+        more_origins: false,
         code: Some(problem.code),
         target: Some(problem.target),
         sample: Some(problem.sample.unwrap_or_default()),
@@ -278,13 +277,13 @@ async fn sums(
     let totals = ["dead", "requested", "retried", "resolved", "died_again", "discarded"]
         .map(|state| format!("CAST(sum({state}) AS BIGINT) AS {state}"))
         .join(", ");
-    // Only of these it is looked in how many portals, and not further than is quick.
+    // Only of these it is looked of how many origins, and not further than is quick.
     let select = format!(
-        "SELECT page.*, (SELECT count(DISTINCT portal_id) FROM \
+        "SELECT page.*, (SELECT count(DISTINCT origin) FROM \
           (SELECT fingerprint FROM problem WHERE {column} = page.key AND dead > 0 \
            LIMIT {LOOKED_AT}) AS few \
-          JOIN problem_portal ON problem_portal.fingerprint = few.fingerprint \
-          WHERE problem_portal.dead > 0) AS portals FROM \
+          JOIN problem_origin ON problem_origin.fingerprint = few.fingerprint \
+          WHERE problem_origin.dead > 0) AS origins FROM \
          (SELECT {column} AS key, {totals}, count(*) AS problems, \
           min(first_ms) AS first_ms, max(last_ms) AS last_ms \
           FROM problem WHERE {OPEN} GROUP BY {column} \
@@ -304,8 +303,8 @@ async fn sums(
         dead: sum.counters.dead,
         counters: Some(sum.counters),
         problems: sum.problems,
-        portals: sum.portals,
-        more_portals: sum.problems > LOOKED_AT,
+        origins: sum.origins,
+        more_origins: sum.problems > LOOKED_AT,
         first_ms: Some(sum.first_ms),
         last_ms: sum.last_ms,
         ..empty()
@@ -313,22 +312,22 @@ async fn sums(
     Ok(sums.into_iter().map(group).collect())
 }
 
-async fn portals(
+async fn origins(
     database: &Database,
     Part { first, limit }: Part,
 ) -> Result<Vec<Group>, sqlx::Error> {
-    let portals: Vec<Portal> = on_reading!(database, pool => {
-        sqlx::query_as(PORTALS).bind(limit).bind(first).fetch_all(pool).await?
+    let origins: Vec<ByOrigin> = on_reading!(database, pool => {
+        sqlx::query_as(ORIGINS).bind(limit).bind(first).fetch_all(pool).await?
     });
-    let group = |portal: Portal| Group {
-        key: portal.id.to_string(),
-        dead: portal.dead,
-        problems: portal.problems,
-        portals: 1,
-        last_ms: portal.last_ms,
+    let group = |of: ByOrigin| Group {
+        key: of.origin,
+        dead: of.dead,
+        problems: of.problems,
+        origins: 1,
+        last_ms: of.last_ms,
         ..empty()
     };
-    Ok(portals.into_iter().map(group).collect())
+    Ok(origins.into_iter().map(group).collect())
 }
 
 fn empty() -> Group {
@@ -337,8 +336,8 @@ fn empty() -> Group {
         dead: 0,
         counters: None,
         problems: 0,
-        portals: 0,
-        more_portals: false,
+        origins: 0,
+        more_origins: false,
         code: None,
         target: None,
         sample: None,

@@ -12,6 +12,7 @@ use super::filter::Filter;
 use super::moves::Move;
 use super::state::State;
 use crate::records::database::on_pool;
+use crate::records::origins::portal_of;
 
 /// Those that somebody still has to do with.
 const OPEN: [State; 3] = [State::Dead, State::Requested, State::Retried];
@@ -65,7 +66,7 @@ fn message(exported: Exported) -> anyhow::Result<Message> {
             .parse()
             .map_err(|_| anyhow::anyhow!("letter {} has no identity", letter.id))?,
         subscription_type: letter.subscription_type,
-        portal_id: letter.portal_id.cast_unsigned(),
+        portal_id: portal_of(&letter.origin),
         attempt: u32::try_from(letter.attempt)?,
         target: Some(letter.target).filter(|target| !target.is_empty()),
         received_ms: letter.received_ms,

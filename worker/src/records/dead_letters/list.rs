@@ -49,8 +49,8 @@ pub struct Plan {
     pub oldest_ms: Option<i64>,
     /// When the last of them did, if all were counted.
     pub newest_ms: Option<i64>,
-    /// In how many portals those are that were counted.
-    pub portals: i64,
+    /// Of how many origins those are that were counted.
+    pub origins: i64,
 }
 
 /// Which letters an action is about.
@@ -80,13 +80,13 @@ pub(in crate::records) struct Counted {
     pub(in crate::records) count: i64,
     oldest_ms: Option<i64>,
     newest_ms: Option<i64>,
-    portals: i64,
+    origins: i64,
 }
 
 impl Counted {
     /// The plan, if this was all there is or `count` says that there are more.
     pub(in crate::records) fn plan(self, count: Count) -> Plan {
-        let Self { oldest_ms, newest_ms, portals, .. } = self;
+        let Self { oldest_ms, newest_ms, origins, .. } = self;
         let Count { count, more } = count;
         Plan {
             count,
@@ -94,7 +94,7 @@ impl Counted {
             messages: count,
             oldest_ms,
             newest_ms: newest_ms.filter(|_| !more),
-            portals,
+            origins,
         }
     }
 }
@@ -184,8 +184,8 @@ impl DeadLetters {
         let counted: Counted = on_reading!(database, pool => {
             let mut select = QueryBuilder::new(
                 "SELECT count(*) AS count, min(died_ms) AS oldest_ms, max(died_ms) AS newest_ms, \
-                 count(DISTINCT portal_id) AS portals FROM \
-                 (SELECT died_ms, portal_id FROM dead_letter WHERE state = ",
+                 count(DISTINCT origin) AS origins FROM \
+                 (SELECT died_ms, origin FROM dead_letter WHERE state = ",
             );
             select.push_bind(from.as_str()).push(" AND state_ms <= ").push_bind(cutoff_ms);
             if let Some(since_ms) = since_ms {

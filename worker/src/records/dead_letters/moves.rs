@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
 use super::claims::AtWork;
@@ -131,7 +132,8 @@ pub struct Done {
 struct Selected {
     id: i64,
     fingerprint: String,
-    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    origin: Origin,
     #[sqlx(try_from = "String")]
     state: State,
 }
@@ -144,7 +146,8 @@ struct Open {
     target: String,
     generation: i64,
     fingerprint: String,
-    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    origin: Origin,
     #[sqlx(try_from = "String")]
     state: State,
 }
@@ -209,7 +212,7 @@ async fn try_chunk(
     write(&mut transaction, step, &ids).await?;
     let mut tally = Tally::default();
     for row in &selected {
-        tally.moved(&row.fingerprint, row.portal_id, Some(row.state), step.to);
+        tally.moved(&row.fingerprint, &row.origin, Some(row.state), step.to);
     }
     if let (Some((at, part)), Some(last)) = (step.part, ids.last()) {
         let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
@@ -238,7 +241,7 @@ async fn select(
     let locking = transaction.locking();
     on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, fingerprint, portal_id, state FROM dead_letter WHERE state IN (",
+            "SELECT id, fingerprint, origin, state FROM dead_letter WHERE state IN (",
         );
         let mut states = select.separated(", ");
         for state in step.from {
@@ -314,7 +317,7 @@ pub(in crate::records) async fn resolve(
     let locking = transaction.locking();
     let open: Vec<Open> = on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, fingerprint, portal_id, state \
+            "SELECT id, identity, target, generation, fingerprint, origin, state \
              FROM dead_letter WHERE state IN ('dead', 'requested', 'retried') AND identity IN (",
         );
         let mut identities = select.separated(", ");
@@ -344,7 +347,7 @@ pub(in crate::records) async fn resolve(
     write(transaction, step, &ids).await?;
     let mut tally = Tally::default();
     for letter in &ended {
-        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), step.to);
+        tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), step.to);
     }
     tally.write(transaction).await?;
     Ok(ids.len() as u64)

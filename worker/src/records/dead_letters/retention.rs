@@ -105,7 +105,7 @@ async fn delete_problems(database: &Database, limit_ms: i64) -> Result<u64, sqlx
         if fingerprints.is_empty() {
             return Ok(deleted);
         }
-        for table in ["problem_hour", "problem_portal", "problem"] {
+        for table in ["problem_hour", "problem_origin", "problem"] {
             on_transaction!(&mut transaction, connection => {
                 let mut delete =
                     QueryBuilder::new(format!("DELETE FROM {table} WHERE fingerprint IN ("));

@@ -18,7 +18,7 @@ const TRIES: u32 = 100;
 const MAX_WHO_BYTES: usize = 200;
 
 impl Jobs {
-    /// What a job would be about: letters or events, the times of the first and the last, portals.
+    /// What a job would be about: letters or events, the times of the first and the last, origins.
     pub async fn plan(&self, scope: &Scope, cutoff_ms: i64) -> anyhow::Result<Plan> {
         self.count(scope, cutoff_ms, PLANNED).await
     }

@@ -6,6 +6,7 @@ use shared::message::{Message, OfJob};
 use super::work::Batch;
 use super::{Job, Jobs};
 use crate::records::dead_letters::{ClaimOf, Exported};
+use crate::records::origins::portal_of;
 
 impl Jobs {
     /// The next letters of a job: first what it has claimed already and perhaps published before it
@@ -59,7 +60,7 @@ fn again(exported: Exported, job: &Job, restart: bool) -> Option<Message> {
         body: body?.into(),
         identity: letter.identity.parse().ok()?,
         subscription_type: letter.subscription_type,
-        portal_id: letter.portal_id.cast_unsigned(),
+        portal_id: portal_of(&letter.origin),
         attempt,
         target: Some(letter.target).filter(|target| !target.is_empty()),
         received_ms: letter.received_ms,

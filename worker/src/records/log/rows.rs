@@ -13,7 +13,7 @@ use crate::records::erasure::{Contact, catch_up_merged, erased};
 use crate::records::jobs::{self, End, Ended};
 use crate::verdict::Verdict;
 
-const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
+const INSERT: &str = "INSERT INTO event_log (day, id, identity, origin, type, object_id, \
     contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
     code, error, trace_id, job_id, logged_ms, body) ";
 /// A batch whose commit was not heard of is written again.
@@ -95,7 +95,7 @@ async fn insert_rows(
             row.push_bind(day_of(entry.settled_ms))
                 .push_bind(id)
                 .push_bind(&entry.identity)
-                .push_bind(entry.portal_id)
+                .push_bind(entry.origin.to_string())
                 .push_bind(&entry.subscription_type)
                 .push_bind(entry.object_id)
                 .push_bind(entry.contact_id)

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
@@ -12,7 +13,7 @@ use crate::verdict::Verdict;
 fn entry(number: u64, settled_ms: i64) -> Entry {
     Entry {
         identity: format!("{number:064x}"),
-        portal_id: 1,
+        origin: Origin::hubspot(1),
         subscription_type: "deal.creation".to_owned(),
         object_id: None,
         contact_id: None,
@@ -93,17 +94,17 @@ const OUT: &str = "
             0, 0, 0, 0, '', 0 FROM (SELECT 1 AS id UNION ALL SELECT 2) AS jobs;
     INSERT INTO problem (fingerprint, rule, code, target, dead, requested, retried, resolved,
         died_again, discarded, first_ms, last_ms) VALUES ('f', 1, 'X', 't', 0, 0, 1, 0, 0, 0, 0, 0);
-    INSERT INTO dead_letter (identity, target, generation, attempt, queue, portal_id, type, reason,
+    INSERT INTO dead_letter (identity, target, generation, attempt, queue, origin, type, reason,
         code, error, fingerprint, received_ms, died_ms, indexed_ms, state, state_ms, job_id) VALUES
-        ('event', 't', 0, 1, 'dead', 1, 'x', 'permanent', 'X', 'e', 'f', 0, 0, 0, 'retried', 0, 1);
+        ('event', 't', 0, 1, 'dead', 'hubspot/1', 'x', 'permanent', 'X', 'e', 'f', 0, 0, 0, 'retried', 0, 1);
 ";
 
 /// A line of the log, of an attempt.
 fn line(attempt: i64, verdict: &str) -> String {
     format!(
-        "INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, \
+        "INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, \
         settled_ms, attempt, generation, target, verdict) \
-        VALUES (0, {attempt}, 'event', 1, 'x', 0, 0, {attempt}, {attempt}, 0, 't', '{verdict}');"
+        VALUES (0, {attempt}, 'event', 'hubspot/1', 'x', 0, 0, {attempt}, {attempt}, 0, 't', '{verdict}');"
     )
 }
 
@@ -220,7 +221,7 @@ async fn an_erasure_that_meets_another_doubles_no_line() {
     test.run(
         "CREATE SEQUENCE erased; \
          CREATE FUNCTION bury() RETURNS trigger AS $$ BEGIN \
-         INSERT INTO erasure VALUES (NEW.portal_id, NEW.contact_id, 0, FALSE) \
+         INSERT INTO erasure VALUES (NEW.origin, NEW.contact_id, 0, FALSE) \
          ON CONFLICT DO NOTHING; RETURN NEW; END $$ LANGUAGE plpgsql; \
          CREATE TRIGGER bury BEFORE INSERT ON event_log FOR EACH ROW EXECUTE FUNCTION bury(); \
          CREATE FUNCTION meet() RETURNS trigger AS $$ BEGIN \

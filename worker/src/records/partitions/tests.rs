@@ -39,8 +39,8 @@ async fn a_day_that_has_rows_elsewhere_is_left_where_it_is() {
     let records = Records::new(&SecretString::from(test.url())).unwrap();
     let database = records.ready().await.unwrap();
     test.run(
-        "INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, \
-         settled_ms, attempt, generation, verdict) VALUES (7, 1, 'a', 1, 'x', 0, 0, 0, 0, 0, 'x')",
+        "INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, \
+         settled_ms, attempt, generation, verdict) VALUES (7, 1, 'a', 'hubspot/1', 'x', 0, 0, 0, 0, 0, 'x')",
     )
     .await;
     make(database, 7).await.unwrap();

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use shared::broker::{Broker, Route};
 use shared::clock::now_ms;
 use shared::message::{DeathReason, Message};
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
@@ -40,7 +41,7 @@ async fn directory() -> Directory {
     let broker = Broker::Sqlite(Arc::clone(&open.embedded));
     assert_eq!(drain(&letters, &broker, MINUTE).await.unwrap().indexed.new, 1);
     drop(broker);
-    records.erase_contact(late().portal_id, CONTACT).await.unwrap();
+    records.erase_contact(&Origin::hubspot(late().portal_id), CONTACT).await.unwrap();
     let problem = letters.groups(Grouping::Fingerprint, false).await.unwrap().remove(0);
     let note = Some("ask the ERP's people");
     assert_eq!(letters.note(&problem.key, "", note, "ann").await.unwrap(), Noted::Written);

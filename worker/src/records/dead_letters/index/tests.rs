@@ -16,7 +16,7 @@ fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
         generation: 0,
         attempt,
         queue: "dead",
-        portal_id: 1,
+        origin: Origin::hubspot(1),
         subscription_type: "x".to_owned(),
         object_id: None,
         contact_id: None,
