@@ -1,5 +1,5 @@
 //! The database of the records: PostgreSQL, or a SQLite file. The same statements run on both;
-//! where they cannot, [`Database::dialect`] says what differs.
+//! where they cannot, the variants say which is which.
 //!
 //! What people look at has connections of its own, whose statements the database itself ends after
 //! [`READ`]: a page that nobody waits for any more costs no writer anything. And PostgreSQL itself ends
@@ -65,13 +65,6 @@ impl<DB: sqlx::Database> Clone for Pools<DB> {
     fn clone(&self) -> Self {
         Self { reading: self.reading.clone(), writing: self.writing.clone() }
     }
-}
-
-/// What is written differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Postgres,
-    Sqlite,
 }
 
 /// Runs the same code with the writers' pool of whichever engine it is: `on_pool!(database, pool => …)`.
@@ -223,13 +216,6 @@ impl Database {
             writing: pool(WRITING).connect_lazy_with(options),
         };
         Self::Sqlite(pools, Arc::new(Semaphore::new(1)))
-    }
-
-    pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Self::Postgres(_) => Dialect::Postgres,
-            Self::Sqlite(..) => Dialect::Sqlite,
-        }
     }
 
     /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
