@@ -14,6 +14,7 @@ use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, parse_duration, parse_listener,
 };
 
+mod address;
 pub mod alerts;
 pub mod console;
 pub mod console_url;

@@ -76,7 +76,7 @@ impl Standalone {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.retention(),
+            Retention::from(&settings.records),
             &mut registry,
             broker_metrics.clone(),
         );
@@ -119,7 +119,7 @@ impl Standalone {
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
-            redaction: settings.records.redaction(),
+            redaction: Redaction::from(&settings.records),
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),

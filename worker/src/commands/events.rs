@@ -8,11 +8,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use shared::harmless::harmless;
 
 use super::data::Data;
 use super::dead_letters::output::{exit_code, say, say_json};
 use super::origin_flags::OriginFlags;
-use crate::harmless::harmless;
+use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Line, Question, Records};
 use crate::settings::RecordsSettings;
 use crate::when;
@@ -71,14 +72,14 @@ pub struct EventsCommand {
 impl EventsCommand {
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
         let data = self.data.told(&self.records)?;
-        let records = self.records.open_for_reading(data.as_deref())?;
+        let records = Records::open_for_reading(&self.records, data.as_deref())?;
         let shown = self.show(&records).await;
         records.close().await;
         Ok(exit_code(shown.map(|()| true)))
     }
 
     async fn show(&self, records: &Records) -> anyhow::Result<()> {
-        let redaction = self.records.redaction();
+        let redaction = Redaction::from(&self.records);
         let event = match &self.event {
             None => None,
             Some(called) => Some(

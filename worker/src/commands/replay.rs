@@ -17,7 +17,7 @@ use super::dead_letters::change::{ask, counted, origins};
 use super::dead_letters::follow::follow;
 use super::dead_letters::output::{say, say_json};
 use super::dead_letters::place::{Act, Place};
-use super::dead_letters::retry::Rate;
+use super::dead_letters::rate::Rate;
 use super::origin_flags::OriginFlags;
 use crate::records::Question;
 use crate::records::dead_letters::{DeadLetters, Plan};

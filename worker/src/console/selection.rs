@@ -29,7 +29,7 @@ pub(super) struct Selection {
 }
 
 /// Reads the fields of a filter. A state is not among them: pages have their own.
-pub(super) fn read(query: &Query) -> Selection {
+pub(super) fn selection_of(query: &Query) -> Selection {
     let mut mistakes = Vec::new();
     let mut text = |name: &str, label: &str| {
         let value = query.get(name)?;
@@ -201,7 +201,7 @@ mod tests {
             since_ms: Some(1_790_000_000_001),
             until_ms: Some(1_790_000_000_999),
         };
-        let read = read(&Query::read(&write(&filter).finish()).unwrap());
+        let read = selection_of(&Query::read(&write(&filter).finish()).unwrap());
         assert_eq!(read.filter, filter);
         assert!(read.mistakes.is_empty());
     }
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_told_and_leaves_nothing_out_by_itself() {
         let query = Query::read("origin=x&since=yesterday&id=y&object=&code=A").unwrap();
-        let read = read(&query);
+        let read = selection_of(&query);
         assert_eq!(read.mistakes.len(), 3, "{:?}", read.mistakes);
         assert_eq!(read.filter, Filter { code: Some("A".to_owned()), ..Filter::default() });
     }
@@ -217,11 +217,11 @@ mod tests {
     #[test]
     fn a_hubspot_account_can_be_named_by_its_number_alone() {
         for address in ["origin=hubspot%2F62515", "origin=62515", "portal=62515"] {
-            let read = read(&Query::read(address).unwrap());
+            let read = selection_of(&Query::read(address).unwrap());
             assert_eq!(read.filter.origin, Some(Origin::hubspot(62515)), "{address}");
             assert!(read.mistakes.is_empty(), "{address}");
         }
-        let wrong = read(&Query::read("portal=x").unwrap());
+        let wrong = selection_of(&Query::read("portal=x").unwrap());
         assert_eq!((wrong.filter.origin, wrong.mistakes.len()), (None, 1));
     }
 

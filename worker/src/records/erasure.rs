@@ -10,12 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
-use shared::event::{Change, Event, ObjectType};
+use shared::event::Event;
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
-use super::Records;
+use super::contact::{Contact, merged_of};
 use super::database::{Database, Transaction, on_pool, on_transaction};
+use super::handle::Records;
 
 /// Rows of one statement: their bytes can be many.
 const CHUNK: i64 = 200;
@@ -41,32 +42,6 @@ const ERASE: [&str; 2] = [
      ORDER BY id LIMIT $3 {locking}) \
      UPDATE dead_letter SET body = NULL, error = '' WHERE id IN (SELECT id FROM chosen)",
 ];
-
-/// A contact of an origin.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromRow)]
-pub(super) struct Contact {
-    #[sqlx(try_from = "String")]
-    pub(super) origin: Origin,
-    pub(super) id: i64,
-}
-
-/// The contact that an event is about, that an association starts at or that a merge left, in either
-/// spelling of the event's type. Other records can have the same id.
-pub(super) fn contact_of(event: &Event) -> Option<i64> {
-    let id = match event.change() {
-        Change::Merge => event.merge_survivor(),
-        _ => event.object_id.or(event.from_object_id),
-    };
-    id.filter(|_| event.object_type() == ObjectType::Contact).map(u64::cast_signed)
-}
-
-/// The contacts that an event tells were merged into the one it is about.
-pub(super) fn merged_of(event: &Event) -> Vec<i64> {
-    match event.object_type() {
-        ObjectType::Contact => event.merged_away().into_iter().map(u64::cast_signed).collect(),
-        _ => Vec::new(),
-    }
-}
 
 impl Records {
     /// Erases what the records have of a contact's events, and of the contacts that were merged into

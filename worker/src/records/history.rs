@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use shared::origin::Origin;
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::Records;
 use super::clock::{day_of, day_of_line, first_line};
 use super::conditions;
 use super::database::{self, on_reading};
+use super::handle::Records;
 use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.

@@ -8,8 +8,8 @@ use shared::clock::now_ms;
 
 use super::clock::{first_line, ms_of_line};
 use super::database::{Database, on_reading};
-use super::history::lines;
-use super::{Line, Question, Records};
+use super::handle::Records;
+use super::history::{Line, Question, lines};
 
 /// The newest window is so long, in ms: of a busy log some 100,000 lines.
 const FIRST_MS: i64 = 15 * 60 * 1000;

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use clap::Args;
 use serde_json::json;
 use shared::clock::now_ms;
+use shared::harmless::cut;
 use shared::terminal;
 
 use super::by::By;
@@ -12,9 +13,8 @@ use super::filter::FilterFlags;
 use super::follow::follow;
 use super::output::{complain, say, say_json};
 use super::place::Place;
-use super::retry::Rate;
+use super::rate::Rate;
 use crate::count::count;
-use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
 use crate::records::jobs::{Kind, Scope, Wish};
 use crate::when;

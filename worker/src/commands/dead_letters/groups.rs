@@ -2,12 +2,13 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use shared::harmless::cut;
 
 use super::output::{say, say_json};
 use super::place::{Act, Place};
 use crate::count::count;
-use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Group, Grouping};
+use crate::records::redaction::Redaction;
 use crate::when;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,7 +49,7 @@ impl Act for Groups {
             By::Handler => (Grouping::Target, "HANDLER"),
         };
         let mut groups = letters.groups(by, self.all).await?;
-        letters.redact_samples(&self.place.records.redaction(), &mut groups).await?;
+        letters.redact_samples(&Redaction::from(&self.place.records), &mut groups).await?;
         if self.json {
             say_json(&json!({ "groups": groups }))?;
             return Ok(true);

@@ -9,8 +9,8 @@ use super::super::query::{Query, Writer};
 use super::super::selection::{Condition, or_none, origin_named, unknown};
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
-use super::ROWS;
 use super::messages::Fields;
+use super::paging::ROWS;
 use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Found, Line, Question, Records, SEARCH_PATIENCE};
 use crate::verdict::Verdict;
@@ -54,7 +54,7 @@ struct EventsPage {
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
-    let question = read(&visit, &visit.query, &mut mistakes);
+    let question = question_of(&visit, &visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
     let (records, redaction, asked) =
         (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
@@ -105,7 +105,7 @@ fn conditions(query: &Query) -> Vec<Condition> {
     FIELDS.into_iter().filter_map(condition).collect()
 }
 
-pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
+pub(super) fn question_of(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
     let origin = origin_named(query, mistakes);
     let mut number = |name: &str, label: &str| {

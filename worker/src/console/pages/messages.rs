@@ -11,8 +11,8 @@ use super::super::query::Query;
 use super::super::selection::{self, Condition, Selection, words_of};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page_with};
-use super::ROWS;
 use super::letter_row::LetterRow;
+use super::paging::ROWS;
 use crate::records::dead_letters::{Count, Filter, Group, State};
 
 /// What can be chosen as a state.
@@ -143,7 +143,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 
 /// The filter of the address; of dead letters, unless it names another state.
 pub(super) fn selected(query: &Query) -> Selection {
-    let mut selection = selection::read(query);
+    let mut selection = selection::selection_of(query);
     selection.filter.state = match query.get("state") {
         None => Some(State::Dead),
         Some("any") => None,

@@ -9,7 +9,8 @@ use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page};
 use super::action::{origins, planned, rate_of};
-use super::{events, jobs};
+use super::events;
+use super::jobs::making;
 use crate::records::Question;
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
 
@@ -62,7 +63,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: DEFAULT_RATE,
-        takes: jobs::takes(&plan, DEFAULT_RATE),
+        takes: making::takes(&plan, DEFAULT_RATE),
         question: exactly(&question),
         back: address,
     })
@@ -80,7 +81,7 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
     let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
     let meant = async move { events::meant(&records, &redaction, question).await };
     let scope = scope(visit.app.ask(meant).await?, is_forced);
-    jobs::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
+    making::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
 }
 
 fn scope(question: Question, force: bool) -> Scope {
@@ -91,7 +92,7 @@ fn scope(question: Question, force: bool) -> Scope {
 /// record: nobody means all events ever by mistake.
 fn understood(visit: &Visit, query: &Query) -> Result<Question, Fault> {
     let mut mistakes = Vec::new();
-    let question = events::read(visit, query, &mut mistakes);
+    let question = events::question_of(visit, query, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(format!("Nothing was done. {}", mistakes.join(" "))));
     }

@@ -8,7 +8,7 @@ use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
 use shared::origin::Origin;
 
 use super::fingerprint::fingerprint;
-use crate::records::erasure::{Contact, contact_of};
+use crate::records::contact::{Contact, contact_of};
 use crate::records::origins::origin_of;
 
 /// The longest target, type, code and trace context that are kept, in bytes: PostgreSQL's indexes

@@ -6,15 +6,16 @@ use shared::clock::now_ms;
 use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
-pub(super) use self::problems::{TREND_HOURS, hour_of};
 use self::problems::{write_hours, write_problems};
 use super::arrival::Arrival;
 use super::moves;
 use super::state::State;
 use super::tally::Tally;
+use crate::records::contact::Contact;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
-use crate::records::erasure::{Contact, catch_up, erased};
-use crate::records::jobs::{self, End, Ended};
+use crate::records::erasure::{catch_up, erased};
+use crate::records::runs::end::{End, Ended};
+use crate::records::runs::ends::note_ends;
 
 mod problems;
 #[cfg(test)]
@@ -115,7 +116,7 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
     write_hours(&mut transaction, &new).await?;
     let (died_again, known) = (died_again + back.len() as u64, arrivals.len() - inserted.len());
     let ends = new.iter().filter_map(|(_, arrival)| Some(died(arrival, arrival.job_id?)));
-    jobs::note_ends(&mut transaction, ends.chain(back).collect()).await?;
+    note_ends(&mut transaction, ends.chain(back).collect()).await?;
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
     Ok(Indexed { new: inserted.len() as u64, known: known as u64, died_again, problems })

@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
+use super::moves::turn;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
-use crate::records::jobs::End;
+use crate::records::runs::end::End;
 
 /// A run of a job that was told `stale`, or was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +119,7 @@ pub(in crate::records) async fn end_superseded(
         };
         let end = if to == State::Resolved { End::Skipped } else { End::Died };
         ends.insert(run.clone(), end);
-        super::moves::turn(transaction, letter.id, to).await?;
+        turn(transaction, letter.id, to).await?;
         tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), Some(to));
     }
     tally.write(transaction).await?;
@@ -212,7 +213,7 @@ pub(in crate::records) async fn return_skipped(
         let is_its = |run: &&Stale| letter.is_out(run) && letter.is_of(run);
         let Some(run) = skipped.iter().find(is_its) else { continue };
         undone.insert(run.clone());
-        super::moves::turn(transaction, letter.id, State::Dead).await?;
+        turn(transaction, letter.id, State::Dead).await?;
         let to = Some(State::Dead);
         tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), to);
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use shared::origin::Origin;
 use sqlx::QueryBuilder;
 
-use super::claims::AtWork;
 use super::state::{Counters, State};
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::runs::at_work::AtWork;
 
 /// Changes of counters. In order, so that two transactions take their locks alike.
 #[derive(Debug, Default)]

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use anyhow::Context as _;
 use shared::message::{Message, OfJob};
 use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::letters::bulk;
-use super::work::Batch;
-use super::{Job, Jobs};
-use crate::records::Question;
+use super::batch::{Batch, bulk};
+use super::handle::Jobs;
+use super::job::Job;
 use crate::records::clock::{day_of, first_line};
 use crate::records::database::{Database, on_pool, on_reading};
-use crate::records::dead_letters::{Count, Counted, Plan};
-use crate::records::origins::portal_of;
+use crate::records::dead_letters::plan::{Count, Counted, Plan};
+use crate::records::history::Question;
+use crate::records::kept::Kept;
 
 /// Bytes of events published at once; one event can have more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -135,20 +136,15 @@ impl Jobs {
             bytes += event.body.len();
             messages += wanted.len();
             batch.counted += 1;
-            let message = Message {
-                body: event.body.into(),
-                identity: identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?,
+            let kept = Kept {
+                identity,
+                origin: event.origin,
                 subscription_type: event.subscription_type,
-                portal_id: portal_of(&event.origin),
-                attempt: 0,
-                target: None,
                 received_ms: event.received_ms,
-                generation: 0,
                 traceparent: None,
-                job: None,
-                waiting: None,
-                death: None,
+                body: event.body,
             };
+            let message = kept.message().context("an event of the log has no identity")?;
             batch.publications.extend(wanted.into_iter().map(|wanted| {
                 let Wanted { target, generation, attempt } = wanted;
                 let job = Some(OfJob { id: job.id.cast_unsigned(), attempt });

@@ -10,8 +10,8 @@ use crate::records::clock::day_of;
 use crate::records::database::Database;
 use crate::verdict::Verdict;
 
-fn entry(number: u64, settled_ms: i64) -> Entry {
-    Entry {
+fn entry(number: u64, settled_ms: i64) -> Logged {
+    Logged {
         identity: format!("{number:064x}"),
         origin: Origin::hubspot(1),
         subscription_type: "deal.creation".to_owned(),
@@ -64,13 +64,13 @@ async fn a_batch_that_was_there_already_is_there_once(engine: DatabaseEngine) {
     let test = TestDatabase::new(engine).await;
     let records = records(&test);
     let database = records.ready().await.unwrap();
-    let batch: Vec<Entry> = (0..10).map(|number| entry(number, now_ms())).collect();
+    let batch: Vec<Logged> = (0..10).map(|number| entry(number, now_ms())).collect();
     let mut ids = ids(&batch);
     insert(database, &batch, &mut ids, true).await.unwrap();
     // Its commit was not heard of.
     insert(database, &batch, &mut ids, false).await.unwrap();
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 10);
-    // Another's entries with the same numbers are others.
+    // Another's lines with the same numbers are others.
     insert(database, &batch, &mut ids, true).await.unwrap();
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 20);
     records.close().await;
@@ -108,8 +108,8 @@ fn line(attempt: i64, verdict: &str) -> String {
     )
 }
 
-fn of_job(job_id: i64, verdict: Verdict) -> Entry {
-    Entry {
+fn of_job(job_id: i64, verdict: Verdict) -> Logged {
+    Logged {
         identity: "event".to_owned(),
         target: Some("t".to_owned()),
         attempt: 1,
@@ -122,7 +122,7 @@ fn of_job(job_id: i64, verdict: Verdict) -> Entry {
 }
 
 /// In which state the letter is once a line is written, and how many runs of the line's job died.
-async fn told(test: &TestDatabase, records: &Records, entry: Entry) -> (&'static str, i64) {
+async fn told(test: &TestDatabase, records: &Records, entry: Logged) -> (&'static str, i64) {
     let job_id = entry.job_id.unwrap();
     let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
     log.write(entry);
@@ -231,7 +231,7 @@ async fn an_erasure_that_meets_another_doubles_no_line() {
     )
     .await;
     let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
-    log.write(Entry { contact_id: Some(7), body: Some(vec![1]), ..entry(1, now_ms()) });
+    log.write(Logged { contact_id: Some(7), body: Some(vec![1]), ..entry(1, now_ms()) });
     writer.close().await;
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 1);
     assert_eq!(test.number("SELECT count(*) FROM event_log WHERE body IS NULL").await, 1);

@@ -2,9 +2,11 @@
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
+use shared::clock::now_ms;
 use shared::testing::{DatabaseEngine, TestDatabase};
 
 use super::*;
+use crate::records::handle::Records;
 
 /// A worker and a console that come up together, more than once. What one runs into is an error in
 /// PostgreSQL's log, whether or not it is looked at here.

@@ -5,7 +5,9 @@ use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::Records;
+use crate::records::dead_letters::plan::Asked;
+use crate::records::dead_letters::state::State;
+use crate::records::handle::Records;
 use crate::records::testing::{assert_found_by, explain};
 
 /// Of most conditions 20 of 20,000 letters have what is asked for; every tenth letter is discarded.

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::Records;
+use crate::records::handle::Records;
 
 /// 15 events of three lines each, of three origins.
 const FILL: &str = "

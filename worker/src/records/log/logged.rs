@@ -1,12 +1,12 @@
-//! One line of the event log: what became of one delivery, for one target.
+//! What is to be a line of the event log: what became of one delivery, for one target.
 
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
 use shared::origin::Origin;
 
-use super::erasure::{Contact, contact_of, merged_of};
-use super::origins::origin_of;
+use crate::records::contact::{Contact, contact_of, merged_of};
+use crate::records::origins::origin_of;
 use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
@@ -14,7 +14,7 @@ const MAX_ERROR_BYTES: usize = 2000;
 
 /// A delivery's facts and its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Logged {
     pub(crate) identity: String,
     pub(crate) origin: Origin,
     pub(crate) subscription_type: String,
@@ -66,7 +66,7 @@ impl Course<'_> {
     }
 }
 
-impl Entry {
+impl Logged {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
         let is_to_all = message.job.is_some() && message.target.is_none();
@@ -98,7 +98,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn contact(&self) -> Option<Contact> {
+    pub(in crate::records) fn contact(&self) -> Option<Contact> {
         self.contact_id.map(|id| Contact { origin: self.origin.clone(), id })
     }
 
@@ -108,7 +108,7 @@ impl Entry {
     }
 }
 
-/// PostgreSQL takes no NUL in a text, and one entry that it refuses would hold up all behind it.
+/// PostgreSQL takes no NUL in a text, and one line that it refuses would hold up all behind it.
 fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
