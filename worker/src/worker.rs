@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::Keeping;
+use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::WorkerSettings;
 

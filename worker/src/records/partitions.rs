@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
-use super::clock::{day_of, first_line_of_day};
+use super::clock::first_line_of_day;
 use super::database::{Database, begin};
 
 /// A worker that comes up at night must find tomorrow's.

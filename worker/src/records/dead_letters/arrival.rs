@@ -56,6 +56,7 @@ impl Arrival {
     ) -> Self {
         let message = message.unwrap_or_else(|malformed| unreadable(malformed, now_ms));
         let event = Event::parse_known(&message.body, message.identity.clone()).ok();
+        let origin = origin_of(&message);
         let (reason, death) = match message.death {
             Some(death) => (death.reason.as_str(), death),
             None => nobodys_verdict(queue, now_ms),
@@ -69,7 +70,7 @@ impl Arrival {
             generation: i64::from(message.generation),
             attempt: i64::from(message.attempt),
             queue: queue.as_str(),
-            origin: origin_of(&message),
+            origin,
             subscription_type: name(&message.subscription_type),
             object_id: event.as_ref().and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.as_ref().and_then(contact_of),

@@ -6,6 +6,7 @@ use shared::clock::now_ms;
 use shared::testing::{DatabaseEngine, TestDatabase};
 
 use super::*;
+use crate::records::clock::day_of;
 use crate::records::handle::Records;
 
 /// A worker and a console that come up together, more than once. What one runs into is an error in
