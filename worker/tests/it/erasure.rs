@@ -1,16 +1,18 @@
 //! A contact deleted for privacy, through the whole worker: its events leave the event log and the
 //! dead letters, in whichever order they come.
 
+use std::time::Duration;
+
 use worker::stand_ins::{Call, Fault};
 
-use crate::harness::{Engine, on_every_engine, wait_for_verdicts};
+use crate::harness::{Engine, on_every_engine, wait_for_verdicts, within};
 
 mod away;
 mod races;
 mod shop;
 mod triggers;
 
-use shop::{OF_THE_CONTACT, Shop, deleted, event, refusal};
+use shop::{OF_THE_CONTACT, Shop, deleted, event, quoting, refusal};
 pub(crate) use triggers::{bury_on_insert, refuse_content};
 
 async fn everything_of_the_contact_goes_in_either_order(engine: Engine) {

@@ -1,6 +1,7 @@
 //! Who is let in, from where, and to do what.
 
 use reqwest::Method;
+use reqwest::header::SET_COOKIE;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::State;
 

@@ -140,7 +140,7 @@ async fn a_problem_is_shown_by_a_letter_that_still_says_something(engine: Databa
         (other.origin, other.error),
         (Origin::hubspot(9), groups[0].sample.clone().unwrap())
     );
-    records(&rig).erase_contact(9, CONTACT).await.unwrap();
+    records(&rig).erase_contact(&Origin::hubspot(9), CONTACT).await.unwrap();
     assert_eq!(samples(&rig).await, [""]);
     let stored = rig.database.number("SELECT count(*) FROM problem WHERE sample_id > 0").await;
     assert_eq!(stored, 1);
@@ -185,10 +185,11 @@ async fn however_erasing_and_indexing_meet_no_content_is_left(engine: DatabaseEn
             .collect();
         rig.put(&some[..2]).await;
         let records = records(&rig);
+        let origin = Origin::hubspot(PORTAL);
         let ((), _, erased) = tokio::join!(
             rig.put(&some[2..]),
             rig.drain(),
-            records.erase_contact(&Origin::hubspot(PORTAL), contact),
+            records.erase_contact(&origin, contact),
         );
         erased.unwrap();
         messages.extend(some);

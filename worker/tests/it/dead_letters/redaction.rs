@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use shared::message::{Death, DeathReason, Message};
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::Filter;
 
@@ -145,7 +146,7 @@ async fn what_cannot_be_read_and_names_a_property_is_not_shown(engine: DatabaseE
 async fn what_was_erased_is_said_to_be(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     rig.index(&[changed(1, "email", SECRET)]).await;
-    super::rig::records(&rig).erase_contact(62515, 1).await.unwrap();
+    super::rig::records(&rig).erase_contact(&Origin::hubspot(62515), 1).await.unwrap();
     for arguments in [
         &["show", "1", "--payload"][..],
         &["list"],
