@@ -12,7 +12,7 @@ const FILL: &str = "
     INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, started_ms,
         settled_ms, attempt, generation, target, verdict)
     WITH RECURSIVE line (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < 19999)
-    SELECT {day}, ({ms} + n) * 1048576, CAST(1000000 + n AS TEXT), 'hubspot/' || n % 1000,
+    SELECT {day}, ({ms} + n) * 1048576, CAST(1000000 + n AS TEXT), 'hubspot/' || (n % 1000),
         CASE WHEN n % 1000 = 1 THEN 'rare.type' ELSE 'deal.creation' END, n / 20, 0, 0, {ms} + n, 0, 0,
         CASE WHEN n % 1000 = 2 THEN 'rare_handler' ELSE 'on_deal_created' END,
         CASE WHEN n % 1000 = 3 THEN 'crashed' ELSE 'succeeded' END

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
-use sqlx::AssertSqlSafe;
 
 use super::*;
 
@@ -15,6 +14,7 @@ const GOLDEN: [&str; 2] =
 
 /// Each column with its type, collation, default, and whether it may be empty; then keys and indexes.
 const OF_POSTGRES: &str = "
+    SELECT line FROM (
     SELECT table_name || '.' || column_name || ' ' || data_type
         || coalesce(' collate ' || collation_name, '') || coalesce(' default ' || column_default, '')
         || CASE is_identity WHEN 'YES' THEN ' identity' ELSE '' END
@@ -26,14 +26,12 @@ const OF_POSTGRES: &str = "
     WHERE schemaname = current_schema() AND tablename !~ '^event_log_'
     UNION ALL SELECT 'partitioned ' || relname || ' ' || pg_get_partkeydef(oid), 3, relname::text FROM pg_class
     WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
-    ORDER BY part, place COLLATE \"C\"";
+    ) AS told ORDER BY part, place COLLATE \"C\", line COLLATE \"C\"";
 
 async fn told_by_the_database(database: &Database) -> String {
     let lines: Vec<String> = match database {
         Database::Postgres(pools) => {
-            let told: Vec<(String, i32, String)> =
-                sqlx::query_as(AssertSqlSafe(OF_POSTGRES)).fetch_all(&pools.writing).await.unwrap();
-            told.into_iter().map(|(line, _, _)| line).collect()
+            sqlx::query_scalar(OF_POSTGRES).fetch_all(&pools.writing).await.unwrap()
         }
         Database::Sqlite(pools, _) => {
             let select = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL \

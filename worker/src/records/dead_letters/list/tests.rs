@@ -16,7 +16,7 @@ const FILL: &str = "
         reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, body, state, state_ms)
     WITH RECURSIVE letter (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM letter WHERE n < 19999)
     SELECT CAST(n AS TEXT), CASE WHEN n % 1000 = 1 THEN 'rare_handler' ELSE 'on_deal_created' END, 0, 1,
-        'dead', 'hubspot/' || n % 1000, CASE WHEN n % 1000 = 2 THEN 'rare.type' ELSE 'deal.creation' END, n / 20,
+        'dead', 'hubspot/' || (n % 1000), CASE WHEN n % 1000 = 2 THEN 'rare.type' ELSE 'deal.creation' END, n / 20,
         CASE WHEN n % 1000 = 3 THEN 'crashed' ELSE 'permanent' END,
         CASE WHEN n % 1000 = 4 THEN 'RARE' ELSE 'ERP_422' END, 'x',
         CASE WHEN n % 1000 = 5 THEN 'ff' ELSE '00' END, 0, n, 0, NULL,

@@ -11,7 +11,7 @@ const FILL: &str = "
     INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, settled_ms,
         attempt, generation, verdict)
     WITH RECURSIVE line (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < 44)
-    SELECT 0, n * 1048576, CAST(n / 3 AS TEXT), 'hubspot/' || n / 15, 'x', 0, 0, n, 0, 0, 'succeeded' FROM line";
+    SELECT 0, n * 1048576, CAST(n / 3 AS TEXT), 'hubspot/' || (n / 15), 'x', 0, 0, n, 0, 0, 'succeeded' FROM line";
 
 const GIVEN_UP: &str = "
     UPDATE event_log SET target = 'a', verdict = 'permanent' WHERE settled_ms IN (0, 3);
