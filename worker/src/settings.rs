@@ -14,7 +14,6 @@ use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, parse_duration, parse_listener,
 };
 
-mod address;
 pub mod alerts;
 pub mod console;
 pub mod console_url;
@@ -25,6 +24,8 @@ pub mod redis;
 pub mod retry;
 pub mod slack;
 pub mod standalone;
+
+mod address;
 
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};

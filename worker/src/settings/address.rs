@@ -1,4 +1,4 @@
-//! Addresses of what is asked over HTTP within the cluster.
+//! Where a process shows its metrics: `HOST:PORT`.
 
 /// `host:port`, as it stands in `http://host:port/metrics`.
 pub(super) fn parse_address(text: &str) -> Result<String, String> {
@@ -15,7 +15,7 @@ pub(super) fn parse_address(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_address;
+    use super::*;
 
     #[test]
     fn receivers_are_addresses() {
