@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::senders::Sender;
+mod sender;
+
+pub use sender::{NotASender, Sender};
 
 /// The longest account, in bytes: it is part of keys and labels.
 pub const MAX_ACCOUNT_BYTES: usize = 64;

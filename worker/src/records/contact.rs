@@ -1,7 +1,7 @@
 //! Contacts, as events tell of them: what is about one goes when they are erased for privacy.
 
-use shared::event::{Change, Event, ObjectType};
 use shared::origin::Origin;
+use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 use sqlx::FromRow;
 
 /// A contact of an origin.
@@ -14,7 +14,7 @@ pub(super) struct Contact {
 
 /// The contact that an event is about, that an association starts at or that a merge left, in either
 /// spelling of the event's type. Other records can have the same id.
-pub(super) fn contact_of(event: &Event) -> Option<i64> {
+pub(super) fn contact_of(event: &HubSpotEvent) -> Option<i64> {
     let id = match event.change() {
         Change::Merge => event.merge_survivor(),
         _ => event.object_id.or(event.from_object_id),
@@ -23,7 +23,7 @@ pub(super) fn contact_of(event: &Event) -> Option<i64> {
 }
 
 /// The contacts that an event tells were merged into the one it is about.
-pub(super) fn merged_of(event: &Event) -> Vec<i64> {
+pub(super) fn merged_of(event: &HubSpotEvent) -> Vec<i64> {
     match event.object_type() {
         ObjectType::Contact => event.merged_away().into_iter().map(u64::cast_signed).collect(),
         _ => Vec::new(),

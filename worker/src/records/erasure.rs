@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
-use shared::event::Event;
 use shared::origin::Origin;
+use shared::senders::hubspot::HubSpotEvent;
 use sqlx::QueryBuilder;
 
 use super::contact::{Contact, merged_of};
@@ -107,7 +107,7 @@ async fn merged_into(
         .fetch_all(pool)
         .await?
     });
-    let events = bodies.iter().filter_map(|body| Event::parse(body).ok());
+    let events = bodies.iter().filter_map(|body| HubSpotEvent::parse(body).ok());
     let merged = events.flat_map(|event| merged_of(&event));
     Ok(merged.map(|id| Contact { id, ..survivor.clone() }).collect())
 }

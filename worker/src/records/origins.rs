@@ -1,8 +1,6 @@
-//! Origins as people name them, and as messages carry them.
+//! Origins, as people name them.
 
-use shared::message::Message;
 use shared::origin::{NotAnOrigin, Origin};
-use shared::senders::Sender;
 
 /// The origin that people mean: `hubspot/62515`, or a HubSpot account by its number alone.
 pub(crate) fn origin_meant(text: &str) -> Result<Origin, NotAnOrigin> {
@@ -10,19 +8,6 @@ pub(crate) fn origin_meant(text: &str) -> Result<Origin, NotAnOrigin> {
         Ok(portal_id) => Ok(Origin::hubspot(portal_id)),
         Err(_) => text.parse(),
     }
-}
-
-/// Where a message's event comes from.
-pub(super) fn origin_of(message: &Message) -> Origin {
-    match message.portal_id {
-        0 => Origin::unknown(Sender::HubSpot),
-        portal_id => Origin::hubspot(portal_id),
-    }
-}
-
-/// What a message calls an origin.
-pub(super) fn portal_of(origin: &Origin) -> u64 {
-    origin.portal_id().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -29,15 +29,15 @@ impl Exported {
         let kept = Kept {
             identity: letter.identity,
             origin: letter.origin,
-            subscription_type: letter.subscription_type,
+            topic: letter.subscription_type,
             received_ms: letter.received_ms,
-            traceparent: letter.traceparent,
             body: body?,
         };
         Some(Message {
             attempt: u32::try_from(letter.attempt).ok()?,
             target: Some(letter.target).filter(|target| !target.is_empty()),
             generation: u32::try_from(letter.generation).ok()?,
+            traceparent: letter.traceparent,
             ..kept.message()?
         })
     }

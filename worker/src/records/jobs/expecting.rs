@@ -12,7 +12,7 @@ fn run_of(at: AtWork<'_>, publication: &Publication) -> (RunId, (i64, i64)) {
     let message = &publication.message;
     let key = RunId {
         job_id: at.job_id,
-        identity: message.identity.to_string(),
+        identity: message.event.identity.to_string(),
         target: message.target.clone().unwrap_or_default(),
     };
     (key, (i64::from(message.generation), i64::from(message.attempt)))

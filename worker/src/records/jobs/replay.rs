@@ -139,9 +139,8 @@ impl Jobs {
             let kept = Kept {
                 identity,
                 origin: event.origin,
-                subscription_type: event.subscription_type,
+                topic: event.subscription_type,
                 received_ms: event.received_ms,
-                traceparent: None,
                 body: event.body,
             };
             let message = kept.message().context("an event of the log has no identity")?;

@@ -6,7 +6,6 @@ use shared::message::Message;
 use shared::origin::Origin;
 
 use crate::records::contact::{Contact, contact_of, merged_of};
-use crate::records::origins::origin_of;
 use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
@@ -69,12 +68,14 @@ impl Course<'_> {
 impl Logged {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
+        let Event { origin, topic, identity, .. } = &message.event;
+        let event = event.and_then(|event| event.hubspot().ok());
         let is_to_all = message.job.is_some() && message.target.is_none();
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
-            identity: message.identity.to_string(),
-            origin: origin_of(message),
-            subscription_type: clean(&message.subscription_type),
+            identity: identity.to_string(),
+            origin: origin.clone(),
+            subscription_type: clean(topic),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
             merged: event.map(merged_of).unwrap_or_default(),
@@ -94,7 +95,7 @@ impl Logged {
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             targets: course.targets.iter().filter(|_| is_to_all).copied().collect(),
-            body: is_fresh.then(|| message.body.to_vec()),
+            body: is_fresh.then(|| message.event.body().to_vec()),
         }
     }
 

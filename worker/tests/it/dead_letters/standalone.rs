@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use clap::Parser;
 use serde_json::Value;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::testing::DatabaseEngine;
 use tokio::process::Command;
 use worker::Registry;
