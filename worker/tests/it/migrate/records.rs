@@ -6,7 +6,6 @@ use secrecy::SecretString;
 use shared::broker::{Broker, Route};
 use shared::clock::now_ms;
 use shared::message::{DeathReason, Message};
-use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use worker::records::Records;
 use worker::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
