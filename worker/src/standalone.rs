@@ -20,8 +20,9 @@ use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
+use crate::records::redaction::Redaction;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -76,7 +77,7 @@ impl Standalone {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.retention(),
+            Retention::from(&settings.records),
             &mut registry,
             broker_metrics.clone(),
         );
@@ -119,7 +120,7 @@ impl Standalone {
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
-            redaction: settings.records.redaction(),
+            redaction: Redaction::from(&settings.records),
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),

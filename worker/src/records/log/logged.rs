@@ -1,10 +1,11 @@
-//! One line of the event log: what became of one delivery, for one target.
+//! What is to be a line of the event log: what became of one delivery, for one target.
 
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
+use shared::origin::Origin;
 
-use super::erasure::{Contact, contact_of, merged_of};
+use crate::records::contact::{Contact, contact_of, merged_of};
 use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
@@ -12,9 +13,9 @@ const MAX_ERROR_BYTES: usize = 2000;
 
 /// A delivery's facts and its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Logged {
     pub(crate) identity: String,
-    pub(crate) portal_id: i64,
+    pub(crate) origin: Origin,
     pub(crate) subscription_type: String,
     pub(crate) object_id: Option<i64>,
     /// The contact that the event is about, if it is about one.
@@ -64,16 +65,16 @@ impl Course<'_> {
     }
 }
 
-impl Entry {
+impl Logged {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
-        let (portal_id, topic) = (message.event.origin.portal_id(), &message.event.topic);
+        let Event { origin, topic, identity, .. } = &message.event;
         let event = event.and_then(|event| event.hubspot().ok());
         let is_to_all = message.job.is_some() && message.target.is_none();
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
-            identity: message.event.identity.to_string(),
-            portal_id: portal_id.unwrap_or_default().cast_signed(),
+            identity: identity.to_string(),
+            origin: origin.clone(),
             subscription_type: clean(topic),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
@@ -98,8 +99,8 @@ impl Entry {
         }
     }
 
-    pub(super) fn contact(&self) -> Option<Contact> {
-        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
+    pub(in crate::records) fn contact(&self) -> Option<Contact> {
+        self.contact_id.map(|id| Contact { origin: self.origin.clone(), id })
     }
 
     /// What it takes up in memory, roughly.
@@ -108,7 +109,7 @@ impl Entry {
     }
 }
 
-/// PostgreSQL takes no NUL in a text, and one entry that it refuses would hold up all behind it.
+/// PostgreSQL takes no NUL in a text, and one line that it refuses would hold up all behind it.
 fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -2,8 +2,8 @@ use super::*;
 
 const JOB: i64 = 1;
 
-fn key(target: &str) -> Key {
-    Key { job_id: JOB, identity: "event".to_owned(), target: target.to_owned() }
+fn key(target: &str) -> RunId {
+    RunId { job_id: JOB, identity: "event".to_owned(), target: target.to_owned() }
 }
 
 /// What became of a message that was published as this attempt.

@@ -1,59 +1,20 @@
-//! The runs that jobs have caused: a row for each handler of each event, however often its message was
-//! published and in whichever order it becomes known what became of it. A row is there before its
-//! message is published, so that no job is over while something of it may still be on its way.
-//!
-//! Owns what follows from what; `rows` reads and writes them.
+//! Some runs, and what follows from what is told of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ends::{Counts, End, Ended};
-
-mod rows;
-
-pub(in crate::records) use rows::{forget, note_ends};
-
-/// How far a run is, as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Its message is being published, or on its way.
-    Open,
-    /// It has failed, and is tried again by itself.
-    Failing,
-    Succeeded,
-    Died,
-    /// There was nothing to do.
-    Skipped,
-}
-
-impl Stage {
-    const ALL: [Self; 5] = [Self::Open, Self::Failing, Self::Succeeded, Self::Died, Self::Skipped];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Failing => "failing",
-            Self::Succeeded => "succeeded",
-            Self::Died => "died",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-impl From<String> for Stage {
-    fn from(text: String) -> Self {
-        Self::ALL.into_iter().find(|stage| stage.as_str() == text).unwrap_or(Self::Open)
-    }
-}
+use super::counts::Counts;
+use super::end::{End, Ended};
+use super::stage::Stage;
 
 /// Of which job, which event, and which handler: none in a message to all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    job_id: i64,
-    identity: String,
-    target: String,
+pub(in crate::records) struct RunId {
+    pub(in crate::records) job_id: i64,
+    pub(in crate::records) identity: String,
+    pub(in crate::records) target: String,
 }
 
-impl Key {
+impl RunId {
     /// The message to all handlers that this run came from.
     fn of_all(&self) -> Self {
         Self { target: String::new(), ..self.clone() }
@@ -61,12 +22,12 @@ impl Key {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    stage: Stage,
+pub(super) struct Run {
+    pub(super) stage: Stage,
     /// Generation and attempt that it was published as.
-    published_as: (i64, i64),
+    pub(super) published_as: (i64, i64),
     /// Messages of it that may be on their way: one that was perhaps published is published again.
-    copies: i64,
+    pub(super) copies: i64,
 }
 
 impl Run {
@@ -97,10 +58,10 @@ impl Run {
 
 /// Some runs, and what changes of them and of their jobs' counters.
 #[derive(Debug, Default)]
-struct Book {
-    runs: BTreeMap<Key, Run>,
-    changed: BTreeSet<Key>,
-    counts: BTreeMap<i64, Counts>,
+pub(in crate::records) struct Book {
+    pub(super) runs: BTreeMap<RunId, Run>,
+    pub(super) changed: BTreeSet<RunId>,
+    pub(super) counts: BTreeMap<i64, Counts>,
 }
 
 impl Book {
@@ -109,7 +70,7 @@ impl Book {
     }
 
     /// Writes down how a run is, or that there is none.
-    fn put(&mut self, key: &Key, run: Option<Run>) {
+    fn put(&mut self, key: &RunId, run: Option<Run>) {
         let before = self.runs.get(key).copied();
         if before == run {
             return;
@@ -124,7 +85,7 @@ impl Book {
     }
 
     /// A message that is about to be published.
-    fn expect(&mut self, key: &Key, published_as: (i64, i64)) {
+    pub(in crate::records) fn expect(&mut self, key: &RunId, published_as: (i64, i64)) {
         let run = match self.runs.get(key) {
             Some(run) => Run { copies: run.copies + 1, ..*run },
             None => Run::new(published_as, 1),
@@ -133,7 +94,7 @@ impl Book {
     }
 
     /// A message of which it is known that it was not published.
-    fn withdraw(&mut self, key: &Key) {
+    pub(in crate::records) fn withdraw(&mut self, key: &RunId) {
         let Some(run) = self.runs.get(key).copied() else { return };
         let copies = run.copies - 1;
         let is_left = copies > 0 || run.stage != Stage::Open;
@@ -141,8 +102,8 @@ impl Book {
     }
 
     /// How a message of a run ended.
-    fn tell(&mut self, ended: &Ended) {
-        let key = Key {
+    pub(super) fn tell(&mut self, ended: &Ended) {
+        let key = RunId {
             job_id: ended.job_id,
             identity: ended.identity.clone(),
             target: ended.target.clone(),
@@ -164,12 +125,12 @@ impl Book {
     }
 
     /// A message to all handlers has come to a worker: there is a run for each that wants it.
-    fn spread(&mut self, key: &Key, ended: &Ended) {
+    fn spread(&mut self, key: &RunId, ended: &Ended) {
         let all = key.of_all();
         // None if an earlier line has told of it.
         let copies = self.runs.get(&all).map(|run| run.copies);
         for target in &ended.targets {
-            let key = Key { target: (*target).to_owned(), ..all.clone() };
+            let key = RunId { target: (*target).to_owned(), ..all.clone() };
             let run = match (self.runs.get(&key), copies) {
                 (None, copies) => Run::new(ended.published_as, copies.unwrap_or(1)),
                 (Some(run), Some(more)) if run.published_as <= ended.published_as => {

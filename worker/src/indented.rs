@@ -1,35 +1,4 @@
-//! Events as they are shown: what anybody may have sent, made harmless.
-
-use std::fmt::Write as _;
-
-pub(crate) use shared::harmless::{
-    cut, harmless, harmless_bytes, harmless_json, harmless_lines, steers,
-};
-
-use crate::records::redaction::Redacted;
-
-/// Said in place of an event.
-pub(crate) const WITHHELD: &str =
-    "not shown: it cannot be read, and names one of REDACT_PROPERTIES";
-
-/// An event for a JSON document: as text, or else in hex, or why it is not shown.
-pub(crate) fn payload(event: &Redacted<'_>) -> (&'static str, String) {
-    match event.bytes().map(|bytes| (bytes, std::str::from_utf8(bytes))) {
-        Some((_, Ok(text))) => ("payload", text.to_owned()),
-        Some((bytes, Err(_))) => ("payload_hex", hex(bytes)),
-        None => ("payload_withheld", WITHHELD.to_owned()),
-    }
-}
-
-/// Bytes in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
-}
+//! JSON laid out to be read.
 
 /// JSON with each value on a line of its own, nothing in it written anew.
 pub(crate) fn indented(json: &str) -> String {
