@@ -1,7 +1,6 @@
 //! Events as they are shown: what anybody may have sent, made harmless.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 pub(crate) use shared::harmless::{
     cut, harmless, harmless_bytes, harmless_json, harmless_lines, steers,
 };
@@ -23,12 +22,7 @@ pub(crate) fn payload(event: &Redacted<'_>) -> (&'static str, String) {
 
 /// Bytes in hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    HEXLOWER.encode(bytes)
 }
 
 /// JSON with each value on a line of its own, nothing in it written anew.
