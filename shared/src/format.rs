@@ -7,9 +7,9 @@
 //! stays readable.
 
 /// Of a message on RabbitMQ: its properties and headers.
-pub(crate) const MESSAGE: i64 = 1;
+pub(crate) const MESSAGE: i64 = 2;
 /// Of the data file: its tables, and what stands in them.
-pub(crate) const DATA_FILE: i64 = 4;
+pub(crate) const DATA_FILE: i64 = 5;
 
 /// Why a message with a lower version is not read.
 pub(crate) const EARLIER_MESSAGE: &str = "an earlier build of Hubline wrote it: let that build's workers drain the queues before these start";

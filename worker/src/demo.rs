@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::SecretString;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use tokio::sync::mpsc;
 
 use crate::sender::Sender;

@@ -34,7 +34,7 @@ CREATE TABLE message (
     due_ms INTEGER NOT NULL,
     identity TEXT NOT NULL,
     type TEXT NOT NULL,
-    portal INTEGER NOT NULL,
+    origin TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     target TEXT,
     received_ms INTEGER NOT NULL,

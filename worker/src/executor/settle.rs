@@ -71,7 +71,7 @@ impl Executor {
         }
         // Taken over: what becomes of the event is the other run's to say.
         tracing::warn!(
-            event.id = %unit.message.identity,
+            event.id = %unit.message.event.identity,
             handler = unit.target,
             verdict = verdict.as_str(),
             "lease lost before the verdict could be carried out"

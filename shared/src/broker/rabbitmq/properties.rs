@@ -11,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::DELAY_HEADER;
 use crate::broker::malformed::MalformedMessage;
-use crate::event::Identity;
+use crate::event::{Event, Identity};
 use crate::format;
 use crate::message::{Death, DeathReason, Message, OfJob};
 use crate::retry::{Hop, delay_name};
@@ -30,7 +30,7 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
         headers.insert(name.into(), value);
     };
     put(VERSION_HEADER, AMQPValue::LongLongInt(format::MESSAGE));
-    put("hubline-portal", integer(message.portal_id));
+    put("hubline-origin", text(&message.event.origin.to_string()));
     put("hubline-attempt", integer(message.attempt));
     put("hubline-received-ms", AMQPValue::LongLongInt(message.received_ms));
     put("hubline-generation", integer(message.generation));
@@ -62,13 +62,13 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
         }
     }
     let mut properties = BasicProperties::default()
-        .with_message_id(message.identity.as_ref().into())
+        .with_message_id(message.event.identity.as_ref().into())
         .with_content_type("application/json".into())
         .with_delivery_mode(PERSISTENT)
         .with_timestamp(u64::try_from(message.received_ms / 1000).unwrap_or(0))
         .with_headers(headers);
-    if !message.subscription_type.is_empty() {
-        properties = properties.with_type(short(&message.subscription_type).into());
+    if !message.event.topic.is_empty() {
+        properties = properties.with_type(short(&message.event.topic).into());
     }
     if let Some(hop) = hop {
         properties = properties.with_expiration(hop.ttl.as_millis().to_string().into());
@@ -110,11 +110,11 @@ fn message(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'stat
         message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
     let number = |name: &str| whole(headers, name).and_then(|number| u64::try_from(number).ok());
     let job_attempt = number("hubline-job-attempt").and_then(|attempt| u32::try_from(attempt).ok());
+    let origin = string(headers, "hubline-origin").and_then(|origin| origin.parse().ok());
+    let origin = origin.ok_or("hubline-origin is missing or wrong")?;
+    let topic = properties.kind().as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Message {
-        body: body.clone(),
-        identity,
-        subscription_type: properties.kind().as_ref().map(ToString::to_string).unwrap_or_default(),
-        portal_id: number("hubline-portal").ok_or("hubline-portal is missing or wrong")?,
+        event: Event::new(origin, topic, identity, body.clone()),
         attempt: number("hubline-attempt")
             .and_then(|number| u32::try_from(number).ok())
             .ok_or("hubline-attempt is missing or wrong")?,

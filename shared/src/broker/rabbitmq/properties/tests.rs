@@ -13,7 +13,7 @@ use crate::broker::samples::{dead, samples};
 fn a_message_comes_back_as_it_was() {
     let properties = encode(&dead(), None);
     assert_eq!(rest(&properties), Duration::ZERO);
-    assert_eq!(decode(&properties, dead().body).unwrap(), dead());
+    assert_eq!(decode(&properties, dead().event.body().clone()).unwrap(), dead());
 }
 
 fn hop(rest_ms: u64) -> Hop {
@@ -31,7 +31,7 @@ fn a_delayed_message_names_its_queue_its_stay_and_what_is_left_of_its_wait() {
         assert_eq!(headers.inner().contains_key(REST_HEADER), rest_ms > 0);
         assert_eq!(rest(&properties), Duration::from_millis(rest_ms));
         // Which it has not anywhere else.
-        let decoded = decode(&properties, dead().body).unwrap();
+        let decoded = decode(&properties, dead().event.body().clone()).unwrap();
         assert_eq!(rest(&encode(&decoded, None)), Duration::ZERO);
     }
 }
@@ -58,9 +58,10 @@ fn what_another_build_wrote_is_refused_and_it_is_said_what_to_do() {
     let versioned = |version| {
         let mut headers = encode(&dead(), None).headers().clone().unwrap();
         headers.insert(VERSION_HEADER.into(), version);
-        let refused = decode(&encode(&dead(), None).with_headers(headers), dead().body);
+        let refused =
+            decode(&encode(&dead(), None).with_headers(headers), dead().event.body().clone());
         let refused = refused.unwrap_err();
-        assert!(!refused.is_foreign && refused.body == dead().body);
+        assert!(!refused.is_foreign && refused.body == dead().event.body());
         refused.what
     };
     let number = |version| versioned(AMQPValue::LongLongInt(version));
@@ -77,7 +78,11 @@ fn what_is_written_is_what_this_version_has_always_written() {
             writeln!(written, "# {name}{way}").unwrap();
             let properties = encode(&message, hop.as_ref());
             show(&mut written, &properties);
-            assert_eq!(decode(&properties, message.body.clone()).unwrap(), message, "{name}");
+            assert_eq!(
+                decode(&properties, message.event.body().clone()).unwrap(),
+                message,
+                "{name}"
+            );
         }
     }
     format::assert_is_kept("message", format::MESSAGE, &written);
