@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::NotWritten;
 use super::fault::Fault;
+use super::not_written::NotWritten;
 use super::room::Space;
 use super::turn::Turn;
 
@@ -22,18 +22,18 @@ type Done = (Reply, Result<(), Fault>);
 type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
 
 /// One write, or one look.
-pub(super) struct Job {
+pub(super) struct Errand {
     work: Work,
     pub(super) writes: bool,
     /// Gone once nobody waits; `None` if it is to be done all the same.
     awaited: Option<Weak<()>>,
-    /// Of the room that waiting jobs have.
+    /// Of the room that waiting errands have.
     _space: Option<Space>,
 }
 
-impl Job {
+impl Errand {
     /// One that writes.
-    pub(super) fn new<T, F>(job: F, reply: oneshot::Sender<Result<T, NotWritten>>) -> Self
+    pub(super) fn new<T, F>(errand: F, reply: oneshot::Sender<Result<T, NotWritten>>) -> Self
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
@@ -41,7 +41,7 @@ impl Job {
         let work: Work = Box::new(move |turn| {
             Box::pin(async move {
                 // Called inside as well: it can panic before it gives a future back.
-                let running = AssertUnwindSafe(async { job(turn).await }).catch_unwind();
+                let running = AssertUnwindSafe(async { errand(turn).await }).catch_unwind();
                 let (answer, done) = match running.await {
                     Ok(Ok(result)) => (Ok(result), Ok(())),
                     Ok(Err(error)) => (Err(NotWritten::Refused), Err(Fault::from(error))),

@@ -16,20 +16,21 @@ use lapin::{Channel, Confirmation, Connection};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::goodbye::close_channel;
+use super::outlet::Outlet;
 use super::properties;
-use super::publisher::{Session, timed_out};
+use super::reply::timed_out;
 use super::topology::Topology;
-use crate::broker::{Publication, PublishError};
+use crate::broker::publication::{Publication, PublishError};
 
 /// Messages in flight on one channel before its owner takes no more.
 const WINDOW: usize = 512;
 /// Opening a channel is two round trips.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A batch to publish, by when, and who waits for it.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct Parcel {
     pub(super) batch: Vec<Publication>,
     pub(super) deadline: Instant,
     pub(super) reply: oneshot::Sender<Result<(), PublishError>>,
@@ -38,7 +39,7 @@ pub(super) struct Job {
 /// A channel in confirm mode.
 async fn open(
     connection: &Connection,
-    jobs: &mpsc::Receiver<Job>,
+    parcels: &mpsc::Receiver<Parcel>,
 ) -> Result<Channel, lapin::Error> {
     let opening = async {
         let channel = connection.create_channel().await?;
@@ -51,72 +52,72 @@ async fn open(
             Ok(opened) => return opened,
             // An alarm on the broker: nothing is written until it is over, and another
             // connection would fare no better.
-            Err(_) if connection.status().blocked() && !jobs.is_closed() => {}
+            Err(_) if connection.status().blocked() && !parcels.is_closed() => {}
             Err(_) => return Err(timed_out()),
         }
     }
 }
 
-/// Serves jobs on one connection after the other, until nobody is left to ask.
+/// Serves parcels on one connection after the other, until nobody is left to ask.
 pub(super) async fn run(
-    mut session: watch::Receiver<Option<Arc<Session>>>,
+    mut outlet: watch::Receiver<Option<Arc<Outlet>>>,
     topology: Arc<Topology>,
-    mut jobs: mpsc::Receiver<Job>,
+    mut parcels: mpsc::Receiver<Parcel>,
 ) {
     let mut current = None;
     loop {
-        current = next_session(&mut session, current.as_ref(), &mut jobs).await;
+        current = next_outlet(&mut outlet, current.as_ref(), &mut parcels).await;
         let Some(current) = &current else { return };
         tokio::select! {
             biased;
             // Dropped with all that is in flight: there is no answer to come.
-            _ = session.changed() => {}
-            ended = AssertUnwindSafe(serve(current, &topology, &mut jobs)).catch_unwind() => {
+            _ = outlet.changed() => {}
+            ended = AssertUnwindSafe(serve(current, &topology, &mut parcels)).catch_unwind() => {
                 match ended {
                     Ok(Ok(())) => return,
                     Ok(Err(error)) => current.fail(error),
-                    // Started again like after any failure: nobody else serves these jobs.
-                    Err(_) => current.fail(std::io::Error::other("a lane panicked").into()),
+                    // Started again like after any failure: nobody else serves these parcels.
+                    Err(_) => current.fail(std::io::Error::other("a publishing channel panicked").into()),
                 }
             }
         }
     }
 }
 
-/// Waits for another connection than `last`, with nothing to offer to jobs meanwhile. `None`
-/// once there are no more jobs.
-async fn next_session(
-    session: &mut watch::Receiver<Option<Arc<Session>>>,
-    last: Option<&Arc<Session>>,
-    jobs: &mut mpsc::Receiver<Job>,
-) -> Option<Arc<Session>> {
+/// Waits for another connection than `last`, with nothing to offer to parcels meanwhile. `None`
+/// once there are no more parcels.
+async fn next_outlet(
+    outlet: &mut watch::Receiver<Option<Arc<Outlet>>>,
+    last: Option<&Arc<Outlet>>,
+    parcels: &mut mpsc::Receiver<Parcel>,
+) -> Option<Arc<Outlet>> {
     loop {
-        let current = session.borrow_and_update().clone();
+        let current = outlet.borrow_and_update().clone();
         if let Some(current) = current
             && !last.is_some_and(|last| Arc::ptr_eq(last, &current))
         {
             return Some(current);
         }
-        let job = tokio::select! {
+        let parcel = tokio::select! {
             biased;
-            Ok(()) = session.changed() => continue,
-            job = jobs.recv() => job?,
+            Ok(()) = outlet.changed() => continue,
+            parcel = parcels.recv() => parcel?,
         };
-        let _ = job.reply.send(Err(PublishError::Unavailable));
+        let _ = parcel.reply.send(Err(PublishError::Unavailable));
     }
 }
 
 type InFlight = FuturesUnordered<BoxFuture<'static, (usize, Result<(), PublishError>)>>;
 
-/// Serves jobs until the queue closes (`Ok`) or the connection is of no more use. A confirm
+/// Serves parcels until the queue closes (`Ok`) or the connection is of no more use. A confirm
 /// that did not come leaks in lapin until its channel is gone, so a late one retires the
 /// channel: what else is in flight there still has until its own deadline.
 async fn serve(
-    session: &Session,
+    outlet: &Outlet,
     topology: &Arc<Topology>,
-    jobs: &mut mpsc::Receiver<Job>,
+    parcels: &mut mpsc::Receiver<Parcel>,
 ) -> Result<(), lapin::Error> {
-    let mut channel = open(&session.connection, jobs).await?;
+    let mut channel = open(&outlet.connection, parcels).await?;
     let mut in_flight = InFlight::new();
     let mut messages = 0;
     loop {
@@ -129,23 +130,23 @@ async fn serve(
                         // At once, so that confirms are passed on while the new channel opens.
                         tokio::spawn(retire(channel, std::mem::take(&mut in_flight)));
                         messages = 0;
-                        channel = open(&session.connection, jobs).await?;
+                        channel = open(&outlet.connection, parcels).await?;
                     }
                     Err(_) => return Err(std::io::Error::other("a publish failed").into()),
                 }
             }
-            job = jobs.recv(), if messages < WINDOW => match job {
+            parcel = parcels.recv(), if messages < WINDOW => match parcel {
                 None => {
                     retire(channel, in_flight).await;
                     return Ok(());
                 }
                 // Nobody waits any more: what was not sent need not be.
-                Some(job) if job.reply.is_closed() || job.deadline <= Instant::now() => {
-                    let _ = job.reply.send(Err(PublishError::TimedOut));
+                Some(parcel) if parcel.reply.is_closed() || parcel.deadline <= Instant::now() => {
+                    let _ = parcel.reply.send(Err(PublishError::TimedOut));
                 }
-                Some(job) => {
-                    messages += job.batch.len();
-                    in_flight.push(Box::pin(publish(channel.clone(), Arc::clone(topology), job)));
+                Some(parcel) => {
+                    messages += parcel.batch.len();
+                    in_flight.push(Box::pin(publish(channel.clone(), Arc::clone(topology), parcel)));
                 }
             },
         }
@@ -155,21 +156,16 @@ async fn serve(
 /// Waits for what is in flight on a channel that gets no more work, then closes it.
 async fn retire(channel: Channel, mut in_flight: InFlight) {
     while in_flight.next().await.is_some() {}
-    close(&channel, "retired").await;
-}
-
-/// Closes a channel by name, but does not wait for a broker that hangs.
-pub(super) async fn close(channel: &Channel, why: &str) {
-    let _ = timeout(CLOSE_TIMEOUT, channel.close(200, why.into())).await;
+    close_channel(&channel, "retired").await;
 }
 
 /// Sends all of a batch before it awaits any confirm: six times faster than one by one.
 async fn publish(
     channel: Channel,
     topology: Arc<Topology>,
-    job: Job,
+    parcel: Parcel,
 ) -> (usize, Result<(), PublishError>) {
-    let Job { batch, deadline, reply } = job;
+    let Parcel { batch, deadline, reply } = parcel;
     // To the last confirm also after a refusal: one that is dropped leaks in lapin.
     let sending = join_all(batch.iter().map(|publication| send(&channel, &topology, publication)));
     let result = match timeout_at(deadline, sending).await {
