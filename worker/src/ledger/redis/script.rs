@@ -18,6 +18,7 @@ pub(super) enum Script {
     Step,
     Complete,
     Release,
+    Restore,
     Take,
     Hold,
     Delayed,
@@ -26,12 +27,13 @@ pub(super) enum Script {
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: &[Self] = &[
         Self::Claim,
         Self::Extend,
         Self::Step,
         Self::Complete,
         Self::Release,
+        Self::Restore,
         Self::Take,
         Self::Hold,
         Self::Delayed,
@@ -46,6 +48,7 @@ impl Script {
             Self::Step => claims::STEP,
             Self::Complete => claims::COMPLETE,
             Self::Release => claims::RELEASE,
+            Self::Restore => claims::RESTORE,
             Self::Take => limits::TAKE,
             Self::Hold => limits::HOLD,
             Self::Delayed => marks::DELAYED,
@@ -56,8 +59,9 @@ impl Script {
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 10]> = LazyLock::new(|| {
-            Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
+        static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
+            let hash = |script: &Script| redis::Script::new(script.code()).get_hash().to_owned();
+            Script::ALL.iter().map(hash).collect()
         });
         &HASHES[self as usize]
     }

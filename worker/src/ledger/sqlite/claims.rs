@@ -1,9 +1,9 @@
-//! The ledger's transitions, each inside one transaction.
+//! Claims, each inside one transaction.
 //!
 //! An entry is a row of `claim`: `S` while a run has it, `R` when it was given back, `C` when it
-//! is done. `token` is the last owner's, `lowest` the lowest live attempt. An entry that has
-//! expired counts as absent, whether it was deleted yet or not. Steps live as long as their
-//! entry.
+//! is done. `token` is the last owner's, `lowest` the lowest live attempt, `fence` grows with every run
+//! and is no smaller than the time at which the run began. An entry that has expired counts as absent,
+//! whether it was deleted yet or not. Steps live as long as their entry.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,33 +15,18 @@ use sqlx::Sqlite;
 use sqlx::query::QueryScalar;
 use sqlx::sqlite::SqliteArguments;
 
-use crate::ledger::{Claim, Lease, Release};
+use crate::ledger::{Claim, Lease};
 
-/// For all of `[key, token, attempt, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
+/// For all of `[key, token, attempt, fence, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
 /// be taken for a join's.
 const BEGIN: &str = "INSERT INTO claim \
     (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
-    SELECT value ->> 0, 'S', value ->> 1, value ->> 2, 1, 0, value ->> 3, value ->> 4 \
+    SELECT value ->> 0, 'S', value ->> 1, value ->> 2, value ->> 3, 0, value ->> 4, value ->> 5 \
     FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING RETURNING token";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
     abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE key = ?1";
 const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
     WHERE key = ?";
-const EXTEND: &str = "UPDATE claim SET lease_until_ms = ?1, expires_ms = ?2 \
-    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
-const REMEMBER: &str = "INSERT INTO step (key, name, json) \
-    SELECT key, ?1, ?2 FROM claim WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
-    ON CONFLICT (key, name) DO UPDATE SET json = excluded.json";
-/// For all of `[key, token]`: no two entries ever have the same token.
-const COMPLETE: &str = "UPDATE claim SET state = 'C' \
-    WHERE key IN (SELECT value ->> 0 FROM json_each(?1)) \
-    AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
-    AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
-const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
-    abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
-    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
-const IS_RELEASED: &str = "SELECT EXISTS (SELECT * FROM claim \
-    WHERE key = ? AND token = ? AND state = 'R' AND expires_ms > ?)";
 
 /// Who asks for an entry.
 pub(super) struct Claimant {
@@ -50,20 +35,6 @@ pub(super) struct Claimant {
     pub(super) attempt: i64,
     pub(super) lease_ms: i64,
     pub(super) retention_ms: i64,
-}
-
-/// Who writes under a lease.
-pub(super) struct Owner {
-    pub(super) key: String,
-    pub(super) token: String,
-    pub(super) retention_ms: i64,
-}
-
-/// Who is done.
-#[derive(Clone)]
-pub(super) struct Completion {
-    pub(super) owner: Arc<Owner>,
-    pub(super) has_steps: bool,
 }
 
 /// Nearly every event is claimed once: one statement for all of these.
@@ -77,14 +48,15 @@ pub(super) async fn claim(
         .map(|claimant| {
             let lease_until_ms = now_ms.saturating_add(claimant.lease_ms);
             let expires_ms = now_ms.saturating_add(claimant.retention_ms);
-            (&claimant.key, &claimant.token, claimant.attempt, lease_until_ms, expires_ms)
+            let Claimant { key, token, attempt, .. } = &**claimant;
+            (key, token, attempt, now_ms, lease_until_ms, expires_ms)
         })
         .collect();
     let begun = tokens(sqlx::query_scalar(BEGIN).bind(json(&rows)?), turn).await?;
     let mut claims = Vec::with_capacity(claimants.len());
     for claimant in claimants {
         claims.push(if begun.contains(&claimant.token) {
-            started(turn, &claimant, (1, 0), false).await?
+            started(turn, &claimant, (now_ms, 0), false).await?
         } else {
             claim_again(turn, &claimant).await?
         });
@@ -100,12 +72,14 @@ async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx
             .bind(&claimant.key)
             .fetch_one(&mut turn.connection)
             .await?;
-    if expires_ms <= turn.now_ms() {
+    let now_ms = turn.now_ms();
+    let next = now_ms.max(fence + 1);
+    if expires_ms <= now_ms {
         forget_steps(turn, &[&claimant.key]).await?;
-        take(turn, claimant, (1, 0)).await?;
-        return started(turn, claimant, (1, 0), false).await;
+        take(turn, claimant, (next, 0)).await?;
+        return started(turn, claimant, (next, 0), false).await;
     }
-    let left_ms = lease_until_ms.saturating_sub(turn.now_ms());
+    let left_ms = lease_until_ms.saturating_sub(now_ms);
     let is_owner = owner == claimant.token;
     let run = match state.as_str() {
         "C" => return Ok(Claim::Completed),
@@ -113,8 +87,8 @@ async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx
         _ if claimant.attempt < lowest => return Ok(Claim::Stale),
         "S" if is_owner => (fence, abandoned),
         "S" if left_ms > 0 => return Ok(Claim::Held(duration(left_ms))),
-        "S" => (fence + 1, abandoned + 1),
-        _ => (fence + 1, abandoned),
+        "S" => (next, abandoned + 1),
+        _ => (next, abandoned),
     };
     take(turn, claimant, run).await?;
     started(turn, claimant, run, true).await
@@ -157,102 +131,14 @@ async fn started(
     Ok(Claim::Started(Lease::new(
         claimant.key.clone(),
         claimant.token.clone(),
+        u32::try_from(claimant.attempt).unwrap_or(u32::MAX),
         fence.cast_unsigned(),
         u32::try_from(abandoned).unwrap_or(u32::MAX),
-        steps.into_iter().collect(),
+        steps,
     )))
 }
 
-/// True if still the owner. A lease that ran out but that nobody took is still its owner's.
-pub(super) async fn extend(
-    turn: &mut Turn,
-    owner: &Owner,
-    lease_ms: i64,
-) -> Result<bool, sqlx::Error> {
-    let now_ms = turn.now_ms();
-    let done = sqlx::query(EXTEND)
-        .bind(now_ms.saturating_add(lease_ms))
-        .bind(now_ms.saturating_add(owner.retention_ms))
-        .bind(&owner.key)
-        .bind(&owner.token)
-        .bind(now_ms)
-        .execute(&mut turn.connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// True if still the owner.
-pub(super) async fn remember(
-    turn: &mut Turn,
-    owner: &Owner,
-    step: &str,
-    json: &str,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(REMEMBER)
-        .bind(step)
-        .bind(json)
-        .bind(&owner.key)
-        .bind(&owner.token)
-        .bind(turn.now_ms())
-        .execute(&mut turn.connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// True if the owner, also when asked again. Steps go: they may hold what need not be remembered
-/// for days.
-pub(super) async fn complete(
-    turn: &mut Turn,
-    completions: Vec<Completion>,
-) -> Result<Vec<bool>, sqlx::Error> {
-    let owners: Vec<_> =
-        completions.iter().map(|Completion { owner, .. }| (&owner.key, &owner.token)).collect();
-    let query = sqlx::query_scalar(COMPLETE).bind(json(&owners)?).bind(turn.now_ms());
-    let completed = tokens(query, turn).await?;
-    let is_owner = |completion: &Completion| completed.contains(&completion.owner.token);
-    let with_steps: Vec<&str> = completions
-        .iter()
-        .filter(|completion| completion.has_steps && is_owner(completion))
-        .map(|completion| completion.owner.key.as_str())
-        .collect();
-    if !with_steps.is_empty() {
-        forget_steps(turn, &with_steps).await?;
-    }
-    Ok(completions.iter().map(is_owner).collect())
-}
-
-/// True if the owner, also when asked again. A run that came to its end clears the count of
-/// abandoned ones.
-pub(super) async fn release(
-    turn: &mut Turn,
-    owner: &Owner,
-    release: Release,
-) -> Result<bool, sqlx::Error> {
-    let now_ms = turn.now_ms();
-    let next = match release {
-        Release::Same => None,
-        Release::Next(attempt) => Some(i64::from(attempt)),
-    };
-    let done = sqlx::query(RELEASE)
-        .bind(next)
-        .bind(now_ms.saturating_add(owner.retention_ms))
-        .bind(&owner.key)
-        .bind(&owner.token)
-        .bind(now_ms)
-        .execute(&mut turn.connection)
-        .await?;
-    if done.rows_affected() == 1 {
-        return Ok(true);
-    }
-    sqlx::query_scalar(IS_RELEASED)
-        .bind(&owner.key)
-        .bind(&owner.token)
-        .bind(now_ms)
-        .fetch_one(&mut turn.connection)
-        .await
-}
-
-async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {
+pub(super) async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM step WHERE key IN (SELECT value FROM json_each(?))")
         .bind(json(keys)?)
         .execute(&mut turn.connection)
@@ -261,14 +147,14 @@ async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error>
 }
 
 /// The tokens of the entries that a statement wrote.
-async fn tokens(
+pub(super) async fn tokens(
     query: QueryScalar<'_, Sqlite, String, SqliteArguments>,
     turn: &mut Turn,
 ) -> Result<HashSet<String>, sqlx::Error> {
     Ok(query.fetch_all(&mut turn.connection).await?.into_iter().collect())
 }
 
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
