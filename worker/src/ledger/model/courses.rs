@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncTypedCommands as _, Client};
+use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
@@ -27,6 +28,7 @@ const LONG: Duration = Duration::from_secs(600);
 const SAME: u64 = 24;
 const OTHERS: u64 = 8;
 const MOVES: usize = 60;
+const TICKS_MS: i64 = 3;
 
 /// What an engine keeps, past the ledger.
 enum Past {
@@ -60,7 +62,12 @@ impl Past {
         format!("{prefix}:run:{{{identity}}}:target:0")
     }
 
+    /// That takes longer than the clock of fences needs for a tick.
     async fn lose(&self, identity: &Identity) {
+        let begin_ms = now_ms();
+        while now_ms() < begin_ms + TICKS_MS {
+            tokio::task::yield_now().await;
+        }
         match self {
             Self::Redis { redis, prefix } => {
                 let key = Self::key(prefix, identity);

@@ -209,6 +209,7 @@ impl World {
         let was_missing = next.model.entry.is_none();
         let is_owner = next.model.write(owned, write);
         if was_missing {
+            assert!(is_owner, "nobody else has it: {self:?}");
             // A run that is not the last one does not know how low attempts may be.
             next.is_forgotten |= owned.run != self.runs;
             next.is_unmended = false;

@@ -3,19 +3,22 @@
 //! round trip of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{self, RedisResult, Value};
 use deadpool_redis::{Connection, Pool};
 use secrecy::SecretString;
-use shared::clock::now_ms;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::address::{CONNECT_TIMEOUT, pool};
 use super::refusal::{Refusal, said};
 use super::script::{Call, Script};
+
+mod state;
+
+use state::State;
 
 /// Pipelines under way at once.
 pub(super) const LINKS: usize = 1;
@@ -34,6 +37,7 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// How long the sign of life stands, in ms.
 const SIGN_MS: u64 = 60_000;
+
 type Answer = Result<Value, String>;
 type Waiting = (Arc<Call>, oneshot::Sender<Answer>);
 
@@ -44,29 +48,13 @@ pub(super) struct Link {
     state: Arc<State>,
 }
 
-/// What the tasks tell of Redis.
-#[derive(Debug)]
-struct State {
-    up: watch::Sender<bool>,
-    /// Each time that Redis is back, or was found to have forgotten.
-    renewed: watch::Sender<()>,
-    started: Instant,
-    /// Redis' clock at the start, ms since the Unix epoch: ours, until it was asked.
-    then_ms: AtomicU64,
-}
-
 impl Link {
     /// With a `prefix` for the sign of life that is written there; without one nothing is written that
     /// nobody asked for.
     pub(super) fn start(url: &SecretString, prefix: Option<&str>) -> anyhow::Result<Self> {
         let pool = pool(url)?;
         let sign = prefix.map(|prefix| Arc::from(format!("{prefix}:alive")));
-        let state = Arc::new(State {
-            up: watch::Sender::new(false),
-            renewed: watch::Sender::new(()),
-            started: Instant::now(),
-            then_ms: AtomicU64::new(u64::try_from(now_ms()).unwrap_or_default()),
-        });
+        let state = Arc::new(State::new());
         let queues = (0..LINKS)
             .map(|_| {
                 // Bounded by the runs a worker has under way, each with one call at a time.
@@ -112,7 +100,7 @@ impl Link {
 
     /// Redis' clock as far as it is known, ms since the Unix epoch.
     pub(super) fn now_ms(&self) -> u64 {
-        self.state.then_ms.load(Ordering::Relaxed).saturating_add(self.state.since_start_ms())
+        self.state.now_ms()
     }
 
     /// The script's answer, or why there is none; it may have been carried out all the same.
@@ -122,12 +110,6 @@ impl Link {
         let gone = || "the ledger's task has ended".to_owned();
         self.queues[index].send((call, reply)).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
-    }
-}
-
-impl State {
-    fn since_start_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or_default()
     }
 }
 
@@ -208,28 +190,19 @@ async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Conne
         }
         let asked = sign_of_life(sign).query_async::<()>(&mut connection).await;
         asked.map_err(|error| said(&error))?;
-        // Without the right to ask, our own clock has to do.
-        let time = redis::cmd("TIME").query_async::<(u64, u64)>(&mut connection).await;
-        if let Ok((seconds, micros)) = time {
-            let now_ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-            let then_ms = now_ms.saturating_sub(state.since_start_ms());
-            state.then_ms.store(then_ms, Ordering::Relaxed);
+        // No less than Redis': from before the question. Without the right to ask, our own has to do.
+        let asked = Instant::now();
+        if let Ok(time) = redis::cmd("TIME").query_async(&mut connection).await {
+            state.set_clock(time, asked);
         }
         Ok(connection)
     };
     let connected = timeout(CONNECT_TIMEOUT * 2, connecting)
         .await
         .unwrap_or_else(|_| Err("timed out".to_owned()));
-    let was_up = state.up.send_replace(connected.is_ok());
-    if connected.is_ok() {
-        state.renewed.send_replace(());
-    }
-    match (&connected, was_up) {
-        (Ok(_), false) => tracing::info!("redis connected"),
-        (Err(error), true) => {
-            tracing::warn!(error, "redis is away: no event is processed until it is back");
-        }
-        _ => {}
+    match &connected {
+        Ok(_) => state.is_back(),
+        Err(error) => state.is_away(error),
     }
     connected
 }

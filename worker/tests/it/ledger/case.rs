@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
@@ -112,8 +113,13 @@ impl Case {
         }
     }
 
-    /// Takes the entry away, as a failover does to a replica that had not got it.
+    /// Takes the entry away, as a failover does to a replica that had not got it. That takes longer than
+    /// the clock of fences needs for a tick.
     pub(super) async fn lose(&self) {
+        let begin_ms = now_ms();
+        while now_ms() < begin_ms + 3 {
+            tokio::task::yield_now().await;
+        }
         match &self.engine {
             Engine::Redis { entries, .. } => entries.lose(&self.identity).await,
             Engine::Sqlite { store, .. } => {
