@@ -212,7 +212,7 @@ impl Executor {
                     format!("not done within {} ms", self.handler_timeout.as_millis()),
                 )),
             },
-            () = self.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
+            () = self.ledger.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
             () = place.turn_slow() => Outcome::Limited(Duration::ZERO),
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
@@ -242,16 +242,6 @@ impl Executor {
                 Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what))
             }
             other => other,
-        }
-    }
-
-    /// Extends the lease until somebody else has it.
-    pub(super) async fn until_lost(&self, lease: &Lease) {
-        loop {
-            tokio::time::sleep(self.ledger.lease() / 3).await;
-            if !self.ledger.extend(lease).await {
-                return;
-            }
         }
     }
 }

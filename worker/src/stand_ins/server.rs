@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Call, MAX_CALLS, Records, State, erp, hubspot};
+use super::{Call, Records, State, erp, hubspot};
 
 /// What a stand-in answers.
 #[derive(Clone, Debug)]
@@ -112,10 +112,7 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
         None => dispatch(&mut records, api, &asked),
     };
     let question = if asked.query.is_empty() { "" } else { "?" };
-    if records.calls.len() == MAX_CALLS {
-        records.calls.pop_front();
-    }
-    records.calls.push_back(Call {
+    records.note(Call {
         api: api.to_owned(),
         method: asked.method.to_owned(),
         path: format!("{path}{question}{}", asked.query),
