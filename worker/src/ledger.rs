@@ -16,6 +16,7 @@ use shared::store::Store;
 
 use crate::limits::{Limit, Room, Standing};
 use crate::metrics::WorkerMetrics;
+use crate::pauses::{PauseState, Word};
 
 mod entry;
 mod redis;
@@ -138,6 +139,14 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.hold(limit, wait).await,
             Self::Sqlite(ledger) => ledger.lines.hold(limit, wait),
+        }
+    }
+
+    /// Says or asks something of the pause with this name, for all workers together.
+    pub(crate) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        match self {
+            Self::Redis(ledger) => ledger.pause(name, word).await,
+            Self::Sqlite(ledger) => ledger.pauses.hear(name, word),
         }
     }
 

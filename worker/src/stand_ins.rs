@@ -86,6 +86,16 @@ impl StandIns {
         }
     }
 
+    /// The portal that HubSpot's token is for. Until it is set the token may not ask for it (403).
+    pub fn set_portal(&self, id: u64) {
+        self.state.records().portal = Some(id);
+    }
+
+    /// From now on this stand-in takes no other token; until then it takes any.
+    pub fn take_only(&self, api: &str, token: &str) {
+        self.state.records().tokens.insert(api.to_owned(), token.to_owned());
+    }
+
     /// Creates a deal, or changes it, and the contacts it has. What changes goes into its history,
     /// as of now.
     pub fn put_deal(&self, id: u64, properties: &[(&str, &str)], contact_ids: &[u64]) {
@@ -178,6 +188,11 @@ impl StandIns {
         self.state.records().customers.clone()
     }
 
+    /// How often HubSpot was asked which portal its token is for. These are none of the calls.
+    pub fn portal_asked(&self) -> usize {
+        self.state.records().portal_asked
+    }
+
     /// Every call so far, failed ones too.
     pub fn calls(&self) -> Vec<Call> {
         self.state.records().calls.iter().cloned().collect()
@@ -222,6 +237,9 @@ struct Records {
     spoiling: BTreeSet<u64>,
     stages: BTreeMap<String, String>,
     page_size: Option<usize>,
+    portal: Option<u64>,
+    portal_asked: usize,
+    tokens: BTreeMap<String, String>,
     orders: BTreeMap<String, Value>,
     customers: BTreeSet<String>,
 }

@@ -8,9 +8,11 @@ mod associations;
 mod contact;
 mod contacts;
 mod deal;
+mod portal;
 mod refusal;
 mod stages;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
@@ -22,6 +24,7 @@ use crate::limits::Limit;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
+use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
@@ -39,6 +42,8 @@ mod version {
     pub(super) const OBJECTS: [&str; 3] = ["crm", "v3", "objects"];
     /// Associations between records.
     pub(super) const ASSOCIATIONS: [&str; 3] = ["crm", "v4", "objects"];
+    /// The account that the token is for.
+    pub(super) const ACCOUNT: [&str; 3] = ["account-info", "v3", "details"];
     /// Pipelines and their stages.
     pub(super) const PIPELINES: [&str; 3] = ["crm", "v3", "pipelines"];
 }
@@ -46,15 +51,23 @@ mod version {
 /// HubSpot's API, if `HUBSPOT_ACCESS_TOKEN` is set; shared by all runs.
 #[derive(Debug)]
 pub(crate) struct HubSpotApi {
-    http: Api,
+    http: Arc<Api>,
+    portal: Portal,
     budget: u32,
     won_stages: Vec<String>,
     labels: Labels,
 }
 
 impl HubSpotApi {
-    pub(super) fn new(http: Api, budget: u32, won_stages: Vec<String>) -> Self {
-        Self { http, budget, won_stages, labels: Labels::default() }
+    pub(super) fn new(
+        http: Api,
+        portal: Option<u64>,
+        budget: u32,
+        won_stages: Vec<String>,
+    ) -> Self {
+        let http = Arc::new(http);
+        let portal = Portal::of(portal, &http);
+        Self { http, portal, budget, won_stages, labels: Labels::default() }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -70,8 +83,10 @@ pub struct HubSpot<'a> {
 }
 
 impl<'a> HubSpot<'a> {
-    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Self {
-        Self { api, cx }
+    /// Refused for another portal than the token's, as far as that is known.
+    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Result<Self, HandlerError> {
+        api.portal.check(cx.portal_id)?;
+        Ok(Self { api, cx })
     }
 
     /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
@@ -100,6 +115,9 @@ impl<'a> HubSpot<'a> {
     /// Sends a request within the portal's budget; the answer is of any status but those that ask to be
     /// left alone.
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        // Else a pause would use up the portal's budget.
+        self.api.http.credential().ready().await?;
+        self.api.portal.check_when_known(self.cx.portal_id).await?;
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;

@@ -27,10 +27,12 @@ impl Bench {
     async fn with(change: impl FnOnce(&mut IntegrationSettings)) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
         let mut settings = stand_ins.settings();
+        settings.hubspot_portal_id = Some(62_515);
         change(&mut settings);
         let mut registry = shared::metrics::registry("worker");
         let metrics = WorkerMetrics::register(&mut registry, false);
-        Self { clients: Clients::new(&settings, metrics).unwrap(), stand_ins, registry }
+        let clients = Clients::new(&settings, &Keeper::process(), &metrics).unwrap();
+        Self { stand_ins, registry, clients }
     }
 
     fn erp(&self) -> &Erp {
@@ -226,7 +228,8 @@ async fn neither_the_clients_nor_their_summary_show_a_secret() {
 #[test]
 fn what_is_off_says_so_and_why() {
     let metrics = WorkerMetrics::register(&mut shared::metrics::registry("worker"), false);
-    let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+    let clients =
+        Clients::new(&IntegrationSettings::default(), &Keeper::process(), &metrics).unwrap();
     let summary = clients.summary();
     assert_eq!(summary.len(), 4);
     assert!(

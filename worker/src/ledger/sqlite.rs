@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Claim, EntryKey, Lease, Release};
 use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::Pauses;
 
 pub(super) mod export;
 mod forget;
@@ -32,6 +33,7 @@ pub struct Ledger {
     completions: Gather<Completion, bool>,
     /// Nobody else asks in this file's name.
     pub(super) lines: Lines,
+    pub(super) pauses: Pauses,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -60,6 +62,7 @@ impl Ledger {
             claims,
             completions,
             lines: Lines::default(),
+            pauses: Pauses::default(),
             lease,
             retention,
             metrics,

@@ -1,4 +1,4 @@
-//! HubSpot's API as far as handlers call it: deals, their contacts, stages, and batches.
+//! HubSpot's API as far as it is called: deals, their contacts, stages, batches, and the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,9 @@ const MAX_BATCH: usize = 100;
 
 /// The largest page of associations.
 const MAX_PAGE: usize = 500;
+
+/// Where a worker asks at its start, on behalf of no event.
+pub(super) const ACCOUNT: &str = "/account-info/";
 
 /// A deal and its contacts.
 #[derive(Debug, Default)]
@@ -66,6 +69,15 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         ("POST", ["crm", "v3", "objects", "contacts", "batch", "update"]) => {
             update(records, asked.body)
         }
+        ("GET", ["account-info", "v3", "details"]) => match records.portal {
+            Some(portal) => {
+                Answer::new(200, json!({ "portalId": portal, "uiDomain": "app.hubspot.com" }))
+            }
+            None => Answer::new(
+                403,
+                json!({ "status": "error", "category": "MISSING_SCOPES", "message": "the token lacks a scope" }),
+            ),
+        },
         _ => missing(),
     }
 }

@@ -26,10 +26,11 @@ pub(super) enum Script {
     Delayed,
     Import,
     Recall,
+    Pause,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Claim,
         Self::Extend,
         Self::Step,
@@ -40,6 +41,7 @@ impl Script {
         Self::Delayed,
         Self::Import,
         Self::Recall,
+        Self::Pause,
     ];
 
     pub(super) fn code(self) -> &'static str {
@@ -54,12 +56,13 @@ impl Script {
             Self::Delayed => DELAYED,
             Self::Import => IMPORT,
             Self::Recall => RECALL,
+            Self::Pause => super::pause::PAUSE,
         }
     }
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 10]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 11]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
