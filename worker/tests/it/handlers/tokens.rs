@@ -244,6 +244,10 @@ async fn workers_share_a_pause_and_its_end() {
     // The first, and those that tried for all: after 1 s, 2 s, 4 s, …
     let asked = shop.calls("erp", "/customers");
     assert!((1..=6).contains(&asked.len()), "{asked:?}");
+    // It is not the ERP that wants to be left alone.
+    for admin in [&one, &two] {
+        assert_eq!(admin.sum("hubline_budget_requests_total", &["result=\"spent\""]).await, 0);
+    }
     shop.stand_ins.take_only("erp", "erp-stand-in");
     wait_for_ends(&[&shop.worker, &other], 41).await;
     for admin in [&one, &two] {
