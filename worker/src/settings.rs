@@ -26,6 +26,8 @@ pub mod retry;
 pub mod slack;
 pub mod standalone;
 
+mod address;
+
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};
 pub use console_url::ConsoleUrl;

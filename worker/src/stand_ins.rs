@@ -4,6 +4,7 @@
 //! The demo runs against it, and so do tests. It refuses to be a model of those systems: it
 //! knows the calls that handlers make and answers everything else with 404.
 
+mod account;
 mod erp;
 mod fault;
 mod hubspot;

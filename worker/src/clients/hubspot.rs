@@ -8,9 +8,11 @@ mod associations;
 mod contact;
 mod contacts;
 mod deal;
+mod id;
 mod portal;
 mod refusal;
 mod stages;
+mod version;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,19 +36,6 @@ use stages::Labels;
 const WINDOW: Duration = Duration::from_millis(10_200);
 /// Requests of a run, as long as none was seen: a deal, whose it is, and what is written.
 const USUAL: f64 = 3.0;
-
-/// The versions of HubSpot's paths. v1 to v3 lose support in September 2027 and v4 in March
-/// 2027; date-versioned paths (`crm/objects/2026-09`) take their place.
-mod version {
-    /// Records: read, write in batches.
-    pub(super) const OBJECTS: [&str; 3] = ["crm", "v3", "objects"];
-    /// Associations between records.
-    pub(super) const ASSOCIATIONS: [&str; 3] = ["crm", "v4", "objects"];
-    /// The account that the token is for.
-    pub(super) const ACCOUNT: [&str; 3] = ["account-info", "v3", "details"];
-    /// Pipelines and their stages.
-    pub(super) const PIPELINES: [&str; 3] = ["crm", "v3", "pipelines"];
-}
 
 /// HubSpot's API, if `HUBSPOT_ACCESS_TOKEN` is set; shared by all runs.
 #[derive(Debug)]
@@ -135,23 +124,6 @@ impl<'a> HubSpot<'a> {
             Ok(reply)
         } else {
             Err(refusal::of(&reply, subject, self.cx.since_change()))
-        }
-    }
-}
-
-/// An id as HubSpot writes it: in one place a number, in another a string of digits.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
-impl Id {
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
         }
     }
 }

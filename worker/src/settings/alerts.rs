@@ -9,7 +9,7 @@
 use clap::Args;
 
 use super::access::Access;
-use super::console::parse_address;
+use super::address::parse_address;
 use super::integrations::Optional;
 use super::slack::SlackSettings;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hubspot::ACCOUNT;
+use super::account;
 use super::server::Answer;
 
 /// A scripted failure of one stand-in.
@@ -99,7 +99,7 @@ impl Fault {
         let fits = self.api == api
             && self.method.as_ref().is_none_or(|expected| expected == method)
             && path.contains(&self.path)
-            && !(self.path.is_empty() && path.starts_with(ACCOUNT))
+            && !(self.path.is_empty() && account::is_asked(path))
             && self.left != Some(0);
         if !fits {
             return None;

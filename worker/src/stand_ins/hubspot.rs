@@ -13,9 +13,6 @@ const MAX_BATCH: usize = 100;
 /// The largest page of associations.
 const MAX_PAGE: usize = 500;
 
-/// Where a worker asks at its start, on behalf of no event.
-pub(super) const ACCOUNT: &str = "/account-info/";
-
 /// A deal and its contacts.
 #[derive(Debug, Default)]
 pub(super) struct Deal {

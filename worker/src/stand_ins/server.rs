@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Call, MAX_CALLS, Records, State, erp, hubspot};
+use super::{Call, MAX_CALLS, Records, State, account, erp, hubspot};
 
 /// What a stand-in answers.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
         None => dispatch(&mut records, api, &asked),
     };
     let question = if asked.query.is_empty() { "" } else { "?" };
-    if path.starts_with(hubspot::ACCOUNT) {
+    if account::is_asked(&path) {
         records.portal_asked += 1;
         drop(records);
         state.arrivals.send_modify(|arrivals| *arrivals += 1);

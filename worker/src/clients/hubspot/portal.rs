@@ -13,7 +13,9 @@ use shared::retry::Reconnect;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Api, Id, version};
+use super::id::Id;
+use super::version;
+use crate::clients::http::Api;
 use crate::error::{Failure, HandlerError};
 
 /// For so long a run waits where it is: at a start the answer comes soon.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
 
-use super::millis;
 use crate::pauses::{FIRST_MS, KEPT_MS, LONGEST_MS, NEAR_MS, PauseState, Word};
 
 /// word, within or whether a try, and the constants: first, longest, near, kept → {0} open, {1} try,
@@ -46,7 +45,7 @@ return {2, math.max(wait, 0)}
 pub(super) fn arguments(word: Word) -> Vec<String> {
     let (name, more) = match word {
         Word::Look => ("look", 0),
-        Word::Enter(within) => ("enter", millis(within)),
+        Word::Enter(within) => ("enter", u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
         Word::Refused { is_try } => ("refused", u64::from(is_try)),
         Word::Accepted => ("accepted", 0),
     };
