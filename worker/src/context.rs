@@ -92,7 +92,10 @@ impl Context {
         let limit = Limit::none(service.as_str());
         self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
         match request.await {
-            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. }) => {
+            // Not whatever else the run waits for, such as a token that is refused.
+            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. })
+                if code == service.held() =>
+            {
                 Err(self.held(&limit, wait, code.into_owned(), message).await)
             }
             answered => answered,

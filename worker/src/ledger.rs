@@ -14,6 +14,7 @@ use shared::store::Store;
 
 use crate::limits::{Limit, Room, Standing};
 use crate::metrics::{Forgotten, WorkerMetrics};
+use crate::pauses::{PauseState, Word};
 
 mod entry;
 mod lease;
@@ -186,6 +187,14 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.hold(limit, wait).await,
             Self::Sqlite(ledger) => ledger.lines.hold(limit, wait),
+        }
+    }
+
+    /// Says or asks something of the pause with this name, for all workers together.
+    pub(crate) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        match self {
+            Self::Redis(ledger) => ledger.pause(name, word).await,
+            Self::Sqlite(ledger) => ledger.pauses.hear(name, word),
         }
     }
 

@@ -32,6 +32,7 @@ label! {
         Release = "release",
         Restore = "restore",
         Budget = "budget",
+        Pause = "pause",
         Delayed = "delayed",
     }
 }
@@ -130,6 +131,11 @@ struct ApiName {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ServiceName {
+    service: Service,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BudgetLabels {
     result: BudgetResult,
 }
@@ -155,6 +161,7 @@ pub struct WorkerMetrics {
     api_calls: Family<ApiLabels, Counter>,
     api_seconds: Family<ApiName, Histogram>,
     budget_requests: Family<BudgetLabels, Counter>,
+    credential_paused: Family<ServiceName, Gauge>,
     portal_events: Option<Family<PortalLabels, Counter>>,
     /// Deliveries being worked on.
     pub(crate) in_flight: Gauge,
@@ -176,6 +183,7 @@ impl WorkerMetrics {
             api_calls: Family::default(),
             api_seconds: Family::new_with_constructor(latency),
             budget_requests: Family::default(),
+            credential_paused: Family::default(),
             portal_events: by_portal.then(Family::default),
             in_flight: Gauge::default(),
         };
@@ -242,6 +250,11 @@ impl WorkerMetrics {
             "Requests that asked for room at a limit, such as HubSpot's for a portal or a channel's pace",
             metrics.budget_requests.clone(),
         );
+        registry.register(
+            "credential_paused",
+            "1 while a service refuses its token, and what needs it waits",
+            metrics.credential_paused.clone(),
+        );
         // There from the start, so that the first of each is seen as an increase.
         for result in BudgetResult::ALL {
             let _ = metrics.budget_requests.get_or_create(&BudgetLabels { result });
@@ -285,6 +298,12 @@ impl WorkerMetrics {
         for status in ApiStatus::ALL {
             let _ = self.api_calls.get_or_create(&ApiLabels { api, status });
         }
+    }
+
+    /// Whether the service's token is paused.
+    pub(crate) fn credential_paused(&self, service: Service, is_paused: bool) {
+        let gauge = self.credential_paused.get_or_create(&ServiceName { service });
+        gauge.set(i64::from(is_paused));
     }
 
     pub(crate) fn ledger_forgot(&self, what: Forgotten) {

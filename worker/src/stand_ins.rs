@@ -4,6 +4,7 @@
 //! The demo runs against it, and so do tests. It refuses to be a model of those systems: it
 //! knows the calls that handlers make and answers everything else with 404.
 
+mod account;
 mod erp;
 mod fault;
 mod hubspot;
@@ -87,6 +88,16 @@ impl StandIns {
             onboarding_url: Some(self.url("onboarding")),
             ..IntegrationSettings::default()
         }
+    }
+
+    /// The portal that HubSpot's token is for. Until it is set the token may not ask for it (403).
+    pub fn set_portal(&self, id: u64) {
+        self.state.records().portal = Some(id);
+    }
+
+    /// From now on this stand-in takes no other token; until then it takes any.
+    pub fn take_only(&self, api: &str, token: &str) {
+        self.state.records().tokens.insert(api.to_owned(), token.to_owned());
     }
 
     /// Creates a deal, or changes it, and the contacts it has. What changes goes into its history,
@@ -181,6 +192,11 @@ impl StandIns {
         self.state.records().customers.keys().cloned().collect()
     }
 
+    /// How often HubSpot was asked which portal its token is for. These are none of the calls.
+    pub fn portal_asked(&self) -> usize {
+        self.state.records().portal_asked
+    }
+
     /// Every call that is remembered, failed ones too.
     pub fn calls(&self) -> Vec<Call> {
         self.state.records().calls.iter().cloned().collect()
@@ -241,6 +257,9 @@ struct Records {
     spoiling: BTreeSet<u64>,
     stages: BTreeMap<String, String>,
     page_size: Option<usize>,
+    portal: Option<u64>,
+    portal_asked: usize,
+    tokens: BTreeMap<String, String>,
     orders: Kept<Value>,
     customers: Kept<()>,
 }

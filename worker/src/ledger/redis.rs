@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Mark;
 use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS, Standing};
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::{PauseState, Word};
 
 mod address;
 mod claims;
@@ -20,6 +21,7 @@ mod format;
 pub(super) mod import;
 mod link;
 mod memory;
+mod pause;
 mod refusal;
 mod script;
 
@@ -105,6 +107,18 @@ impl Ledger {
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
         let arguments = vec![millis(wait).to_string(), millis(limit.window).to_string()];
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
+    }
+
+    pub(super) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        let key = format!("{}:pause:{{{name}}}", self.prefix);
+        loop {
+            let arguments = pause::arguments(word);
+            let reply = self.run(Operation::Pause, Script::Pause, &key, arguments).await;
+            match pause::read(reply) {
+                Some(state) => return state,
+                None => self.malformed(Operation::Pause).await,
+            }
+        }
     }
 
     fn limit_key(&self, limit: &Limit) -> String {

@@ -13,6 +13,7 @@ use super::lease::Steps;
 use super::{Claim, EntryKey, Lease, Write, Written};
 use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::Pauses;
 
 mod claims;
 pub(super) mod export;
@@ -35,6 +36,7 @@ pub struct Ledger {
     completions: Gather<Completion, Written>,
     /// Nobody else asks in this file's name.
     pub(super) lines: Lines,
+    pub(super) pauses: Pauses,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -63,6 +65,7 @@ impl Ledger {
             claims,
             completions,
             lines: Lines::default(),
+            pauses: Pauses::default(),
             lease,
             retention,
             metrics,

@@ -12,6 +12,7 @@ mod contacts;
 mod facts;
 mod gone;
 mod shop;
+mod tokens;
 mod waiting;
 
 use shop::{Shop, UPDATE, changed, closed, event, ids, told};

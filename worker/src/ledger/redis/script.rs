@@ -24,6 +24,7 @@ pub(super) enum Script {
     Delayed,
     Import,
     Recall,
+    Pause,
 }
 
 impl Script {
@@ -39,6 +40,7 @@ impl Script {
         Self::Delayed,
         Self::Import,
         Self::Recall,
+        Self::Pause,
     ];
 
     pub(super) fn code(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Script {
             Self::Delayed => marks::DELAYED,
             Self::Import => claims::IMPORT,
             Self::Recall => memory::RECALL,
+            Self::Pause => super::pause::PAUSE,
         }
     }
 
