@@ -14,7 +14,7 @@ use shared::broker::Lane;
 use shared::event::Identity;
 use shared::store::Store;
 
-use crate::limits::{Limit, Room, Standing};
+use crate::limits::{Caller, Ended, Limit, Passage, Room, Standing, Way};
 use crate::metrics::WorkerMetrics;
 
 mod entry;
@@ -138,6 +138,30 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.hold(limit, wait).await,
             Self::Sqlite(ledger) => ledger.lines.hold(limit, wait),
+        }
+    }
+
+    /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever
+    /// `is_asking` only is told the same, and takes no slot.
+    pub async fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
+        match self {
+            Self::Redis(ledger) => ledger.enter(way, caller, is_asking).await,
+            Self::Sqlite(ledger) => ledger.lines.enter(way, caller, is_asking),
+        }
+    }
+
+    /// A call that was let through has ended. Tells for how long nobody calls, in ms, if it was a probe
+    /// that failed.
+    pub async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        match self {
+            Self::Redis(ledger) => ledger.leave(way, caller, slot_ms, ended).await,
+            Self::Sqlite(ledger) => ledger.lines.leave(way, caller, slot_ms, ended),
         }
     }
 

@@ -4,18 +4,31 @@
 //! Owns what a limit means: a window that slides, live events before bulk, and holding back for as long
 //! as the other side has asked. Where it is kept is the ledger's business.
 
+mod breaker;
+mod cap;
 mod costs;
+mod gate;
 mod line;
 mod memory;
+mod passages;
 mod rooms;
 mod seats;
+mod waits;
 
 use std::fmt;
 use std::time::Duration;
 
+use shared::broker::Lane;
+
+pub use breaker::Ended;
 pub(crate) use costs::Costs;
+pub use gate::Passage;
+pub(crate) use breaker::{CALM_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS, RECENT_S};
+pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
+pub(crate) use gate::{MORE, PROBE_MS};
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
+pub(crate) use passages::{Turned, still_shut};
 pub(crate) use rooms::{NoRoom, Rooms};
 pub(crate) use seats::Seats;
 
@@ -42,6 +55,28 @@ impl Limit {
     pub fn none(key: impl fmt::Display) -> Self {
         Self { key: name(key), size: None, window: Duration::from_secs(1) }
     }
+}
+
+/// A service that is called, and by how many at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Whose calls are counted together: `erp`, `hubspot/62515`.
+    pub key: String,
+    /// Calls under way at once, of all workers together.
+    pub cap: u32,
+    /// No call takes longer: whoever has not said by then that it has ended is no more.
+    pub lease: Duration,
+}
+
+/// Who wants to call a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The run's.
+    pub lane: Lane,
+    /// Whether it has had its place in the line to this service.
+    pub is_placed: bool,
+    /// For how long it has waited in all, for whatever.
+    pub waited: Duration,
 }
 
 /// Without what stands between places, or would end a key on Redis.

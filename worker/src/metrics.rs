@@ -31,6 +31,7 @@ label! {
         Complete = "complete",
         Release = "release",
         Budget = "budget",
+        Gate = "gate",
         Delayed = "delayed",
     }
 }

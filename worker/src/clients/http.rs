@@ -53,6 +53,11 @@ impl Service {
         }
     }
 
+    /// Whether a call that failed so says that the service is down: a refusal does not.
+    pub(crate) fn is_down(self, error: &HandlerError) -> bool {
+        ["TIMEOUT", "UNREACHABLE", "5XX"].iter().any(|what| error.code == self.code(what))
+    }
+
     /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
     fn max_body(self) -> usize {
         match self {

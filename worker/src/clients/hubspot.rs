@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 
-use super::http::{Api, Reply};
+use super::http::{Api, Reply, Service};
 use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
@@ -103,7 +103,9 @@ impl<'a> HubSpot<'a> {
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
-        let reply = self.api.http.send(request).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let sending = self.api.http.send(request);
+        let reply = self.cx.call(Service::HubSpot, &limit.key, sending, is_down).await?;
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {
             Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),

@@ -67,7 +67,8 @@ impl Slack {
     /// call this within a step.
     pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
         cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
-        let reply = self.send(message).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let reply = cx.call(Service::Slack, "slack", self.send(message), is_down).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();

@@ -19,7 +19,7 @@ use super::settle::{Disposition, Unit};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Lease, Release};
-use crate::limits::Rooms;
+use crate::limits::{self, Rooms};
 use crate::portals::Place;
 use crate::records::Course;
 use crate::registry::Handler;
@@ -66,9 +66,10 @@ impl Executor {
             None => (Outcome::TargetUnknown, None, None),
             Some(handler) => {
                 admitted = self.portals.admit(message.portal_id).await;
-                match &admitted {
-                    Err(wait) => (Outcome::Limited(*wait), None, None),
-                    Ok(place) => {
+                match (&admitted, self.still_shut(message, lane).await) {
+                    (Err(wait), _) => (Outcome::Limited(*wait), None, None),
+                    (Ok(_), Some(error)) => (Outcome::Failed(error), None, None),
+                    (Ok(place), None) => {
                         let work = Work { message, event, handler, lane, age, place };
                         span.around(self.claim_and_perform(&entry, &work)).await
                     }
@@ -221,9 +222,23 @@ impl Executor {
             rooms.learn();
         }
         if let Outcome::Failed(error) = &mut outcome {
-            error.places = rooms.places();
+            error.places = rooms.places(matches!(error.kind, Failure::Deferred { .. }));
         }
         outcome
+    }
+
+    /// A run that waits for a service alone, and is not let through yet, waits on. One that would wait
+    /// for too long ends in its run, which knows its steps.
+    async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
+        let waiting = message.waiting.as_ref()?;
+        let (wait, key) = limits::still_shut(&self.ledger, &self.seats, lane, waiting).await?;
+        let waited = Duration::from_millis(waiting.waited_ms);
+        if waited.saturating_add(wait) > self.wait_max {
+            return None;
+        }
+        let mut error = HandlerError::deferred(wait, "STILL_SHUT", format_args!("{key} is not called yet"));
+        error.places = waiting.places.iter().cloned().collect();
+        Some(error)
     }
 
     /// A run that has waited for room for too long waits no more.

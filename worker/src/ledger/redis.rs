@@ -14,7 +14,9 @@ use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS, Standing};
+use crate::limits::{
+    BULK_OF_TEN, Caller, Ended, LATE_MS, Limit, NEAR_MS, Passage, Room, SPACING_MS, Standing, Way,
+};
 use crate::metrics::{Operation, WorkerMetrics};
 
 pub(super) mod import;
@@ -155,6 +157,53 @@ impl Ledger {
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
     }
 
+    pub(super) async fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
+        let what = if is_asking { "ask" } else { "enter" };
+        loop {
+            match self.gate(way, caller, what, 0).await {
+                (0, slot_ms, is_probe) => {
+                    return Passage::Open { slot_ms, is_probe: is_probe == 1 };
+                }
+                (1, ms, _) => return Passage::Full(ms),
+                (2, ms, _) => return Passage::Shut(ms),
+                _ => self.malformed(Operation::Budget).await,
+            }
+        }
+    }
+
+    pub(super) async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        let (_, wait_ms, _) = self.gate(way, caller, ended.as_str(), slot_ms).await;
+        Some(wait_ms).filter(|wait_ms| *wait_ms >= 0)
+    }
+
+    async fn gate(&self, way: &Way, caller: Caller, what: &str, slot_ms: i64) -> GateAnswer {
+        let flag = |is_set| u8::from(is_set).to_string();
+        let mut arguments = vec![
+            what.to_owned(),
+            way.cap.to_string(),
+            millis(way.lease).to_string(),
+            flag(caller.lane == Lane::Bulk),
+            flag(caller.is_placed),
+            millis(caller.waited).to_string(),
+            slot_ms.to_string(),
+        ];
+        arguments.extend(script::gate_constants());
+        let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
+        loop {
+            let reply = self.run(Operation::Gate, Script::Gate, &key, arguments.clone()).await;
+            match GateAnswer::from_redis_value(reply) {
+                Ok(answer) => return answer,
+                Err(_) => self.malformed(Operation::Gate).await,
+            }
+        }
+    }
+
     fn limit_key(&self, limit: &Limit) -> String {
         format!("{}:limit:{{{}}}", self.prefix, limit.key)
     }
@@ -236,6 +285,9 @@ impl Ledger {
         key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
     }
 }
+
+/// What a gate's script gives: a code, a number of ms, and whether it is about a probe.
+type GateAnswer = (i64, i64, i64);
 
 /// The key of an entry. All that belongs to an event has one slot.
 fn key(prefix: &str, identity: &str, rest: impl Display) -> String {

@@ -7,22 +7,26 @@ use std::time::{Duration, Instant};
 
 use shared::broker::Lane;
 
+use super::breaker::Ended;
+use super::cap;
+use super::gate::{Gate, Passage};
 use super::line::{Asked, Line};
-use super::{Limit, Room, Standing};
+use super::{Caller, Limit, Room, Standing, Way};
 
 /// So many limits are kept before those are looked for that are over.
 const MANY: usize = 1000;
 
-/// Every limit that somebody has asked at.
+/// Every limit that somebody has asked at, and every service.
 #[derive(Debug)]
 pub(crate) struct Lines {
     begun: Instant,
-    lines: Mutex<HashMap<String, (Line, i64)>>,
+    windows: Mutex<HashMap<String, (Line, i64)>>,
+    gates: Mutex<HashMap<String, Gate>>,
 }
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { begun: Instant::now(), lines: Mutex::default() }
+        Self { begun: Instant::now(), windows: Mutex::default(), gates: Mutex::default() }
     }
 }
 
@@ -38,8 +42,26 @@ impl Lines {
         self.with(limit, now_ms, |line| line.hold(millis(wait), now_ms));
     }
 
+    /// Lets a call through; without taking a slot if that `is_asking` only.
+    pub(crate) fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
+        let now_ms = self.now_ms();
+        self.at(way, now_ms, |gate| gate.enter(&asked(way, caller, is_asking), now_ms))
+    }
+
+    /// A call has ended.
+    pub(crate) fn leave(
+        &self,
+        way: &Way,
+        caller: Caller,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        let now_ms = self.now_ms();
+        self.at(way, now_ms, |gate| gate.leave(slot_ms, ended, &asked(way, caller, false), now_ms))
+    }
+
     fn with<T>(&self, limit: &Limit, now_ms: i64, work: impl FnOnce(&mut Line) -> T) -> T {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= MANY && !lines.contains_key(&limit.key) {
             lines.retain(|_, (line, window_ms)| !line.is_over(*window_ms, now_ms));
         }
@@ -47,11 +69,25 @@ impl Lines {
         work(&mut lines.entry(limit.key.clone()).or_insert_with(fresh).0)
     }
 
+    fn at<T>(&self, way: &Way, now_ms: i64, work: impl FnOnce(&mut Gate) -> T) -> T {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if gates.len() >= MANY && !gates.contains_key(&way.key) {
+            gates.retain(|_, gate| gate.end_ms() > now_ms);
+        }
+        work(gates.entry(way.key.clone()).or_default())
+    }
+
     /// Since it began, and so after whatever is 0 in a line that is new: no clock of the day's steps
     /// back here.
     fn now_ms(&self) -> i64 {
         millis(self.begun.elapsed()).saturating_add(1)
     }
+}
+
+fn asked(way: &Way, caller: Caller, is_asking: bool) -> cap::Asked {
+    let Caller { lane, is_placed, waited } = caller;
+    let (cap, lease_ms, waited_ms) = (way.cap, millis(way.lease), millis(waited));
+    cap::Asked { cap, lease_ms, lane, is_placed, is_asking, waited_ms }
 }
 
 fn millis(duration: Duration) -> i64 {

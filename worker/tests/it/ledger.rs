@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use shared::broker::Lane;
 use shared::testing::{Proxy, redis_url};
 use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::limits::{Limit, Room, Standing};
+use worker::limits::{Caller, Ended, Limit, Passage, Room, Standing, Way};
 
 use crate::harness::{Engine, on_every_engine, within};
 
@@ -262,6 +262,61 @@ async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
     assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
 }
 
+const CALLER: Caller = Caller { lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
+
+async fn entered(ledger: &Ledger, way: &Way) -> i64 {
+    match ledger.enter(way, CALLER, false).await {
+        Passage::Open { slot_ms, .. } => slot_ms,
+        shut => panic!("not let through: {shut:?}"),
+    }
+}
+
+/// Nobody says that their calls have ended: as if their worker had been killed.
+async fn slots_of_who_is_no_more_come_back(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: Duration::from_millis(300) };
+    for _ in 0..2 {
+        entered(&ledgers[0], &way).await;
+    }
+    let last = ledgers.last().unwrap();
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(1..)));
+    let free = async {
+        while let Passage::Full(_) = last.enter(&way, CALLER, true).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("slots to come back", free).await;
+    for _ in 0..2 {
+        entered(last, &way).await;
+    }
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(_)));
+}
+
+/// What one worker's calls find out holds for all.
+async fn a_service_that_is_down_is_called_by_nobody(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 100, lease: LONG };
+    let mut slots = Vec::new();
+    for call in 0..10 {
+        slots.push(entered(&ledgers[call % ledgers.len()], &way).await);
+    }
+    for (call, slot_ms) in slots.into_iter().enumerate() {
+        let ledger = &ledgers[call % ledgers.len()];
+        assert_eq!(ledger.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
+    }
+    for ledger in &ledgers {
+        for is_asking in [true, false] {
+            let passage = ledger.enter(&way, CALLER, is_asking).await;
+            let Passage::Shut(wait_ms) = passage else { panic!("{passage:?}") };
+            assert!((1..=8000).contains(&wait_ms), "{wait_ms}");
+        }
+    }
+    let other = Way { key: "slack".to_owned(), ..way };
+    entered(&ledgers[0], &other).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let case = Case::on_redis().await;
@@ -306,6 +361,7 @@ async fn every_key_has_its_end() {
     }
     ledger.take(&of_portal(1), Lane::Work, Standing::UnderWay).await;
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
+    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -317,8 +373,8 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, a limit, the sign of life, and the two numbers.
-    assert_eq!(keys.len(), 9, "{keys:?}");
+    // Four entries, one with steps, a limit, a service, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 10, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.
@@ -345,4 +401,6 @@ on_every_engine! {
     of_two_hundred_requests_a_hundred_fit_into_a_hundred
     what_finds_no_room_gets_a_place_in_line
     who_is_left_alone_is_asked_by_nobody
+    slots_of_who_is_no_more_come_back
+    a_service_that_is_down_is_called_by_nobody
 }

@@ -13,6 +13,11 @@ use std::sync::LazyLock;
 
 use deadpool_redis::redis::{self, Pipeline};
 
+use crate::limits::{
+    BULK_OF_TEN, CALM_MS, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE, MOST_STRIKES,
+    OPEN_MS, PROBE_MS, RECENT_S, SOONEST_MS, UNSEEN_MS,
+};
+
 /// A transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
@@ -23,13 +28,14 @@ pub(super) enum Script {
     Release,
     Take,
     Hold,
+    Gate,
     Delayed,
     Import,
     Recall,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Claim,
         Self::Extend,
         Self::Step,
@@ -37,6 +43,7 @@ impl Script {
         Self::Release,
         Self::Take,
         Self::Hold,
+        Self::Gate,
         Self::Delayed,
         Self::Import,
         Self::Recall,
@@ -51,6 +58,7 @@ impl Script {
             Self::Release => RELEASE,
             Self::Take => TAKE,
             Self::Hold => HOLD,
+            Self::Gate => GATE,
             Self::Delayed => DELAYED,
             Self::Import => IMPORT,
             Self::Recall => RECALL,
@@ -59,7 +67,7 @@ impl Script {
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 10]> = LazyLock::new(|| {
+        static HASHES: LazyLock<[String; 11]> = LazyLock::new(|| {
             Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
         });
         &HASHES[self as usize]
@@ -104,6 +112,52 @@ impl Call {
             }
         }
     }
+}
+
+/// The last arguments of [`Script::Gate`].
+pub(super) fn gate_constants() -> impl Iterator<Item = String> {
+    let (of_ten, least, least_of_all) = (BULK_OF_TEN.into(), LEAST.into(), LEAST_OF_ALL.into());
+    let cap = [of_ten, LATE_MS, UNSEEN_MS, SOONEST_MS];
+    let breaker =
+        [RECENT_S, least, least_of_all, OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
+    let numbers = cap.into_iter().chain(breaker).chain([PROBE_MS, MORE]);
+    numbers.map(|number: i64| number.to_string())
+}
+
+/// Redis' time, in ms. A test puts its own there.
+macro_rules! now {
+    () => {
+        "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"
+    };
+}
+
+/// [`crate::limits`]' waits: somebody who has waited since then has got a place.
+macro_rules! waits {
+    () => {
+        "
+local function add_wait(place, bulk, since)
+  local kept, found = {}, nil
+  local width = 1000
+  while width * 16 <= place - now do width = width * 2 end
+  local till = math.ceil(place / width) * width
+  for _, wait in ipairs(s.waits) do
+    if wait[1] > now then
+      kept[#kept + 1] = wait
+      if wait[1] == till and wait[2] == bulk then found = wait end
+    end
+  end
+  if found then
+    found[3], found[4] = found[3] + 1, math.min(found[4], since)
+  else
+    kept[#kept + 1] = { till, bulk, 1, since }
+  end
+  s.waits = kept
+end
+"
+    };
 }
 
 /// token, lease, attempt, retention → {code, fence or ms left, abandoned, steps}.
@@ -312,6 +366,159 @@ local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[
 redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)
 return 1
 ";
+
+/// A [`crate::limits`] gate, word for word: a service's cap and breaker.
+///
+/// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
+/// slot, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least of all, open,
+/// longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms} full, {2, ms}
+/// shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
+const GATE: &str = concat!(
+    now!(),
+    r"
+local what, cap, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local bulk, placed, waited, slot = ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
+local of_ten, late, unseen, soonest =
+  tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local recent_s, least, least_of_all, open_ms, longest_open, calm, strikes =
+  tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]),
+  tonumber(ARGV[17]), tonumber(ARGV[18])
+local probing, more = tonumber(ARGV[19]), tonumber(ARGV[20])
+local packed = redis.call('GET', KEYS[1])
+if not packed and what == 'ask' then return {0, 0, 0} end
+local s = packed and cmsgpack.unpack(packed)
+  or { work = {}, bulk = {}, work_end = 0, bulk_end = 0, back_end = 0, bulk_waits = 0, mean = unseen,
+       recent = {}, open_until = 0, closed = 0, strikes = 0, probe = 0, appointed = false, waits = {},
+       cap = cap }
+s.cap = cap
+",
+    waits!(),
+    r"
+local function answer(code, first, second)
+  local last = math.max(s.work_end, s.bulk_end, s.back_end, s.open_until + longest_open, s.closed + calm)
+  for _, slots in ipairs({s.work, s.bulk}) do
+    for _, taken in ipairs(slots) do last = math.max(last, taken) end
+  end
+  for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
+  local newest = s.recent[#s.recent]
+  if newest then last = math.max(last, (newest[1] + recent_s) * 1000) end
+  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', math.max(last - now, 1000))
+  return {code, first, second or 0}
+end
+local function open()
+  s.open_until = now + math.min(open_ms * 2 ^ s.strikes, longest_open)
+  s.strikes = math.min(s.strikes + 1, strikes)
+  s.recent, s.appointed, s.probe = {}, false, 0
+end
+if what == 'passed' or what == 'failed' or what == 'cut_off' then
+  for _, slots in ipairs({s.work, s.bulk}) do
+    local found
+    for i, taken in ipairs(slots) do
+      if taken == slot then found = i break end
+    end
+    if found then table.remove(slots, found) break end
+  end
+  if what == 'passed' then
+    local took = math.min(math.max(now - (slot - lease), 0), lease)
+    s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
+  end
+  if s.open_until == 0 then
+    local second = math.floor(now / 1000)
+    while s.recent[1] and s.recent[1][1] <= second - recent_s do table.remove(s.recent, 1) end
+    if what == 'cut_off' then return answer(3, -1) end
+    local failed = what == 'failed' and 1 or 0
+    local newest = s.recent[#s.recent]
+    if newest and newest[1] == second then
+      newest[2], newest[3] = newest[2] + 1, newest[3] + failed
+    else
+      s.recent[#s.recent + 1] = { second, 1, failed }
+    end
+    local calls, failures = 0, 0
+    for _, of in ipairs(s.recent) do calls, failures = calls + of[2], failures + of[3] end
+    if failed == 1 and calls >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= calls then
+      if now - s.closed > calm then s.strikes = 0 end
+      open()
+    end
+    return answer(3, -1)
+  end
+  if slot ~= s.probe then return answer(3, -1) end
+  s.probe = 0
+  if what == 'passed' then
+    s.open_until, s.closed = 0, now
+  elseif what == 'failed' then
+    open()
+    s.appointed = true
+    add_wait(s.open_until, bulk, now - waited)
+    return answer(3, s.open_until - now)
+  end
+  return answer(3, -1)
+end
+local function forget(slots)
+  local kept = {}
+  for _, taken in ipairs(slots) do
+    if taken > now then kept[#kept + 1] = taken end
+  end
+  return kept
+end
+local function take()
+  if what == 'ask' then return 0 end
+  local slots = bulk and s.bulk or s.work
+  slots[#slots + 1] = now + lease
+  return now + lease
+end
+local function wait(begin, at_least)
+  local step = math.max(math.floor(s.mean / math.max(cap, 1)), 1)
+  local finish = s.back_end
+  if not placed then
+    finish = math.max(finish, s.work_end)
+    if bulk then finish = math.max(finish, s.bulk_end) end
+  end
+  local place = math.max(begin, finish + step)
+  if placed then s.back_end = place elseif bulk then s.bulk_end = place else s.work_end = place end
+  place = math.max(place, now + at_least)
+  add_wait(place, bulk, now - waited)
+  return place - now
+end
+if s.open_until == 0 then
+  s.work, s.bulk = forget(s.work), forget(s.bulk)
+  local used, own = #s.work + #s.bulk, math.max(math.floor(cap / 10), 1)
+  local turns = math.max(own - #s.bulk, 0)
+  local has_turn, most = bulk and turns > 0, cap
+  if bulk and not has_turn then most = math.max(math.floor(cap * of_ten / 10), 1)
+  elseif not bulk and s.bulk_waits > now then most = math.max(cap - turns, 0) end
+  if used >= most then
+    local oldest
+    for _, slots in ipairs({s.work, s.bulk}) do
+      for _, taken in ipairs(slots) do oldest = math.min(oldest or taken, taken) end
+    end
+    local hung = oldest and now - (oldest - lease) or 0
+    local guess = math.max(math.min(math.max(s.mean, hung), lease), soonest)
+    if has_turn and placed then s.bulk_waits = math.max(s.bulk_waits, now + guess + late) end
+    return answer(1, wait(now + guess, 0))
+  end
+  local finish = bulk and s.bulk_end or s.work_end
+  if not placed and math.max(finish, s.back_end) > now and used * 2 >= cap then
+    return answer(1, wait(now + 1, 0))
+  end
+  return answer(0, take(), 0)
+end
+if now < s.open_until then
+  if not s.appointed then
+    s.appointed = true
+    add_wait(s.open_until, bulk, now - waited)
+    return answer(2, s.open_until - now)
+  end
+  return answer(2, wait(s.open_until + probing, math.floor(waited / more)))
+end
+if now < s.probe then
+  local begin = now + math.max(probing, now - (s.probe - lease))
+  return answer(2, wait(begin, math.floor(waited / more)))
+end
+local taken = take()
+if what ~= 'ask' then s.probe = taken end
+return answer(0, taken, 1)
+"
+);
 
 /// retention, due, received, due, received, … → the smallest time of receipt of all marks that
 /// are not over, or nothing. A mark stands for all that is delayed until it is due, and the oldest
