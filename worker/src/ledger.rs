@@ -10,11 +10,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::broker::Lane;
 use shared::event::Identity;
 use shared::store::Store;
 
-use crate::limits::{Caller, Ended, Limit, Passage, Room, Standing, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Way};
 use crate::metrics::WorkerMetrics;
 
 mod entry;
@@ -124,10 +123,10 @@ impl Ledger {
     }
 
     /// Counts one request at `limit`, for all workers together, or tells how long to wait.
-    pub async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+    pub async fn take(&self, limit: &Limit, asker: Asker) -> Room {
         let (room, metrics) = match self {
-            Self::Redis(ledger) => (ledger.take(limit, lane, standing).await, &ledger.metrics),
-            Self::Sqlite(ledger) => (ledger.lines.take(limit, lane, standing), &ledger.metrics),
+            Self::Redis(ledger) => (ledger.take(limit, asker).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.lines.take(limit, asker), &ledger.metrics),
         };
         metrics.room_asked(room);
         room
@@ -143,7 +142,7 @@ impl Ledger {
 
     /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever
     /// `is_asking` only is told the same, and takes no slot.
-    pub async fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
+    pub async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
         match self {
             Self::Redis(ledger) => ledger.enter(way, caller, is_asking).await,
             Self::Sqlite(ledger) => ledger.lines.enter(way, caller, is_asking),
@@ -155,7 +154,7 @@ impl Ledger {
     pub async fn leave(
         &self,
         way: &Way,
-        caller: Caller,
+        caller: Caller<'_>,
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {

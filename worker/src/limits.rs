@@ -7,6 +7,7 @@
 mod breaker;
 mod cap;
 mod costs;
+mod flows;
 mod gate;
 mod line;
 mod memory;
@@ -21,10 +22,12 @@ use std::time::Duration;
 use shared::broker::Lane;
 
 pub use breaker::Ended;
+pub(crate) use breaker::{
+    CALM_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS, RECENT_S,
+};
+pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
 pub(crate) use costs::Costs;
 pub use gate::Passage;
-pub(crate) use breaker::{CALM_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS, RECENT_S};
-pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
 pub(crate) use gate::{MORE, PROBE_MS};
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
@@ -68,9 +71,30 @@ pub struct Way {
     pub lease: Duration,
 }
 
+/// Who asks for room at a limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asker {
+    /// The run's.
+    pub lane: Lane,
+    /// How it stands to the line.
+    pub standing: Standing,
+    /// For how long it has waited in all, for whatever.
+    pub waited: Duration,
+}
+
+impl Asker {
+    /// Who has not waited yet.
+    #[must_use]
+    pub fn fresh(lane: Lane, standing: Standing) -> Self {
+        Self { lane, standing, waited: Duration::ZERO }
+    }
+}
+
 /// Who wants to call a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct Caller<'a> {
+    /// Whose run it is: origins take turns.
+    pub origin: &'a str,
     /// The run's.
     pub lane: Lane,
     /// Whether it has had its place in the line to this service.

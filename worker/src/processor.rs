@@ -104,7 +104,10 @@ impl Processor {
             handler_timeout: settings.handler_timeout,
             wait_max: settings.wait_max,
             costs: Arc::default(),
-            seats: Arc::new(Seats::of_runs(settings.concurrency, settings.integrations.api_timeout)),
+            seats: Arc::new(Seats::of_runs(
+                settings.concurrency,
+                settings.integrations.api_timeout,
+            )),
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,

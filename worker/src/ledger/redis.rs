@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
 use secrecy::SecretString;
-use shared::broker::Lane;
 use shared::retry::Reconnect;
 use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{
-    BULK_OF_TEN, Caller, Ended, LATE_MS, Limit, NEAR_MS, Passage, Room, SPACING_MS, Standing, Way,
-};
+use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 
+#[cfg(test)]
+mod course;
 pub(super) mod import;
 mod link;
 mod memory;
@@ -128,45 +127,29 @@ impl Ledger {
         self.write(Operation::Release, Script::Release, lease, arguments).await
     }
 
-    pub(super) async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
-        let arguments = vec![
-            limit.size.map(|size| size.to_string()).unwrap_or_default(),
-            millis(limit.window).to_string(),
-            u8::from(lane == Lane::Bulk).to_string(),
-            standing.as_str().to_owned(),
-            standing.thousandths().to_string(),
-            BULK_OF_TEN.to_string(),
-            SPACING_MS.to_string(),
-            LATE_MS.to_string(),
-            NEAR_MS.to_string(),
-        ];
+    pub(super) async fn take(&self, limit: &Limit, asker: Asker) -> Room {
+        let arguments = script::take_arguments(limit, asker);
         let key = self.limit_key(limit);
         loop {
             let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
-            match <(i64, u64)>::from_redis_value(reply) {
-                Ok((0, _)) => return Room::Granted,
-                Ok((1, ms)) => return Room::Soon(Duration::from_millis(ms)),
-                Ok((2, ms)) => return Room::Place(Duration::from_millis(ms)),
-                _ => self.malformed(Operation::Budget).await,
+            match script::read_room(reply) {
+                Some(room) => return room,
+                None => self.malformed(Operation::Budget).await,
             }
         }
     }
 
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
-        let arguments = vec![millis(wait).to_string(), millis(limit.window).to_string()];
+        let arguments = script::hold_arguments(limit, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
     }
 
-    pub(super) async fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
-        let what = if is_asking { "ask" } else { "enter" };
+    pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        let arguments = script::gate_arguments(way, caller, script::entering(is_asking), 0);
         loop {
-            match self.gate(way, caller, what, 0).await {
-                (0, slot_ms, is_probe) => {
-                    return Passage::Open { slot_ms, is_probe: is_probe == 1 };
-                }
-                (1, ms, _) => return Passage::Full(ms),
-                (2, ms, _) => return Passage::Shut(ms),
-                _ => self.malformed(Operation::Budget).await,
+            match script::read_passage(self.gate(way, arguments.clone()).await) {
+                Some(passage) => return passage,
+                None => self.malformed(Operation::Gate).await,
             }
         }
     }
@@ -174,34 +157,17 @@ impl Ledger {
     pub(super) async fn leave(
         &self,
         way: &Way,
-        caller: Caller,
+        caller: Caller<'_>,
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {
-        let (_, wait_ms, _) = self.gate(way, caller, ended.as_str(), slot_ms).await;
-        Some(wait_ms).filter(|wait_ms| *wait_ms >= 0)
+        let arguments = script::gate_arguments(way, caller, ended.as_str(), slot_ms);
+        script::read_left(self.gate(way, arguments).await)
     }
 
-    async fn gate(&self, way: &Way, caller: Caller, what: &str, slot_ms: i64) -> GateAnswer {
-        let flag = |is_set| u8::from(is_set).to_string();
-        let mut arguments = vec![
-            what.to_owned(),
-            way.cap.to_string(),
-            millis(way.lease).to_string(),
-            flag(caller.lane == Lane::Bulk),
-            flag(caller.is_placed),
-            millis(caller.waited).to_string(),
-            slot_ms.to_string(),
-        ];
-        arguments.extend(script::gate_constants());
+    async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
         let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
-        loop {
-            let reply = self.run(Operation::Gate, Script::Gate, &key, arguments.clone()).await;
-            match GateAnswer::from_redis_value(reply) {
-                Ok(answer) => return answer,
-                Err(_) => self.malformed(Operation::Gate).await,
-            }
-        }
+        self.run(Operation::Gate, Script::Gate, &key, arguments).await
     }
 
     fn limit_key(&self, limit: &Limit) -> String {
@@ -285,9 +251,6 @@ impl Ledger {
         key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
     }
 }
-
-/// What a gate's script gives: a code, a number of ms, and whether it is about a probe.
-type GateAnswer = (i64, i64, i64);
 
 /// The key of an entry. All that belongs to an event has one slot.
 fn key(prefix: &str, identity: &str, rest: impl Display) -> String {

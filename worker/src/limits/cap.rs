@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use shared::broker::Lane;
 
+use super::flows::Flows;
 use super::line::{BULK_OF_TEN, LATE_MS};
 
 /// How long a call is thought to take, as long as none was seen, in ms.
@@ -17,7 +18,9 @@ pub(crate) const SOONEST_MS: i64 = 100;
 
 /// Who asks, and for what.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
+    /// Whose run it is.
+    pub(super) origin: &'a str,
     /// Calls at once.
     pub(super) cap: u32,
     /// No call takes longer.
@@ -36,9 +39,9 @@ pub(super) struct Cap {
     /// Slots that are taken, each by the end of its lease.
     work: VecDeque<i64>,
     bulk: VecDeque<i64>,
-    /// When the last comes who was told to: of each lane, and of those who come back again.
-    work_end_ms: i64,
-    bulk_end_ms: i64,
+    /// Who was told to come.
+    flows: Flows,
+    /// When the last comes of those who come back again.
     back_end_ms: i64,
     /// Until when somebody of bulk waits who has a share.
     bulk_waits_ms: i64,
@@ -48,16 +51,15 @@ pub(super) struct Cap {
 
 impl Default for Cap {
     fn default() -> Self {
-        let (work, bulk) = (VecDeque::new(), VecDeque::new());
-        let (work_end_ms, bulk_end_ms, back_end_ms, bulk_waits_ms) = (0, 0, 0, 0);
-        let mean_ms = UNSEEN_MS;
-        Self { work, bulk, work_end_ms, bulk_end_ms, back_end_ms, bulk_waits_ms, mean_ms }
+        let (work, bulk, flows) = (VecDeque::new(), VecDeque::new(), Flows::default());
+        let (back_end_ms, bulk_waits_ms, mean_ms) = (0, 0, UNSEEN_MS);
+        Self { work, bulk, flows, back_end_ms, bulk_waits_ms, mean_ms }
     }
 }
 
 impl Cap {
     /// For how long there is no slot, at a guess; `None` if there is one.
-    pub(super) fn full(&mut self, asked: &Asked, now_ms: i64) -> Option<i64> {
+    pub(super) fn full(&mut self, asked: &Asked<'_>, now_ms: i64) -> Option<i64> {
         self.forget(now_ms);
         let is_bulk = asked.lane == Lane::Bulk;
         let own = (asked.cap / 10).max(1);
@@ -72,7 +74,7 @@ impl Cap {
         } else {
             asked.cap
         };
-        let end_ms = if is_bulk { self.bulk_end_ms } else { self.work_end_ms };
+        let end_ms = self.flows.end_of(asked.origin, asked.lane);
         if self.used() >= most {
             let wait_ms = self.guess_ms(asked, now_ms);
             if has_turn && asked.is_placed {
@@ -86,7 +88,7 @@ impl Cap {
     }
 
     /// Takes a slot; it is called by its number.
-    pub(super) fn take(&mut self, asked: &Asked, now_ms: i64) -> i64 {
+    pub(super) fn take(&mut self, asked: &Asked<'_>, now_ms: i64) -> i64 {
         let slot_ms = now_ms + asked.lease_ms;
         let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
         slots.push_back(slot_ms);
@@ -108,20 +110,17 @@ impl Cap {
     }
 
     /// When somebody comes back, not before `begin_ms`: one after the other, as fast as calls end.
-    pub(super) fn place(&mut self, asked: &Asked, begin_ms: i64) -> i64 {
+    pub(super) fn place(&mut self, asked: &Asked<'_>, begin_ms: i64, now_ms: i64) -> i64 {
         let step_ms = (self.mean_ms / i64::from(asked.cap.max(1))).max(1);
-        let end_ms = match (asked.is_placed, asked.lane) {
-            (true, _) => self.back_end_ms,
-            (false, Lane::Work) => self.work_end_ms.max(self.back_end_ms),
-            (false, Lane::Bulk) => self.bulk_end_ms.max(self.work_end_ms).max(self.back_end_ms),
-        };
-        let place_ms = begin_ms.max(end_ms + step_ms);
-        match (asked.is_placed, asked.lane) {
-            (true, _) => self.back_end_ms = place_ms,
-            (false, Lane::Work) => self.work_end_ms = place_ms,
-            (false, Lane::Bulk) => self.bulk_end_ms = place_ms,
+        if asked.is_placed {
+            self.back_end_ms = begin_ms.max(self.back_end_ms + step_ms);
+            return self.back_end_ms;
         }
-        place_ms
+        let mut begin_ms = begin_ms.max(self.back_end_ms + step_ms);
+        if asked.lane == Lane::Bulk {
+            begin_ms = begin_ms.max(self.flows.end_ms(Lane::Work) + step_ms);
+        }
+        self.flows.place(asked.origin, asked.lane, begin_ms, step_ms, now_ms)
     }
 
     /// Slots that are taken.
@@ -131,7 +130,7 @@ impl Cap {
 
     /// When the last comes who was told to.
     pub(super) fn end_ms(&self) -> i64 {
-        self.work_end_ms.max(self.bulk_end_ms).max(self.back_end_ms)
+        self.flows.end_ms(Lane::Work).max(self.flows.end_ms(Lane::Bulk)).max(self.back_end_ms)
     }
 
     /// When the last lease is over.
@@ -147,7 +146,7 @@ impl Cap {
     }
 
     /// As long as calls take, or have taken so far: what hangs is asked for less and less often.
-    fn guess_ms(&self, asked: &Asked, now_ms: i64) -> i64 {
+    fn guess_ms(&self, asked: &Asked<'_>, now_ms: i64) -> i64 {
         let slots = self.work.iter().chain(&self.bulk);
         let oldest_ms = slots.min().map_or(0, |slot_ms| now_ms - (slot_ms - asked.lease_ms));
         self.mean_ms.max(oldest_ms).min(asked.lease_ms).max(SOONEST_MS)
@@ -162,8 +161,9 @@ fn count(slots: &VecDeque<i64>) -> u32 {
 mod tests {
     use super::*;
 
-    fn asked(lane: Lane, is_placed: bool) -> Asked {
-        Asked { cap: 10, lease_ms: 15_000, lane, is_placed, is_asking: false, waited_ms: 0 }
+    fn asked(lane: Lane, is_placed: bool) -> Asked<'static> {
+        let (origin, cap, lease_ms) = ("hubspot/1", 10, 15_000);
+        Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms: 0 }
     }
 
     fn taken(cap: &mut Cap, lane: Lane, now_ms: i64) -> Option<i64> {
@@ -219,8 +219,12 @@ mod tests {
             let _ = taken(&mut cap, Lane::Work, 1000);
         }
         let new = asked(Lane::Work, false);
-        let places: Vec<_> = (0..3).map(|_| cap.place(&new, 1200)).collect();
+        let places: Vec<_> = (0..3).map(|_| cap.place(&new, 1200, 1000)).collect();
         assert_eq!(places, [1200, 1220, 1240]);
+        // Another's line begins where that of the first did, and takes turns with it.
+        let other = Asked { origin: "hubspot/2", ..new };
+        let places: Vec<_> = (0..3).map(|_| cap.place(&other, 1200, 1000)).collect();
+        assert_eq!(places, [1200, 1240, 1280]);
         for slot in 0..5 {
             assert!(cap.full(&new, 1100).is_some(), "{slot} are free");
             cap.give_back(16_000, 15_000, true, 1100);

@@ -37,7 +37,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Lets a call through, or tells when to come back.
-    pub(super) fn enter(&mut self, asked: &Asked, now_ms: i64) -> Passage {
+    pub(super) fn enter(&mut self, asked: &Asked<'_>, now_ms: i64) -> Passage {
         match self.breaker.state(asked.lease_ms, now_ms) {
             State::Closed => match self.cap.full(asked, now_ms) {
                 None => Passage::Open { slot_ms: self.take(asked, now_ms), is_probe: false },
@@ -54,7 +54,9 @@ impl Gate {
                 self.waits.add(until_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
                 Passage::Shut(until_ms - now_ms)
             }
-            State::Open { until_ms } => Passage::Shut(self.shut(asked, until_ms + PROBE_MS, now_ms)),
+            State::Open { until_ms } => {
+                Passage::Shut(self.shut(asked, until_ms + PROBE_MS, now_ms))
+            }
             State::Probed { since_ms } => {
                 let begin_ms = now_ms + PROBE_MS.max(now_ms - since_ms);
                 Passage::Shut(self.shut(asked, begin_ms, now_ms))
@@ -67,7 +69,7 @@ impl Gate {
         &mut self,
         slot_ms: i64,
         ended: Ended,
-        asked: &Asked,
+        asked: &Asked<'_>,
         now_ms: i64,
     ) -> Option<i64> {
         let is_done = ended == Ended::Passed;
@@ -85,16 +87,16 @@ impl Gate {
         waited_for_ms.max(self.cap.last_ms()).max(self.breaker.end_ms())
     }
 
-    fn take(&mut self, asked: &Asked, now_ms: i64) -> i64 {
+    fn take(&mut self, asked: &Asked<'_>, now_ms: i64) -> i64 {
         if asked.is_asking { 0 } else { self.cap.take(asked, now_ms) }
     }
 
-    fn shut(&mut self, asked: &Asked, begin_ms: i64, now_ms: i64) -> i64 {
+    fn shut(&mut self, asked: &Asked<'_>, begin_ms: i64, now_ms: i64) -> i64 {
         self.wait(asked, begin_ms, asked.waited_ms / MORE, now_ms)
     }
 
-    fn wait(&mut self, asked: &Asked, begin_ms: i64, at_least_ms: i64, now_ms: i64) -> i64 {
-        let place_ms = self.cap.place(asked, begin_ms).max(now_ms + at_least_ms);
+    fn wait(&mut self, asked: &Asked<'_>, begin_ms: i64, at_least_ms: i64, now_ms: i64) -> i64 {
+        let place_ms = self.cap.place(asked, begin_ms, now_ms).max(now_ms + at_least_ms);
         self.waits.add(place_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
         place_ms - now_ms
     }

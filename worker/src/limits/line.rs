@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shared::broker::Lane;
 
+use super::waits::Waits;
 use super::{Room, Standing};
 
 /// Of ten requests bulk may use so many: the rest is there for what comes live.
@@ -31,6 +32,8 @@ pub(super) struct Asked {
     pub(super) window_ms: i64,
     pub(super) lane: Lane,
     pub(super) standing: Standing,
+    /// For how long the run has waited in all.
+    pub(super) waited_ms: i64,
 }
 
 /// All times in ms.
@@ -48,6 +51,8 @@ pub(super) struct Line {
     turns: VecDeque<i64>,
     /// Until when the other side wants to be left alone.
     hold_ms: i64,
+    /// Those who have a place, for people who look.
+    waits: Waits,
 }
 
 /// When the last of a lane's runs were told to come.
@@ -74,7 +79,7 @@ impl Line {
             Standing::Placed { .. } | Standing::UnderWay => now_ms,
         };
         if place_ms > now_ms {
-            return Room::Place(millis(place_ms - now_ms));
+            return self.placed(asked, place_ms, now_ms);
         }
         forget(&mut self.granted, now_ms - asked.window_ms);
         let mut wait_ms = (self.hold_ms - now_ms).max(0);
@@ -110,7 +115,8 @@ impl Line {
             return Room::Granted;
         }
         if wait_ms > NEAR_MS && matches!(asked.standing, Standing::Placed { .. }) {
-            return Room::Place(millis(self.back(asked, wait_ms, now_ms) - now_ms));
+            let place_ms = self.back(asked, wait_ms, now_ms);
+            return self.placed(asked, place_ms, now_ms);
         }
         let until_ms = now_ms + wait_ms + LATE_MS;
         if !is_bulk {
@@ -131,7 +137,13 @@ impl Line {
         let last_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
         last_ms + window_ms.saturating_mul(i64::from(GUARANTEED)) <= now_ms
             && self.hold_ms <= now_ms
+            && self.waits.end_ms() <= now_ms
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
+    }
+
+    fn placed(&mut self, asked: &Asked, place_ms: i64, now_ms: i64) -> Room {
+        self.waits.add(place_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
+        Room::Place(millis(place_ms - now_ms))
     }
 
     /// When a run's turn comes, at the end of its lane's line; now, if there is none.

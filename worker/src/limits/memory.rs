@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::broker::Lane;
-
 use super::breaker::Ended;
 use super::cap;
 use super::gate::{Gate, Passage};
 use super::line::{Asked, Line};
-use super::{Caller, Limit, Room, Standing, Way};
+use super::{Asker, Caller, Limit, Room, Way};
 
 /// So many limits are kept before those are looked for that are over.
 const MANY: usize = 1000;
@@ -31,32 +29,59 @@ impl Default for Lines {
 }
 
 impl Lines {
-    pub(crate) fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
-        let (window_ms, now_ms) = (millis(limit.window), self.now_ms());
-        let asked = Asked { size: limit.size, window_ms, lane, standing };
-        self.with(limit, now_ms, |line| line.take(&asked, now_ms))
+    pub(crate) fn take(&self, limit: &Limit, asker: Asker) -> Room {
+        self.take_at(limit, asker, self.now_ms())
     }
 
     pub(crate) fn hold(&self, limit: &Limit, wait: Duration) {
-        let now_ms = self.now_ms();
-        self.with(limit, now_ms, |line| line.hold(millis(wait), now_ms));
+        self.hold_at(limit, wait, self.now_ms());
     }
 
     /// Lets a call through; without taking a slot if that `is_asking` only.
-    pub(crate) fn enter(&self, way: &Way, caller: Caller, is_asking: bool) -> Passage {
-        let now_ms = self.now_ms();
-        self.at(way, now_ms, |gate| gate.enter(&asked(way, caller, is_asking), now_ms))
+    pub(crate) fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        self.enter_at(way, caller, is_asking, self.now_ms())
     }
 
     /// A call has ended.
     pub(crate) fn leave(
         &self,
         way: &Way,
-        caller: Caller,
+        caller: Caller<'_>,
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {
-        let now_ms = self.now_ms();
+        self.leave_at(way, caller, slot_ms, ended, self.now_ms())
+    }
+
+    pub(crate) fn take_at(&self, limit: &Limit, asker: Asker, now_ms: i64) -> Room {
+        let Asker { lane, standing, waited } = asker;
+        let (window_ms, waited_ms) = (millis(limit.window), millis(waited));
+        let request = Asked { size: limit.size, window_ms, lane, standing, waited_ms };
+        self.with(limit, now_ms, |line| line.take(&request, now_ms))
+    }
+
+    pub(crate) fn hold_at(&self, limit: &Limit, wait: Duration, now_ms: i64) {
+        self.with(limit, now_ms, |line| line.hold(millis(wait), now_ms));
+    }
+
+    pub(crate) fn enter_at(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        is_asking: bool,
+        now_ms: i64,
+    ) -> Passage {
+        self.at(way, now_ms, |gate| gate.enter(&asked(way, caller, is_asking), now_ms))
+    }
+
+    pub(crate) fn leave_at(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        slot_ms: i64,
+        ended: Ended,
+        now_ms: i64,
+    ) -> Option<i64> {
         self.at(way, now_ms, |gate| gate.leave(slot_ms, ended, &asked(way, caller, false), now_ms))
     }
 
@@ -84,10 +109,10 @@ impl Lines {
     }
 }
 
-fn asked(way: &Way, caller: Caller, is_asking: bool) -> cap::Asked {
-    let Caller { lane, is_placed, waited } = caller;
+fn asked<'a>(way: &Way, caller: Caller<'a>, is_asking: bool) -> cap::Asked<'a> {
+    let Caller { origin, lane, is_placed, waited } = caller;
     let (cap, lease_ms, waited_ms) = (way.cap, millis(way.lease), millis(waited));
-    cap::Asked { cap, lease_ms, lane, is_placed, is_asking, waited_ms }
+    cap::Asked { origin, cap, lease_ms, lane, is_placed, is_asking, waited_ms }
 }
 
 fn millis(duration: Duration) -> i64 {

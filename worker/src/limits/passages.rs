@@ -40,6 +40,7 @@ impl Turned {
 /// One run's calls.
 #[derive(Debug)]
 pub(super) struct Passages {
+    origin: String,
     lane: Lane,
     waited: Duration,
     until: Instant,
@@ -51,6 +52,7 @@ pub(super) struct Passages {
 
 impl Passages {
     pub(super) fn new(
+        origin: String,
         lane: Lane,
         until: Instant,
         waiting: Option<&Waiting>,
@@ -59,7 +61,12 @@ impl Passages {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
         let waited = waiting.map_or(0, |waiting| waiting.waited_ms);
         let waited = Duration::from_millis(waited);
-        Self { lane, waited, until, seats, placed, seen: Mutex::default() }
+        Self { origin, lane, waited, until, seats, placed, seen: Mutex::default() }
+    }
+
+    /// For how long the run has waited, for whatever.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Lets a call through to the service that is called so.
@@ -74,14 +81,23 @@ impl Passages {
             return Err(*turned);
         }
         let is_placed = self.placed.contains(&format!("{GATE}{}", way.key));
-        let mut caller = Caller { lane: self.lane, is_placed, waited: self.waited };
+        let mut caller = Caller { is_placed, ..self.caller() };
         let mut seat = None;
         let turned = loop {
             let turned = match ledger.enter(&way, caller, false).await {
                 Passage::Open { slot_ms, .. } => {
                     self.lock().entry(way.key.clone()).or_default();
-                    let ledger = Arc::clone(ledger);
-                    return Ok(Entered { ledger, way, caller, slot_ms, is_over: false });
+                    let (ledger, origin) = (Arc::clone(ledger), self.origin.clone());
+                    let (lane, waited) = (self.lane, self.waited);
+                    return Ok(Entered {
+                        ledger,
+                        way,
+                        origin,
+                        lane,
+                        waited,
+                        slot_ms,
+                        is_over: false,
+                    });
                 }
                 Passage::Full(ms) => Turned::Full(millis(ms)),
                 Passage::Shut(ms) => break Turned::Shut(millis(ms)),
@@ -98,6 +114,11 @@ impl Passages {
         };
         self.turned(&way.key, turned);
         Err(turned)
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        let Self { origin, lane, waited, .. } = self;
+        Caller { origin, lane: *lane, is_placed: true, waited: *waited }
     }
 
     /// The run was turned away there.
@@ -127,11 +148,12 @@ impl Passages {
 pub(crate) async fn still_shut(
     ledger: &Ledger,
     seats: &Seats,
+    origin: &str,
     lane: Lane,
     waiting: &Waiting,
 ) -> Option<(Duration, String)> {
     let waited = Duration::from_millis(waiting.waited_ms);
-    let caller = Caller { lane, is_placed: true, waited };
+    let caller = Caller { origin, lane, is_placed: true, waited };
     let mut soonest: Option<(Duration, String)> = None;
     for key in waiting.shut() {
         let wait = match ledger.enter(&seats.way(key), caller, true).await {
@@ -150,7 +172,9 @@ pub(crate) async fn still_shut(
 pub(crate) struct Entered {
     ledger: Arc<Ledger>,
     way: Way,
-    caller: Caller,
+    origin: String,
+    lane: Lane,
+    waited: Duration,
     slot_ms: i64,
     is_over: bool,
 }
@@ -158,8 +182,15 @@ pub(crate) struct Entered {
 impl Entered {
     /// Gives the slot back. For how long nobody calls now, if this one has probed in vain.
     pub(crate) async fn ended(mut self, ended: Ended) -> Option<Turned> {
-        let left = self.ledger.leave(&self.way, self.caller, self.slot_ms, ended).await;
+        let left = self.leave(ended).await;
         self.is_over = true;
+        left
+    }
+
+    async fn leave(&self, ended: Ended) -> Option<Turned> {
+        let Self { ledger, way, origin, lane, waited, slot_ms, .. } = self;
+        let caller = Caller { origin, lane: *lane, is_placed: true, waited: *waited };
+        let left = ledger.leave(way, caller, *slot_ms, ended).await;
         left.map(|ms| Turned::Shut(millis(ms)))
     }
 }
@@ -167,9 +198,11 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         if let (false, Ok(runtime)) = (self.is_over, Handle::try_current()) {
-            let (ledger, way) = (Arc::clone(&self.ledger), self.way.clone());
-            let (caller, slot_ms) = (self.caller, self.slot_ms);
-            runtime.spawn(async move { ledger.leave(&way, caller, slot_ms, Ended::CutOff).await });
+            let (ledger, way, origin) =
+                (Arc::clone(&self.ledger), self.way.clone(), self.origin.clone());
+            let (lane, waited, slot_ms) = (self.lane, self.waited, self.slot_ms);
+            let entered = Self { ledger, way, origin, lane, waited, slot_ms, is_over: true };
+            runtime.spawn(async move { entered.leave(Ended::CutOff).await });
         }
     }
 }

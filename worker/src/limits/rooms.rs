@@ -12,7 +12,7 @@ use shared::message::Waiting;
 use tokio::sync::OnceCell;
 
 use super::passages::{Entered, Passages, Turned};
-use super::{Costs, Limit, Room, Seats, Standing};
+use super::{Asker, Costs, Limit, Room, Seats, Standing};
 use crate::ledger::Ledger;
 
 /// A place that is nearer is waited for where the run is.
@@ -49,7 +49,7 @@ struct Asked {
 pub(crate) struct NoRoom(pub(crate) Duration);
 
 impl Rooms {
-    /// Of a run of `target` that may wait for so long in all.
+    /// Of a run of `target` for `origin` that may wait for so long in all.
     pub(crate) fn new(
         lane: Lane,
         target: &str,
@@ -57,10 +57,11 @@ impl Rooms {
         waiting: Option<&Waiting>,
         costs: Arc<Costs>,
         seats: Arc<Seats>,
+        origin: String,
     ) -> Self {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
         let (target, until) = (target.to_owned(), Instant::now() + patience);
-        let passages = Passages::new(lane, until, waiting, Arc::clone(&seats));
+        let passages = Passages::new(origin, lane, until, waiting, Arc::clone(&seats));
         Self { lane, target, until, seats, placed, asked: Mutex::default(), costs, passages }
     }
 
@@ -171,7 +172,8 @@ impl Rooms {
     ) -> Result<(), NoRoom> {
         let mut seat = None;
         loop {
-            let wait = match ledger.take(limit, self.lane, standing).await {
+            let (lane, waited) = (self.lane, self.passages.waited());
+            let wait = match ledger.take(limit, Asker { lane, standing, waited }).await {
                 Room::Granted => return Ok(()),
                 Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,
@@ -217,7 +219,8 @@ mod tests {
         let limit = Limit::of(1, minute, "hubspot/1");
         let rooms = || {
             let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8, minute)));
-            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats)
+            let origin = "hubspot/1".to_owned();
+            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats, origin)
         };
         rooms().take(&ledger, &limit, 1.0).await.unwrap();
         let run = rooms();

@@ -76,7 +76,10 @@ mod tests {
             let lane = if place % 10 == 0 { Lane::Bulk } else { Lane::Work };
             waits.add(hour_ms + place * 360, lane, hour_ms - place, hour_ms);
         }
-        assert_eq!((waits.count(Lane::Work, hour_ms), waits.count(Lane::Bulk, hour_ms)), (9000, 1000));
+        assert_eq!(
+            (waits.count(Lane::Work, hour_ms), waits.count(Lane::Bulk, hour_ms)),
+            (9000, 1000)
+        );
         assert_eq!(waits.oldest_ms(hour_ms), 10_000);
         assert!(waits.0.len() < 200, "{}", waits.0.len());
         let half = waits.count(Lane::Work, 3 * hour_ms / 2);

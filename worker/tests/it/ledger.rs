@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use shared::broker::Lane;
 use shared::testing::{Proxy, redis_url};
 use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::limits::{Caller, Ended, Limit, Passage, Room, Standing, Way};
+use worker::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
 
 use crate::harness::{Engine, on_every_engine, within};
 
@@ -199,7 +199,9 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let (limit, under_way) = (of_portal(100), Standing::UnderWay);
-    let ask = |call: usize| ledgers[call % ledgers.len()].take(&limit, Lane::Work, under_way);
+    let ask = |call: usize| {
+        ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, under_way))
+    };
     let answers = join_all((0..200).map(ask)).await;
     let granted = answers.iter().filter(|answer| **answer == Room::Granted).count();
     assert_eq!(granted, 100);
@@ -209,8 +211,8 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
         }
     }
     let other = Limit::of(100, WINDOW, "hubspot/1");
-    assert_eq!(ledgers[0].take(&other, Lane::Work, under_way).await, Room::Granted);
-    let bulk = ledgers[0].take(&limit, Lane::Bulk, under_way).await;
+    assert_eq!(ledgers[0].take(&other, Asker::fresh(Lane::Work, under_way)).await, Room::Granted);
+    let bulk = ledgers[0].take(&limit, Asker::fresh(Lane::Bulk, under_way)).await;
     assert!(matches!(bulk, Room::Soon(_)), "{bulk:?}");
 }
 
@@ -222,7 +224,7 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
     let new = Standing::New { requests: 2.5 };
     let mut places = Vec::new();
     for call in 0..20 {
-        match ledgers[call % ledgers.len()].take(&limit, Lane::Work, new).await {
+        match ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, new)).await {
             Room::Granted => assert!(places.is_empty(), "{places:?}"),
             Room::Place(wait) => places.push(wait.as_secs_f64()),
             Room::Soon(wait) => panic!("whoever is new waits {wait:?} for nothing"),
@@ -236,7 +238,8 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
         assert!((least..=most).contains(wait), "{place}: {wait}");
     }
     // Whose turn it is does not queue again.
-    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed { requests: 1.0 }).await;
+    let room =
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::Placed { requests: 1.0 })).await;
     assert_eq!(room, Room::Granted);
 }
 
@@ -244,25 +247,32 @@ async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let limit = Limit::none("erp");
-    assert_eq!(ledgers[0].take(&limit, Lane::Work, Standing::UnderWay).await, Room::Granted);
+    assert_eq!(
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await,
+        Room::Granted
+    );
     ledgers[0].hold(&limit, Duration::from_secs(60)).await;
     let last = ledgers.last().unwrap();
-    let Room::Soon(wait) = last.take(&limit, Lane::Work, Standing::UnderWay).await else {
+    let Room::Soon(wait) = last.take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await
+    else {
         panic!("asked although it is to be left alone");
     };
     assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60), "{wait:?}");
-    let Room::Place(first) = last.take(&limit, Lane::Work, Standing::New { requests: 1.0 }).await
+    let Room::Place(first) =
+        last.take(&limit, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
-    let Room::Place(next) = last.take(&limit, Lane::Bulk, Standing::New { requests: 1.0 }).await
+    let Room::Place(next) =
+        last.take(&limit, Asker::fresh(Lane::Bulk, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
     assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
 }
 
-const CALLER: Caller = Caller { lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
+const CALLER: Caller<'_> =
+    Caller { origin: "hubspot/62515", lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
 
 async fn entered(ledger: &Ledger, way: &Way) -> i64 {
     match ledger.enter(way, CALLER, false).await {
@@ -324,7 +334,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let ledger = case.ledger_at(&proxy.url(&redis_url()));
     // Each of its connections in turn, so that all of them are there.
     for _ in 0..8 {
-        ledger.take(&of_portal(100), Lane::Work, Standing::UnderWay).await;
+        ledger.take(&of_portal(100), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     }
     proxy.mute_server();
     let entry = case.entry();
@@ -359,7 +369,7 @@ async fn every_key_has_its_end() {
             _ => assert!(ledger.remember(&lease, "order", "42").await),
         }
     }
-    ledger.take(&of_portal(1), Lane::Work, Standing::UnderWay).await;
+    ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
     entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
     let entries = case.entries();

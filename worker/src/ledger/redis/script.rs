@@ -10,12 +10,16 @@
 //! is claimed once.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use deadpool_redis::redis::{self, Pipeline};
+use deadpool_redis::redis::{self, FromRedisValue as _, Pipeline, Value};
+use shared::broker::Lane;
 
+use super::millis;
 use crate::limits::{
-    BULK_OF_TEN, CALM_MS, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE, MOST_STRIKES,
-    OPEN_MS, PROBE_MS, RECENT_S, SOONEST_MS, UNSEEN_MS,
+    Asker, BULK_OF_TEN, CALM_MS, Caller, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, Limit,
+    MORE, MOST_STRIKES, NEAR_MS, OPEN_MS, PROBE_MS, Passage, RECENT_S, Room, SOONEST_MS,
+    SPACING_MS, UNSEEN_MS, Way,
 };
 
 /// A transition.
@@ -114,14 +118,87 @@ impl Call {
     }
 }
 
-/// The last arguments of [`Script::Gate`].
-pub(super) fn gate_constants() -> impl Iterator<Item = String> {
+/// Those of [`Script::Take`].
+pub(super) fn take_arguments(limit: &Limit, asker: Asker) -> Vec<String> {
+    let Asker { lane, standing, waited } = asker;
+    vec![
+        limit.size.map(|size| size.to_string()).unwrap_or_default(),
+        millis(limit.window).to_string(),
+        u8::from(lane == Lane::Bulk).to_string(),
+        standing.as_str().to_owned(),
+        standing.thousandths().to_string(),
+        BULK_OF_TEN.to_string(),
+        SPACING_MS.to_string(),
+        LATE_MS.to_string(),
+        NEAR_MS.to_string(),
+        millis(waited).to_string(),
+    ]
+}
+
+/// What [`Script::Take`] answers.
+pub(super) fn read_room(reply: Value) -> Option<Room> {
+    let (code, ms) = <(i64, u64)>::from_redis_value(reply).ok()?;
+    let wait = Duration::from_millis(ms);
+    match code {
+        0 => Some(Room::Granted),
+        1 => Some(Room::Soon(wait)),
+        2 => Some(Room::Place(wait)),
+        _ => None,
+    }
+}
+
+/// Those of [`Script::Hold`].
+pub(super) fn hold_arguments(limit: &Limit, wait: Duration) -> Vec<String> {
+    vec![millis(wait).to_string(), millis(limit.window).to_string()]
+}
+
+/// What whoever comes to a gate wants.
+pub(super) fn entering(is_asking: bool) -> &'static str {
+    if is_asking { "ask" } else { "enter" }
+}
+
+/// Those of [`Script::Gate`].
+pub(super) fn gate_arguments(
+    way: &Way,
+    caller: Caller<'_>,
+    what: &str,
+    slot_ms: i64,
+) -> Vec<String> {
+    let flag = |is_set| u8::from(is_set).to_string();
+    let mut arguments = vec![
+        what.to_owned(),
+        way.cap.to_string(),
+        millis(way.lease).to_string(),
+        flag(caller.lane == Lane::Bulk),
+        flag(caller.is_placed),
+        millis(caller.waited).to_string(),
+        slot_ms.to_string(),
+        caller.origin.to_owned(),
+    ];
     let (of_ten, least, least_of_all) = (BULK_OF_TEN.into(), LEAST.into(), LEAST_OF_ALL.into());
     let cap = [of_ten, LATE_MS, UNSEEN_MS, SOONEST_MS];
     let breaker =
         [RECENT_S, least, least_of_all, OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
     let numbers = cap.into_iter().chain(breaker).chain([PROBE_MS, MORE]);
-    numbers.map(|number: i64| number.to_string())
+    arguments.extend(numbers.map(|number: i64| number.to_string()));
+    arguments
+}
+
+/// What [`Script::Gate`] answers to who comes.
+pub(super) fn read_passage(reply: Value) -> Option<Passage> {
+    let (code, ms, is_probe) = <(i64, i64, i64)>::from_redis_value(reply).ok()?;
+    match code {
+        0 => Some(Passage::Open { slot_ms: ms, is_probe: is_probe == 1 }),
+        1 => Some(Passage::Full(ms)),
+        2 => Some(Passage::Shut(ms)),
+        _ => None,
+    }
+}
+
+/// And to who leaves.
+pub(super) fn read_left(reply: Value) -> Option<i64> {
+    let (_, ms, _) = <(i64, i64, i64)>::from_redis_value(reply).ok()?;
+    Some(ms).filter(|ms| *ms >= 0)
 }
 
 /// Redis' time, in ms. A test puts its own there.
@@ -133,6 +210,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 "
     };
 }
+
+/// What tells the scripts of limits the time.
+#[cfg(test)]
+pub(super) const NOW: &str = now!();
 
 /// [`crate::limits`]' waits: somebody who has waited since then has got a place.
 macro_rules! waits {
@@ -247,18 +328,23 @@ return 1
 /// counts twice, which only makes it more careful.
 ///
 /// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
-/// tenths of bulk, spacing, lateness, nearness → {0} granted, {1, ms} soon, {2, ms} a place.
-const TAKE: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+/// tenths of bulk, spacing, lateness, nearness; and for how long it has waited → {0} granted, {1, ms} soon, {2, ms} a place.
+const TAKE: &str = concat!(
+    now!(),
+    r"
 local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local standing, requests, of_ten = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local spacing, late, near = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local waited = tonumber(ARGV[10])
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, waits = {}, size = 0, window = window }
+s.size, s.window = size or 0, window
+",
+    waits!(),
+    r"
 local function forget(times, until_ms)
   while times[1] and times[1] <= until_ms do table.remove(times, 1) end
 end
@@ -275,6 +361,7 @@ end
 local function ends(slots) return slots[#slots] or 0 end
 local function answer(code, ms)
   local last = math.max(ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
+  for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
   return {code, ms}
 end
@@ -313,7 +400,10 @@ if standing == 'new' then
     elseif other > begin then part, long = tenths(9) end
     place = book(name, begin, part, long)
   end
-  if place > now then return answer(2, place - now) end
+  if place > now then
+    add_wait(place, bulk, now - waited)
+    return answer(2, place - now)
+  end
 end
 forget(s.granted, now - window)
 local wait, has_turn = math.max(s.hold - now, 0), false
@@ -346,31 +436,34 @@ if wait > near and standing == 'placed' then
     place = spaced(ends(s.back), now + wait)
     push(s.back, place, 1, 1)
   end
+  add_wait(place, bulk, now - waited)
   return answer(2, place - now)
 end
 if not bulk then s.work_waits = math.max(s.work_waits, now + wait + late)
 elseif has_turn then s.bulk_waits = math.max(s.bulk_waits, now + wait + late) end
 return answer(1, wait)
-";
+"
+);
 
 /// for how long, window → 1: nothing is granted meanwhile.
-const HOLD: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+const HOLD: &str = concat!(
+    now!(),
+    r"
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, waits = {}, size = 0, window = tonumber(ARGV[2]) }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
 redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)
 return 1
-";
+"
+);
 
 /// A [`crate::limits`] gate, word for word: a service's cap and breaker.
 ///
 /// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
-/// slot, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least of all, open,
+/// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least of all, open,
 /// longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms} full, {2, ms}
 /// shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
 const GATE: &str = concat!(
@@ -378,16 +471,16 @@ const GATE: &str = concat!(
     r"
 local what, cap, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local bulk, placed, waited, slot = ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
-local of_ten, late, unseen, soonest =
-  tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local origin, of_ten, late, unseen, soonest =
+  ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local recent_s, least, least_of_all, open_ms, longest_open, calm, strikes =
-  tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]),
-  tonumber(ARGV[17]), tonumber(ARGV[18])
-local probing, more = tonumber(ARGV[19]), tonumber(ARGV[20])
+  tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]),
+  tonumber(ARGV[18]), tonumber(ARGV[19])
+local probing, more = tonumber(ARGV[20]), tonumber(ARGV[21])
 local packed = redis.call('GET', KEYS[1])
 if not packed and what == 'ask' then return {0, 0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { work = {}, bulk = {}, work_end = 0, bulk_end = 0, back_end = 0, bulk_waits = 0, mean = unseen,
+  or { work = {}, bulk = {}, flows = {}, back_end = 0, bulk_waits = 0, mean = unseen,
        recent = {}, open_until = 0, closed = 0, strikes = 0, probe = 0, appointed = false, waits = {},
        cap = cap }
 s.cap = cap
@@ -395,14 +488,15 @@ s.cap = cap
     waits!(),
     r"
 local function answer(code, first, second)
-  local last = math.max(s.work_end, s.bulk_end, s.back_end, s.open_until + longest_open, s.closed + calm)
+  local last = math.max(s.back_end, s.open_until + longest_open, s.closed + calm)
+  for _, flow in ipairs(s.flows) do last = math.max(last, flow[3]) end
   for _, slots in ipairs({s.work, s.bulk}) do
     for _, taken in ipairs(slots) do last = math.max(last, taken) end
   end
   for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   local newest = s.recent[#s.recent]
   if newest then last = math.max(last, (newest[1] + recent_s) * 1000) end
-  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', math.max(last - now, 1000))
+  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', math.max(last - now, 60000))
   return {code, first, second or 0}
 end
 local function open()
@@ -466,15 +560,42 @@ local function take()
   slots[#slots + 1] = now + lease
   return now + lease
 end
+local function flow_of(flows)
+  for _, flow in ipairs(flows) do
+    if flow[2] == bulk and flow[1] == origin then return flow end
+  end
+end
+local function flows_place(begin, step)
+  local kept, lines = {}, 0
+  for _, flow in ipairs(s.flows) do
+    if flow[3] > now then
+      kept[#kept + 1] = flow
+      if flow[2] == bulk then lines = lines + 1 end
+    end
+  end
+  s.flows = kept
+  local own = flow_of(kept)
+  if own then
+    own[3] = math.max(begin, own[3] + step * lines)
+    return own[3]
+  end
+  kept[#kept + 1] = { origin, bulk, begin }
+  return begin
+end
 local function wait(begin, at_least)
   local step = math.max(math.floor(s.mean / math.max(cap, 1)), 1)
-  local finish = s.back_end
-  if not placed then
-    finish = math.max(finish, s.work_end)
-    if bulk then finish = math.max(finish, s.bulk_end) end
+  local place = math.max(begin, s.back_end + step)
+  if placed then s.back_end = place
+  else
+    if bulk then
+      local finish = 0
+      for _, flow in ipairs(s.flows) do
+        if not flow[2] then finish = math.max(finish, flow[3]) end
+      end
+      place = math.max(place, finish + step)
+    end
+    place = flows_place(place, step)
   end
-  local place = math.max(begin, finish + step)
-  if placed then s.back_end = place elseif bulk then s.bulk_end = place else s.work_end = place end
   place = math.max(place, now + at_least)
   add_wait(place, bulk, now - waited)
   return place - now
@@ -496,8 +617,9 @@ if s.open_until == 0 then
     if has_turn and placed then s.bulk_waits = math.max(s.bulk_waits, now + guess + late) end
     return answer(1, wait(now + guess, 0))
   end
-  local finish = bulk and s.bulk_end or s.work_end
-  if not placed and math.max(finish, s.back_end) > now and used * 2 >= cap then
+  local own_flow = flow_of(s.flows)
+  local finish = math.max(own_flow and own_flow[3] or 0, s.back_end)
+  if not placed and finish > now and used * 2 >= cap then
     return answer(1, wait(now + 1, 0))
   end
   return answer(0, take(), 0)

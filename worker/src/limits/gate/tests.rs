@@ -10,8 +10,9 @@ const LEASE_MS: i64 = 20_000;
 /// Whoever gets no answer gives up after this.
 const TIMEOUT_MS: i64 = 10_000;
 
-fn asked(cap: u32, lane: Lane, is_placed: bool, waited_ms: i64) -> Asked {
-    Asked { cap, lease_ms: LEASE_MS, lane, is_placed, is_asking: false, waited_ms }
+fn asked(cap: u32, lane: Lane, is_placed: bool, waited_ms: i64) -> Asked<'static> {
+    let (origin, lease_ms) = ("hubspot/1", LEASE_MS);
+    Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms }
 }
 
 /// What became of a run.
@@ -165,9 +166,10 @@ impl World {
             Run::Due { is_placed, .. } => {
                 match next.gate.enter(&asked(1, LANES[run], is_placed, 0), now_ms) {
                     Passage::Open { slot_ms, is_probe } => {
-                        let others = self.runs.iter().filter(
-                            |run| matches!(run, Run::Calling { is_probe: true, .. }),
-                        );
+                        let others = self
+                            .runs
+                            .iter()
+                            .filter(|run| matches!(run, Run::Calling { is_probe: true, .. }));
                         assert!(!is_probe || others.count() == 0, "two probes: {self:?}");
                         let long = if now_ms < UP_MS { [100, TIMEOUT_MS] } else { [50, 300] };
                         long.map(|long_ms| {

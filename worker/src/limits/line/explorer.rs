@@ -101,7 +101,7 @@ impl World {
             (false, false) => Standing::New { requests: 2.0 },
         };
         let lane = LANES[run];
-        let asked = Asked { size: Some(SIZE), window_ms: WINDOW_MS, lane, standing };
+        let asked = Asked { size: Some(SIZE), window_ms: WINDOW_MS, lane, standing, waited_ms: 0 };
         let wait = |wait: std::time::Duration| {
             let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             assert!(wait_ms > 0, "nobody waits for nothing: {self:?}");

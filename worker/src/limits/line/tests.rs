@@ -7,7 +7,7 @@ use super::*;
 const WINDOW_MS: i64 = 10_000;
 
 fn asked(size: u32, lane: Lane, standing: Standing) -> Asked {
-    Asked { size: Some(size), window_ms: WINDOW_MS, lane, standing }
+    Asked { size: Some(size), window_ms: WINDOW_MS, lane, standing, waited_ms: 0 }
 }
 
 fn new(requests: f64) -> Standing {
@@ -130,7 +130,8 @@ fn bulk_is_not_starved() {
 fn one_a_second_is_one_a_second() {
     let one = Play { lane: Lane::Work, requests: 1, between_ms: 0 };
     let mut line = Line::default();
-    let asked = |standing| Asked { size: Some(1), window_ms: 1000, lane: one.lane, standing };
+    let asked =
+        |standing| Asked { size: Some(1), window_ms: 1000, lane: one.lane, standing, waited_ms: 0 };
     assert_eq!(line.take(&asked(new(1.0)), 50_000), Room::Granted);
     for place in 1..300 {
         let room = line.take(&asked(new(1.0)), 50_000);
@@ -147,7 +148,8 @@ fn one_a_second_is_one_a_second() {
 #[test]
 fn what_the_other_side_asks_for_holds_everybody_back() {
     let mut line = Line::default();
-    let asked = |lane, standing| Asked { size: None, window_ms: 1000, lane, standing };
+    let asked =
+        |lane, standing| Asked { size: None, window_ms: 1000, lane, standing, waited_ms: 0 };
     assert_eq!(line.take(&asked(Lane::Work, new(1.0)), 1000), Room::Granted);
     line.hold(30_000, 1000);
     // A shorter one does not end it.
