@@ -32,6 +32,7 @@ mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod limits;
 mod metrics;
 mod offer;
 mod own_path;

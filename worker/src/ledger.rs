@@ -13,7 +13,7 @@ use std::time::Duration;
 use shared::event::Identity;
 use shared::store::Store;
 
-use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Seen, Way};
 use crate::metrics::WorkerMetrics;
 
 mod entry;
@@ -161,6 +161,14 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.leave(way, caller, slot_ms, ended).await,
             Self::Sqlite(ledger) => ledger.lines.leave(way, caller, slot_ms, ended),
+        }
+    }
+
+    /// Every limit that somebody has asked at lately, in no order.
+    pub async fn limits(&self) -> Vec<Seen> {
+        match self {
+            Self::Redis(ledger) => ledger.limits().await,
+            Self::Sqlite(ledger) => ledger.lines.limits(),
         }
     }
 

@@ -12,9 +12,12 @@ mod gate;
 mod line;
 mod memory;
 mod passages;
+mod remote;
 mod rooms;
 mod seats;
+mod seen;
 mod waits;
+mod watch;
 
 use std::fmt;
 use std::time::Duration;
@@ -32,8 +35,12 @@ pub(crate) use gate::{MORE, PROBE_MS};
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
 pub(crate) use passages::{Turned, still_shut};
+pub(crate) use remote::ask;
 pub(crate) use rooms::{NoRoom, Rooms};
 pub(crate) use seats::Seats;
+pub use seen::{BreakerState, Of, Seen};
+pub(crate) use seen::{Sight, span};
+pub(crate) use watch::Watch;
 
 /// What is limited, and by how much.
 #[derive(Clone, Debug, PartialEq, Eq)]

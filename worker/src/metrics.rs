@@ -32,6 +32,7 @@ label! {
         Release = "release",
         Budget = "budget",
         Gate = "gate",
+        Look = "look",
         Delayed = "delayed",
     }
 }

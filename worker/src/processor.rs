@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::ServiceConfig;
 use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
 use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
@@ -17,7 +18,7 @@ use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
 use crate::engines::Engines;
 use crate::executor::{Executor, NO_HANDLER, OwnWrites};
-use crate::limits::Seats;
+use crate::limits::{Seats, Watch};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
@@ -37,6 +38,8 @@ pub(crate) struct Processor {
     runs: TaskTracker,
     taking: tokio::task::JoinHandle<()>,
     _sharing: AbortOnDropHandle<()>,
+    limits: Arc<Watch>,
+    _looking: AbortOnDropHandle<()>,
     stop_taking: CancellationToken,
 }
 
@@ -117,6 +120,8 @@ impl Processor {
             interrupt: CancellationToken::new(),
         });
         let sharing = ages.share(Arc::clone(&executor.ledger));
+        let limits = Watch::register(registry, settings.metrics_by_portal);
+        let looking = limits.start(Arc::clone(&executor.ledger));
         let seen = Arc::downgrade(&executor);
         probe(registry, "ledger_up", "1 while Redis, or the data file, answers", move || {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
@@ -130,7 +135,16 @@ impl Processor {
             runs.clone(),
             stop_taking.clone(),
         ));
-        Ok(Self { executor, consumer, runs, taking, _sharing: sharing, stop_taking })
+        Ok(Self {
+            executor,
+            consumer,
+            runs,
+            taking,
+            _sharing: sharing,
+            limits,
+            _looking: looking,
+            stop_taking,
+        })
     }
 
     /// The integrations, one line each.
@@ -141,6 +155,11 @@ impl Processor {
     /// Whether events can be processed, for an admin listener.
     pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         readiness(&self.executor, &self.consumer)
+    }
+
+    /// Its own pages on an admin listener.
+    pub(crate) fn pages(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+        self.limits.pages()
     }
 
     /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back

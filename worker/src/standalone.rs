@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
 use receiver::Endpoint;
 use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
@@ -111,7 +112,12 @@ impl Standalone {
             readiness: Arc::clone(&readiness),
             is_alive: Arc::new(move || file.upgrade().is_none_or(|file| file.has_writer())),
         };
-        let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        let (receiving, processing) = (endpoint.pages(), processor.pages());
+        let pages = move |config: &mut ServiceConfig| {
+            receiving(config);
+            processing(config);
+        };
+        let (admin, admin_address) = admin::serve(listener, shown, pages)?;
         let board = Board::default();
         let own = Own { registry, instance: admin_address.to_string() };
         let slack = &settings.processing.integrations.slack;

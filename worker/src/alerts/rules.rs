@@ -13,9 +13,10 @@ use crate::count::count;
 mod conditions;
 
 use conditions::{
-    at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing, dead_letters_growing,
-    down, ledger_forgets, new_problem, no_consumers, no_receipts, oldest_event, process,
-    processing_errors, queue_depth, receipts_surge, signature_failures, unrouted, zero,
+    at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow, console_guessing,
+    dead_letters_growing, down, ledger_forgets, new_problem, no_consumers, no_receipts,
+    oldest_event, process, processing_errors, queue_depth, receipts_surge, signature_failures,
+    unrouted, zero,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,8 +27,9 @@ const RATE: &str = "hubline:received_events:rate15m";
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 21] = [
+pub(super) const METRICS: [&str; 22] = [
     "up",
+    "hubline_breaker_state",
     "hubline_business_hours",
     "hubline_confirm_seconds_bucket",
     "hubline_confirm_seconds_count",
@@ -111,7 +113,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 19] = [
+pub(super) const RULES: [Rule; 20] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -181,6 +183,10 @@ pub(super) const RULES: [Rule; 19] = [
     ),
     rule("HublineLedgerForgets", Severity::Critical, 0, ledger_forgets, |_, _| {
         "Redis has forgotten what was done".to_owned()
+    }),
+    rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
+        let limit = about.get("limit").map_or("a service", String::as_str);
+        format!("{limit} has been down for 10 minutes")
     }),
     rule(
         "HublineRecordsDown",

@@ -4,6 +4,7 @@
 //! an answer means. It follows no redirect, since the token would travel along, and uses no
 //! system proxy. No address and no secret gets into an error: both may be one.
 
+mod rate;
 mod reply;
 mod retry_after;
 
@@ -20,6 +21,7 @@ use crate::error::HandlerError;
 pub(crate) use crate::metrics::Service;
 use crate::metrics::{ApiStatus, WorkerMetrics};
 
+pub(crate) use rate::Rate;
 #[cfg(test)]
 pub(crate) use reply::tests;
 pub(crate) use reply::{Reply, plain};
@@ -213,6 +215,7 @@ impl Api {
             service: self.service,
             status: response.status(),
             retry_after: retry_after::of(response.headers(), std::time::SystemTime::now()),
+            rate: rate::of(response.headers()),
             body: fault.map_or(Ok(bytes), Err),
             secret: self.token.clone(),
         }

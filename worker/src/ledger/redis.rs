@@ -13,16 +13,18 @@ use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 
 #[cfg(test)]
 mod course;
 pub(super) mod import;
+mod known;
 mod link;
 mod memory;
 mod script;
 
+use known::Noted;
 use link::Link;
 use script::{Call, Script};
 
@@ -47,6 +49,7 @@ pub struct Ledger {
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
+    noted: Noted,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -61,6 +64,7 @@ impl Ledger {
             lease: options.lease,
             retention: options.retention,
             metrics,
+            noted: Noted::default(),
         })
     }
 
@@ -133,7 +137,17 @@ impl Ledger {
         loop {
             let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
             match script::read_room(reply) {
-                Some(room) => return room,
+                Some(room) => {
+                    let wait = match room {
+                        Room::Place(wait) => wait,
+                        Room::Granted | Room::Soon(_) => Duration::ZERO,
+                    };
+                    // One that only holds back when it is asked to is seen when it does.
+                    if limit.size.is_some() || room != Room::Granted {
+                        self.noted.note(Of::Requests, &limit.key, wait);
+                    }
+                    return room;
+                }
                 None => self.malformed(Operation::Budget).await,
             }
         }
@@ -141,6 +155,7 @@ impl Ledger {
 
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
         let arguments = script::hold_arguments(limit, wait);
+        self.noted.note(Of::Requests, &limit.key, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
     }
 
@@ -148,7 +163,14 @@ impl Ledger {
         let arguments = script::gate_arguments(way, caller, script::entering(is_asking), 0);
         loop {
             match script::read_passage(self.gate(way, arguments.clone()).await) {
-                Some(passage) => return passage,
+                Some(passage) => {
+                    let wait_ms = match passage {
+                        Passage::Open { .. } => 0,
+                        Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
+                    };
+                    self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
+                    return passage;
+                }
                 None => self.malformed(Operation::Gate).await,
             }
         }

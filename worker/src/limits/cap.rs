@@ -128,6 +128,12 @@ impl Cap {
         count(&self.work) + count(&self.bulk)
     }
 
+    /// Those whose leases are not over then.
+    pub(super) fn used_at(&self, now_ms: i64) -> i64 {
+        let slots = self.work.iter().chain(&self.bulk).filter(|slot_ms| **slot_ms > now_ms);
+        i64::try_from(slots.count()).unwrap_or(i64::MAX)
+    }
+
     /// When the last comes who was told to.
     pub(super) fn end_ms(&self) -> i64 {
         self.flows.end_ms(Lane::Work).max(self.flows.end_ms(Lane::Bulk)).max(self.back_end_ms)

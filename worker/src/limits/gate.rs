@@ -1,8 +1,11 @@
 //! The way to one service: its cap and its breaker, and the one line of those who wait for either. A pure
 //! state; the script on Redis says the same.
 
+use shared::broker::Lane;
+
 use super::breaker::{Breaker, Ended, State};
 use super::cap::{Asked, Cap};
+use super::seen::{self, Sight};
 use super::waits::Waits;
 
 /// Nobody but the one who is to probe comes sooner after it, in ms: so the others find it decided.
@@ -33,11 +36,14 @@ pub(super) struct Gate {
     cap: Cap,
     breaker: Breaker,
     waits: Waits,
+    /// As it was asked at last.
+    size: u32,
 }
 
 impl Gate {
     /// Lets a call through, or tells when to come back.
     pub(super) fn enter(&mut self, asked: &Asked<'_>, now_ms: i64) -> Passage {
+        self.size = asked.cap;
         match self.breaker.state(asked.lease_ms, now_ms) {
             State::Closed => match self.cap.full(asked, now_ms) {
                 None => Passage::Open { slot_ms: self.take(asked, now_ms), is_probe: false },
@@ -72,6 +78,7 @@ impl Gate {
         asked: &Asked<'_>,
         now_ms: i64,
     ) -> Option<i64> {
+        self.size = asked.cap;
         let is_done = ended == Ended::Passed;
         self.cap.give_back(slot_ms, asked.lease_ms, is_done, now_ms);
         let wait_ms = self.breaker.ended(slot_ms, ended, asked.cap, now_ms);
@@ -79,6 +86,27 @@ impl Gate {
             self.waits.add(now_ms + wait_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
         }
         wait_ms
+    }
+
+    /// As people see it.
+    pub(super) fn sight(&self, now_ms: i64) -> Sight {
+        let count = |lane| i64::try_from(self.waits.count(lane, now_ms)).unwrap_or(i64::MAX);
+        let (held_ms, breaker) = match self.breaker.state(0, now_ms) {
+            State::Closed => (0, seen::CLOSED),
+            State::Open { until_ms } => (until_ms - now_ms, seen::OPEN),
+            State::HalfOpen | State::Probed { .. } => (0, seen::HALF_OPEN),
+        };
+        [
+            self.cap.used_at(now_ms),
+            self.size.into(),
+            0,
+            count(Lane::Work),
+            count(Lane::Bulk),
+            self.waits.oldest_ms(now_ms),
+            (self.cap.end_ms() - now_ms).max(0),
+            held_ms,
+            breaker,
+        ]
     }
 
     /// Until when anything of it matters.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shared::broker::Lane;
 
+use super::seen::{self, Sight};
 use super::waits::Waits;
 use super::{Room, Standing};
 
@@ -39,6 +40,9 @@ pub(super) struct Asked {
 /// All times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Line {
+    /// As it was asked at last.
+    size: u32,
+    window_ms: i64,
     granted: VecDeque<i64>,
     work: Slots,
     bulk: Slots,
@@ -73,6 +77,9 @@ struct Rate {
 impl Line {
     /// Counts a request, or tells how long to wait.
     pub(super) fn take(&mut self, asked: &Asked, now_ms: i64) -> Room {
+        if let Some(size) = asked.size {
+            (self.size, self.window_ms) = (size, asked.window_ms);
+        }
         let is_bulk = asked.lane == Lane::Bulk;
         let place_ms = match asked.standing {
             Standing::New { .. } => self.place(asked, asked.standing.thousandths(), now_ms),
@@ -130,6 +137,24 @@ impl Line {
     /// Nothing is granted for so long from now on: the other side has said so.
     pub(super) fn hold(&mut self, for_ms: i64, now_ms: i64) {
         self.hold_ms = self.hold_ms.max(now_ms + for_ms);
+    }
+
+    /// As people see it.
+    pub(super) fn sight(&self, now_ms: i64) -> Sight {
+        let window = self.granted.iter().filter(|at_ms| **at_ms > now_ms - self.window_ms);
+        let end_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
+        let count = |lane| i64::try_from(self.waits.count(lane, now_ms)).unwrap_or(i64::MAX);
+        [
+            i64::try_from(window.count()).unwrap_or(i64::MAX),
+            self.size.into(),
+            self.window_ms,
+            count(Lane::Work),
+            count(Lane::Bulk),
+            self.waits.oldest_ms(now_ms),
+            (end_ms - now_ms).max(0),
+            (self.hold_ms - now_ms).max(0),
+            seen::NONE,
+        ]
     }
 
     /// Whether nothing of it matters any more.

@@ -9,7 +9,7 @@ use super::breaker::Ended;
 use super::cap;
 use super::gate::{Gate, Passage};
 use super::line::{Asked, Line};
-use super::{Asker, Caller, Limit, Room, Way};
+use super::{Asker, Caller, Limit, Of, Room, Seen, Way};
 
 /// So many limits are kept before those are looked for that are over.
 const MANY: usize = 1000;
@@ -51,6 +51,29 @@ impl Lines {
         ended: Ended,
     ) -> Option<i64> {
         self.leave_at(way, caller, slot_ms, ended, self.now_ms())
+    }
+
+    /// Every limit and service that is known.
+    pub(crate) fn limits(&self) -> Vec<Seen> {
+        let now_ms = self.now_ms();
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests =
+            windows.iter().map(|(key, (line, _))| (Of::Requests, key, line.sight(now_ms)));
+        let mut seen: Vec<Seen> =
+            requests.map(|(of, key, sight)| Seen::new(of, key, sight)).collect();
+        drop(windows);
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(gates.iter().map(|(key, gate)| Seen::new(Of::Calls, key, gate.sight(now_ms))));
+        seen
+    }
+
+    /// What one of them is then; `None` if nobody has asked there.
+    #[cfg(test)]
+    pub(crate) fn sight_at(&self, of: Of, key: &str, now_ms: i64) -> Option<super::Sight> {
+        match of {
+            Of::Requests => self.windows.lock().ok()?.get(key).map(|(line, _)| line.sight(now_ms)),
+            Of::Calls => self.gates.lock().ok()?.get(key).map(|gate| gate.sight(now_ms)),
+        }
     }
 
     pub(crate) fn take_at(&self, limit: &Limit, asker: Asker, now_ms: i64) -> Room {

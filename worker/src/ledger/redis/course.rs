@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{Client, Value, cmd};
+use deadpool_redis::redis::{Client, FromRedisValue as _, Value, cmd};
 use shared::broker::Lane;
 use shared::testing::{prefix, redis_url};
 
 use super::script::{self, NOW, Script};
-use crate::limits::{Asker, Caller, Ended, Limit, Lines, Passage, Standing, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Lines, Of, Passage, Sight, Standing, Way};
 
 const ORIGINS: [&str; 3] = ["hubspot/1", "hubspot/2", "stripe/acct_1"];
 
@@ -87,6 +87,16 @@ async fn play(seed: u64, errors: u64, steps: usize) {
     scripts.now_ms = 1_000_000;
     for step in 0..steps {
         let of = format!("seed {seed}, step {step}");
+        let (limit, way) = (dice.one_of(&[0, 1, 2, 3]), dice.one_of(&[0, 1, 2]));
+        let (limit, way): (&Limit, &Way) = (&limits[limit], &ways[way]);
+        for (kind, key) in [(Of::Requests, &limit.key), (Of::Calls, &way.key)] {
+            let reply = scripts.run(Script::Look, key, vec![kind.as_str().to_owned()]).await;
+            let sight: Option<Vec<i64>> = Option::from_redis_value(reply).unwrap();
+            let sight = sight.map(|sight| Sight::try_from(sight).unwrap());
+            // What was only asked after leaves nothing on Redis.
+            let seen = lines.sight_at(kind, key, scripts.now_ms);
+            assert!(sight == seen || sight.is_none(), "{of}: {sight:?} {seen:?} of {key}");
+        }
         match dice.below(10) {
             0 | 1 => {
                 scripts.now_ms += dice.one_of(&[1, 40, 300, 999, 2_000, 5_000, 10_000, 70_000]);
