@@ -80,7 +80,7 @@ fn of_a_service_that_hangs_few_calls_fail_and_all_are_made_when_it_is_back() {
     let up_ms = 1_000_000 + 600_000;
     let played = play(200, &comes_ms, up_ms, 50);
     let attempts: u32 = played.iter().map(|played| played.attempts).sum();
-    assert!(attempts <= 200, "{attempts} attempts for {} runs", played.len());
+    assert!(attempts <= 210, "{attempts} attempts for {} runs", played.len());
     assert!(played.iter().all(|played| played.done_ms >= up_ms && played.attempts <= 1));
     // An eighth of ten minutes, and one time that it was open.
     let late_s = (last_ms(&played) - up_ms) / 1000;

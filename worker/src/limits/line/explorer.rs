@@ -117,6 +117,8 @@ impl World {
                 Run::Due { at_ms: wait(place), placed: true }
             }
         };
+        // For people only: nothing hangs on it, and every history would be a state of its own.
+        next.line.waits = Waits::default();
         assert!(next.line.granted.len() <= SIZE as usize, "more than the limit: {next:?}");
         next
     }
