@@ -112,11 +112,7 @@ impl Standalone {
             readiness: Arc::clone(&readiness),
             is_alive: Arc::new(move || file.upgrade().is_none_or(|file| file.has_writer())),
         };
-        let (receiving, processing) = (endpoint.pages(), processor.pages());
-        let pages = move |config: &mut ServiceConfig| {
-            receiving(config);
-            processing(config);
-        };
+        let pages = both(endpoint.pages(), processor.pages());
         let (admin, admin_address) = admin::serve(listener, shown, pages)?;
         let board = Board::default();
         let own = Own { registry, instance: admin_address.to_string() };
@@ -236,6 +232,17 @@ impl Standalone {
             tracing::warn!("the data file is still in use: left as it is, nothing is lost");
         }
         tracing::info!("standalone stopped");
+    }
+}
+
+/// The pages of two parts.
+fn both(
+    one: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    other: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        one(config);
+        other(config);
     }
 }
 

@@ -68,7 +68,7 @@ impl LimitsCommand {
 
 fn line(width: usize, seen: &Seen) -> String {
     let cells = [
-        harmless(&seen.limit).to_string(),
+        harmless(&seen.limit),
         seen.what(),
         seen.usage(),
         seen.waiting_live.to_string(),

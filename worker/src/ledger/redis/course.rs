@@ -94,8 +94,8 @@ async fn play(seed: u64, errors: u64, steps: usize) {
             let sight: Option<Vec<i64>> = Option::from_redis_value(reply).unwrap();
             let sight = sight.map(|sight| Sight::try_from(sight).unwrap());
             // What was only asked after leaves nothing on Redis.
-            let seen = lines.sight_at(kind, key, scripts.now_ms);
-            assert!(sight == seen || sight.is_none(), "{of}: {sight:?} {seen:?} of {key}");
+            let held = lines.sight_at(kind, key, scripts.now_ms);
+            assert!(sight == held || sight.is_none(), "{of}: {sight:?} {held:?} of {key}");
         }
         match dice.below(10) {
             0 | 1 => {
