@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     /// Counts one request at `limit`, for all workers together, or tells how long to wait.
-    pub async fn take(&self, limit: &Limit, asker: Asker) -> Room {
+    pub async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
         let (room, metrics) = match self {
             Self::Redis(ledger) => (ledger.take(limit, asker).await, &ledger.metrics),
             Self::Sqlite(ledger) => (ledger.lines.take(limit, asker), &ledger.metrics),

@@ -16,6 +16,7 @@ mod remote;
 mod rooms;
 mod seats;
 mod seen;
+mod swaps;
 mod waits;
 mod watch;
 
@@ -51,19 +52,28 @@ pub struct Limit {
     pub size: Option<u32>,
     /// The window.
     pub window: Duration,
+    /// Whether several origins ask there: then they take turns.
+    pub is_shared: bool,
 }
 
 impl Limit {
     /// At most `size` requests in any `window`.
     #[must_use]
     pub fn of(size: u32, window: Duration, key: impl fmt::Display) -> Self {
-        Self { key: name(key), size: Some(size), window }
+        Self { key: name(key), size: Some(size), window, is_shared: false }
+    }
+
+    /// The same for several origins.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
     }
 
     /// As many as the other side takes.
     #[must_use]
     pub fn none(key: impl fmt::Display) -> Self {
-        Self { key: name(key), size: None, window: Duration::from_secs(1) }
+        let window = Duration::from_secs(1);
+        Self { key: name(key), size: None, window, is_shared: false }
     }
 }
 
@@ -80,7 +90,9 @@ pub struct Way {
 
 /// Who asks for room at a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asker {
+pub struct Asker<'a> {
+    /// Whose run it is.
+    pub origin: &'a str,
     /// The run's.
     pub lane: Lane,
     /// How it stands to the line.
@@ -89,11 +101,11 @@ pub struct Asker {
     pub waited: Duration,
 }
 
-impl Asker {
-    /// Who has not waited yet.
+impl Asker<'_> {
+    /// Who has not waited yet, and shares the limit with nobody.
     #[must_use]
     pub fn fresh(lane: Lane, standing: Standing) -> Self {
-        Self { lane, standing, waited: Duration::ZERO }
+        Self { origin: "", lane, standing, waited: Duration::ZERO }
     }
 }
 

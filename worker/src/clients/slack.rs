@@ -58,8 +58,11 @@ impl Slack {
     pub(super) fn new(api: Api, channel: &str, pace: Duration) -> Self {
         let key = format_args!("slack/{channel}");
         // A little less: two can come closer together than they were sent.
-        let limit =
-            if pace.is_zero() { Limit::none(key) } else { Limit::of(1, pace.mul_f64(1.05), key) };
+        let limit = if pace.is_zero() {
+            Limit::none(key)
+        } else {
+            Limit::of(1, pace.mul_f64(1.05), key).shared()
+        };
         Self { api, channel: channel.to_owned(), limit }
     }
 

@@ -131,7 +131,7 @@ impl Ledger {
         self.write(Operation::Release, Script::Release, lease, arguments).await
     }
 
-    pub(super) async fn take(&self, limit: &Limit, asker: Asker) -> Room {
+    pub(super) async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
         let arguments = script::take_arguments(limit, asker);
         let key = self.limit_key(limit);
         loop {

@@ -43,6 +43,38 @@ impl Flows {
         begin_ms
     }
 
+    /// An origin's line reaches until then.
+    pub(super) fn extend(&mut self, origin: &str, lane: Lane, end_ms: i64, now_ms: i64) {
+        self.0.retain(|flow| flow.end_ms > now_ms);
+        let is_bulk = lane == Lane::Bulk;
+        let mut own = self.0.iter_mut().filter(|flow| flow.is_bulk == is_bulk);
+        match own.find(|flow| flow.origin == origin) {
+            Some(flow) => flow.end_ms = flow.end_ms.max(end_ms),
+            None => self.0.push(Flow { origin: origin.to_owned(), is_bulk, end_ms }),
+        }
+    }
+
+    /// How many lines of the lane there are with this origin's.
+    pub(super) fn lines(&self, origin: &str, lane: Lane, now_ms: i64) -> i64 {
+        let is_bulk = lane == Lane::Bulk;
+        let others = self.0.iter().filter(|flow| {
+            flow.is_bulk == is_bulk && flow.origin != origin && flow.end_ms > now_ms
+        });
+        i64::try_from(others.count()).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    /// The longest line of another origin: whose, and until when. Of equals the first that came.
+    pub(super) fn longest_beside(&self, origin: &str, lane: Lane) -> Option<(String, i64)> {
+        let is_bulk = lane == Lane::Bulk;
+        let mut longest: Option<&Flow> = None;
+        for flow in self.0.iter().filter(|flow| flow.is_bulk == is_bulk && flow.origin != origin) {
+            if longest.is_none_or(|known| flow.end_ms > known.end_ms) {
+                longest = Some(flow);
+            }
+        }
+        longest.map(|flow| (flow.origin.clone(), flow.end_ms))
+    }
+
     /// When the last of an origin's line comes; 0 if it has none.
     pub(super) fn end_of(&self, origin: &str, lane: Lane) -> i64 {
         let is_bulk = lane == Lane::Bulk;

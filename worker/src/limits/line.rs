@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use shared::broker::Lane;
 
+use super::flows::Flows;
 use super::seen::{self, Sight};
+use super::swaps::Swaps;
 use super::waits::Waits;
 use super::{Room, Standing};
 
@@ -28,7 +30,9 @@ pub(crate) const LATE_MS: i64 = 250;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
+    /// Whose run it is, where several origins share the limit.
+    pub(super) sharing: Option<&'a str>,
     pub(super) size: Option<u32>,
     pub(super) window_ms: i64,
     pub(super) lane: Lane,
@@ -53,6 +57,9 @@ pub(super) struct Line {
     bulk_waits_ms: i64,
     /// What bulk was granted of its own share, as far back as that reaches.
     turns: VecDeque<i64>,
+    /// Where origins share the limit: the end of each one's line, and who gives a place up to another.
+    flows: Flows,
+    swaps: Swaps,
     /// Until when the other side wants to be left alone.
     hold_ms: i64,
     /// Those who have a place, for people who look.
@@ -76,14 +83,22 @@ struct Rate {
 
 impl Line {
     /// Counts a request, or tells how long to wait.
-    pub(super) fn take(&mut self, asked: &Asked, now_ms: i64) -> Room {
+    pub(super) fn take(&mut self, asked: &Asked<'_>, now_ms: i64) -> Room {
         if let Some(size) = asked.size {
             (self.size, self.window_ms) = (size, asked.window_ms);
         }
         let is_bulk = asked.lane == Lane::Bulk;
         let place_ms = match asked.standing {
-            Standing::New { .. } => self.place(asked, asked.standing.thousandths(), now_ms),
-            Standing::Placed { .. } | Standing::UnderWay => now_ms,
+            Standing::New { .. } => {
+                let end_ms = self.place(asked, asked.standing.thousandths(), now_ms);
+                self.swap(asked, end_ms, now_ms)
+            }
+            Standing::Placed { .. } => {
+                let owed_ms =
+                    asked.sharing.and_then(|who| self.swaps.owed(who, asked.lane, now_ms));
+                owed_ms.unwrap_or(now_ms)
+            }
+            Standing::UnderWay => now_ms,
         };
         if place_ms > now_ms {
             return self.placed(asked, place_ms, now_ms);
@@ -166,13 +181,13 @@ impl Line {
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
     }
 
-    fn placed(&mut self, asked: &Asked, place_ms: i64, now_ms: i64) -> Room {
+    fn placed(&mut self, asked: &Asked<'_>, place_ms: i64, now_ms: i64) -> Room {
         self.waits.add(place_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
         Room::Place(millis(place_ms - now_ms))
     }
 
     /// When a run's turn comes, at the end of its lane's line; now, if there is none.
-    fn place(&mut self, asked: &Asked, thousandths: u32, now_ms: i64) -> i64 {
+    fn place(&mut self, asked: &Asked<'_>, thousandths: u32, now_ms: i64) -> i64 {
         let (work_end_ms, bulk_end_ms) = (self.work.end_ms(), self.bulk.end_ms());
         let back_ms = self.back.end_ms();
         let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
@@ -200,8 +215,32 @@ impl Line {
         place_ms
     }
 
+    /// Where origins share the limit, and one of them has a long line: another's run takes a place in the
+    /// middle of that, so that it waits as if each had its share, and a run of the long line gets the place
+    /// at its end instead. As many places are given as there were.
+    fn swap(&mut self, asked: &Asked<'_>, end_ms: i64, now_ms: i64) -> i64 {
+        let (Some(origin), Some(size)) = (asked.sharing, asked.size) else { return end_ms };
+        let step_ms = (asked.window_ms / i64::from(size.max(1))).max(1);
+        let lines = self.flows.lines(origin, asked.lane, now_ms);
+        let own_ms = self.flows.end_of(origin, asked.lane).max(self.hold_ms).max(now_ms);
+        let place_ms = own_ms + step_ms * lines;
+        let longest = self.flows.longest_beside(origin, asked.lane);
+        match longest {
+            Some((other, other_ms)) if place_ms + step_ms < end_ms && place_ms <= other_ms => {
+                self.swaps.add(&other, asked.lane, place_ms - step_ms + 1, end_ms);
+                self.flows.extend(&other, asked.lane, end_ms, now_ms);
+                self.flows.extend(origin, asked.lane, place_ms, now_ms);
+                place_ms
+            }
+            _ => {
+                self.flows.extend(origin, asked.lane, end_ms, now_ms);
+                end_ms
+            }
+        }
+    }
+
     /// When somebody comes back who finds no room for `wait_ms`.
-    fn back(&mut self, asked: &Asked, wait_ms: i64, now_ms: i64) -> i64 {
+    fn back(&mut self, asked: &Asked<'_>, wait_ms: i64, now_ms: i64) -> i64 {
         let begin_ms = (now_ms + wait_ms).max(self.back.end_ms());
         let Some(size) = asked.size else {
             let place_ms = spaced(self.back.end_ms(), now_ms + wait_ms, now_ms);

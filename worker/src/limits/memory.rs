@@ -29,7 +29,7 @@ impl Default for Lines {
 }
 
 impl Lines {
-    pub(crate) fn take(&self, limit: &Limit, asker: Asker) -> Room {
+    pub(crate) fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
         self.take_at(limit, asker, self.now_ms())
     }
 
@@ -76,10 +76,11 @@ impl Lines {
         }
     }
 
-    pub(crate) fn take_at(&self, limit: &Limit, asker: Asker, now_ms: i64) -> Room {
-        let Asker { lane, standing, waited } = asker;
+    pub(crate) fn take_at(&self, limit: &Limit, asker: Asker<'_>, now_ms: i64) -> Room {
+        let Asker { origin, lane, standing, waited } = asker;
+        let sharing = limit.is_shared.then_some(origin);
         let (window_ms, waited_ms) = (millis(limit.window), millis(waited));
-        let request = Asked { size: limit.size, window_ms, lane, standing, waited_ms };
+        let request = Asked { sharing, size: limit.size, window_ms, lane, standing, waited_ms };
         self.with(limit, now_ms, |line| line.take(&request, now_ms))
     }
 

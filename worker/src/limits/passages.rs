@@ -64,6 +64,11 @@ impl Passages {
         Self { origin, lane, waited, until, seats, placed, seen: Mutex::default() }
     }
 
+    /// Whose run it is.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// For how long the run has waited, for whatever.
     pub(super) fn waited(&self) -> Duration {
         self.waited

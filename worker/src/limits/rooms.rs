@@ -172,8 +172,9 @@ impl Rooms {
     ) -> Result<(), NoRoom> {
         let mut seat = None;
         loop {
-            let (lane, waited) = (self.lane, self.passages.waited());
-            let wait = match ledger.take(limit, Asker { lane, standing, waited }).await {
+            let (origin, lane, waited) =
+                (self.passages.origin(), self.lane, self.passages.waited());
+            let wait = match ledger.take(limit, Asker { origin, lane, standing, waited }).await {
                 Room::Granted => return Ok(()),
                 Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,

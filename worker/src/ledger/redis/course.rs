@@ -76,7 +76,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
         (Dice(seed * 7919 + 1), Lines::default(), Scripts::open().await);
     let window = Duration::from_secs(10);
     let limits = [
-        Limit::of(1, Duration::from_millis(1050), "slack"),
+        Limit::of(1, Duration::from_millis(1050), "slack").shared(),
         Limit::of(7, window, "hubspot/1"),
         Limit::of(100, window, "hubspot/2"),
         Limit::none("erp"),
@@ -104,7 +104,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
             2..=4 => {
                 let limit = &limits[usize::try_from(dice.below(4)).unwrap()];
                 let (lane, standing, waited) = (dice.lane(), dice.standing(), dice.waited());
-                let asker = Asker { lane, standing, waited };
+                let asker = Asker { origin: dice.one_of(&ORIGINS), lane, standing, waited };
                 let arguments = script::take_arguments(limit, asker);
                 let reply = scripts.run(Script::Take, &limit.key, arguments).await;
                 let room = lines.take_at(limit, asker, scripts.now_ms);

@@ -125,8 +125,8 @@ impl Call {
 }
 
 /// Those of [`Script::Take`].
-pub(super) fn take_arguments(limit: &Limit, asker: Asker) -> Vec<String> {
-    let Asker { lane, standing, waited } = asker;
+pub(super) fn take_arguments(limit: &Limit, asker: Asker<'_>) -> Vec<String> {
+    let Asker { origin, lane, standing, waited } = asker;
     vec![
         limit.size.map(|size| size.to_string()).unwrap_or_default(),
         millis(limit.window).to_string(),
@@ -138,6 +138,8 @@ pub(super) fn take_arguments(limit: &Limit, asker: Asker) -> Vec<String> {
         LATE_MS.to_string(),
         NEAR_MS.to_string(),
         millis(waited).to_string(),
+        origin.to_owned(),
+        u8::from(limit.is_shared).to_string(),
     ]
 }
 
@@ -334,19 +336,21 @@ return 1
 /// counts twice, which only makes it more careful.
 ///
 /// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
-/// tenths of bulk, spacing, lateness, nearness; and for how long it has waited → {0} granted, {1, ms} soon, {2, ms} a place.
+/// tenths of bulk, spacing, lateness, nearness; for how long it has waited; whose it is, and
+/// whether several share the limit → {0} granted, {1, ms} soon, {2, ms} a place.
 const TAKE: &str = concat!(
     now!(),
     r"
 local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local standing, requests, of_ten = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local spacing, late, near = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local waited = tonumber(ARGV[10])
+local waited, origin, shared = tonumber(ARGV[10]), ARGV[11], ARGV[12] == '1'
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, waits = {}, size = 0, window = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, flows = {}, swaps = {}, waits = {},
+       size = 0, window = 0 }
 if size then s.size, s.window = size, window end
 ",
     waits!(),
@@ -391,6 +395,49 @@ local function book(name, begin, part, long)
   push(slots, place + math.floor((count - 1) / math.max(part, 1)) * long, fit, size)
   return place
 end
+local function extend(whose, finish)
+  local kept, own = {}, nil
+  for _, flow in ipairs(s.flows) do
+    if flow[3] > now then
+      kept[#kept + 1] = flow
+      if flow[2] == bulk and flow[1] == whose then own = flow end
+    end
+  end
+  s.flows = kept
+  if own then own[3] = math.max(own[3], finish) else kept[#kept + 1] = { whose, bulk, finish } end
+end
+local function swap(finish)
+  if not (shared and size) then return finish end
+  local step = math.max(math.floor(window / math.max(size, 1)), 1)
+  local lines, own, longest = 1, 0, nil
+  for _, flow in ipairs(s.flows) do
+    if flow[2] == bulk and flow[1] == origin then own = flow[3]
+    elseif flow[2] == bulk then
+      if flow[3] > now then lines = lines + 1 end
+      if not longest or flow[3] > longest[3] then longest = flow end
+    end
+  end
+  local place = math.max(own, s.hold, now) + step * lines
+  if longest and place + step < finish and place <= longest[3] then
+    s.swaps[#s.swaps + 1] = { longest[1], bulk, place - step + 1, finish }
+    extend(longest[1], finish)
+    extend(origin, place)
+    return place
+  end
+  extend(origin, finish)
+  return finish
+end
+local function owed()
+  local kept, due = {}, nil
+  for _, given in ipairs(s.swaps) do
+    if given[4] > now then
+      if not due and given[2] == bulk and given[1] == origin and given[3] <= now then due = given[4]
+      else kept[#kept + 1] = given end
+    end
+  end
+  s.swaps = kept
+  return due
+end
 if standing == 'new' then
   local name = bulk and 'bulk' or 'work'
   local finish = math.max(ends(s[name]), ends(s.back))
@@ -406,7 +453,14 @@ if standing == 'new' then
     elseif other > begin then part, long = tenths(9) end
     place = book(name, begin, part, long)
   end
+  place = swap(place)
   if place > now then
+    add_wait(place, bulk, now - waited)
+    return answer(2, place - now)
+  end
+elseif standing == 'placed' and shared then
+  local place = owed()
+  if place then
     add_wait(place, bulk, now - waited)
     return answer(2, place - now)
   end
@@ -458,7 +512,8 @@ const HOLD: &str = concat!(
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, waits = {}, size = 0, window = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, flows = {}, swaps = {}, waits = {},
+       size = 0, window = 0 }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
 redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)
