@@ -4,11 +4,9 @@
 //! Slack fails at first, the ERP refuses orders for good: what is retried, what is remembered
 //! and what becomes a dead letter can be watched.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::SecretString;
 use shared::signature::{ClientSecret, Version};
 use tokio::sync::mpsc;
 
@@ -29,23 +27,11 @@ mod story;
 
 use embedded::Embedded;
 use processes::Processes;
+pub use processes::Servers;
 use story::{Line, Story};
 
 /// The whole show takes a few seconds; longer means that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What the demo runs on if not in one process.
-#[derive(Clone, Debug)]
-pub struct Servers {
-    /// RabbitMQ.
-    pub amqp_url: SecretString,
-    /// Redis.
-    pub redis_url: SecretString,
-    /// The receiver's program.
-    pub receiver: PathBuf,
-    /// This program.
-    pub worker: PathBuf,
-}
 
 /// Everything running, before the first delivery.
 pub struct Demo {
