@@ -13,8 +13,9 @@ use crate::clients::hubspot::HubSpot;
 use crate::clients::{Clients, Service};
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Lease, Ledger};
-use crate::limits::{Ended, Limit, NoRoom, Rooms, Turned};
+use crate::limits::{Ended, Limit};
 use crate::records::Records;
+use crate::turns::{NoRoom, Rooms, Turned};
 
 mod once;
 

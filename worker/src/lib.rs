@@ -31,6 +31,7 @@ mod harmless;
 mod migrate;
 mod portals;
 mod processor;
+mod turns;
 mod verdict;
 mod when;
 mod worker;

@@ -2,23 +2,19 @@
 //! no room gets a place in line and comes back when it is its turn; nobody asks again and again.
 //!
 //! Owns what a limit means: a window that slides, live events before bulk, and holding back for as long
-//! as the other side has asked. Where it is kept is the ledger's business.
+//! as the other side has asked; and for a service how many calls are under way at once, and whether it is
+//! called at all. Where it is kept is the ledger's business, what a run does that has to wait is [`crate::turns`]'.
 
 mod breaker;
 mod cap;
-mod costs;
 mod flows;
 mod gate;
 mod line;
 mod memory;
-mod passages;
 mod remote;
-mod rooms;
-mod seats;
 mod seen;
 mod swaps;
 mod waits;
-mod watch;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,18 +26,13 @@ pub(crate) use breaker::{
     CALM_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS, RECENT_S,
 };
 pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
-pub(crate) use costs::Costs;
 pub use gate::Passage;
 pub(crate) use gate::{MORE, PROBE_MS};
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
-pub(crate) use passages::{Turned, still_shut};
 pub(crate) use remote::ask;
-pub(crate) use rooms::{NoRoom, Rooms};
-pub(crate) use seats::Seats;
 pub use seen::{BreakerState, Of, Seen};
 pub(crate) use seen::{Sight, span};
-pub(crate) use watch::Watch;
 
 /// What is limited, and by how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +114,7 @@ pub struct Caller<'a> {
 }
 
 /// Without what stands between places, or would end a key on Redis.
-fn name(key: impl fmt::Display) -> String {
+pub(crate) fn name(key: impl fmt::Display) -> String {
     key.to_string().replace([' ', '{', '}'], "_")
 }
 

@@ -18,12 +18,12 @@ use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
 use crate::engines::Engines;
 use crate::executor::{Executor, NO_HANDLER, OwnWrites};
-use crate::limits::{Seats, Watch};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::ProcessingSettings;
+use crate::turns::{Seats, Watch};
 
 /// How long interrupted runs have to give back what they hold.
 const GIVE_BACK: Duration = Duration::from_secs(3);

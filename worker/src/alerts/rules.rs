@@ -13,10 +13,10 @@ mod conditions;
 
 pub(crate) use conditions::About;
 use conditions::{
-    Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow, console_guessing,
-    dead_letters_growing, down, ledger_forgets, new_problem, no_consumers, no_receipts,
-    oldest_event, process, processing_errors, queue_depth, receipts_surge, signature_failures,
-    unrouted, zero,
+    Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
+    console_guessing, dead_letters_growing, down, ledger_forgets, new_problem, no_consumers,
+    no_receipts, oldest_event, process, processing_errors, queue_depth, receipts_surge,
+    signature_failures, unrouted, zero,
 };
 
 /// The least distance of what is recorded; a little under a minute, which a clock may be off.

@@ -19,10 +19,10 @@ use super::settle::{Disposition, Unit};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Lease, Release};
-use crate::limits::{self, Rooms};
 use crate::portals::Place;
 use crate::records::Course;
 use crate::registry::Handler;
+use crate::turns::{self, Rooms};
 use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, Verdict, decide};
 
 /// How long shutdown waits for the answer to a claim.
@@ -234,7 +234,7 @@ impl Executor {
         let waiting = message.waiting.as_ref()?;
         let origin = message.portal_id.to_string();
         let (wait, key) =
-            limits::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
+            turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
         let waited = Duration::from_millis(waiting.waited_ms);
         if waited.saturating_add(wait) > self.wait_max {
             return None;

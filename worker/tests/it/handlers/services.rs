@@ -50,11 +50,20 @@ async fn whoever_needs_a_service_that_hangs_waits_and_nobody_else(engine: Engine
 
     let admin = Admin::of(&shop.worker);
     admin.wait_for_line("hubline_breaker_state{limit=\"erp\"} 2.0").await;
-    let seen: Vec<Seen> = serde_json::from_str(&admin.get("limits").await).unwrap();
-    let of_erp = |seen: &&Seen| seen.limit == "erp" && seen.of == Of::Calls;
-    let erp = seen.iter().find(of_erp).unwrap();
+    let all_wait = async {
+        loop {
+            let seen: Vec<Seen> = serde_json::from_str(&admin.get("limits").await).unwrap();
+            let erp = seen.into_iter().find(|seen| seen.limit == "erp" && seen.of == Of::Calls);
+            if let Some(erp) = erp
+                && erp.waiting_live >= 50
+            {
+                break erp;
+            }
+        }
+    };
+    let erp = within("fifty that wait", all_wait).await;
     assert_eq!((erp.breaker, erp.size), (Some(BreakerState::Open), Some(AT_ONCE as u64)));
-    assert!((40..=50).contains(&erp.waiting_live) && erp.held_ms > 0, "{erp:?}");
+    assert!(erp.held_ms > 0, "{erp:?}");
     let told = limits(&shop.worker.admin_address().to_string(), &[]).await;
     let row = told.lines().find(|line| line.starts_with("erp ")).unwrap();
     assert!(row.contains("calls at once") && row.ends_with("open"), "{told}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::broker::Lane;
 use tokio::sync::Semaphore;
 
-use super::{Way, name};
+use crate::limits::{Way, name};
 
 /// What a call may take beside its own time, such as what is remembered around it.
 const BESIDE: Duration = Duration::from_secs(10);

@@ -10,8 +10,8 @@ use prometheus_client::registry::Registry;
 use shared::metrics::probe_by;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::seen::{Of, Seen};
 use crate::ledger::Ledger;
+use crate::limits::{Of, Seen};
 use crate::metrics::Service;
 
 /// How often the ledger is asked.
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(of: Of, limit: &str, sight: super::super::seen::Sight) -> Seen {
+    fn seen(of: Of, limit: &str, sight: crate::limits::Sight) -> Seen {
         Seen::new(of, limit, sight)
     }
 

@@ -12,8 +12,9 @@ use shared::broker::Lane;
 use shared::message::{SHUT, Waiting};
 use tokio::runtime::Handle;
 
-use super::{Caller, Ended, Passage, Seats, Way};
+use super::seats::Seats;
 use crate::ledger::Ledger;
+use crate::limits::{Caller, Ended, Passage, Way};
 
 /// Whoever may call after this wait waits where it is, if there is a seat.
 const MOMENT: Duration = Duration::from_millis(500);

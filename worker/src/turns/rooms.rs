@@ -11,9 +11,11 @@ use shared::broker::Lane;
 use shared::message::Waiting;
 use tokio::sync::OnceCell;
 
+use super::costs::Costs;
 use super::passages::{Entered, Passages, Turned};
-use super::{Asker, Costs, Limit, Room, Seats, Standing};
+use super::seats::Seats;
 use crate::ledger::Ledger;
+use crate::limits::{Asker, Limit, Room, Standing};
 
 /// A place that is nearer is waited for where the run is.
 const NEAR: Duration = Duration::from_secs(2);
