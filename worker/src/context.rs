@@ -92,12 +92,16 @@ impl Context {
     ) -> Result<T, HandlerError> {
         let limit = Limit::none(service.as_str());
         self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
-        match self.call(service, service.as_str(), request, |_| false).await {
-            Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. }) => {
-                Err(self.held(&limit, wait, code.into_owned(), message).await)
+        // Only the service's own answer holds everybody back: whoever is not let through has asked nothing.
+        let asking = async {
+            match request.await {
+                Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. }) => {
+                    Err(self.held(&limit, wait, code.into_owned(), message).await)
+                }
+                answered => answered,
             }
-            answered => answered,
-        }
+        };
+        self.call(service, service.as_str(), asking, |_| false).await
     }
 
     /// A call of `service`, whose state is shared under `key`, unless it is down or has enough calls under
