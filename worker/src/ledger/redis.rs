@@ -7,26 +7,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use shared::retry::Reconnect;
 use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 
 #[cfg(test)]
 mod course;
+mod gate;
 pub(super) mod import;
 mod known;
 mod link;
+mod look;
+mod lua;
 mod memory;
 mod script;
+mod take;
 
 use known::Noted;
 use link::Link;
 use script::{Call, Script};
+use take::millis;
 
 /// How the ledger is set up.
 #[derive(Clone, Debug)]
@@ -132,11 +138,11 @@ impl Ledger {
     }
 
     pub(super) async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
-        let arguments = script::take_arguments(limit, asker);
+        let arguments = take::take_arguments(limit, asker);
         let key = self.limit_key(limit);
         loop {
             let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
-            match script::read_room(reply) {
+            match take::read_room(reply) {
                 Some(room) => {
                     let wait = match room {
                         Room::Place(wait) => wait,
@@ -154,15 +160,15 @@ impl Ledger {
     }
 
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
-        let arguments = script::hold_arguments(limit, wait);
+        let arguments = take::hold_arguments(limit, wait);
         self.noted.note(Of::Requests, &limit.key, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
     }
 
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
-        let arguments = script::gate_arguments(way, caller, script::entering(is_asking), 0);
+        let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
         loop {
-            match script::read_passage(self.gate(way, arguments.clone()).await) {
+            match gate::read_passage(self.gate(way, arguments.clone()).await) {
                 Some(passage) => {
                     let wait_ms = match passage {
                         Passage::Open { .. } => 0,
@@ -183,8 +189,29 @@ impl Ledger {
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {
-        let arguments = script::gate_arguments(way, caller, ended.as_str(), slot_ms);
-        script::read_left(self.gate(way, arguments).await)
+        let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
+        gate::read_left(self.gate(way, arguments).await)
+    }
+
+    pub(super) async fn limits(&self) -> Vec<Seen> {
+        let key = format!("{}:limits:{{all}}", self.prefix);
+        let arguments = self.noted.told();
+        let reply = self.run(Operation::Look, Script::Known, &key, arguments).await;
+        let names = Vec::<String>::from_redis_value(reply).unwrap_or_default();
+        let seen = join_all(names.iter().map(|name| self.look(name))).await;
+        seen.into_iter().flatten().collect()
+    }
+
+    async fn look(&self, name: &str) -> Option<Seen> {
+        let (of, limit) = known::read(name)?;
+        let key = match of {
+            Of::Requests => format!("{}:limit:{{{limit}}}", self.prefix),
+            Of::Calls => format!("{}:gate:{{{limit}}}", self.prefix),
+        };
+        let arguments = vec![of.as_str().to_owned()];
+        let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
+        let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
+        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
     }
 
     async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
@@ -296,10 +323,6 @@ fn read_claim(reply: Value, key: &str, token: &str) -> Option<Claim> {
         3 => Claim::Stale,
         _ => return None,
     })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Refuses an address that no client can be made from, without quoting it.

@@ -10,7 +10,9 @@ use deadpool_redis::redis::{Client, FromRedisValue as _, Value, cmd};
 use shared::broker::Lane;
 use shared::testing::{prefix, redis_url};
 
-use super::script::{self, NOW, Script};
+use super::lua::NOW;
+use super::script::Script;
+use super::{gate, take};
 use crate::limits::{Asker, Caller, Ended, Limit, Lines, Of, Passage, Sight, Standing, Way};
 
 const ORIGINS: [&str; 3] = ["hubspot/1", "hubspot/2", "stripe/acct_1"];
@@ -105,15 +107,15 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 let limit = &limits[usize::try_from(dice.below(4)).unwrap()];
                 let (lane, standing, waited) = (dice.lane(), dice.standing(), dice.waited());
                 let asker = Asker { origin: dice.one_of(&ORIGINS), lane, standing, waited };
-                let arguments = script::take_arguments(limit, asker);
+                let arguments = take::take_arguments(limit, asker);
                 let reply = scripts.run(Script::Take, &limit.key, arguments).await;
                 let room = lines.take_at(limit, asker, scripts.now_ms);
-                assert_eq!(script::read_room(reply), Some(room), "{of}: {asker:?} at {limit:?}");
+                assert_eq!(take::read_room(reply), Some(room), "{of}: {asker:?} at {limit:?}");
             }
             5 if dice.below(4) == 0 => {
                 let limit = &limits[usize::try_from(dice.below(4)).unwrap()];
                 let wait = Duration::from_millis(dice.one_of(&[10, 3_000, 60_000]));
-                let arguments = script::hold_arguments(limit, wait);
+                let arguments = take::hold_arguments(limit, wait);
                 scripts.run(Script::Hold, &limit.key, arguments).await;
                 lines.hold_at(limit, wait, scripts.now_ms);
             }
@@ -123,14 +125,10 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 let is_placed = dice.below(2) == 0;
                 let caller = Caller { origin, lane: dice.lane(), is_placed, waited: dice.waited() };
                 let is_asking = dice.below(4) == 0;
-                let arguments = script::gate_arguments(way, caller, script::entering(is_asking), 0);
+                let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
                 let reply = scripts.run(Script::Gate, &way.key, arguments).await;
                 let passage = lines.enter_at(way, caller, is_asking, scripts.now_ms);
-                assert_eq!(
-                    script::read_passage(reply),
-                    Some(passage),
-                    "{of}: {caller:?} at {way:?}"
-                );
+                assert_eq!(gate::read_passage(reply), Some(passage), "{of}: {caller:?} at {way:?}");
                 if let (Passage::Open { slot_ms, .. }, false) = (passage, is_asking) {
                     calls.push((number, caller, slot_ms));
                 }
@@ -147,10 +145,10 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                     _ => Ended::Passed,
                 };
                 let way = &ways[number];
-                let arguments = script::gate_arguments(way, caller, ended.as_str(), slot_ms);
+                let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
                 let reply = scripts.run(Script::Gate, &way.key, arguments).await;
                 let left = lines.leave_at(way, caller, slot_ms, ended, scripts.now_ms);
-                assert_eq!(script::read_left(reply), left, "{of}: {ended:?} at {way:?}");
+                assert_eq!(gate::read_left(reply), left, "{of}: {ended:?} at {way:?}");
             }
         }
     }

@@ -5,13 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_redis::redis::FromRedisValue as _;
-use futures_util::future::join_all;
-
-use super::script::Script;
-use super::{Ledger, millis};
-use crate::limits::{Of, Seen, Sight};
-use crate::metrics::Operation;
+use super::take::millis;
+use crate::limits::Of;
 
 /// For how long a limit is known after it mattered last.
 const KNOWN: Duration = Duration::from_secs(3600);
@@ -29,34 +24,17 @@ impl Noted {
         *wait_ms = (*wait_ms).max(millis(wait));
     }
 
-    fn take(&self) -> HashMap<String, u64> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// As the script is told it.
+    pub(super) fn told(&self) -> Vec<String> {
+        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let noted = noted.into_iter().flat_map(|(name, wait_ms)| [name, wait_ms.to_string()]);
+        [millis(KNOWN).to_string(), MOST.to_string()].into_iter().chain(noted).collect()
     }
 }
 
-impl Ledger {
-    pub(in crate::ledger) async fn limits(&self) -> Vec<Seen> {
-        let key = format!("{}:limits:{{all}}", self.prefix);
-        let mut arguments = vec![millis(KNOWN).to_string(), MOST.to_string()];
-        for (name, wait_ms) in self.noted.take() {
-            arguments.extend([name, wait_ms.to_string()]);
-        }
-        let reply = self.run(Operation::Look, Script::Known, &key, arguments).await;
-        let names = Vec::<String>::from_redis_value(reply).unwrap_or_default();
-        let seen = join_all(names.iter().map(|name| self.look(name))).await;
-        seen.into_iter().flatten().collect()
-    }
-
-    async fn look(&self, name: &str) -> Option<Seen> {
-        let (of, limit) = name.split_once(' ')?;
-        let (of, key) = match of {
-            "requests" => (Of::Requests, format!("{}:limit:{{{limit}}}", self.prefix)),
-            "calls" => (Of::Calls, format!("{}:gate:{{{limit}}}", self.prefix)),
-            _ => return None,
-        };
-        let arguments = vec![of.as_str().to_owned()];
-        let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
-        let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
-        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
-    }
+/// What is counted, and at which limit, of a name that was noted.
+pub(super) fn read(name: &str) -> Option<(Of, &str)> {
+    let (of, limit) = name.split_once(' ')?;
+    let of = [Of::Requests, Of::Calls].into_iter().find(|known| known.as_str() == of)?;
+    Some((of, limit))
 }
