@@ -13,6 +13,7 @@ mod line;
 mod memory;
 mod remote;
 mod seen;
+mod slots;
 mod swaps;
 mod waits;
 

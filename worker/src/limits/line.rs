@@ -12,6 +12,7 @@ use shared::broker::Lane;
 
 use super::flows::Flows;
 use super::seen::{self, Sight};
+use super::slots::{Rate, Slots};
 use super::swaps::Swaps;
 use super::waits::Waits;
 use super::{Room, Standing};
@@ -64,21 +65,6 @@ pub(super) struct Line {
     hold_ms: i64,
     /// Those who have a place, for people who look.
     waits: Waits,
-}
-
-/// When the last of a lane's runs were told to come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Slots {
-    times: VecDeque<i64>,
-    /// Thousandths of a request that are still to be given a slot.
-    rest: u32,
-}
-
-/// So many in any window.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    size: u32,
-    window_ms: i64,
 }
 
 impl Line {
@@ -262,52 +248,6 @@ fn spaced(end_ms: i64, hold_ms: i64, now_ms: i64) -> i64 {
         begin_ms
     } else {
         end_ms + SPACING_MS
-    }
-}
-
-impl Rate {
-    /// A part of it: fewer in the window, or, where that is less than one, one in a longer window.
-    fn tenths(self, tenths: u32) -> Self {
-        let size = (self.size * tenths / 10).max(1);
-        let window_ms = self.window_ms * i64::from(size) * 10;
-        Self { size, window_ms: window_ms / i64::from(self.size.max(1) * tenths) }
-    }
-}
-
-impl Slots {
-    /// When the last is to come.
-    fn end_ms(&self) -> i64 {
-        self.times.back().copied().unwrap_or_default()
-    }
-
-    /// So many whole requests; what is over is kept for the next.
-    fn whole(&mut self, thousandths: u32) -> u32 {
-        let thousandths = thousandths + self.rest;
-        self.rest = thousandths % 1000;
-        (thousandths / 1000).max(1)
-    }
-
-    /// When `count` more are within the rate.
-    fn free_ms(&self, count: u32, rate: Rate) -> i64 {
-        let too_many = (self.times.len() + count as usize).saturating_sub(rate.size as usize);
-        match too_many.checked_sub(1).map(|last| self.times.get(last)) {
-            None | Some(None) => 0,
-            Some(Some(at_ms)) => at_ms + rate.window_ms,
-        }
-    }
-
-    /// Books `count` requests from then on. What is more than the rate takes is booked in the windows
-    /// behind.
-    fn book(&mut self, at_ms: i64, count: u32, rate: Rate, most: u32) {
-        let windows = i64::from(count.saturating_sub(1) / rate.size.max(1));
-        self.push(at_ms + windows * rate.window_ms, count.min(rate.size), most);
-    }
-
-    /// No more are kept than fit into a window.
-    fn push(&mut self, at_ms: i64, count: u32, most: u32) {
-        self.times.extend((0..count).map(|_| at_ms));
-        let too_many = self.times.len().saturating_sub(most.max(count) as usize);
-        self.times.drain(..too_many);
     }
 }
 
