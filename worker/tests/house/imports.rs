@@ -1,15 +1,14 @@
-//! What each file of a crate takes from the others.
+//! What each file of a crate takes from the others: by `use`, and by paths in expressions, types and
+//! macros.
 //!
-//! A name that a module only hands on counts for the module that defines it. Macros are looked into as
-//! far as their words go: a path in them counts like any other.
+//! A name that a module only hands on counts for the module that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{TokenStream, TokenTree};
-use syn::visit::{self, Visit};
-use syn::{Attribute, Ident, Item, ItemUse, Path, UseTree, Visibility};
+use super::sources::{Crate, Tree, join};
 
-use super::sources::{Crate, is_for_tests, join};
+/// Words before the name of an item.
+const ITEMS: [&str; 8] = ["const", "enum", "fn", "static", "struct", "trait", "type", "union"];
 
 /// A file that takes a name from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,36 +23,36 @@ pub(crate) struct Arrow {
 
 /// All of them.
 pub(crate) fn arrows(krate: &Crate) -> BTreeSet<Arrow> {
-    let scopes: BTreeMap<&str, Scope> =
-        krate.0.iter().map(|(module, file)| (module.as_str(), Scope::of(&file.items))).collect();
-    let house = House(scopes);
+    let scopes = krate.0.iter().map(|(module, trees)| (module.as_str(), Scope::of(trees)));
+    let house = House(scopes.collect());
     let mut arrows = BTreeSet::new();
-    for (module, file) in &krate.0 {
-        let mut words = Words::default();
-        words.visit_file(file);
-        let scope = &house.0[module.as_str()];
+    for (module, scope) in &house.0 {
         let imported = scope.imports.iter().filter(|import| {
             // What is only handed on is nothing that this file needs.
-            !import.is_public || words.alone.contains(&import.name)
+            !import.is_public || scope.alone.contains(&import.name)
         });
-        let named = imported.map(|import| &import.path).chain(&scope.globs).chain(&words.paths);
+        let named = imported.map(|import| &import.path).chain(&scope.globs).chain(&scope.paths);
         for path in named {
             if let Some((to, name)) = house.find(module, path)
                 && to != *module
             {
-                arrows.insert(Arrow { from: module.clone(), to, name });
+                arrows.insert(Arrow { from: (*module).to_owned(), to, name });
             }
         }
     }
     arrows
 }
 
-/// What names stand for in a module.
+/// What names stand for in a module, and which it uses.
 #[derive(Default)]
 struct Scope {
     items: BTreeSet<String>,
     imports: Vec<Import>,
     globs: Vec<Vec<String>>,
+    /// Words that stand alone or first, which imports can have brought.
+    alone: BTreeSet<String>,
+    /// Paths of several words.
+    paths: Vec<Vec<String>>,
 }
 
 struct Import {
@@ -63,72 +62,121 @@ struct Import {
 }
 
 impl Scope {
-    fn of(items: &[Item]) -> Self {
+    fn of(trees: &[Tree]) -> Self {
         let mut scope = Self::default();
-        for item in items {
-            match item {
-                Item::Use(item) if !is_for_tests(&item.attrs) => {
-                    let is_public = !matches!(item.vis, Visibility::Inherited);
-                    scope.take(&item.tree, &mut Vec::new(), is_public);
+        scope.define(trees);
+        scope.walk(trees);
+        scope
+    }
+
+    /// Notes the items that the file itself has, those in a macro that makes some too.
+    fn define(&mut self, trees: &[Tree]) {
+        for (at, tree) in trees.iter().enumerate() {
+            match (tree, trees.get(at + 1), trees.get(at + 2)) {
+                (Tree::Word(kind), Some(Tree::Word(name)), _) if ITEMS.contains(&kind.as_str()) => {
+                    self.items.insert(name.clone());
                 }
-                Item::Const(item) => scope.define(&item.ident),
-                Item::Enum(item) => scope.define(&item.ident),
-                Item::Fn(item) => scope.define(&item.sig.ident),
-                Item::Static(item) => scope.define(&item.ident),
-                Item::Struct(item) => scope.define(&item.ident),
-                Item::Trait(item) => scope.define(&item.ident),
-                Item::Type(item) => scope.define(&item.ident),
-                Item::Macro(item) => {
-                    item.ident.iter().for_each(|name| scope.define(name));
-                    // A macro of our own that makes an item names it after `enum` or `struct`.
-                    scope.items.extend(made(&item.mac.tokens));
+                (Tree::Word(kind), Some(Tree::Point('!')), Some(Tree::Word(name)))
+                    if kind == "macro_rules" =>
+                {
+                    self.items.insert(name.clone());
+                }
+                (Tree::Word(_), Some(Tree::Point('!')), Some(Tree::Group('{', made))) => {
+                    self.define(made);
                 }
                 _ => {}
             }
         }
-        scope
     }
 
-    fn define(&mut self, name: &Ident) {
-        self.items.insert(name.to_string());
-    }
-
-    fn take(&mut self, tree: &UseTree, path: &mut Vec<String>, is_public: bool) {
-        match tree {
-            UseTree::Path(part) => {
-                path.push(part.ident.to_string());
-                self.take(&part.tree, path, is_public);
-                path.pop();
+    fn walk(&mut self, trees: &[Tree]) {
+        let mut at = 0;
+        while let Some(tree) = trees.get(at) {
+            let rest = &trees[at + 1..];
+            match tree {
+                Tree::Word(word) if word == "use" => {
+                    let end = rest.iter().position(|tree| tree.is_point(';')).unwrap_or(rest.len());
+                    let is_public = at > 0 && is_visible(&trees[..at]);
+                    self.import(&rest[..end], &[], is_public);
+                    at += end;
+                }
+                // `pub(in crate::console)` takes nothing from there.
+                Tree::Word(word) if word == "pub" && matches!(rest, [Tree::Group('(', _), ..]) => {
+                    at += 1
+                }
+                Tree::Word(_) => {
+                    let path = path(&trees[at..]);
+                    // A field or a method has an owner; a name before a colon is one that is given here.
+                    let is_owned = at > 0 && trees[at - 1].is_point('.');
+                    at += (path.len() - 1) * 3;
+                    let is_given =
+                        path.len() == 1 && trees.get(at + 1).is_some_and(|tree| tree.is_point(':'));
+                    if !is_owned && !is_given {
+                        self.alone.extend(path.first().cloned());
+                        if path.len() > 1 {
+                            self.paths.push(path);
+                        }
+                    }
+                }
+                Tree::Group(_, inner) => self.walk(inner),
+                Tree::Point(_) => {}
             }
-            UseTree::Group(group) => {
-                group.items.iter().for_each(|tree| self.take(tree, path, is_public));
-            }
-            UseTree::Glob(_) => self.globs.push(path.clone()),
-            UseTree::Name(name) => self.import(&name.ident, &name.ident, path, is_public),
-            UseTree::Rename(name) => self.import(&name.ident, &name.rename, path, is_public),
+            at += 1;
         }
     }
 
-    fn import(&mut self, taken: &Ident, name: &Ident, path: &[String], is_public: bool) {
-        let (taken, mut path) = (taken.to_string(), path.to_vec());
-        let name = if taken == "self" { path.last().cloned() } else { Some(name.to_string()) };
-        if taken != "self" {
-            path.push(taken);
+    /// `a::b::{self, c as d, e::*}`, under `before`.
+    fn import(&mut self, trees: &[Tree], before: &[String], is_public: bool) {
+        for part in trees.split(|tree| tree.is_point(',')) {
+            let mut path = before.to_vec();
+            let mut renamed = None;
+            let mut is_whole = true;
+            for (at, tree) in part.iter().enumerate() {
+                match tree {
+                    Tree::Word(word) if word == "as" => {
+                        renamed = part.get(at + 1).and_then(Tree::word);
+                        break;
+                    }
+                    Tree::Word(word) => path.push(word.clone()),
+                    Tree::Point('*') => {
+                        self.globs.push(path.clone());
+                        is_whole = false;
+                    }
+                    Tree::Group('{', inner) => {
+                        self.import(inner, &path, is_public);
+                        is_whole = false;
+                    }
+                    _ => {}
+                }
+            }
+            if is_whole && path.len() > before.len() {
+                path.pop_if(|last| last == "self");
+                if let Some(name) = renamed.map(str::to_owned).or_else(|| path.last().cloned()) {
+                    self.imports.push(Import { name, path, is_public });
+                }
+            }
         }
-        let Some(name) = name else { return };
-        self.imports.push(Import { name, path, is_public });
     }
 }
 
-fn made(tokens: &TokenStream) -> Vec<String> {
-    let trees: Vec<_> = tokens.clone().into_iter().collect();
-    let made = trees.windows(2).filter_map(|pair| match pair {
-        [TokenTree::Ident(kind), TokenTree::Ident(name)] if kind == "enum" || kind == "struct" => {
-            Some(name.to_string())
-        }
-        _ => None,
-    });
-    made.collect()
+/// Whether what follows is `pub`, to whomever.
+fn is_visible(before: &[Tree]) -> bool {
+    match before {
+        [.., last] if last.is_word("pub") => true,
+        [.., word, Tree::Group('(', _)] => word.is_word("pub"),
+        _ => false,
+    }
+}
+
+/// The words at the beginning that have `::` between them.
+fn path(trees: &[Tree]) -> Vec<String> {
+    let mut path: Vec<String> = trees[0].word().map(str::to_owned).into_iter().collect();
+    let mut rest = &trees[1..];
+    while let [Tree::Point(':'), Tree::Point(':'), Tree::Word(word), after @ ..] = rest {
+        path.push(word.clone());
+        rest = after;
+    }
+    path
 }
 
 /// Every module's scope.
@@ -136,10 +184,10 @@ struct House<'a>(BTreeMap<&'a str, Scope>);
 
 impl House<'_> {
     /// The module that defines what `path` means in `module`, and its name; nothing, if that is another
-    /// crate's, or the module itself with nothing taken from it.
+    /// crate's.
     fn find(&self, module: &str, path: &[String]) -> Option<(String, String)> {
-        self.resolve(module, path, 0)
-            .map(|(to, name)| (to, name.unwrap_or_else(|| "itself".to_owned())))
+        let (to, name) = self.resolve(module, path, 0)?;
+        Some((to, name.unwrap_or_else(|| "itself".to_owned())))
     }
 
     /// A module, or a name in one.
@@ -193,7 +241,9 @@ impl House<'_> {
             let is_own = import.path.first().is_some_and(|first| first != name);
             return is_own.then(|| self.resolve(module, &import.path, depth + 1)).flatten();
         }
-        scope.globs.iter().find_map(|glob| {
+        // What a glob is of is named without one: else they would be looked through for each other.
+        let globs = if depth == 0 { scope.globs.as_slice() } else { &[] };
+        globs.iter().find_map(|glob| {
             let (to, item) = self.resolve(module, glob, depth + 1)?;
             let is_module = item.is_none() && to != module;
             is_module.then(|| self.within(&to, name, depth + 1)).flatten()
@@ -203,81 +253,4 @@ impl House<'_> {
 
 fn parent(module: &str) -> String {
     module.rsplit_once("::").map_or_else(String::new, |(parent, _)| parent.to_owned())
-}
-
-/// The words of a file outside its imports, what is for tests left out.
-#[derive(Default)]
-struct Words {
-    /// Words that stand alone or first, which imports can have brought.
-    alone: BTreeSet<String>,
-    /// Paths of several words.
-    paths: Vec<Vec<String>>,
-}
-
-impl Words {
-    fn note(&mut self, path: Vec<String>) {
-        self.alone.extend(path.first().cloned());
-        if path.len() > 1 {
-            self.paths.push(path);
-        }
-    }
-
-    /// Words with `::` between them.
-    fn note_tokens(&mut self, tokens: TokenStream) {
-        let (mut path, mut colons) = (Vec::new(), 0);
-        for tree in tokens {
-            match tree {
-                TokenTree::Ident(word) => {
-                    if colons != 2 {
-                        self.note(std::mem::take(&mut path));
-                    }
-                    path.push(word.to_string());
-                    colons = 0;
-                }
-                TokenTree::Punct(point) if point.as_char() == ':' => colons += 1,
-                TokenTree::Group(group) => {
-                    self.note(std::mem::take(&mut path));
-                    self.note_tokens(group.stream());
-                }
-                _ => {
-                    self.note(std::mem::take(&mut path));
-                    colons = 0;
-                }
-            }
-        }
-        self.note(path);
-    }
-}
-
-impl<'ast> Visit<'ast> for Words {
-    fn visit_item(&mut self, item: &'ast Item) {
-        let attributes: &[Attribute] = match item {
-            Item::Mod(item) => &item.attrs,
-            Item::Fn(item) => &item.attrs,
-            Item::Impl(item) => &item.attrs,
-            Item::Struct(item) => &item.attrs,
-            Item::Const(item) => &item.attrs,
-            _ => &[],
-        };
-        if !is_for_tests(attributes) {
-            visit::visit_item(self, item);
-        }
-    }
-
-    fn visit_item_use(&mut self, _: &'ast ItemUse) {}
-
-    /// `pub(in crate::console)` takes nothing from there.
-    fn visit_visibility(&mut self, _: &'ast Visibility) {}
-
-    fn visit_path(&mut self, path: &'ast Path) {
-        if path.leading_colon.is_none() {
-            self.note(path.segments.iter().map(|part| part.ident.to_string()).collect());
-        }
-        visit::visit_path(self, path);
-    }
-
-    fn visit_macro(&mut self, called: &'ast syn::Macro) {
-        self.note_tokens(called.tokens.clone());
-        visit::visit_macro(self, called);
-    }
 }
