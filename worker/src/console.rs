@@ -29,6 +29,7 @@ mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod limits;
 mod metrics;
 mod notice;
 mod offer;

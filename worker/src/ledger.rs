@@ -8,11 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::broker::Lane;
 use shared::event::Identity;
 use shared::store::Store;
 
-use crate::limits::{Limit, Room, Standing};
+use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Seen, Way};
 use crate::metrics::{Forgotten, WorkerMetrics};
 use crate::pauses::{PauseState, Word};
 
@@ -173,10 +172,10 @@ impl Ledger {
     }
 
     /// Counts one request at `limit`, for all workers together, or tells how long to wait.
-    pub async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+    pub async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
         let (room, metrics) = match self {
-            Self::Redis(ledger) => (ledger.take(limit, lane, standing).await, &ledger.metrics),
-            Self::Sqlite(ledger) => (ledger.lines.take(limit, lane, standing), &ledger.metrics),
+            Self::Redis(ledger) => (ledger.take(limit, asker).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.lines.take(limit, asker), &ledger.metrics),
         };
         metrics.room_asked(room);
         room
@@ -195,6 +194,38 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.pause(name, word).await,
             Self::Sqlite(ledger) => ledger.pauses.hear(name, word),
+        }
+    }
+
+    /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever
+    /// `is_asking` only is told the same, and takes no slot.
+    pub async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        match self {
+            Self::Redis(ledger) => ledger.enter(way, caller, is_asking).await,
+            Self::Sqlite(ledger) => ledger.lines.enter(way, caller, is_asking),
+        }
+    }
+
+    /// A call that was let through has ended. Tells for how long nobody calls, in ms, if it was a probe
+    /// that failed.
+    pub async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        match self {
+            Self::Redis(ledger) => ledger.leave(way, caller, slot_ms, ended).await,
+            Self::Sqlite(ledger) => ledger.lines.leave(way, caller, slot_ms, ended),
+        }
+    }
+
+    /// Every limit that somebody has asked at lately, in no order.
+    pub async fn limits(&self) -> Vec<Seen> {
+        match self {
+            Self::Redis(ledger) => ledger.limits().await,
+            Self::Sqlite(ledger) => ledger.lines.limits(),
         }
     }
 

@@ -34,6 +34,7 @@ mod migrate;
 mod pauses;
 mod portals;
 mod processor;
+mod turns;
 mod verdict;
 mod when;
 mod worker;

@@ -33,6 +33,8 @@ label! {
         Restore = "restore",
         Budget = "budget",
         Pause = "pause",
+        Gate = "gate",
+        Look = "look",
         Delayed = "delayed",
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
 use receiver::Endpoint;
 use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
@@ -112,7 +113,8 @@ impl Standalone {
             readiness: Arc::clone(&readiness),
             is_alive: Arc::new(move || file.upgrade().is_none_or(|file| file.has_writer())),
         };
-        let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        let pages = both(endpoint.pages(), processor.pages());
+        let (admin, admin_address) = admin::serve(listener, shown, pages)?;
         let board = Board::default();
         let own = Own { registry, instance: admin_address.to_string() };
         let slack = &settings.processing.integrations.slack;
@@ -231,6 +233,17 @@ impl Standalone {
             tracing::warn!("the data file is still in use: left as it is, nothing is lost");
         }
         tracing::info!("standalone stopped");
+    }
+}
+
+/// The pages of two parts.
+fn both(
+    one: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    other: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        one(config);
+        other(config);
     }
 }
 

@@ -81,7 +81,7 @@ impl Worker {
             readiness: Arc::new(readiness),
             is_alive: Arc::new(|| true),
         };
-        let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
+        let (admin, admin_address) = admin::serve(listener, shown, processor.pages())?;
         tracing::info!(admin = %admin_address, "admin listener started");
         let grace = settings.shutdown_grace;
         Ok(Self { processor, keeping, admin, admin_address, grace, tracer })

@@ -12,19 +12,21 @@ pub(super) enum Tab {
     Jobs,
     Events,
     Audit,
+    Limits,
     Health,
     /// Somewhere else.
     None,
 }
 
 impl Tab {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Problems,
         Self::Letters,
         Self::Discarded,
         Self::Jobs,
         Self::Events,
         Self::Audit,
+        Self::Limits,
         Self::Health,
     ];
 
@@ -36,6 +38,7 @@ impl Tab {
             Self::Jobs => "Jobs",
             Self::Events => "Events",
             Self::Audit => "Audit",
+            Self::Limits => "Limits",
             Self::Health => "Health",
             Self::None => "",
         }
@@ -49,6 +52,7 @@ impl Tab {
             Self::Jobs => "/jobs",
             Self::Events => "/events",
             Self::Audit => "/audit",
+            Self::Limits => "/limits",
             Self::Health => "/health",
         }
     }

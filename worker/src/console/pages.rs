@@ -16,6 +16,7 @@ mod groups;
 mod health;
 mod jobs;
 mod letter_row;
+mod limits;
 mod login;
 mod message;
 mod messages;
@@ -58,6 +59,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource("/events/{name}/payload").route(web::get().to(payload::of_event)),
         ))
         .service(only(web::resource("/audit").route(web::get().to(audit::show))))
+        .service(only(web::resource("/limits").route(web::get().to(limits::show))))
         .service(only(web::resource("/health").route(web::get().to(health::show))))
         .service(only(
             web::resource("/login")

@@ -5,28 +5,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
+use futures_util::future::join_all;
 use secrecy::SecretString;
-use shared::broker::Lane;
 use shared::retry::Reconnect;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Mark;
-use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS, Standing};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 use crate::pauses::{PauseState, Word};
 
 mod address;
 mod claims;
 mod format;
+#[cfg(test)]
+mod course;
+mod gate;
 pub(super) mod import;
+mod known;
 mod link;
+mod look;
+mod lua;
 mod memory;
 mod pause;
 mod refusal;
 mod script;
+mod take;
 
+use known::Noted;
 use link::Link;
 use script::{Call, Script};
+use take::millis;
 
 /// How the ledger is set up.
 #[derive(Clone, Debug)]
@@ -49,6 +58,7 @@ pub struct Ledger {
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
+    noted: Noted,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -63,6 +73,7 @@ impl Ledger {
             lease: options.lease,
             retention: options.retention,
             metrics,
+            noted: Noted::default(),
         })
     }
 
@@ -80,32 +91,31 @@ impl Ledger {
         self.link.renewed().await;
     }
 
-    pub(super) async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
-        let arguments = vec![
-            limit.size.map(|size| size.to_string()).unwrap_or_default(),
-            millis(limit.window).to_string(),
-            u8::from(lane == Lane::Bulk).to_string(),
-            standing.as_str().to_owned(),
-            standing.thousandths().to_string(),
-            BULK_OF_TEN.to_string(),
-            SPACING_MS.to_string(),
-            LATE_MS.to_string(),
-            NEAR_MS.to_string(),
-        ];
+    pub(super) async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
+        let arguments = take::take_arguments(limit, asker);
         let key = self.limit_key(limit);
         loop {
             let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
-            match <(i64, u64)>::from_redis_value(reply) {
-                Ok((0, _)) => return Room::Granted,
-                Ok((1, ms)) => return Room::Soon(Duration::from_millis(ms)),
-                Ok((2, ms)) => return Room::Place(Duration::from_millis(ms)),
-                _ => self.malformed(Operation::Budget).await,
+            match take::read_room(reply) {
+                Some(room) => {
+                    let wait = match room {
+                        Room::Place(wait) => wait,
+                        Room::Granted | Room::Soon(_) => Duration::ZERO,
+                    };
+                    // One that only holds back when it is asked to is seen when it does.
+                    if limit.size.is_some() || room != Room::Granted {
+                        self.noted.note(Of::Requests, &limit.key, wait);
+                    }
+                    return room;
+                }
+                None => self.malformed(Operation::Budget).await,
             }
         }
     }
 
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
-        let arguments = vec![millis(wait).to_string(), millis(limit.window).to_string()];
+        let arguments = take::hold_arguments(limit, wait);
+        self.noted.note(Of::Requests, &limit.key, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
     }
 
@@ -119,6 +129,60 @@ impl Ledger {
                 None => self.malformed(Operation::Pause).await,
             }
         }
+    }
+
+    pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
+        loop {
+            match gate::read_passage(self.gate(way, arguments.clone()).await) {
+                Some(passage) => {
+                    let wait_ms = match passage {
+                        Passage::Open { .. } => 0,
+                        Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
+                    };
+                    self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
+                    return passage;
+                }
+                None => self.malformed(Operation::Gate).await,
+            }
+        }
+    }
+
+    pub(super) async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
+        gate::read_left(self.gate(way, arguments).await)
+    }
+
+    pub(super) async fn limits(&self) -> Vec<Seen> {
+        let key = format!("{}:limits:{{all}}", self.prefix);
+        let arguments = self.noted.told();
+        let reply = self.run(Operation::Look, Script::Known, &key, arguments).await;
+        let names = Vec::<String>::from_redis_value(reply).unwrap_or_default();
+        let seen = join_all(names.iter().map(|name| self.look(name))).await;
+        seen.into_iter().flatten().collect()
+    }
+
+    async fn look(&self, name: &str) -> Option<Seen> {
+        let (of, limit) = known::read(name)?;
+        let key = match of {
+            Of::Requests => format!("{}:limit:{{{limit}}}", self.prefix),
+            Of::Calls => format!("{}:gate:{{{limit}}}", self.prefix),
+        };
+        let arguments = vec![of.as_str().to_owned()];
+        let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
+        let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
+        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
+    }
+
+    async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
+        let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
+        self.run(Operation::Gate, Script::Gate, &key, arguments).await
     }
 
     fn limit_key(&self, limit: &Limit) -> String {
@@ -179,10 +243,6 @@ impl Ledger {
         );
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Refuses an address that no client can be made from, without quoting it.

@@ -8,7 +8,7 @@ use shared::broker::Lane;
 use shared::event::Identity;
 use shared::testing::{Proxy, prefix, redis_url};
 use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::limits::{Limit, Room, Standing};
+use worker::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
 
 use crate::harness::{Engine, OwnCluster, TARGET, on_every_engine, within};
 
@@ -335,7 +335,9 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let (limit, under_way) = (of_portal(100), Standing::UnderWay);
-    let ask = |call: usize| ledgers[call % ledgers.len()].take(&limit, Lane::Work, under_way);
+    let ask = |call: usize| {
+        ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, under_way))
+    };
     let answers = join_all((0..200).map(ask)).await;
     let granted = answers.iter().filter(|answer| **answer == Room::Granted).count();
     assert_eq!(granted, 100);
@@ -345,8 +347,8 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
         }
     }
     let other = Limit::of(100, WINDOW, "hubspot/1");
-    assert_eq!(ledgers[0].take(&other, Lane::Work, under_way).await, Room::Granted);
-    let bulk = ledgers[0].take(&limit, Lane::Bulk, under_way).await;
+    assert_eq!(ledgers[0].take(&other, Asker::fresh(Lane::Work, under_way)).await, Room::Granted);
+    let bulk = ledgers[0].take(&limit, Asker::fresh(Lane::Bulk, under_way)).await;
     assert!(matches!(bulk, Room::Soon(_)), "{bulk:?}");
 }
 
@@ -358,7 +360,7 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
     let new = Standing::New { requests: 2.5 };
     let mut places = Vec::new();
     for call in 0..20 {
-        match ledgers[call % ledgers.len()].take(&limit, Lane::Work, new).await {
+        match ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, new)).await {
             Room::Granted => assert!(places.is_empty(), "{places:?}"),
             Room::Place(wait) => places.push(wait.as_secs_f64()),
             Room::Soon(wait) => panic!("whoever is new waits {wait:?} for nothing"),
@@ -372,7 +374,8 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
         assert!((least..=most).contains(wait), "{place}: {wait}");
     }
     // Whose turn it is does not queue again.
-    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed { requests: 1.0 }).await;
+    let room =
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::Placed { requests: 1.0 })).await;
     assert_eq!(room, Room::Granted);
 }
 
@@ -380,22 +383,84 @@ async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let limit = Limit::none("erp");
-    assert_eq!(ledgers[0].take(&limit, Lane::Work, Standing::UnderWay).await, Room::Granted);
+    assert_eq!(
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await,
+        Room::Granted
+    );
     ledgers[0].hold(&limit, Duration::from_secs(60)).await;
     let last = ledgers.last().unwrap();
-    let Room::Soon(wait) = last.take(&limit, Lane::Work, Standing::UnderWay).await else {
+    let Room::Soon(wait) = last.take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await
+    else {
         panic!("asked although it is to be left alone");
     };
     assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60), "{wait:?}");
-    let Room::Place(first) = last.take(&limit, Lane::Work, Standing::New { requests: 1.0 }).await
+    let Room::Place(first) =
+        last.take(&limit, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
-    let Room::Place(next) = last.take(&limit, Lane::Bulk, Standing::New { requests: 1.0 }).await
+    let Room::Place(next) =
+        last.take(&limit, Asker::fresh(Lane::Bulk, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
     assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
+}
+
+const CALLER: Caller<'_> =
+    Caller { origin: "hubspot/62515", lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
+
+async fn entered(ledger: &Ledger, way: &Way) -> i64 {
+    match ledger.enter(way, CALLER, false).await {
+        Passage::Open { slot_ms, .. } => slot_ms,
+        shut => panic!("not let through: {shut:?}"),
+    }
+}
+
+/// Nobody says that their calls have ended: as if their worker had been killed.
+async fn slots_of_who_is_no_more_come_back(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: Duration::from_millis(300) };
+    for _ in 0..2 {
+        entered(&ledgers[0], &way).await;
+    }
+    let last = ledgers.last().unwrap();
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(1..)));
+    let free = async {
+        while let Passage::Full(_) = last.enter(&way, CALLER, true).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("slots to come back", free).await;
+    for _ in 0..2 {
+        entered(last, &way).await;
+    }
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(_)));
+}
+
+/// What one worker's calls find out holds for all.
+async fn a_service_that_is_down_is_called_by_nobody(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 100, lease: LONG };
+    let mut slots = Vec::new();
+    for call in 0..10 {
+        slots.push(entered(&ledgers[call % ledgers.len()], &way).await);
+    }
+    for (call, slot_ms) in slots.into_iter().enumerate() {
+        let ledger = &ledgers[call % ledgers.len()];
+        assert_eq!(ledger.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
+    }
+    for ledger in &ledgers {
+        for is_asking in [true, false] {
+            let passage = ledger.enter(&way, CALLER, is_asking).await;
+            let Passage::Shut(wait_ms) = passage else { panic!("{passage:?}") };
+            assert!((1..=8000).contains(&wait_ms), "{wait_ms}");
+        }
+    }
+    let other = Way { key: "slack".to_owned(), ..way };
+    entered(&ledgers[0], &other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -405,7 +470,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let ledger = case.ledger_at(&proxy.url(&redis_url()));
     // Each of its connections in turn, so that all of them are there.
     for _ in 0..8 {
-        ledger.take(&of_portal(100), Lane::Work, Standing::UnderWay).await;
+        ledger.take(&of_portal(100), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     }
     proxy.mute_server();
     let entry = case.entry();
@@ -440,8 +505,9 @@ async fn every_key_has_its_end() {
             _ => assert!(ledger.remember(&lease, "order", "42").await),
         }
     }
-    ledger.take(&of_portal(1), Lane::Work, Standing::UnderWay).await;
+    ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
+    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -453,8 +519,8 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, a limit, the sign of life, and the two numbers.
-    assert_eq!(keys.len(), 9, "{keys:?}");
+    // Four entries, one with steps, a limit, a service, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 10, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.
@@ -484,4 +550,6 @@ on_every_engine! {
     of_two_hundred_requests_a_hundred_fit_into_a_hundred
     what_finds_no_room_gets_a_place_in_line
     who_is_left_alone_is_asked_by_nobody
+    slots_of_who_is_no_more_come_back
+    a_service_that_is_down_is_called_by_nobody
 }

@@ -6,9 +6,12 @@ use std::sync::LazyLock;
 use deadpool_redis::redis::{self, Pipeline};
 
 mod claims;
-mod limits;
 mod marks;
 mod memory;
+
+use super::gate::GATE;
+use super::look::{KNOWN, LOOK};
+use super::take::{HOLD, TAKE};
 
 /// A transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub(super) enum Script {
     Restore,
     Take,
     Hold,
+    Gate,
+    Look,
+    Known,
     Delayed,
     Import,
     Recall,
@@ -37,6 +43,9 @@ impl Script {
         Self::Restore,
         Self::Take,
         Self::Hold,
+        Self::Gate,
+        Self::Look,
+        Self::Known,
         Self::Delayed,
         Self::Import,
         Self::Recall,
@@ -51,8 +60,11 @@ impl Script {
             Self::Complete => claims::COMPLETE,
             Self::Release => claims::RELEASE,
             Self::Restore => claims::RESTORE,
-            Self::Take => limits::TAKE,
-            Self::Hold => limits::HOLD,
+            Self::Take => TAKE,
+            Self::Hold => HOLD,
+            Self::Gate => GATE,
+            Self::Look => LOOK,
+            Self::Known => KNOWN,
             Self::Delayed => marks::DELAYED,
             Self::Import => claims::IMPORT,
             Self::Recall => memory::RECALL,

@@ -8,7 +8,7 @@ use worker::records::dead_letters::State;
 use super::rig::{Answer, OPERATOR, Rig, VIEWER};
 use crate::dead_letters::rig::letter;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/",
     "/letters",
     "/letters/1",
@@ -16,6 +16,7 @@ const PAGES: [&str; 8] = [
     "/discarded",
     "/events",
     "/audit",
+    "/limits",
     "/health",
 ];
 const POSTS: [&str; 3] = ["/actions/discard", "/actions/restore", "/problems/x/note"];

@@ -2,6 +2,7 @@
 //! many requests it made.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +11,11 @@ use shared::broker::Lane;
 use shared::message::Waiting;
 use tokio::sync::OnceCell;
 
-use super::{Costs, Limit, Room, Seats, Standing};
+use super::costs::Costs;
+use super::passages::{Entered, Passages, Turned};
+use super::seats::Seats;
 use crate::ledger::Ledger;
+use crate::limits::{Asker, Limit, Room, Standing};
 
 /// A place that is nearer is waited for where the run is.
 const NEAR: Duration = Duration::from_secs(2);
@@ -30,6 +34,7 @@ pub(crate) struct Rooms {
     placed: BTreeSet<String>,
     asked: Mutex<HashMap<String, Arc<Asked>>>,
     costs: Arc<Costs>,
+    passages: Passages,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +51,7 @@ struct Asked {
 pub(crate) struct NoRoom(pub(crate) Duration);
 
 impl Rooms {
-    /// Of a run of `target` that may wait for so long in all.
+    /// Of a run of `target` for `origin` that may wait for so long in all.
     pub(crate) fn new(
         lane: Lane,
         target: &str,
@@ -54,10 +59,26 @@ impl Rooms {
         waiting: Option<&Waiting>,
         costs: Arc<Costs>,
         seats: Arc<Seats>,
+        origin: String,
     ) -> Self {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
         let (target, until) = (target.to_owned(), Instant::now() + patience);
-        Self { lane, target, until, seats, placed, asked: Mutex::default(), costs }
+        let passages = Passages::new(origin, lane, until, waiting, Arc::clone(&seats));
+        Self { lane, target, until, seats, placed, asked: Mutex::default(), costs, passages }
+    }
+
+    /// Lets a call through to the service that is called so.
+    pub(crate) async fn enter(
+        &self,
+        ledger: &Arc<Ledger>,
+        key: impl fmt::Display,
+    ) -> Result<Entered, Turned> {
+        self.passages.enter(ledger, key).await
+    }
+
+    /// The service with this key is not to be called for now.
+    pub(crate) fn turned(&self, key: &str, turned: Turned) {
+        self.passages.turned(key, turned);
     }
 
     /// Room for one request. `usual` is how many such runs make, as long as nobody has seen any.
@@ -117,13 +138,19 @@ impl Rooms {
     }
 
     /// Where the run need not queue when it comes back: where it waits now, and where it had come to be
-    /// before. Else it would lose each place while it waits for another.
-    pub(crate) fn places(&self) -> Vec<String> {
+    /// before. Else it would lose each place while it waits for another. If it waits for nothing but
+    /// services, those too.
+    pub(crate) fn places(&self, is_put_off: bool) -> Vec<String> {
         let asked = self.lock();
         let been = asked
             .iter()
             .filter(|(_, asked)| asked.admitted.initialized() || asked.lacks.get().is_some());
-        been.map(|(key, _)| key.clone()).collect()
+        let mut places: Vec<String> = been.map(|(key, _)| key.clone()).collect();
+        places.extend(self.passages.places());
+        if is_put_off && asked.values().all(|asked| asked.lacks.get().is_none()) {
+            places.extend(self.passages.shut());
+        }
+        places
     }
 
     /// Remembers how many requests such a run makes, wherever it has made all of them.
@@ -147,7 +174,9 @@ impl Rooms {
     ) -> Result<(), NoRoom> {
         let mut seat = None;
         loop {
-            let wait = match ledger.take(limit, self.lane, standing).await {
+            let (origin, lane, waited) =
+                (self.passages.origin(), self.lane, self.passages.waited());
+            let wait = match ledger.take(limit, Asker { origin, lane, standing, waited }).await {
                 Room::Granted => return Ok(()),
                 Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,
@@ -192,15 +221,16 @@ mod tests {
         let ledger = Ledger::embedded(store, minute, minute, metrics);
         let limit = Limit::of(1, minute, "hubspot/1");
         let rooms = || {
-            let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8)));
-            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats)
+            let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8, minute)));
+            let origin = "hubspot/1".to_owned();
+            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats, origin)
         };
         rooms().take(&ledger, &limit, 1.0).await.unwrap();
         let run = rooms();
         let ask = || run.take(&ledger, &limit, 1.0);
         let (one, other, third) = tokio::join!(ask(), ask(), ask());
         assert!(one.is_err() && one == other && other == third, "{one:?} {other:?} {third:?}");
-        assert_eq!(run.places(), ["hubspot/1"]);
+        assert_eq!(run.places(true), ["hubspot/1"]);
         // The next run's place is the second behind the first, not the fourth.
         let NoRoom(next) = rooms().take(&ledger, &limit, 1.0).await.unwrap_err();
         assert!(next > minute && next <= 2 * minute, "{next:?}");

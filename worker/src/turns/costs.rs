@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::Limit;
+use crate::limits::Limit;
 
 /// How much of a mean the latest run is.
 const LATEST: f64 = 0.1;
