@@ -120,6 +120,7 @@ pub(crate) fn dressed() -> BasicProperties {
     headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
+    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     BasicProperties::default()
         .with_message_id("0".repeat(64).into())
         .with_type("deal.propertyChange".into())
