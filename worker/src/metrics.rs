@@ -30,8 +30,11 @@ label! {
         Step = "step",
         Complete = "complete",
         Release = "release",
+        Restore = "restore",
         Budget = "budget",
         Pause = "pause",
+        Gate = "gate",
+        Look = "look",
         Delayed = "delayed",
     }
 }
@@ -45,9 +48,10 @@ label! {
 }
 
 label! {
-    /// What a ledger's server had confirmed and then did not know: what scripts had written
-    /// (completions and steps), or everything.
+    /// What a ledger's server had confirmed and then did not know: an entry that its owner has written
+    /// anew, what scripts had written (completions and steps), or everything.
     pub(crate) enum Forgotten {
+        Entry = "entry",
         Scripts = "scripts",
         Everything = "everything",
     }
@@ -227,7 +231,7 @@ impl WorkerMetrics {
         );
         registry.register(
             "ledger_forgotten",
-            "Times that Redis was found to have forgotten what it had confirmed: what scripts write (completions, steps), or everything",
+            "Times that Redis was found to have forgotten what it had confirmed: an entry (which its owner has written anew), what scripts write (completions, steps), or everything",
             metrics.ledger_forgotten.clone(),
         );
         for what in Forgotten::ALL {

@@ -13,8 +13,8 @@ mod conditions;
 
 pub(crate) use conditions::About;
 use conditions::{
-    Found, MINUTE, RATE, at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing,
-    credential_paused, dead_letters_growing, down, ledger_forgets, new_problem, no_consumers,
+    Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
+    console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem, no_consumers,
     no_receipts, oldest_event, process, processing_errors, queue_depth, receipts_surge,
     signature_failures, unrouted, zero,
 };
@@ -25,6 +25,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(55);
 /// Every metric that a rule reads; of histograms the count and one bucket.
 pub(super) const METRICS: [&str; 22] = [
     "up",
+    "hubline_breaker_state",
     "hubline_business_hours",
     "hubline_confirm_seconds_bucket",
     "hubline_confirm_seconds_count",
@@ -103,7 +104,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 20] = [
+pub(super) const RULES: [Rule; 21] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -177,6 +178,10 @@ pub(super) const RULES: [Rule; 20] = [
     rule("HublineCredentialPaused", Severity::Critical, 1, credential_paused, |about, _| {
         let service = about.get("service").map_or("a service", String::as_str);
         format!("the token for {service} is refused")
+    }),
+    rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
+        let limit = about.get("limit").map_or("a service", String::as_str);
+        format!("{limit} has been down for 10 minutes")
     }),
     rule(
         "HublineRecordsDown",

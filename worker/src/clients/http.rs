@@ -5,6 +5,7 @@
 //! system proxy. No address and no secret gets into an error: both may be one.
 
 mod let_in;
+mod rate;
 mod reply;
 mod retry_after;
 
@@ -21,6 +22,7 @@ use crate::error::HandlerError;
 pub(crate) use crate::metrics::Service;
 use crate::metrics::{ApiStatus, WorkerMetrics};
 
+pub(crate) use rate::Rate;
 #[cfg(test)]
 pub(crate) use reply::tests;
 pub(crate) use reply::{Reply, plain};
@@ -52,6 +54,11 @@ impl Service {
             Self::Erp => "ERP_429",
             Self::Onboarding => "ONBOARDING_429",
         }
+    }
+
+    /// Whether a call that failed so says that the service is down: a refusal does not.
+    pub(crate) fn is_down(self, error: &HandlerError) -> bool {
+        ["TIMEOUT", "UNREACHABLE", "5XX"].iter().any(|what| error.code == self.code(what))
     }
 
     /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
@@ -217,6 +224,7 @@ impl Api {
             service: self.service,
             status: response.status(),
             retry_after: retry_after::of(response.headers(), std::time::SystemTime::now()),
+            rate: rate::of(response.headers()),
             body: fault.map_or(Ok(bytes), Err),
             secret: Some(token.secret().clone()),
         }

@@ -9,6 +9,7 @@ mod contact;
 mod contacts;
 mod deal;
 mod id;
+mod learned;
 mod portal;
 mod refusal;
 mod stages;
@@ -19,21 +20,22 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 
-use super::http::{Api, Reply};
+use super::http::{Api, Reply, Service};
 use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
+use learned::Learned;
 use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
 
-/// Requests are counted for so long (HubSpot's usage guidelines: a burst is counted over ten seconds); a
-/// little longer here, since what is sent later can arrive earlier.
-const WINDOW: Duration = Duration::from_millis(10_200);
+/// When the day's requests are spent, it is asked again after this: the day ends at midnight in the
+/// account's time zone, which is not ours to know.
+const SPENT_TODAY: Duration = Duration::from_hours(1);
 /// Requests of a run, as long as none was seen: a deal, whose it is, and what is written.
 const USUAL: f64 = 3.0;
 
@@ -45,6 +47,7 @@ pub(crate) struct HubSpotApi {
     budget: u32,
     won_stages: Vec<String>,
     labels: Labels,
+    learned: Learned,
 }
 
 impl HubSpotApi {
@@ -56,7 +59,8 @@ impl HubSpotApi {
     ) -> Self {
         let http = Arc::new(http);
         let portal = Portal::of(portal, &http);
-        Self { http, portal, budget, won_stages, labels: Labels::default() }
+        let (labels, learned) = (Labels::default(), Learned::default());
+        Self { http, portal, budget, won_stages, labels, learned }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -90,10 +94,9 @@ impl<'a> HubSpot<'a> {
         deal.won_since(&self.api.won_stages)
     }
 
-    /// What the portal takes.
+    /// What the portal takes, as far as that is known.
     fn limit(&self) -> Limit {
-        let portal = format_args!("hubspot/{}", self.cx.portal_id);
-        Limit::of(self.api.budget, WINDOW, portal)
+        self.api.learned.limit(&format!("hubspot/{}", self.cx.portal_id), self.api.budget)
     }
 
     /// Sends a request within the portal's budget; the answer is a success.
@@ -110,7 +113,16 @@ impl<'a> HubSpot<'a> {
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
-        let reply = self.api.http.send(request).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let sending = self.api.http.send(request);
+        let reply = self.cx.call(Service::HubSpot, &limit.key, sending, is_down).await?;
+        self.api.learned.note(&limit.key, reply.rate.burst);
+        if reply.rate.left_today == Some(0) && reply.status.is_success() {
+            let (code, message) =
+                ("HUBSPOT_DAILY".to_owned(), "the day's requests are spent".to_owned());
+            // For the next ones; this one was answered.
+            drop(self.cx.held(&limit, SPENT_TODAY, code, message).await);
+        }
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {
             Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),

@@ -62,8 +62,11 @@ impl Slack {
     pub(super) fn new(api: Api, channel: &str, pace: Duration) -> Self {
         let key = format_args!("slack/{channel}");
         // A little less: two can come closer together than they were sent.
-        let limit =
-            if pace.is_zero() { Limit::none(key) } else { Limit::of(1, pace.mul_f64(1.05), key) };
+        let limit = if pace.is_zero() {
+            Limit::none(key)
+        } else {
+            Limit::of(1, pace.mul_f64(1.05), key).shared()
+        };
         Self { api, channel: channel.to_owned(), limit }
     }
 
@@ -73,7 +76,8 @@ impl Slack {
         // Else a pause would use up the channel's turns.
         self.api.credential().ready().await?;
         cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
-        let reply = self.send(message).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let reply = cx.call(Service::Slack, "slack", self.send(message), is_down).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();

@@ -61,6 +61,12 @@ impl Fault {
         Self { left: Some(times), ..self }
     }
 
+    /// Comes only after `delay`: whoever waits less gets no answer, and nothing was done.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
     /// Adds a header, such as `Retry-After`.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

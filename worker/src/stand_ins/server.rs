@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Call, MAX_CALLS, Records, State, account, erp, hubspot};
+use super::{Call, Records, State, account, erp, hubspot};
 
 /// What a stand-in answers.
 #[derive(Clone, Debug)]
@@ -125,10 +125,7 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
         state.arrivals.send_modify(|arrivals| *arrivals += 1);
         return (delay, answer);
     }
-    if records.calls.len() == MAX_CALLS {
-        records.calls.pop_front();
-    }
-    records.calls.push_back(Call {
+    records.note(Call {
         api: api.to_owned(),
         method: asked.method.to_owned(),
         path: format!("{path}{question}{}", asked.query),

@@ -11,6 +11,7 @@ mod closings;
 mod contacts;
 mod facts;
 mod gone;
+mod services;
 mod shop;
 mod tokens;
 mod waiting;
