@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::access::{Access, Secret};
-use super::integrations::{file, url};
+use super::access::{Access, Secret, file, url};
 
 const SLACK_API_URL: &str = "https://slack.com/api";
 

@@ -217,18 +217,20 @@ async fn workers_share_a_pause_and_its_end() {
         stand_ins.take_only("erp", "another");
     })
     .await;
-    let other = shop.another_worker();
-    let (one, two) = (Admin::of(&shop.worker), Admin::of(&other));
-    for admin in [&one, &two] {
-        admin.wait_until_ready().await;
-    }
     for contact in 1..=41 {
         shop.stand_ins.put_contact(contact);
     }
+    let one = Admin::of(&shop.worker);
     shop.publish(&event("contact.creation", 1, "")).await;
+    // From here on nobody tries for four seconds: the other worker knows it from the ledger alone.
+    within("three tries", shop.stand_ins.wait_for(3, |call| call.status == 401)).await;
+    let other = shop.another_worker();
+    let two = Admin::of(&other);
     for admin in [&one, &two] {
         admin.wait_for_line(&paused("erp", 1)).await;
     }
+    let refused = ["api=\"erp\",status=\"4xx\""];
+    assert_eq!(two.sum("hubline_api_calls_total", &refused).await, 0, "it was told");
     for contact in 2..=41 {
         shop.publish(&event("contact.creation", contact, "")).await;
     }
