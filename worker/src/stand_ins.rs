@@ -5,50 +5,31 @@
 //! knows the calls that handlers make and answers everything else with 404.
 
 mod account;
+mod deal;
 mod erp;
+mod exchange;
 mod fault;
 mod hubspot;
 mod kept;
 mod server;
+mod state;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::settings::SlackSettings;
 use crate::settings::integrations::IntegrationSettings;
 
 pub use fault::Fault;
-use kept::Kept;
-
-/// Calls that are remembered, orders, and customers: enough for any test, and a bound for a demo that
-/// runs for days.
-const MOST: usize = 10_000;
-
-/// One request that a stand-in was sent, in the order of arrival.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Call {
-    /// `hubspot`, `slack`, `erp` or `onboarding`.
-    pub api: String,
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// Path and query as the system itself would see them: `/orders`.
-    pub path: String,
-    /// The `Idempotency-Key` header.
-    pub idempotency_key: Option<String>,
-    /// The body, `null` if it is empty or no JSON.
-    pub body: Value,
-    /// What it was answered with.
-    pub status: u16,
-}
+pub use state::Call;
+use state::State;
 
 /// The running stand-ins; they stop when this is dropped.
 pub struct StandIns {
@@ -235,49 +216,6 @@ impl Drop for StandIns {
     fn drop(&mut self) {
         // The command is sent now; only its acknowledgement would have to be awaited.
         drop(self.server.stop(false));
-    }
-}
-
-/// What the stand-ins know and have been told.
-#[derive(Default)]
-struct State {
-    records: Mutex<Records>,
-    arrivals: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Records {
-    calls: VecDeque<Call>,
-    calls_forgotten: u64,
-    faults: Vec<Fault>,
-    deals: BTreeMap<u64, hubspot::Deal>,
-    contacts: BTreeMap<u64, BTreeMap<String, String>>,
-    merged: BTreeMap<u64, u64>,
-    refused_contacts: BTreeMap<u64, String>,
-    spoiling: BTreeSet<u64>,
-    stages: BTreeMap<String, String>,
-    page_size: Option<usize>,
-    portal: Option<u64>,
-    portal_asked: usize,
-    tokens: BTreeMap<String, String>,
-    orders: Kept<Value>,
-    customers: Kept<()>,
-}
-
-impl Records {
-    /// Remembers a call, and forgets the oldest if there are too many.
-    fn note(&mut self, call: Call) {
-        if self.calls.len() == MOST {
-            self.calls.pop_front();
-            self.calls_forgotten += 1;
-        }
-        self.calls.push_back(call);
-    }
-}
-
-impl State {
-    fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

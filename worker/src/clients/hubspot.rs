@@ -9,6 +9,7 @@ mod contact;
 mod contacts;
 mod deal;
 mod id;
+mod labels;
 mod learned;
 mod portal;
 mod refusal;
@@ -27,11 +28,11 @@ use crate::limits::Limit;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
+use labels::Labels;
 use learned::Learned;
 use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
-use stages::Labels;
 
 /// When the day's requests are spent, it is asked again after this: the day ends at midnight in the
 /// account's time zone, which is not ours to know.
@@ -80,18 +81,6 @@ impl<'a> HubSpot<'a> {
     pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Result<Self, HandlerError> {
         api.portal.check(cx.portal_id)?;
         Ok(Self { api, cx })
-    }
-
-    /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
-    /// (`hs_is_closed_won`). Both properties must have been read.
-    pub fn is_won(&self, deal: &Deal) -> bool {
-        deal.is_won(&self.api.won_stages)
-    }
-
-    /// Since when the deal is won, in ms since the Unix epoch: which closing of it this is. Both
-    /// properties must have been read with their history; `None` if that does not say.
-    pub fn won_since(&self, deal: &Deal) -> Option<i64> {
-        deal.won_since(&self.api.won_stages)
     }
 
     /// What the portal takes, as far as that is known.

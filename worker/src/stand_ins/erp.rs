@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::Records;
-use super::server::{Answer, Request};
+use super::exchange::{Answer, Request};
+use super::state::Records;
 
 pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
     match (asked.method, asked.path) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::account;
-use super::server::Answer;
+use super::exchange::Answer;
 
 /// A scripted failure of one stand-in.
 ///

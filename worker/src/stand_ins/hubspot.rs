@@ -4,48 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::Records;
-use super::server::{Answer, Request};
+use super::deal::Deal;
+use super::exchange::{Answer, Request};
+use super::state::Records;
 
 /// The most records that one batch may hold.
 const MAX_BATCH: usize = 100;
 
 /// The largest page of associations.
 const MAX_PAGE: usize = 500;
-
-/// A deal and its contacts.
-#[derive(Debug, Default)]
-pub(super) struct Deal {
-    properties: BTreeMap<String, String>,
-    /// What each property was, and since when: the newest last.
-    history: BTreeMap<String, Vec<(i64, String)>>,
-    contact_ids: Vec<u64>,
-}
-
-impl Deal {
-    pub(super) fn change(&mut self, properties: &[(&str, &str)], contact_ids: &[u64], at_ms: i64) {
-        contact_ids.clone_into(&mut self.contact_ids);
-        let before = std::mem::take(&mut self.properties);
-        for (name, value) in properties {
-            if before.get(*name).map(String::as_str) != Some(value) {
-                let history = self.history.entry((*name).to_owned()).or_default();
-                history.push((at_ms, (*value).to_owned()));
-            }
-            self.properties.insert((*name).to_owned(), (*value).to_owned());
-        }
-    }
-
-    /// As HubSpot has it: the newest first.
-    fn history(&self, name: &str) -> Value {
-        let versions = self.history.get(name).map(Vec::as_slice).unwrap_or_default().iter().rev();
-        versions
-            .map(|(at_ms, value)| {
-                let timestamp = crate::when::exact(*at_ms);
-                json!({ "value": value, "timestamp": timestamp, "sourceType": "CRM_UI" })
-            })
-            .collect()
-    }
-}
 
 pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
     match (asked.method, asked.path) {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::MOST;
+/// Calls that are remembered, orders, and customers: enough for any test, and a bound for a demo that
+/// runs for days.
+pub(super) const MOST: usize = 10_000;
 
 /// At most so many of them, by name.
 pub(super) struct Kept<T> {

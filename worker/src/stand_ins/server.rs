@@ -12,45 +12,9 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Call, Records, State, account, erp, hubspot};
-
-/// What a stand-in answers.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Value,
-    /// A page in the body's place, as something in between answers.
-    pub(super) page: Option<String>,
-}
-
-impl Answer {
-    pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body, page: None }
-    }
-
-    pub(super) fn not_found() -> Self {
-        Self::new(404, json!({ "message": "not found" }))
-    }
-}
-
-/// A request to one stand-in, read.
-pub(super) struct Request<'a> {
-    pub(super) method: &'a str,
-    /// The path's parts after the stand-in's own.
-    pub(super) path: &'a [&'a str],
-    pub(super) query: &'a str,
-    pub(super) idempotency_key: Option<&'a str>,
-    pub(super) body: &'a Value,
-}
-
-impl Request<'_> {
-    /// A query parameter, as it stands.
-    pub(super) fn query(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
-}
+use super::exchange::{Answer, Request};
+use super::state::{Call, Records, State};
+use super::{account, erp, hubspot};
 
 pub(super) fn serve(state: Arc<State>) -> anyhow::Result<(ServerHandle, SocketAddr)> {
     let state = Data::from(state);

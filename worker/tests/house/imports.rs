@@ -104,6 +104,8 @@ impl Scope {
                 Tree::Word(word) if word == "pub" && matches!(rest, [Tree::Group('(', _), ..]) => {
                     at += 1;
                 }
+                // A child's name is no use of it.
+                Tree::Word(word) if word == "mod" => at += 1,
                 Tree::Word(_) => {
                     let path = path(&trees[at..]);
                     // A field or a method has an owner; a name before a colon is one that is given here.

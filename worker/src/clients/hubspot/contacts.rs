@@ -16,7 +16,7 @@ use super::id::Id;
 use super::{HubSpot, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
-use pass::{Note, Pass};
+use pass::{Answered, Note, Pass};
 
 /// Contacts that an error names beside the first.
 const MOST_NAMED: usize = 50;
@@ -26,17 +26,6 @@ const MAX_REASON: usize = 200;
 
 /// Refusals of a batch that are about some of its contacts, though HubSpot does not say which.
 const WHOLE: [&str; 4] = ["HUBSPOT_400", "HUBSPOT_404", "HUBSPOT_409", "HUBSPOT_422"];
-
-/// What became of the contacts of one batch.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Outcome {
-    /// Done, or gone: nothing is left to do.
-    settled: BTreeSet<u64>,
-    /// Refused for good, and why.
-    refused: BTreeMap<u64, String>,
-    /// To be tried again.
-    failed: BTreeSet<u64>,
-}
 
 impl HubSpot<'_> {
     /// Sets `lifecyclestage` to `customer` on the contacts.
@@ -75,7 +64,7 @@ impl HubSpot<'_> {
         let request =
             self.api.http.request(Method::POST, &path, &[]).json(&json!({ "inputs": inputs }));
         match self.send(request, Subject::Other).await {
-            Ok(reply) => Ok(Note::of(read(&reply, batch)?)),
+            Ok(reply) => Ok(Note::of(answered(&reply, batch)?)),
             Err(error) if error.code == "HUBSPOT_404" && self.is_missing(batch).await? => {
                 Ok(Note::Settled(batch.clone()))
             }
@@ -132,7 +121,7 @@ fn conclude(
 /// Reads which contacts of `batch` an answer settles. 200 and 201 settle all, and 207 all that
 /// no error names: a merged contact's result carries another id, so results are looked at only
 /// where an error names nobody.
-fn read(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Outcome, HandlerError> {
+fn answered(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Answered, HandlerError> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(default)]
@@ -152,10 +141,10 @@ fn read(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Outcome, HandlerError> {
         context: Value,
     }
     if reply.status != StatusCode::MULTI_STATUS {
-        return Ok(Outcome { settled: batch.clone(), ..Outcome::default() });
+        return Ok(Answered { settled: batch.clone(), ..Answered::default() });
     }
     let answer: Answer = reply.json()?;
-    let mut outcome = Outcome::default();
+    let mut outcome = Answered::default();
     let mut someone_unnamed = answer.errors.is_empty();
     for fault in &answer.errors {
         let named: BTreeSet<u64> = ids_in(&fault.context).intersection(batch).copied().collect();

@@ -90,6 +90,18 @@ impl Deal {
 }
 
 impl HubSpot<'_> {
+    /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
+    /// (`hs_is_closed_won`). Both properties must have been read.
+    pub fn is_won(&self, deal: &Deal) -> bool {
+        deal.is_won(&self.api.won_stages)
+    }
+
+    /// Since when the deal is won, in ms since the Unix epoch: which closing of it this is. Both
+    /// properties must have been read with their history; `None` if that does not say.
+    pub fn won_since(&self, deal: &Deal) -> Option<i64> {
+        deal.won_since(&self.api.won_stages)
+    }
+
     /// Reads the deal that the event names, with these properties.
     pub async fn deal(&self, id: u64, properties: &[&str]) -> Result<Deal, HandlerError> {
         self.deal_with_history(id, properties, &[]).await

@@ -8,14 +8,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
-
 /// The most records that one batch may hold.
 const BATCH: usize = 100;
 
 /// So many contacts are found one by one at the most: where everything is refused, every contact would
 /// else be a request or two. What is left then is refused batch by batch.
 const MOST_ALONE: usize = 20;
+
+/// What became of the contacts of one batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// Done, or gone: nothing is left to do.
+    pub(super) settled: BTreeSet<u64>,
+    /// Refused for good, and why.
+    pub(super) refused: BTreeMap<u64, String>,
+    /// To be tried again.
+    pub(super) failed: BTreeSet<u64>,
+}
 
 /// What is remembered of one request. The first form is all there was before the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +47,8 @@ pub(super) enum Note {
 }
 
 impl Note {
-    pub(super) fn of(outcome: Outcome) -> Self {
-        let Outcome { settled, refused, failed } = outcome;
+    pub(super) fn of(outcome: Answered) -> Self {
+        let Answered { settled, refused, failed } = outcome;
         if refused.is_empty() && failed.is_empty() {
             return Self::Settled(settled);
         }
@@ -167,7 +176,7 @@ mod tests {
         let batch = pass.next().unwrap();
         let refused = BTreeMap::from([(2, "no".to_owned())]);
         let (settled, failed) = ([1].into(), [3].into());
-        pass.take(Note::of(Outcome { settled, refused, failed }));
+        pass.take(Note::of(Answered { settled, refused, failed }));
         assert_eq!((batch.len(), pass.next()), (3, None));
         assert_eq!((pass.refused.len(), pass.failed.len()), (1, 1));
         pass.take(Note::Over);

@@ -5,11 +5,11 @@ use super::*;
 use crate::clients::http::{Service, tests::reply};
 use crate::error::Failure;
 
-fn outcome(status: u16, body: &str) -> Outcome {
-    read(&reply(Service::HubSpot, status, None, body), &BTreeSet::from([1, 2, 3])).unwrap()
+fn outcome(status: u16, body: &str) -> Answered {
+    answered(&reply(Service::HubSpot, status, None, body), &BTreeSet::from([1, 2, 3])).unwrap()
 }
 
-fn settled(outcome: &Outcome) -> Vec<u64> {
+fn settled(outcome: &Answered) -> Vec<u64> {
     outcome.settled.iter().copied().collect()
 }
 
@@ -57,7 +57,7 @@ fn an_error_that_names_nobody_leaves_only_results_settled() {
 fn an_odd_207_is_a_failure_and_no_panic() {
     for odd in ["", "[7]", r#"{"results":{}}"#, r#"{"errors":[7]}"#] {
         let reply = reply(Service::HubSpot, 207, None, odd);
-        let error = read(&reply, &BTreeSet::from([1])).unwrap_err();
+        let error = answered(&reply, &BTreeSet::from([1])).unwrap_err();
         assert_eq!(error.code, "HUBSPOT_BAD_RESPONSE", "{odd}");
     }
 }
