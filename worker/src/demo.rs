@@ -41,7 +41,7 @@ pub struct Demo {
     poster: Poster,
     story: Story,
     /// Calls of the stand-ins that were told of.
-    told: usize,
+    told: u64,
 }
 
 enum Running {
@@ -109,6 +109,7 @@ impl Demo {
     pub async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
         let Running::Embedded(embedded) = &self.running else { return Ok(()) };
         self.stand_ins.heal();
+        self.story.go_on();
         say!(
             "\nSlack and the ERP are well again. Still listening; ^C ends it and removes its data. \
              Send an event of your own:\n  \
@@ -135,7 +136,7 @@ impl Demo {
                 let line = line.context("the worker ended")?;
                 self.tell(&line);
             }
-            _ = self.stand_ins.wait_for(self.told + 1, |_| true) => self.tell_calls(),
+            () = self.stand_ins.wait_after(self.told) => self.tell_calls(),
         }
         Ok(())
     }
@@ -148,10 +149,15 @@ impl Demo {
     }
 
     fn tell_calls(&mut self) {
-        for call in self.stand_ins.calls().iter().skip(self.told) {
-            say!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
-            self.told += 1;
+        let (calls, all) = self.stand_ins.calls_after(self.told);
+        let forgotten = all.saturating_sub(self.told).saturating_sub(calls.len() as u64);
+        if forgotten > 0 {
+            say!("  asks     {forgotten} times more than can be told");
         }
+        for call in calls {
+            say!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
+        }
+        self.told = all;
     }
 
     /// Ends all that was started.

@@ -22,11 +22,11 @@ use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::error::HandlerError;
 use crate::ledger::Ledger;
-use crate::limits::{Costs, Seats};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
-use crate::records::{Course, Entry, Log, Records};
+use crate::records::{Course, Log, Logged, Records};
 use crate::registry::{Handler, Registry};
+use crate::turns::{Costs, Seats};
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
 mod hop;
@@ -151,7 +151,7 @@ impl Executor {
     /// Keeps what became of a delivery.
     fn note(&self, message: &Message, event: Option<&Event>, course: &Course<'_>) {
         if let Some(log) = &self.log {
-            log.write(Entry::new(message, event, course));
+            log.write(Logged::new(message, event, course));
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::ServiceConfig;
 use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
 use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
@@ -15,14 +16,15 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
+use crate::credentials::Keeper;
 use crate::engines::Engines;
 use crate::executor::{Executor, NO_HANDLER, OwnWrites};
-use crate::limits::Seats;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::ProcessingSettings;
+use crate::turns::{Seats, Watch};
 
 /// How long interrupted runs have to give back what they hold.
 const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -37,6 +39,8 @@ pub(crate) struct Processor {
     runs: TaskTracker,
     taking: tokio::task::JoinHandle<()>,
     _sharing: AbortOnDropHandle<()>,
+    limits: Arc<Watch>,
+    _looking: AbortOnDropHandle<()>,
     stop_taking: CancellationToken,
 }
 
@@ -66,7 +70,8 @@ impl Processor {
         metrics.expect_delays(ladder.delays());
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
-        let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
+        let keeper = Keeper::Ledger(Arc::clone(&ledger));
+        let clients = Arc::new(Clients::new(&settings.integrations, &keeper, &metrics)?);
         let records = keeping.map(Keeping::records);
         for line in summary(&clients, records.as_ref()) {
             tracing::info!(integration = line, "integration");
@@ -104,7 +109,10 @@ impl Processor {
             handler_timeout: settings.handler_timeout,
             wait_max: settings.wait_max,
             costs: Arc::default(),
-            seats: Arc::new(Seats::of_runs(settings.concurrency)),
+            seats: Arc::new(Seats::of_runs(
+                settings.concurrency,
+                settings.integrations.api_timeout,
+            )),
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,
@@ -114,6 +122,8 @@ impl Processor {
             interrupt: CancellationToken::new(),
         });
         let sharing = ages.share(Arc::clone(&executor.ledger));
+        let limits = Watch::register(registry, settings.metrics_by_portal);
+        let looking = limits.start(Arc::clone(&executor.ledger));
         let seen = Arc::downgrade(&executor);
         probe(registry, "ledger_up", "1 while Redis, or the data file, answers", move || {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
@@ -127,7 +137,16 @@ impl Processor {
             runs.clone(),
             stop_taking.clone(),
         ));
-        Ok(Self { executor, consumer, runs, taking, _sharing: sharing, stop_taking })
+        Ok(Self {
+            executor,
+            consumer,
+            runs,
+            taking,
+            _sharing: sharing,
+            limits,
+            _looking: looking,
+            stop_taking,
+        })
     }
 
     /// The integrations, one line each.
@@ -138,6 +157,11 @@ impl Processor {
     /// Whether events can be processed, for an admin listener.
     pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         readiness(&self.executor, &self.consumer)
+    }
+
+    /// Its own pages on an admin listener.
+    pub(crate) fn pages(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+        self.limits.pages()
     }
 
     /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back
@@ -260,7 +284,8 @@ mod tests {
     #[tokio::test]
     async fn whether_records_are_kept_is_said_among_the_integrations() {
         let metrics = WorkerMetrics::register(&mut Metrics::default(), false);
-        let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+        let (settings, keeper) = (IntegrationSettings::default(), Keeper::process());
+        let clients = Clients::new(&settings, &keeper, &metrics).unwrap();
         let url = SecretString::from("postgres://127.0.0.1:1/none".to_owned());
         let records = Records::new(&url).unwrap();
         assert!(summary(&clients, Some(&records)).last().unwrap().starts_with("records: on"));

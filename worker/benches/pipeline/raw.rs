@@ -117,6 +117,7 @@ pub(crate) fn dressed() -> BasicProperties {
     ] {
         headers.insert(name.into(), AMQPValue::LongLongInt(number));
     }
+    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
     headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));

@@ -63,7 +63,7 @@ impl SendCommand {
         let poster = Poster::new(&self.url, self.signed_url.as_deref(), secret, self.signature)?;
         let mut all_taken = true;
         for file in &self.files {
-            let body = read(file).and_then(|body| match self.portal {
+            let body = bytes_of(file).and_then(|body| match self.portal {
                 Some(portal) => with_portal(&body, portal),
                 None => Ok(body),
             });
@@ -88,7 +88,7 @@ impl SendCommand {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut body = Vec::new();
     if file == Path::new("-") {

@@ -19,10 +19,10 @@ use super::settle::{Disposition, Unit};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Lease, Release};
-use crate::limits::Rooms;
 use crate::portals::Place;
 use crate::records::Course;
 use crate::registry::Handler;
+use crate::turns::{self, Rooms};
 use crate::verdict::{ALONE_FROM, MAX_ABANDONED, Outcome, Verdict, decide};
 
 /// How long shutdown waits for the answer to a claim.
@@ -66,9 +66,10 @@ impl Executor {
             None => (Outcome::TargetUnknown, None, None),
             Some(handler) => {
                 admitted = self.portals.admit(portal_id(message)).await;
-                match &admitted {
-                    Err(wait) => (Outcome::Limited(*wait), None, None),
-                    Ok(place) => {
+                match (&admitted, self.still_shut(message, lane).await) {
+                    (Err(wait), _) => (Outcome::Limited(*wait), None, None),
+                    (Ok(_), Some(error)) => (Outcome::Failed(error), None, None),
+                    (Ok(place), None) => {
                         let work = Work { message, event, handler, lane, age, place };
                         span.around(self.claim_and_perform(&entry, &work)).await
                     }
@@ -183,7 +184,8 @@ impl Executor {
         // The last third is for what it does. Who is alone keeps all others waiting.
         let patience = if is_alone { Duration::ZERO } else { self.handler_timeout * 2 / 3 };
         let (target, waiting) = (handler.name(), message.waiting.as_ref());
-        let rooms = Arc::new(Rooms::new(lane, target, patience, waiting, costs, seats));
+        let origin = message.portal_id.to_string();
+        let rooms = Arc::new(Rooms::new(lane, target, patience, waiting, costs, seats, origin));
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
@@ -212,7 +214,7 @@ impl Executor {
                     format!("not done within {} ms", self.handler_timeout.as_millis()),
                 )),
             },
-            () = self.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
+            () = self.ledger.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
             () = place.turn_slow() => Outcome::Limited(Duration::ZERO),
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
@@ -221,9 +223,26 @@ impl Executor {
             rooms.learn();
         }
         if let Outcome::Failed(error) = &mut outcome {
-            error.places = rooms.places();
+            error.places = rooms.places(matches!(error.kind, Failure::Deferred { .. }));
         }
         outcome
+    }
+
+    /// A run that waits for a service alone, and is not let through yet, waits on. One that would wait
+    /// for too long ends in its run, which knows its steps.
+    async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
+        let waiting = message.waiting.as_ref()?;
+        let origin = message.portal_id.to_string();
+        let (wait, key) =
+            turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
+        let waited = Duration::from_millis(waiting.waited_ms);
+        if waited.saturating_add(wait) > self.wait_max {
+            return None;
+        }
+        let mut error =
+            HandlerError::deferred(wait, "STILL_SHUT", format_args!("{key} is not called yet"));
+        error.places = waiting.places.iter().cloned().collect();
+        Some(error)
     }
 
     /// A run that has waited for room for too long waits no more.
@@ -242,16 +261,6 @@ impl Executor {
                 Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what))
             }
             other => other,
-        }
-    }
-
-    /// Extends the lease until somebody else has it.
-    pub(super) async fn until_lost(&self, lease: &Lease) {
-        loop {
-            tokio::time::sleep(self.ledger.lease() / 3).await;
-            if !self.ledger.extend(lease).await {
-                return;
-            }
         }
     }
 }
