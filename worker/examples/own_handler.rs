@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::event::{Change, Event, ObjectType};
+use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 use shared::{shutdown, telemetry};
 use worker::settings::WorkerSettings;
 use worker::{Context, HandlerResult, Registry};
 
 // docs: handler
 /// Notes companies that are new. `?` would mean "try again later".
-async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
+async fn on_company_created(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     // Done once, even if what follows fails and the event is tried again.
     let number: u64 = cx.step("number", async { Ok(event.object_id.unwrap_or_default()) }).await?;
     tracing::info!(company.id = number, portal.id = event.portal_id, "a new company");
@@ -18,8 +18,8 @@ async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
 }
 
 fn register(registry: &mut Registry) -> Result<(), worker::registry::RegistryError> {
-    let wanted = |event: &Event| event.is(ObjectType::Company, Change::Creation);
-    registry.add("on_company_created", wanted, on_company_created)?;
+    let wanted = |event: &HubSpotEvent| event.is(ObjectType::Company, Change::Creation);
+    registry.hubspot("on_company_created", wanted, on_company_created)?;
     Ok(())
 }
 // docs: end

@@ -13,6 +13,7 @@ pub mod events;
 pub mod healthcheck;
 pub mod limits;
 pub mod migrate;
+mod origin_flags;
 pub mod replay;
 pub mod run;
 pub mod send;
@@ -54,7 +55,7 @@ enum Command {
     Migrate(Box<migrate::MigrateCommand>),
     /// Sign deliveries as HubSpot would and post them to a receiver
     Send(send::SendCommand),
-    /// Show what happened to an event, a record or a portal, from the event log
+    /// Show what happened to an event, a record or an account, from the event log
     Events(Box<events::EventsCommand>),
     /// Find out what was given up and why; retry it, discard it, restore it, export it
     #[command(alias = "dlq")]

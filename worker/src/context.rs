@@ -92,10 +92,13 @@ impl Context {
     ) -> Result<T, HandlerError> {
         let limit = Limit::none(service.as_str());
         self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
-        // Only the service's own answer holds everybody back: whoever is not let through has asked nothing.
+        // Only the service's own answer holds everybody back: whoever is not let through has asked nothing,
+        // and nor has whoever waits for a token that is taken.
         let asking = async {
             match request.await {
-                Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. }) => {
+                Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. })
+                    if code == service.held() =>
+                {
                     Err(self.held(&limit, wait, code.into_owned(), message).await)
                 }
                 answered => answered,

@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
 use shared::clock::now_ms;
-use shared::event::{Change, Event, Identity};
+use shared::event::Event;
 use shared::message::{DeathReason, Message};
 use shared::retry::{Ladder, RetrySchedule};
+use shared::senders::Sender;
 use shared::trace::Tracer;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use crate::error::HandlerError;
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
-use crate::records::{Course, Entry, Log, Records};
+use crate::records::{Course, Log, Logged, Records};
 use crate::registry::{Handler, Registry};
 use crate::turns::{Costs, Seats};
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
@@ -72,8 +72,7 @@ pub(crate) struct Executor {
 }
 
 /// What is done with changes that the app itself made. Acted on, a handler that writes what it
-/// listens to would call itself for ever. A deletion for privacy is acted on whoever asked for it:
-/// it happens once to a contact.
+/// listens to would call itself for ever. Which these are is the sender's to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnWrites {
     pub(crate) handled: bool,
@@ -83,9 +82,7 @@ pub(crate) struct OwnWrites {
 
 impl OwnWrites {
     fn skips(self, event: &Event) -> bool {
-        let apps = event.app_id.into_iter().chain(self.app_id);
-        let is_left_out = !self.handled && event.change() != Change::PrivacyDeletion;
-        is_left_out && apps.into_iter().any(|app| event.is_own_write(app))
+        !self.handled && event.is_own_write(self.app_id)
     }
 }
 
@@ -107,7 +104,7 @@ impl Executor {
 
     async fn work_on(&self, message: Result<Message, MalformedMessage>, lane: Lane) -> Disposition {
         match read(message) {
-            Ok((message, event)) => self.dispatch(&message, &event, lane).await,
+            Ok(message) => self.dispatch(&message, &message.event, lane).await,
             Err(unreadable) => {
                 let (message, error) = *unreadable;
                 self.unreadable(&message, &error, lane).await
@@ -154,7 +151,7 @@ impl Executor {
     /// Keeps what became of a delivery.
     fn note(&self, message: &Message, event: Option<&Event>, course: &Course<'_>) {
         if let Some(log) = &self.log {
-            log.write(Entry::new(message, event, course));
+            log.write(Logged::new(message, event, course));
         }
     }
 
@@ -163,9 +160,9 @@ impl Executor {
         let course = Course { target: message.target.as_deref(), ..Course::now(verdict) };
         self.note(message, Some(event), &course);
         tracing::debug!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             verdict = verdict.as_str(),
             "event skipped"
         );
@@ -182,7 +179,7 @@ impl Executor {
         lane: Lane,
     ) -> Disposition {
         let error = HandlerError::transient("PANIC", panic);
-        tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
+        tracing::warn!(event.id = %message.event.identity, error.message = panic, "routing failed");
         let decision = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
         self.metrics.delivery(NO_HANDLER, decision.verdict);
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None, places: &[] };
@@ -193,7 +190,12 @@ impl Executor {
     }
 
     async fn unreadable(&self, message: &Message, error: &str, lane: Lane) -> Disposition {
-        tracing::warn!(event.id = %message.identity, portal.id = message.portal_id, error, "event unreadable");
+        tracing::warn!(
+            event.id = %message.event.identity,
+            origin = %message.event.origin,
+            error,
+            "event unreadable"
+        );
         self.metrics.delivery(NO_HANDLER, Verdict::Unreadable);
         let unit = Unit { message, lane, target: NO_HANDLER, lease: None, places: &[] };
         let decision = Decision {
@@ -212,48 +214,21 @@ impl Executor {
     }
 }
 
-type Readable = (Message, Event);
-
-/// The message and its event. What came without Hubline's headers is taken as a fresh event if
-/// it can be read as one.
-fn read(message: Result<Message, MalformedMessage>) -> Result<Readable, Box<(Message, String)>> {
+/// The message, if its event can be read. What came without Hubline's headers is taken as a fresh event
+/// of HubSpot's if it can be read as one.
+fn read(message: Result<Message, MalformedMessage>) -> Result<Message, Box<(Message, String)>> {
+    let unreadable = |body| Message::fresh(Event::unreadable(Sender::HubSpot, body), now_ms());
     match message {
-        Ok(message) => match Event::parse_known(&message.body, message.identity.clone()) {
-            Ok(event) => Ok((message, event)),
+        Ok(message) => match message.event.readable() {
+            Ok(()) => Ok(message),
             Err(error) => Err(Box::new((message, error.to_string()))),
         },
         Err(MalformedMessage { is_foreign: false, what, body }) => {
-            Err(Box::new((nameless(body), what.to_owned())))
+            Err(Box::new((unreadable(body), what.to_owned())))
         }
-        Err(MalformedMessage { body, .. }) => match Event::parse(&body) {
-            Ok(event) => Ok((fresh(body, &event), event)),
-            Err(error) => Err(Box::new((nameless(body), error.to_string()))),
+        Err(MalformedMessage { body, .. }) => match Sender::HubSpot.identify(&body) {
+            Ok(event) => Ok(Message::fresh(event, now_ms())),
+            Err(error) => Err(Box::new((unreadable(body), error.to_string()))),
         },
-    }
-}
-
-fn fresh(body: Bytes, event: &Event) -> Message {
-    Message {
-        identity: event.identity.clone(),
-        subscription_type: event.subscription_type.clone(),
-        portal_id: event.portal_id,
-        ..nameless(body)
-    }
-}
-
-fn nameless(body: Bytes) -> Message {
-    Message {
-        identity: Identity::of_unreadable(&body),
-        body,
-        subscription_type: String::new(),
-        portal_id: 0,
-        attempt: 0,
-        target: None,
-        received_ms: now_ms(),
-        generation: 0,
-        traceparent: None,
-        job: None,
-        waiting: None,
-        death: None,
     }
 }

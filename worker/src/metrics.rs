@@ -30,7 +30,9 @@ label! {
         Step = "step",
         Complete = "complete",
         Release = "release",
+        Restore = "restore",
         Budget = "budget",
+        Pause = "pause",
         Gate = "gate",
         Look = "look",
         Delayed = "delayed",
@@ -46,9 +48,10 @@ label! {
 }
 
 label! {
-    /// What a ledger's server had confirmed and then did not know: what scripts had written
-    /// (completions and steps), or everything.
+    /// What a ledger's server had confirmed and then did not know: an entry that its owner has written
+    /// anew, what scripts had written (completions and steps), or everything.
     pub(crate) enum Forgotten {
+        Entry = "entry",
         Scripts = "scripts",
         Everything = "everything",
     }
@@ -130,6 +133,11 @@ struct ApiName {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ServiceName {
+    service: Service,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BudgetLabels {
     result: BudgetResult,
 }
@@ -155,6 +163,7 @@ pub struct WorkerMetrics {
     api_calls: Family<ApiLabels, Counter>,
     api_seconds: Family<ApiName, Histogram>,
     budget_requests: Family<BudgetLabels, Counter>,
+    credential_paused: Family<ServiceName, Gauge>,
     portal_events: Option<Family<PortalLabels, Counter>>,
     /// Deliveries being worked on.
     pub(crate) in_flight: Gauge,
@@ -176,6 +185,7 @@ impl WorkerMetrics {
             api_calls: Family::default(),
             api_seconds: Family::new_with_constructor(latency),
             budget_requests: Family::default(),
+            credential_paused: Family::default(),
             portal_events: by_portal.then(Family::default),
             in_flight: Gauge::default(),
         };
@@ -221,7 +231,7 @@ impl WorkerMetrics {
         );
         registry.register(
             "ledger_forgotten",
-            "Times that Redis was found to have forgotten what it had confirmed: what scripts write (completions, steps), or everything",
+            "Times that Redis was found to have forgotten what it had confirmed: an entry (which its owner has written anew), what scripts write (completions, steps), or everything",
             metrics.ledger_forgotten.clone(),
         );
         for what in Forgotten::ALL {
@@ -241,6 +251,11 @@ impl WorkerMetrics {
             "budget_requests",
             "Requests that asked for room at a limit, such as HubSpot's for a portal or a channel's pace",
             metrics.budget_requests.clone(),
+        );
+        registry.register(
+            "credential_paused",
+            "1 while a service refuses its token, and what needs it waits",
+            metrics.credential_paused.clone(),
         );
         // There from the start, so that the first of each is seen as an increase.
         for result in BudgetResult::ALL {
@@ -285,6 +300,12 @@ impl WorkerMetrics {
         for status in ApiStatus::ALL {
             let _ = self.api_calls.get_or_create(&ApiLabels { api, status });
         }
+    }
+
+    /// Whether the service's token is paused.
+    pub(crate) fn credential_paused(&self, service: Service, is_paused: bool) {
+        let gauge = self.credential_paused.get_or_create(&ServiceName { service });
+        gauge.set(i64::from(is_paused));
     }
 
     pub(crate) fn ledger_forgot(&self, what: Forgotten) {

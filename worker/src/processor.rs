@@ -16,6 +16,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
+use crate::credentials::Keeper;
 use crate::engines::Engines;
 use crate::executor::{Executor, NO_HANDLER, OwnWrites};
 use crate::metrics::WorkerMetrics;
@@ -69,7 +70,8 @@ impl Processor {
         metrics.expect_delays(ladder.delays());
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
-        let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
+        let keeper = Keeper::Ledger(Arc::clone(&ledger));
+        let clients = Arc::new(Clients::new(&settings.integrations, &keeper, &metrics)?);
         let records = keeping.map(Keeping::records);
         for line in summary(&clients, records.as_ref()) {
             tracing::info!(integration = line, "integration");
@@ -282,7 +284,8 @@ mod tests {
     #[tokio::test]
     async fn whether_records_are_kept_is_said_among_the_integrations() {
         let metrics = WorkerMetrics::register(&mut Metrics::default(), false);
-        let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+        let (settings, keeper) = (IntegrationSettings::default(), Keeper::process());
+        let clients = Clients::new(&settings, &keeper, &metrics).unwrap();
         let url = SecretString::from("postgres://127.0.0.1:1/none".to_owned());
         let records = Records::new(&url).unwrap();
         assert!(summary(&clients, Some(&records)).last().unwrap().starts_with("records: on"));

@@ -1,10 +1,12 @@
 //! The one list of what can run: handlers by name, and which events each wants.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use crate::context::Context;
 use crate::error::HandlerError;
@@ -12,23 +14,24 @@ use crate::error::HandlerError;
 /// What a handler gives back.
 pub type HandlerResult = Result<(), HandlerError>;
 
-/// An `async fn(&Context, &Event) -> HandlerResult`, for every lifetime of its arguments. Only
-/// the compiler needs this name.
-pub trait HandlerFn<'a>: Send + Sync {
+/// An `async fn(&Context, &E) -> HandlerResult`, for every lifetime of its arguments: `E` is [`Event`] or
+/// a sender's typed view of one. Only the compiler needs this name.
+pub trait HandlerFn<'a, E>: Send + Sync {
     /// The future the function returns.
     type Future: Future<Output = HandlerResult> + Send + 'a;
     /// Calls it.
-    fn call(&self, cx: &'a Context, event: &'a Event) -> Self::Future;
+    fn call(&self, cx: &'a Context, event: &'a E) -> Self::Future;
 }
 
-impl<'a, F, R> HandlerFn<'a> for F
+impl<'a, E, F, R> HandlerFn<'a, E> for F
 where
-    F: Fn(&'a Context, &'a Event) -> R + Send + Sync,
+    E: 'a,
+    F: Fn(&'a Context, &'a E) -> R + Send + Sync,
     R: Future<Output = HandlerResult> + Send + 'a,
 {
     type Future = R;
 
-    fn call(&self, cx: &'a Context, event: &'a Event) -> R {
+    fn call(&self, cx: &'a Context, event: &'a E) -> R {
         self(cx, event)
     }
 }
@@ -36,6 +39,23 @@ where
 type Run = dyn for<'a> Fn(&'a Context, &'a Event) -> BoxFuture<'a, HandlerResult> + Send + Sync;
 
 type Wants = dyn Fn(&Event) -> bool + Send + Sync;
+
+/// What runs `run` with the facts of an event. A message that names its handler may be for one that does
+/// not want it: what is no event of HubSpot's will never be one.
+fn hubspot<F>(
+    run: F,
+) -> impl for<'a> Fn(&'a Context, &'a Event) -> BoxFuture<'a, HandlerResult> + Send + Sync
+where
+    F: for<'a> HandlerFn<'a, HubSpotEvent>,
+{
+    move |cx, event| match event.hubspot() {
+        Ok(event) => Box::pin(run.call(cx, event)),
+        Err(error) => {
+            let error = HandlerError::permanent("UNREADABLE", error.to_string());
+            Box::pin(ready(Err(error)))
+        }
+    }
+}
 
 /// A named handler and the events it wants.
 #[derive(Clone)]
@@ -99,8 +119,33 @@ impl Registry {
     ) -> Result<&mut Self, RegistryError>
     where
         W: Fn(&Event) -> bool + Send + Sync + 'static,
-        F: for<'a> HandlerFn<'a> + 'static,
+        F: for<'a> HandlerFn<'a, Event> + 'static,
     {
+        self.insert(name, Arc::new(wants), Arc::new(move |cx, event| Box::pin(run.call(cx, event))))
+    }
+
+    /// The same for events of HubSpot's, which are given as the facts in them. They are read once, however
+    /// many handlers ask.
+    pub fn hubspot<W, F>(
+        &mut self,
+        name: &'static str,
+        wants: W,
+        run: F,
+    ) -> Result<&mut Self, RegistryError>
+    where
+        W: Fn(&HubSpotEvent) -> bool + Send + Sync + 'static,
+        F: for<'a> HandlerFn<'a, HubSpotEvent> + 'static,
+    {
+        let wants = move |event: &Event| event.hubspot().is_ok_and(&wants);
+        self.insert(name, Arc::new(wants), Arc::new(hubspot(run)))
+    }
+
+    fn insert(
+        &mut self,
+        name: &'static str,
+        wants: Arc<Wants>,
+        run: Arc<Run>,
+    ) -> Result<&mut Self, RegistryError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
             return Err(RegistryError::Name(name));
@@ -108,12 +153,7 @@ impl Registry {
         if self.get(name).is_some() {
             return Err(RegistryError::Duplicate(name));
         }
-        let run = Arc::new(run);
-        self.handlers.push(Handler {
-            name,
-            wants: Arc::new(wants),
-            run: Arc::new(move |cx, event| Box::pin(run.call(cx, event))),
-        });
+        self.handlers.push(Handler { name, wants, run });
         Ok(self)
     }
 
@@ -137,9 +177,16 @@ impl Registry {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+    use bytes::Bytes;
+    use shared::senders::Sender;
+
     use super::*;
 
     async fn nothing(_: &Context, _: &Event) -> HandlerResult {
+        Ok(())
+    }
+
+    async fn facts(_: &Context, _: &HubSpotEvent) -> HandlerResult {
         Ok(())
     }
 
@@ -158,15 +205,15 @@ mod tests {
     fn an_event_goes_to_every_handler_that_wants_it() {
         let mut registry = Registry::new();
         registry
-            .add("deals", |event| event.subscription_type.starts_with("deal."), nothing)
+            .hubspot("deals", |event| event.subscription_type.starts_with("deal."), facts)
             .unwrap();
         registry.add("all", |_| true, nothing).unwrap();
         registry.add("none", |_| false, nothing).unwrap();
-        let event = Event::parse(
-            br#"{"eventId":1,"portalId":2,"subscriptionType":"deal.creation","objectId":3,"occurredAt":4}"#,
-        )
-        .unwrap();
-        let names: Vec<_> = registry.wanting(&event).map(Handler::name).collect();
-        assert_eq!(names, ["deals", "all"]);
+        let body = br#"{"eventId":1,"portalId":2,"subscriptionType":"deal.creation","objectId":3}"#;
+        let event = Sender::HubSpot.identify(&Bytes::from_static(body)).unwrap();
+        let wanting = |event| registry.wanting(event).map(Handler::name).collect::<Vec<_>>();
+        assert_eq!(wanting(&event), ["deals", "all"]);
+        let odd = Event::unreadable(Sender::HubSpot, Bytes::from_static(b"{}"));
+        assert_eq!(wanting(&odd), ["all"]);
     }
 }

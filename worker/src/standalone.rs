@@ -21,8 +21,9 @@ use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
+use crate::records::redaction::Redaction;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -44,6 +45,14 @@ pub struct Standalone {
     grace: Duration,
     watching: (AbortOnDropHandle<()>, Alerts),
     tracer: Tracer,
+}
+
+/// Where its records are kept: in a database, or beside the data file.
+fn records_of(settings: &StandaloneSettings) -> anyhow::Result<Records> {
+    match settings.records.url()? {
+        Some(url) => Records::new(&url),
+        None => Ok(Records::in_directory(&settings.data)),
+    }
 }
 
 impl Standalone {
@@ -70,14 +79,11 @@ impl Standalone {
             broker_metrics.clone(),
             &tracer,
         )?;
-        let records = match settings.records.url()? {
-            Some(url) => Records::new(&url)?,
-            None => Records::in_directory(&settings.data),
-        };
+        let records = records_of(settings)?;
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.retention(),
+            Retention::from(&settings.records),
             &mut registry,
             broker_metrics.clone(),
         );
@@ -121,7 +127,7 @@ impl Standalone {
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
-            redaction: settings.records.redaction(),
+            redaction: Redaction::from(&settings.records),
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),

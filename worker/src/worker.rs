@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::Keeping;
+use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::WorkerSettings;
 
@@ -59,9 +59,7 @@ impl Worker {
         let tracer = Tracer::start(&settings.trace, "hubline-worker")?;
         let mut registry = registry("worker");
         let broker_metrics = BrokerMetrics::register(&mut registry);
-        let keeping = settings
-            .records
-            .open()?
+        let keeping = Records::open(&settings.records)?
             .map(|records| Keeping::start(records, settings.records.log_retention, &mut registry));
         let processor = Processor::start(
             engines,

@@ -8,10 +8,14 @@ mod associations;
 mod contact;
 mod contacts;
 mod deal;
+mod id;
 mod learned;
+mod portal;
 mod refusal;
 mod stages;
+mod version;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
@@ -24,6 +28,7 @@ use crate::limits::Limit;
 pub use contact::Presence;
 pub use deal::{Deal, Version};
 use learned::Learned;
+use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
@@ -34,21 +39,11 @@ const SPENT_TODAY: Duration = Duration::from_hours(1);
 /// Requests of a run, as long as none was seen: a deal, whose it is, and what is written.
 const USUAL: f64 = 3.0;
 
-/// The versions of HubSpot's paths. v1 to v3 lose support in September 2027 and v4 in March
-/// 2027; date-versioned paths (`crm/objects/2026-09`) take their place.
-mod version {
-    /// Records: read, write in batches.
-    pub(super) const OBJECTS: [&str; 3] = ["crm", "v3", "objects"];
-    /// Associations between records.
-    pub(super) const ASSOCIATIONS: [&str; 3] = ["crm", "v4", "objects"];
-    /// Pipelines and their stages.
-    pub(super) const PIPELINES: [&str; 3] = ["crm", "v3", "pipelines"];
-}
-
 /// HubSpot's API, if `HUBSPOT_ACCESS_TOKEN` is set; shared by all runs.
 #[derive(Debug)]
 pub(crate) struct HubSpotApi {
-    http: Api,
+    http: Arc<Api>,
+    portal: Portal,
     budget: u32,
     won_stages: Vec<String>,
     labels: Labels,
@@ -56,9 +51,16 @@ pub(crate) struct HubSpotApi {
 }
 
 impl HubSpotApi {
-    pub(super) fn new(http: Api, budget: u32, won_stages: Vec<String>) -> Self {
+    pub(super) fn new(
+        http: Api,
+        portal: Option<u64>,
+        budget: u32,
+        won_stages: Vec<String>,
+    ) -> Self {
+        let http = Arc::new(http);
+        let portal = Portal::of(portal, &http);
         let (labels, learned) = (Labels::default(), Learned::default());
-        Self { http, budget, won_stages, labels, learned }
+        Self { http, portal, budget, won_stages, labels, learned }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -74,8 +76,10 @@ pub struct HubSpot<'a> {
 }
 
 impl<'a> HubSpot<'a> {
-    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Self {
-        Self { api, cx }
+    /// Refused for another portal than the token's, as far as that is known.
+    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Result<Self, HandlerError> {
+        api.portal.check(cx.portal_id)?;
+        Ok(Self { api, cx })
     }
 
     /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
@@ -103,6 +107,9 @@ impl<'a> HubSpot<'a> {
     /// Sends a request within the portal's budget; the answer is of any status but those that ask to be
     /// left alone.
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        // Else a pause would use up the portal's budget.
+        self.api.http.credential().ready().await?;
+        self.api.portal.check_when_known(self.cx.portal_id).await?;
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
@@ -129,23 +136,6 @@ impl<'a> HubSpot<'a> {
             Ok(reply)
         } else {
             Err(refusal::of(&reply, subject, self.cx.since_change()))
-        }
-    }
-}
-
-/// An id as HubSpot writes it: in one place a number, in another a string of digits.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
-impl Id {
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
         }
     }
 }

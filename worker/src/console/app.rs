@@ -12,12 +12,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::Sources;
 use super::access::{Access, Guesses, Sessions};
 use super::fault::Fault;
 use super::health::Watch;
 use super::limits::Limits;
 use super::metrics::ConsoleMetrics;
+use super::sources::Sources;
 use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
 use crate::records::{Records, took_too_long};

@@ -1,6 +1,6 @@
 //! What surrounds every page: its title, the way to the others, and who is looking.
 
-use super::access::Person;
+use super::access::person::Person;
 use super::assets;
 
 /// The pages that can be gone to from everywhere.
@@ -59,7 +59,7 @@ impl Tab {
 }
 
 /// A way to another page.
-pub(super) struct Link {
+pub(super) struct TabLink {
     pub(super) label: &'static str,
     pub(super) path: &'static str,
     pub(super) is_current: bool,
@@ -91,12 +91,15 @@ impl Frame {
     }
 
     /// The ways to other pages; none for whoever may not go there.
-    pub(super) fn links(&self) -> Vec<Link> {
+    pub(super) fn links(&self) -> Vec<TabLink> {
         if self.person.is_none() {
             return Vec::new();
         }
-        let link =
-            |tab: Tab| Link { label: tab.label(), path: tab.path(), is_current: tab == self.tab };
+        let link = |tab: Tab| TabLink {
+            label: tab.label(),
+            path: tab.path(),
+            is_current: tab == self.tab,
+        };
         Tab::ALL.map(link).into()
     }
 

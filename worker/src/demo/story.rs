@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use shared::event::{Event, split};
+use shared::senders::Sender;
 
 use super::deliveries::Delivery;
 use crate::stand_ins::Call;
@@ -67,6 +67,8 @@ pub(super) struct Story {
     verdicts: BTreeMap<String, usize>,
     dead: Vec<String>,
     retried: Vec<String>,
+    /// What comes is told and not kept: there is no end to it.
+    is_summed_up: bool,
 }
 
 impl Story {
@@ -78,10 +80,10 @@ impl Story {
         }
         self.posted += delivery.events;
         let body = Bytes::from(delivery.body.clone());
-        for element in split(&body).unwrap_or_default() {
-            if let Ok(event) = Event::parse(&element) {
+        for element in Sender::HubSpot.split(&body).unwrap_or_default() {
+            if let Ok(event) = Sender::HubSpot.identify(&element) {
                 let id = event.identity.to_string();
-                print("received", &id, &event.subscription_type, "");
+                print("received", &id, &event.topic, "");
             }
         }
     }
@@ -109,12 +111,22 @@ impl Story {
         }
         *self.verdicts.entry(word.to_owned()).or_default() += 1;
         self.ended += usize::from(line.is_end());
+        if self.is_summed_up {
+            return;
+        }
         let case = format!("{} {handler}: {about}", short(&line.event_id));
         match word {
             "dead" => self.dead.push(case),
             "retried" => self.retried.push(case),
             _ => {}
         }
+    }
+
+    /// From now on nothing is summed up any more.
+    pub(super) fn go_on(&mut self) {
+        self.is_summed_up = true;
+        self.dead.clear();
+        self.retried.clear();
     }
 
     /// Prints the summary; true if all went as it should.

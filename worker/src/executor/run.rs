@@ -55,9 +55,9 @@ impl Executor {
         let (started, started_ms) = (Instant::now(), now_ms());
         let age_ms = started_ms.saturating_sub(message.received_ms);
         let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
-        self.metrics.started(message.portal_id, age);
+        self.metrics.started(portal_id(message), age);
         let entry =
-            EntryKey { identity: &message.identity, target, generation: message.generation };
+            EntryKey { identity: &message.event.identity, target, generation: message.generation };
         let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
             describe(self.publisher.system(), message, lane, target)
         });
@@ -65,7 +65,7 @@ impl Executor {
         let (outcome, lease, _gate) = match handler {
             None => (Outcome::TargetUnknown, None, None),
             Some(handler) => {
-                admitted = self.portals.admit(message.portal_id).await;
+                admitted = self.portals.admit(portal_id(message)).await;
                 match (&admitted, self.still_shut(message, lane).await) {
                     (Err(wait), _) => (Outcome::Limited(*wait), None, None),
                     (Ok(_), Some(error)) => (Outcome::Failed(error), None, None),
@@ -138,7 +138,7 @@ impl Executor {
                 drop(gate);
                 gate = Gate::Alone(self.alone.write().await);
                 tracing::warn!(
-                    event.id = %message.identity,
+                    event.id = %message.event.identity,
                     handler = handler.name(),
                     abandoned = lease.abandoned,
                     "earlier runs ended with their worker: running alone"
@@ -172,9 +172,9 @@ impl Executor {
     async fn perform(&self, work: &Work<'_>, lease: &Arc<Lease>, is_alone: bool) -> Outcome {
         let Work { message, event, handler, lane, age, place } = *work;
         tracing::debug!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = handler.name(),
             attempt = message.attempt,
             "event claimed"
@@ -184,16 +184,16 @@ impl Executor {
         // The last third is for what it does. Who is alone keeps all others waiting.
         let patience = if is_alone { Duration::ZERO } else { self.handler_timeout * 2 / 3 };
         let (target, waiting) = (handler.name(), message.waiting.as_ref());
-        let origin = message.portal_id.to_string();
+        let origin = message.event.origin.to_string();
         let rooms = Arc::new(Rooms::new(lane, target, patience, waiting, costs, seats, origin));
         let cx = Context {
             clients: Arc::clone(&self.clients),
             ledger: Arc::clone(&self.ledger),
             records: self.records.clone(),
             lease: Arc::clone(lease),
-            identity: message.identity.clone(),
+            identity: message.event.identity.clone(),
             handler: handler.name(),
-            portal_id: message.portal_id,
+            portal_id: portal_id(message),
             attempt: message.attempt,
             generation: message.generation,
             rooms: Arc::clone(&rooms),
@@ -214,7 +214,7 @@ impl Executor {
                     format!("not done within {} ms", self.handler_timeout.as_millis()),
                 )),
             },
-            () = self.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
+            () = self.ledger.until_lost(lease) => Outcome::Failed(HandlerError::lease_lost()),
             () = place.turn_slow() => Outcome::Limited(Duration::ZERO),
             () = self.interrupt.cancelled() => Outcome::Interrupted,
         };
@@ -232,7 +232,7 @@ impl Executor {
     /// for too long ends in its run, which knows its steps.
     async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
         let waiting = message.waiting.as_ref()?;
-        let origin = message.portal_id.to_string();
+        let origin = message.event.origin.to_string();
         let (wait, key) =
             turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
         let waited = Duration::from_millis(waiting.waited_ms);
@@ -263,16 +263,6 @@ impl Executor {
             other => other,
         }
     }
-
-    /// Extends the lease until somebody else has it.
-    pub(super) async fn until_lost(&self, lease: &Lease) {
-        loop {
-            tokio::time::sleep(self.ledger.lease() / 3).await;
-            if !self.ledger.extend(lease).await {
-                return;
-            }
-        }
-    }
 }
 
 /// Whether it only waits for room, which is neither a failure nor an end.
@@ -284,10 +274,15 @@ fn is_put_off(outcome: &Outcome) -> bool {
     }
 }
 
+/// The account's number at HubSpot, by which portals are told apart yet.
+fn portal_id(message: &Message) -> u64 {
+    message.event.origin.portal_id().unwrap_or_default()
+}
+
 /// How long ago the change happened, which was before the event was received. HubSpot may have been
 /// trying for hours to deliver it.
 fn since_change(event: &Event, age: Duration) -> Duration {
-    let since_ms = event.occurred_at_ms.map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
+    let since_ms = event.occurred_at_ms().map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
     since_ms.and_then(|ms| u64::try_from(ms).ok()).map_or(age, Duration::from_millis).max(age)
 }
 
@@ -318,10 +313,10 @@ fn describe(system: &'static str, message: &Message, lane: Lane, target: &str) -
         KeyValue::new("messaging.operation.name", "process"),
         KeyValue::new("messaging.operation.type", "process"),
         KeyValue::new("messaging.destination.name", destination),
-        KeyValue::new("messaging.message.id", message.identity.to_string()),
-        KeyValue::new("event.id", message.identity.to_string()),
-        KeyValue::new("event.type", message.subscription_type.clone()),
-        number("portal.id", message.portal_id),
+        KeyValue::new("messaging.message.id", message.event.identity.to_string()),
+        KeyValue::new("event.id", message.event.identity.to_string()),
+        KeyValue::new("event.type", message.event.topic.clone()),
+        KeyValue::new("origin", message.event.origin.to_string()),
         KeyValue::new("handler", target.to_owned()),
         number("attempt", message.attempt),
     ];
@@ -358,9 +353,9 @@ fn report(
         && has_nothing_to_do(verdict)
     {
         tracing::info!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = target,
             attempt = message.attempt,
             verdict = verdict.as_str(),
@@ -373,9 +368,9 @@ fn report(
         );
     } else if let (Outcome::Failed(error), false) = (outcome, is_put_off(outcome)) {
         tracing::warn!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = target,
             attempt = message.attempt,
             verdict = verdict.as_str(),
@@ -388,9 +383,9 @@ fn report(
         );
     } else if is_put_off(outcome) {
         tracing::debug!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = target,
             attempt = message.attempt,
             verdict = verdict.as_str(),
@@ -401,9 +396,9 @@ fn report(
         );
     } else {
         tracing::info!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = target,
             attempt = message.attempt,
             verdict = verdict.as_str(),

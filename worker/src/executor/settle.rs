@@ -54,7 +54,7 @@ impl Executor {
         // The broker may be slow: the claim must not run out meanwhile. What it means that it
         // did all the same, `carry_out` finds out by itself.
         let extending = async {
-            self.until_lost(lease).await;
+            self.ledger.until_lost(lease).await;
             std::future::pending().await
         };
         tokio::select! {
@@ -71,7 +71,7 @@ impl Executor {
         }
         // Taken over: what becomes of the event is the other run's to say.
         tracing::warn!(
-            event.id = %unit.message.identity,
+            event.id = %unit.message.event.identity,
             handler = unit.target,
             verdict = verdict.as_str(),
             "lease lost before the verdict could be carried out"

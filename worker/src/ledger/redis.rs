@@ -1,8 +1,6 @@
 //! The ledger on Redis: every transition is one atomic call by Redis' own clock, idempotent
 //! under its token, and calls travel in pipelines.
 
-use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +8,18 @@ use deadpool_redis::redis::{FromRedisValue, Value};
 use futures_util::future::join_all;
 use secrecy::SecretString;
 use shared::retry::Reconnect;
-use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Claim, EntryKey, Lease, Mark, Release};
+use super::Mark;
 use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::{PauseState, Word};
 
+mod address;
+mod claims;
 #[cfg(test)]
 mod course;
+mod format;
 mod gate;
 pub(super) mod import;
 mod known;
@@ -26,6 +27,8 @@ mod link;
 mod look;
 mod lua;
 mod memory;
+mod pause;
+mod refusal;
 mod script;
 mod take;
 
@@ -83,58 +86,9 @@ impl Ledger {
         self.link.is_up()
     }
 
-    pub(super) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
-        let key = self.key(entry);
-        let token = format!("{:032x}", rand::random::<u128>());
-        let (lease, retention) = (millis(self.lease), millis(self.retention));
-        let begin = Call::Begin {
-            key: key.clone(),
-            value: format!("S:{token}:{attempt}:1:0:{lease}:{retention}"),
-            retention_ms: retention,
-        };
-        match Option::<String>::from_redis_value(
-            self.call(Operation::Claim, &Arc::new(begin)).await,
-        ) {
-            Ok(None) => return Claim::Started(Lease::new(key, token, 1, 0, HashMap::new())),
-            Ok(Some(value)) if value.starts_with("C:") => return Claim::Completed,
-            Ok(Some(_)) | Err(_) => {}
-        }
-        let arguments =
-            vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
-        loop {
-            let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
-            match read_claim(reply, &key, &token) {
-                Some(claim) => return claim,
-                None => self.malformed(Operation::Claim).await,
-            }
-        }
-    }
-
-    pub(super) async fn extend(&self, lease: &Lease) -> bool {
-        let (length, retention) = (millis(self.lease), millis(self.retention));
-        let arguments = vec![lease.token.clone(), length.to_string(), retention.to_string()];
-        self.write(Operation::Extend, Script::Extend, lease, arguments).await
-    }
-
-    pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
-        let retention = millis(self.retention).to_string();
-        let arguments = vec![lease.token.clone(), step.to_owned(), json.to_owned(), retention];
-        self.write(Operation::Step, Script::Step, lease, arguments).await
-    }
-
-    pub(super) async fn complete(&self, lease: &Lease) -> bool {
-        let has_steps = u8::from(lease.has_steps()).to_string();
-        let arguments = vec![lease.token.clone(), has_steps];
-        self.write(Operation::Complete, Script::Complete, lease, arguments).await
-    }
-
-    pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
-        let next = match release {
-            Release::Same => String::new(),
-            Release::Next(attempt) => attempt.to_string(),
-        };
-        let arguments = vec![lease.token.clone(), next, millis(self.retention).to_string()];
-        self.write(Operation::Release, Script::Release, lease, arguments).await
+    /// Resolves once Redis is back, or was found to have forgotten.
+    pub(super) async fn renewed(&self) {
+        self.link.renewed().await;
     }
 
     pub(super) async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
@@ -163,6 +117,18 @@ impl Ledger {
         let arguments = take::hold_arguments(limit, wait);
         self.noted.note(Of::Requests, &limit.key, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
+    }
+
+    pub(super) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        let key = format!("{}:pause:{{{name}}}", self.prefix);
+        loop {
+            let arguments = pause::arguments(word);
+            let reply = self.run(Operation::Pause, Script::Pause, &key, arguments).await;
+            match pause::read(reply) {
+                Some(state) => return state,
+                None => self.malformed(Operation::Pause).await,
+            }
+        }
     }
 
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
@@ -233,23 +199,6 @@ impl Ledger {
         Option::<i64>::from_redis_value(reply).ok().flatten()
     }
 
-    async fn write(
-        &self,
-        operation: Operation,
-        script: Script,
-        lease: &Lease,
-        arguments: Vec<String>,
-    ) -> bool {
-        let call = Arc::new(Call::Run { script, key: lease.key.clone(), arguments });
-        loop {
-            let reply = self.call(operation, &call).await;
-            match i64::from_redis_value(reply) {
-                Ok(done) => return done == 1,
-                Err(_) => self.malformed(operation).await,
-            }
-        }
-    }
-
     async fn run(
         &self,
         operation: Operation,
@@ -294,51 +243,14 @@ impl Ledger {
         );
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
-
-    fn key(&self, entry: &EntryKey<'_>) -> String {
-        let EntryKey { identity, target, generation } = entry;
-        key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
-    }
-}
-
-/// The key of an entry. All that belongs to an event has one slot.
-fn key(prefix: &str, identity: &str, rest: impl Display) -> String {
-    format!("{prefix}:run:{{{identity}}}:{rest}")
-}
-
-fn read_claim(reply: Value, key: &str, token: &str) -> Option<Claim> {
-    let (code, first, second, steps) =
-        <(i64, u64, u32, Vec<String>)>::from_redis_value(reply).ok()?;
-    Some(match code {
-        0 => {
-            let mut remembered = HashMap::new();
-            let mut fields = steps.into_iter();
-            while let (Some(name), Some(json)) = (fields.next(), fields.next()) {
-                remembered.insert(name, json);
-            }
-            Claim::Started(Lease::new(key.to_owned(), token.to_owned(), first, second, remembered))
-        }
-        1 => Claim::Held(Duration::from_millis(first)),
-        2 => Claim::Completed,
-        3 => Claim::Stale,
-        _ => return None,
-    })
 }
 
 /// Refuses an address that no client can be made from, without quoting it.
 pub(crate) fn check_url(url: &SecretString) -> anyhow::Result<()> {
-    link::pool(url).map(|_| ())
+    address::pool(url).map(|_| ())
 }
 
 /// Host and port of an address, without what is secret in it.
 pub(crate) fn server(url: &SecretString) -> anyhow::Result<String> {
-    link::server(url)
-}
-
-/// Redis' address from its setting or file.
-pub(crate) fn address(
-    value: &SecretString,
-    file: Option<&std::path::Path>,
-) -> anyhow::Result<SecretString> {
-    Ok(settings::secret("REDIS_URL", None, file)?.unwrap_or_else(|| value.clone()))
+    address::server(url)
 }

@@ -44,7 +44,10 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     worker.stop().await;
     rig.queues.take("dead").await;
 
-    let lines = events(&database, &["--portal", "62515"]).await;
+    let lines = events(&database, &["--origin", "hubspot/62515"]).await;
+    assert!(lines.iter().all(|line| line["origin"] == "hubspot/62515"), "{lines:?}");
+    // Short for the same.
+    assert_eq!(events(&database, &["--portal", "62515"]).await, lines);
     let mut ends: Vec<(u64, &str, u64)> = lines
         .iter()
         .map(|line| {
@@ -69,14 +72,17 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     assert_eq!(events(&database, &["--object", "1", "--limit", "1"]).await.len(), 1);
     assert_eq!(events(&database, &["--object", "1", "--since", "1h"]).await.len(), 2);
     assert_eq!(events(&database, &["--object", "1", "--until", "1h"]).await.len(), 0);
-    assert_eq!(events(&database, &["--event", &first.identity.to_string()[..12]]).await.len(), 2);
+    assert_eq!(
+        events(&database, &["--event", &first.event.identity.to_string()[..12]]).await.len(),
+        2
+    );
     rig.finish().await;
     database.end().await;
 }
 
 /// One event's lines, the latest first.
 async fn assert_way(database: &TestDatabase, message: &Message) {
-    let way = events(database, &["--event", message.identity.as_ref()]).await;
+    let way = events(database, &["--event", message.event.identity.as_ref()]).await;
     let verdicts: Vec<&str> = way.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["succeeded", "retried"]);
     assert_eq!(way[1]["code"], "TEST_5XX");

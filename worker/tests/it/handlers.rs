@@ -13,6 +13,7 @@ mod facts;
 mod gone;
 mod services;
 mod shop;
+mod tokens;
 mod waiting;
 
 use shop::{Shop, UPDATE, changed, closed, event, ids, told};

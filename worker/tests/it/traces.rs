@@ -5,11 +5,11 @@ use clap::Parser as _;
 use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
 use shared::broker::Lane;
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::TraceSettings;
-use shared::signature::{ClientSecret, Version};
 use shared::testing::{Collector, Mood, SentSpan};
 use worker::Worker;
-use worker::sender::Sender;
+use worker::poster::Poster;
 use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{
@@ -53,8 +53,8 @@ impl Line {
     async fn deliver(&self, body: &str) {
         let url = format!("http://{}/webhooks/hubspot", self.receiver.address());
         let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-        let sender = Sender::new(&url, None, secret, Version::V3).unwrap();
-        let answer = sender.send(body.as_bytes().to_vec()).await.unwrap();
+        let poster = Poster::new(&url, None, secret, Version::V3).unwrap();
+        let answer = poster.send(body.as_bytes().to_vec()).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
@@ -109,8 +109,8 @@ async fn receipt_runs_steps_and_calls_are_one_trace_over_retries(engine: Engine)
         assert_eq!(format!("{:?}", run.kind), "Consumer");
         assert_eq!(run.parent_id, receipt.span_id);
         assert_eq!(run.links, [(receipt.trace_id.clone(), receipt.span_id.clone())]);
-        let said = ["handler", "attempt", "event.type", "portal.id"];
-        let expected = ["on_contact_created", attempt, "contact.creation", "62515"];
+        let said = ["handler", "attempt", "event.type", "origin"];
+        let expected = ["on_contact_created", attempt, "contact.creation", "hubspot/62515"];
         assert_eq!(said.map(|key| run.attribute(key)), expected);
         assert!(!run.attribute("event.id").is_empty());
         let step = child(&spans, run, "step erp");

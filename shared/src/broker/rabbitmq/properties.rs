@@ -10,27 +10,18 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::DELAY_HEADER;
-use crate::event::Identity;
+use crate::broker::malformed::MalformedMessage;
+use crate::event::{Event, Identity};
+use crate::format;
 use crate::message::{Death, DeathReason, Message, OfJob};
 use crate::retry::{Hop, delay_name};
 
-const VERSION: i64 = 1;
+/// The version of all that follows ([`format::MESSAGE`]).
+pub(crate) const VERSION_HEADER: &str = "hubline-version";
 /// What is left of a wait when the message comes back. A time to come back at would need clocks
 /// that agree.
 const REST_HEADER: &str = "hubline-rest-ms";
 const PERSISTENT: u8 = 2;
-
-/// A delivery whose properties are not those of a Hubline message; its bytes are kept.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a Hubline message: {what}")]
-pub struct MalformedMessage {
-    /// Which property is missing or wrong.
-    pub what: &'static str,
-    /// Whether nothing of Hubline's is there at all, as when it was published by hand.
-    pub is_foreign: bool,
-    /// The body as it was.
-    pub body: Bytes,
-}
 
 /// The properties of `message`; with a `hop`, of its stay in that queue.
 pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
@@ -38,8 +29,8 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
     let mut put = |name: &str, value: AMQPValue| {
         headers.insert(name.into(), value);
     };
-    put("hubline-version", AMQPValue::LongLongInt(VERSION));
-    put("hubline-portal", integer(message.portal_id));
+    put(VERSION_HEADER, AMQPValue::LongLongInt(format::MESSAGE));
+    put("hubline-origin", text(&message.event.origin.to_string()));
     put("hubline-attempt", integer(message.attempt));
     put("hubline-received-ms", AMQPValue::LongLongInt(message.received_ms));
     put("hubline-generation", integer(message.generation));
@@ -71,13 +62,13 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
         }
     }
     let mut properties = BasicProperties::default()
-        .with_message_id(message.identity.as_ref().into())
+        .with_message_id(message.event.identity.as_ref().into())
         .with_content_type("application/json".into())
         .with_delivery_mode(PERSISTENT)
         .with_timestamp(u64::try_from(message.received_ms / 1000).unwrap_or(0))
         .with_headers(headers);
-    if !message.subscription_type.is_empty() {
-        properties = properties.with_type(short(&message.subscription_type).into());
+    if !message.event.topic.is_empty() {
+        properties = properties.with_type(short(&message.event.topic).into());
     }
     if let Some(hop) = hop {
         properties = properties.with_expiration(hop.ttl.as_millis().to_string().into());
@@ -98,29 +89,32 @@ pub(crate) fn decode(
     properties: &BasicProperties,
     body: Bytes,
 ) -> Result<Message, MalformedMessage> {
-    read(properties, &body).map_err(|what| {
+    message(properties, &body).map_err(|what| {
         let headers = properties.headers().as_ref();
         let is_foreign =
-            headers.is_none_or(|headers| !headers.inner().contains_key("hubline-version"));
+            headers.is_none_or(|headers| !headers.inner().contains_key(VERSION_HEADER));
         MalformedMessage { what, is_foreign, body }
     })
 }
 
-fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
+fn message(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
     let headers = properties.headers().as_ref().ok_or("no headers")?;
-    if whole(headers, "hubline-version") != Some(VERSION) {
-        return Err("hubline-version is missing or unknown");
+    match whole(headers, VERSION_HEADER) {
+        Some(format::MESSAGE) => {}
+        Some(..format::MESSAGE) => return Err(format::EARLIER_MESSAGE),
+        Some(_) => return Err(format::NEWER_MESSAGE),
+        None => return Err("hubline-version is missing or wrong"),
     }
     let message_id = properties.message_id().as_ref().ok_or("no message_id")?;
     let identity: Identity =
         message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
     let number = |name: &str| whole(headers, name).and_then(|number| u64::try_from(number).ok());
     let job_attempt = number("hubline-job-attempt").and_then(|attempt| u32::try_from(attempt).ok());
+    let origin = string(headers, "hubline-origin").and_then(|origin| origin.parse().ok());
+    let origin = origin.ok_or("hubline-origin is missing or wrong")?;
+    let topic = properties.kind().as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Message {
-        body: body.clone(),
-        identity,
-        subscription_type: properties.kind().as_ref().map(ToString::to_string).unwrap_or_default(),
-        portal_id: number("hubline-portal").ok_or("hubline-portal is missing or wrong")?,
+        event: Event::new(origin, topic, identity, body.clone()),
         attempt: number("hubline-attempt")
             .and_then(|number| u32::try_from(number).ok())
             .ok_or("hubline-attempt is missing or wrong")?,
@@ -181,72 +175,4 @@ fn short(value: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
-    use super::*;
-
-    fn message() -> Message {
-        Message {
-            body: Bytes::from_static(b"{\"eventId\": 1}"),
-            identity: Identity::of_unreadable(b"x"),
-            subscription_type: "deal.creation".to_owned(),
-            portal_id: 62_515,
-            attempt: 3,
-            target: Some("on_deal_created".to_owned()),
-            received_ms: 1_769_081_994_066,
-            generation: 1,
-            traceparent: Some("00-aa-bb-01".to_owned()),
-            job: Some(OfJob { id: 12, attempt: 2 }),
-            waiting: Some("1700000000000 hubspot/62515 slack/#wins".parse().unwrap()),
-            death: Some(
-                Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)
-                    .after(vec!["erp".to_owned(), "slack".to_owned()]),
-            ),
-        }
-    }
-
-    #[test]
-    fn a_message_comes_back_as_it_was() {
-        let properties = encode(&message(), None);
-        assert_eq!(rest(&properties), Duration::ZERO);
-        assert_eq!(decode(&properties, message().body).unwrap(), message());
-    }
-
-    fn hop(rest_ms: u64) -> Hop {
-        let [delay, ttl, rest] = [5000, 4600, rest_ms].map(Duration::from_millis);
-        Hop { delay, ttl, rest }
-    }
-
-    #[test]
-    fn a_delayed_message_names_its_queue_its_stay_and_what_is_left_of_its_wait() {
-        for rest_ms in [0, 1, 2_592_000_000] {
-            let properties = encode(&message(), Some(&hop(rest_ms)));
-            assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "4600");
-            let headers = properties.headers().as_ref().unwrap();
-            assert_eq!(string(headers, DELAY_HEADER).unwrap(), "5s");
-            assert_eq!(headers.inner().contains_key(REST_HEADER), rest_ms > 0);
-            assert_eq!(rest(&properties), Duration::from_millis(rest_ms));
-            // Which it has not anywhere else.
-            let decoded = decode(&properties, message().body).unwrap();
-            assert_eq!(rest(&encode(&decoded, None)), Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn a_rest_that_is_none_is_nothing() {
-        for odd in [AMQPValue::LongLongInt(-1), AMQPValue::LongString("7".into())] {
-            let mut headers = FieldTable::default();
-            headers.insert(REST_HEADER.into(), odd);
-            assert_eq!(rest(&BasicProperties::default().with_headers(headers)), Duration::ZERO);
-        }
-        assert_eq!(rest(&BasicProperties::default()), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_foreign_message_is_refused_with_its_bytes() {
-        let body = Bytes::from_static(b"hello");
-        let refused = decode(&BasicProperties::default(), body.clone()).unwrap_err();
-        assert_eq!(refused.body, body);
-    }
-}
+mod tests;

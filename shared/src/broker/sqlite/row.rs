@@ -7,16 +7,26 @@ use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
-use super::Taken;
-use crate::broker::{Lane, MalformedMessage, Publication, Route};
+use crate::broker::lane::Lane;
+use crate::broker::malformed::MalformedMessage;
+use crate::broker::publication::Publication;
+use crate::broker::route::Route;
+use crate::event::Event;
 use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
 
-const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
+const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, target, \
     received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
 const ROWS: [usize; 3] = [64, 8, 1];
+
+/// What there was to take.
+pub(super) struct Due {
+    pub(super) messages: Vec<(i64, Result<Message, MalformedMessage>)>,
+    /// How long nothing else will be due, if anything waits at all.
+    pub(super) next_due: Option<Duration>,
+}
 
 /// Writes messages into their queues.
 pub(super) async fn insert(turn: &mut Turn, batch: &[Publication]) -> Result<(), sqlx::Error> {
@@ -46,9 +56,9 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
     let death = message.death.as_ref();
     row.push_bind(queue)
         .push_bind(now_ms.saturating_add(wait_ms))
-        .push_bind(message.identity.to_string())
-        .push_bind(message.subscription_type.clone())
-        .push_bind(i64::try_from(message.portal_id).unwrap_or(i64::MAX))
+        .push_bind(message.event.identity.to_string())
+        .push_bind(message.event.topic.clone())
+        .push_bind(message.event.origin.to_string())
         .push_bind(i64::from(message.attempt))
         .push_bind(message.target.clone())
         .push_bind(message.received_ms)
@@ -62,7 +72,7 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         .push_bind(death.map(|death| death.error.clone()))
         .push_bind(death.map(|death| death.dead_ms))
         .push_bind(death.map(Death::steps_text))
-        .push_bind(message.body.to_vec());
+        .push_bind(message.event.body().to_vec());
 }
 
 /// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and
@@ -73,12 +83,12 @@ pub(super) async fn take(
     after: (i64, i64),
     again: &[i64],
     wanted: usize,
-) -> Result<(Taken, (i64, i64)), sqlx::Error> {
+) -> Result<(Due, (i64, i64)), sqlx::Error> {
     let (mut messages, mut last) = (Vec::with_capacity(wanted), after);
     for id in again {
         let row = sqlx::query("SELECT * FROM message WHERE id = ?").bind(id);
         if let Some(row) = row.fetch_optional(&mut turn.connection).await? {
-            messages.push((*id, read(&row)));
+            messages.push((*id, decode(&row)));
         }
     }
     let now_ms = turn.now_ms();
@@ -95,7 +105,7 @@ pub(super) async fn take(
     .await?;
     for row in &rows {
         last = (row.try_get("due_ms")?, row.try_get("id")?);
-        messages.push((last.1, read(row)));
+        messages.push((last.1, decode(row)));
     }
     let next_due: Option<i64> =
         sqlx::query_scalar("SELECT min(due_ms) FROM message WHERE queue = ? AND due_ms > ?")
@@ -106,7 +116,7 @@ pub(super) async fn take(
     let next_due = next_due.map(|due_ms| {
         Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or_default())
     });
-    Ok((Taken { messages, next_due }, last))
+    Ok((Due { messages, next_due }, last))
 }
 
 /// Takes the first message out of `queue`.
@@ -118,7 +128,7 @@ pub(super) async fn pop(
     let first = "DELETE FROM message WHERE id = \
         (SELECT id FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT 1) RETURNING *";
     let row = sqlx::query(first).bind(queue).fetch_optional(&mut turn.connection).await?;
-    Ok(row.map(|row| read(&row)))
+    Ok(row.map(|row| decode(&row)))
 }
 
 /// The name of a lane's queue.
@@ -130,7 +140,7 @@ pub(super) fn name(lane: Lane) -> &'static str {
 }
 
 /// The message in `row`, which must have every column.
-pub(super) fn read(row: &SqliteRow) -> Result<Message, MalformedMessage> {
+pub(super) fn decode(row: &SqliteRow) -> Result<Message, MalformedMessage> {
     let body = Bytes::from(row.try_get::<Vec<u8>, _>("body").unwrap_or_default());
     message(row, &body).map_err(|what| MalformedMessage { what, is_foreign: false, body })
 }
@@ -149,11 +159,11 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         dead_ms: whole("dead_ms").unwrap_or_default(),
         steps: Death::steps_of(&text("steps").unwrap_or_default()),
     });
+    let identity = identity.parse().map_err(|_| "identity is not one")?;
+    let origin =
+        text("origin").and_then(|origin| origin.parse().ok()).ok_or("origin is not one")?;
     Ok(Message {
-        body: body.clone(),
-        identity: identity.parse().map_err(|_| "identity is not one")?,
-        subscription_type: text("type").unwrap_or_default(),
-        portal_id: u64::try_from(whole("portal")?).map_err(|_| "portal is negative")?,
+        event: Event::new(origin, text("type").unwrap_or_default(), identity, body.clone()),
         attempt: u32::try_from(whole("attempt")?).map_err(|_| "attempt is out of range")?,
         target: text("target"),
         received_ms: whole("received_ms")?,
@@ -168,3 +178,6 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         death,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use shared::message::Message;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::records::dead_letters::{Filter, Grouping};
 
@@ -14,7 +15,7 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
     for (path, words) in [
         ("/", "No dead letters"),
         ("/?by=code", "No dead letters"),
-        ("/?by=portal&all=1", "No dead letters"),
+        ("/?by=origin&all=1", "No dead letters"),
         ("/letters", "Nothing was given up"),
         ("/letters?code=X", "No letter matches"),
         ("/letters?state=any", "None is in this state"),
@@ -57,7 +58,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
         .map(|id| letter(id, "ERP_422", &format!("ERP answered 422: order {id} has no amount")))
         .collect();
     messages.push(letter(5000, "SLACK_5XX", "Slack answered 503"));
-    messages[0].portal_id = 9;
+    messages[0].event.origin = Origin::hubspot(9);
     rig.letters.index(&messages).await;
     let page = rig.browser.get("/").await;
     page.shows(&[
@@ -73,7 +74,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
     for (path, words) in [
         ("/?by=code", ["1,235 dead letters in 2 codes", "SLACK_5XX"]),
         ("/?by=handler", ["1,235 dead letters in 1 handler", "on_deal_created"]),
-        ("/?by=portal", ["1,235 dead letters in 2 portals", "62515"]),
+        ("/?by=origin", ["1,235 dead letters in 2 origins", "hubspot/62515"]),
     ] {
         rig.browser.get(path).await.shows(&words);
     }
@@ -121,9 +122,12 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
     }
     let wrong = rig.browser.get("/letters?portal=abc&since=yesterday&state=gone").await;
     assert_eq!(wrong.status, 400);
-    for words in
-        ["Portal: write a number", "Died since: write 2h", "State: write dead", "value=\"abc\""]
-    {
+    for words in [
+        "Origin: write hubspot/62515",
+        "Died since: write 2h",
+        "State: write dead",
+        "value=\"abc\"",
+    ] {
         assert!(wrong.text.contains(words), "{words} in {}", wrong.text);
     }
     rig.finish().await;
@@ -147,7 +151,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     page.shows(&[
         "ERP answered 503",
         "4bf92f3577b34da6a3ce929d0e0e4736",
-        first.identity.as_ref(),
+        first.event.identity.as_ref(),
         "worker dead-letters show",
         "&#34;portalId&#34;: 62515",
         "Letters before it",
@@ -162,10 +166,10 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
         "<a href=\"/jobs/-3\">job -3</a>",
     ]);
     let bytes = rig.browser.get(&format!("/letters/{id}/payload")).await;
-    assert_eq!(bytes.text.as_bytes(), first.body);
+    assert_eq!(bytes.text.as_bytes(), *first.event.body());
     assert_eq!(bytes.header("content-type"), "application/octet-stream");
     assert!(bytes.header("content-disposition").starts_with("attachment"));
-    let event = rig.browser.get(&format!("/events/{}", first.identity)).await;
+    let event = rig.browser.get(&format!("/events/{}", first.event.identity)).await;
     event.shows(&["ERP_5XX", &format!("/letters/{newest}"), "given up as exhausted"]);
     rig.finish().await;
 }

@@ -12,11 +12,11 @@ use crate::harness::{Probe, deal};
 /// Adds a handler that notes its runs, and fails if it is to.
 fn noting(registry: &mut Registry, name: &'static str, probe: &Probe, fails: bool) {
     let probe = probe.clone();
-    let run = move |cx: &Context, event: &shared::event::Event| {
+    let run = move |cx: &Context, event: &shared::senders::hubspot::HubSpotEvent| {
         probe.note(cx, event);
         async move { if fails { Err(HandlerError::transient("TEST_5XX", "x")) } else { Ok(()) } }
     };
-    registry.add(name, |_| true, run).unwrap();
+    registry.hubspot(name, |_| true, run).unwrap();
 }
 
 async fn what_one_handler_did_is_not_done_again_because_another_was_restarted(
@@ -122,9 +122,9 @@ async fn an_event_is_neither_left_out_nor_sent_twice_because_of_a_late_line(
     {
         bulk.database
             .run(&format!(
-                "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, \
+                "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, \
                  started_ms, settled_ms, attempt, generation, target, verdict, logged_ms) \
-                 SELECT day, (SELECT {id} FROM event_log), identity, portal_id, type, object_id, \
+                 SELECT day, (SELECT {id} FROM event_log), identity, origin, type, object_id, \
                  received_ms, started_ms, (SELECT {settled_ms} FROM event_log), 0, 0, 'elsewhere', \
                  'succeeded', {late_ms} FROM event_log WHERE id = (SELECT max(id) FROM event_log)"
             ))
