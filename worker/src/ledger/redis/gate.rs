@@ -62,9 +62,9 @@ pub(super) fn read_left(reply: Value) -> Option<i64> {
 /// A [`crate::limits`] gate, word for word: a service's cap and breaker.
 ///
 /// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
-/// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least of all, open,
-/// longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms} full, {2, ms}
-/// shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
+/// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least
+/// of all, open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms}
+/// full, {2, ms} shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
 pub(super) const GATE: &str = concat!(
     now!(),
     r"

@@ -54,8 +54,8 @@ pub(super) fn hold_arguments(limit: &Limit, wait: Duration) -> Vec<String> {
 /// counts twice, which only makes it more careful.
 ///
 /// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
-/// tenths of bulk, spacing, lateness, nearness; for how long it has waited; whose it is, and
-/// whether several share the limit → {0} granted, {1, ms} soon, {2, ms} a place.
+/// tenths of bulk, spacing, lateness, nearness; for how long it has waited, whose it is, and whether several
+/// share the limit → {0} granted, {1, ms} soon, {2, ms} a place.
 pub(super) const TAKE: &str = concat!(
     now!(),
     r"
