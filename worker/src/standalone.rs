@@ -47,6 +47,14 @@ pub struct Standalone {
     tracer: Tracer,
 }
 
+/// Where its records are kept: in a database, or beside the data file.
+fn records_of(settings: &StandaloneSettings) -> anyhow::Result<Records> {
+    match settings.records.url()? {
+        Some(url) => Records::new(&url),
+        None => Ok(Records::in_directory(&settings.data)),
+    }
+}
+
 impl Standalone {
     /// Opens the data file and starts with the handlers of `handlers`. Must be called on a
     /// multi-thread runtime.
@@ -71,10 +79,7 @@ impl Standalone {
             broker_metrics.clone(),
             &tracer,
         )?;
-        let records = match settings.records.url()? {
-            Some(url) => Records::new(&url)?,
-            None => Records::in_directory(&settings.data),
-        };
+        let records = records_of(settings)?;
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),

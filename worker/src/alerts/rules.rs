@@ -14,16 +14,16 @@ mod conditions;
 pub(crate) use conditions::About;
 use conditions::{
     Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
-    console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem, no_consumers,
-    no_receipts, oldest_event, process, processing_errors, queue_depth, receipts_surge,
-    signature_failures, unrouted, zero,
+    console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem,
+    no_consumers, no_receipts, oldest_event, process, processing_errors, queue_depth,
+    receipts_surge, signature_failures, unrouted, zero,
 };
 
 /// The least distance of what is recorded; a little under a minute, which a clock may be off.
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 22] = [
+pub(super) const METRICS: [&str; 23] = [
     "up",
     "hubline_breaker_state",
     "hubline_business_hours",

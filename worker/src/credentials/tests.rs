@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
@@ -203,7 +204,7 @@ impl tracing::Subscriber for Warnings {
         struct Text(String);
         impl tracing::field::Visit for Text {
             fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-                self.0.push_str(&format!("{field}={value:?} "));
+                let _ = write!(self.0, "{field}={value:?} ");
             }
         }
         let mut text = Text(String::new());

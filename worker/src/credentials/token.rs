@@ -8,6 +8,7 @@ use reqwest::{Request, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
+use crate::hex::hex;
 use crate::metrics::Service;
 
 /// What is sent to be let in.
@@ -83,8 +84,7 @@ fn name(service: Service, base: &Url, token: &str) -> String {
     hash.update(base.as_str().as_bytes());
     hash.update(b"\0");
     hash.update(token.as_bytes());
-    let hash = hash.finalize().into_bytes();
-    format!("{}/{:02x}{:02x}", service.as_str(), hash[0], hash[1])
+    format!("{}/{}", service.as_str(), hex(&hash.finalize().into_bytes()[..2]))
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Executor {
         // The last third is for what it does. Who is alone keeps all others waiting.
         let patience = if is_alone { Duration::ZERO } else { self.handler_timeout * 2 / 3 };
         let (target, waiting) = (handler.name(), message.waiting.as_ref());
-        let origin = message.portal_id.to_string();
+        let origin = message.event.origin.to_string();
         let rooms = Arc::new(Rooms::new(lane, target, patience, waiting, costs, seats, origin));
         let cx = Context {
             clients: Arc::clone(&self.clients),
@@ -232,7 +232,7 @@ impl Executor {
     /// for too long ends in its run, which knows its steps.
     async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
         let waiting = message.waiting.as_ref()?;
-        let origin = message.portal_id.to_string();
+        let origin = message.event.origin.to_string();
         let (wait, key) =
             turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
         let waited = Duration::from_millis(waiting.waited_ms);

@@ -17,9 +17,9 @@ use crate::pauses::{PauseState, Word};
 
 mod address;
 mod claims;
-mod format;
 #[cfg(test)]
 mod course;
+mod format;
 mod gate;
 pub(super) mod import;
 mod known;

@@ -102,7 +102,7 @@ impl Scope {
                 }
                 // `pub(in crate::console)` takes nothing from there.
                 Tree::Word(word) if word == "pub" && matches!(rest, [Tree::Group('(', _), ..]) => {
-                    at += 1
+                    at += 1;
                 }
                 Tree::Word(_) => {
                     let path = path(&trees[at..]);

@@ -19,24 +19,25 @@ impl Api {
     /// that: then this is the error with which the run waits.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         let (_, request): (Client, reqwest::Result<Request>) = request.build_split();
-        let mut pass = self.credential.pass().await?;
+        // Boxed: futures within futures are as large as all of them, and these are in every handler.
+        let mut pass = Box::pin(self.credential.pass()).await?;
         // Only a streamed body cannot be sent twice, and there is none.
         let mut again = request.as_ref().ok().and_then(Request::try_clone);
         let mut request = request;
         loop {
-            let reply = self.call(request, &pass.token).await?;
+            let reply = Box::pin(self.call(request, &pass.token)).await?;
             let Some(code) = refusal(&reply) else {
                 if is_word(&reply) {
-                    self.credential.accepted(&pass).await;
+                    Box::pin(self.credential.accepted(&pass)).await;
                 }
                 return Ok(reply);
             };
             match again.take() {
-                Some(next) => match self.credential.anew(&pass).await {
+                Some(next) => match Box::pin(self.credential.anew(&pass)).await {
                     Some(newer) => (pass, request) = (newer, Ok(next)),
-                    None => return Err(self.credential.refused(&pass, &code).await),
+                    None => return Err(Box::pin(self.credential.refused(&pass, &code)).await),
                 },
-                None => return Err(self.credential.refused(&pass, &code).await),
+                None => return Err(Box::pin(self.credential.refused(&pass, &code)).await),
             }
         }
     }

@@ -163,8 +163,8 @@ async fn the_portal_is_asked_for_and_anothers_events_are_not_acted_on(engine: En
     shop.publish(&event("deal.creation", 8, "").replace("62515", "99")).await;
     let letter = shop.rig.queues.take("dead").await.message.unwrap();
     assert_eq!(
-        (letter.portal_id, &*letter.death.as_ref().unwrap().code),
-        (99, "HUBSPOT_WRONG_PORTAL")
+        (letter.event.origin.to_string(), &*letter.death.as_ref().unwrap().code),
+        ("hubspot/99".to_owned(), "HUBSPOT_WRONG_PORTAL")
     );
     assert_eq!(shop.calls("hubspot", "/crm/v3/objects/deals/8").len(), 0);
     assert_eq!((shop.messages().len(), shop.stand_ins.portal_asked()), (1, 1));
