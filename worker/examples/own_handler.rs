@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::event::{Change, Event, ObjectType};
 use shared::{shutdown, telemetry};
 use worker::settings::WorkerSettings;
-use worker::{Context, HandlerResult, Registry};
+use worker::{Change, Context, Event, HandlerResult, ObjectType, Registry, RegistryError};
 
 // docs: handler
 /// Notes companies that are new. `?` would mean "try again later".
@@ -17,7 +16,7 @@ async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
     Ok(())
 }
 
-fn register(registry: &mut Registry) -> Result<(), worker::registry::RegistryError> {
+fn register(registry: &mut Registry) -> Result<(), RegistryError> {
     let wanted = |event: &Event| event.is(ObjectType::Company, Change::Creation);
     registry.add("on_company_created", wanted, on_company_created)?;
     Ok(())

@@ -10,9 +10,9 @@ pub mod money;
 pub mod onboarding;
 pub mod slack;
 
-use crate::context::Context;
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
+use crate::run::Run;
 use crate::settings::integrations::{Access, IntegrationSettings};
 use erp::Erp;
 use http::Api;
@@ -54,17 +54,17 @@ impl Clients {
         })
     }
 
-    /// HubSpot's API, on behalf of the run `cx`. Handlers that have something to do, and cannot
+    /// HubSpot's API, on behalf of `run`. Handlers that have something to do, and cannot
     /// without it, fail for good if it is off: their events then wait among the dead letters.
-    pub fn hubspot<'a>(&'a self, cx: &'a Context) -> Result<HubSpot<'a>, HandlerError> {
-        if self.hubspot_portal.is_some_and(|portal| portal != cx.portal_id) {
+    pub fn hubspot<'a>(&'a self, run: &'a Run) -> Result<HubSpot<'a>, HandlerError> {
+        if self.hubspot_portal.is_some_and(|portal| portal != run.portal_id()) {
             return Err(HandlerError::permanent(
                 "HUBSPOT_WRONG_PORTAL",
                 "HUBSPOT_ACCESS_TOKEN is for another portal (HUBSPOT_PORTAL_ID)",
             ));
         }
         match &self.hubspot {
-            Some(api) => Ok(HubSpot::new(api, cx)),
+            Some(api) => Ok(HubSpot::new(api, run)),
             None => Err(HandlerError::permanent(
                 "HUBSPOT_NOT_CONFIGURED",
                 "HUBSPOT_ACCESS_TOKEN is not set: the event waits among the dead letters",

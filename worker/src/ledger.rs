@@ -129,7 +129,7 @@ impl Ledger {
             Self::Redis(ledger) => (ledger.take(limit, lane, standing).await, &ledger.metrics),
             Self::Sqlite(ledger) => (ledger.lines.take(limit, lane, standing), &ledger.metrics),
         };
-        metrics.room_asked(room);
+        metrics.room_asked(room == Room::Granted);
         room
     }
 

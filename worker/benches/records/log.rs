@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use shared::clock::now_ms;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use worker::records::Question;
-use worker::records::jobs::{Jobs, Scope};
+use worker::parts::records::Question;
+use worker::parts::records::jobs::{Jobs, Scope};
 
 use super::{Setting, per_second, slowest};
 

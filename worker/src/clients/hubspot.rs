@@ -1,7 +1,7 @@
 //! HubSpot's CRM API, on behalf of one run of one handler.
 //!
 //! Owns the paths' versions, the request budget that all workers share, and what HubSpot means
-//! by a status. It refuses to be called without a [`Context`]: the budget is the portal's, and
+//! by a status. It refuses to be called without a [`Run`]: the budget is the portal's, and
 //! what a 404 means hangs on the event's age.
 
 mod associations;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 
 use super::http::{Api, Reply};
-use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
+use crate::run::Run;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
@@ -66,12 +66,12 @@ impl HubSpotApi {
 #[derive(Debug)]
 pub struct HubSpot<'a> {
     api: &'a HubSpotApi,
-    cx: &'a Context,
+    run: &'a Run,
 }
 
 impl<'a> HubSpot<'a> {
-    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Self {
-        Self { api, cx }
+    pub(super) fn new(api: &'a HubSpotApi, run: &'a Run) -> Self {
+        Self { api, run }
     }
 
     /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
@@ -88,7 +88,7 @@ impl<'a> HubSpot<'a> {
 
     /// What the portal takes.
     fn limit(&self) -> Limit {
-        let portal = format_args!("hubspot/{}", self.cx.portal_id);
+        let portal = format_args!("hubspot/{}", self.run.portal_id());
         Limit::of(self.api.budget, WINDOW, portal)
     }
 
@@ -102,11 +102,11 @@ impl<'a> HubSpot<'a> {
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
-        self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
+        self.run.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
         let reply = self.api.http.send(request).await?;
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {
-            Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),
+            Some(wait) => Err(self.run.held(&limit, wait, reply.code(), reply.message()).await),
             None => Ok(reply),
         }
     }
@@ -116,7 +116,7 @@ impl<'a> HubSpot<'a> {
         if reply.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal::of(&reply, subject, self.cx.since_change()))
+            Err(refusal::of(&reply, subject, self.run.since_change()))
         }
     }
 }

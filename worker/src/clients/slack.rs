@@ -12,10 +12,10 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
-use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::metrics::WorkerMetrics;
+use crate::run::Run;
 use crate::settings::integrations::Access;
 
 pub use message::Message;
@@ -65,13 +65,13 @@ impl Slack {
 
     /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
     /// call this within a step.
-    pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
-        cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
+    pub async fn post(&self, run: &Run, message: &Message) -> Result<(), HandlerError> {
+        run.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
         let reply = self.send(message).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();
-                Err(cx.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
+                Err(run.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
             }
             None => outcome(&reply.success()?),
         }

@@ -8,7 +8,7 @@ use shared::event::{Change, Event};
 use tokio::time::timeout;
 
 use super::contact::is_back;
-use super::outcome::all_of;
+use super::parts::all_of;
 use super::record_id;
 use crate::clients::Service;
 use crate::context::Context;

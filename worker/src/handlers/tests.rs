@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use super::*;
-use crate::registry::Handler;
+use crate::router::Table;
 
 fn event(subscription_type: &str, more: &str) -> Event {
     let json = format!(
@@ -11,8 +11,9 @@ fn event(subscription_type: &str, more: &str) -> Event {
     Event::parse(json.as_bytes()).unwrap()
 }
 
-fn wanting(settings: &IntegrationSettings, event: &Event) -> Vec<&'static str> {
-    registry(settings).unwrap().wanting(event).map(Handler::name).collect()
+fn wanting(settings: &IntegrationSettings, event: &Event) -> Vec<String> {
+    let table = Table::new(registry(settings).unwrap());
+    table.targets_of(event).into_iter().map(|target| target.name().to_string()).collect()
 }
 
 fn changed(name: &str, value: &str) -> String {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use shared::broker::Lane;
 use shared::testing::{Proxy, redis_url};
-use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::limits::{Limit, Room, Standing};
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
+use worker::parts::limits::{Limit, Room, Standing};
 
 use crate::harness::{Engine, on_every_engine, within};
 

@@ -8,8 +8,8 @@ use shared::broker::Lane;
 use shared::settings::TraceSettings;
 use shared::signature::{ClientSecret, Version};
 use shared::testing::{Collector, Mood, SentSpan};
-use worker::Worker;
-use worker::sender::Sender;
+use worker::parts::Worker;
+use worker::parts::sender::Sender;
 use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{

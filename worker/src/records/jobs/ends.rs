@@ -1,6 +1,8 @@
 //! What became of what jobs have published, as counters tell it: counted in the transaction in which it
 //! becomes known, successes and failures with the event log's lines, deaths with the letters.
 
+use std::sync::Arc;
+
 use super::runs::Stage;
 use crate::records::database::{Transaction, on_transaction};
 use crate::verdict::Verdict;
@@ -60,7 +62,7 @@ pub(in crate::records) struct Ended {
     /// None if that is still to come, or comes with a letter.
     pub(in crate::records) end: Option<End>,
     /// Of a message to all handlers: those that want it.
-    pub(in crate::records) targets: Vec<&'static str>,
+    pub(in crate::records) targets: Vec<Arc<str>>,
 }
 
 /// What is added to a job's counters.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, Place, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping, Indexed, State};
+use worker::parts::records::dead_letters::{Filter, Grouping, Indexed, State};
 
 use super::rig::{Letters, again, letter, with_body};
 use crate::harness::within;

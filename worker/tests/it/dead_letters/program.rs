@@ -10,10 +10,10 @@ use shared::signature::{ClientSecret, Version};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
 use worker::Registry;
-use worker::records::dead_letters::{Filter, State};
-use worker::sender::Sender;
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::sender::Sender;
+use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;
-use worker::standalone::Standalone;
 
 use super::rig::{Letters, letter, with_body};
 use crate::harness::within;

@@ -14,7 +14,7 @@ use shared::testing::{DatabaseEngine, Engine, Place, TestDatabase, redis_url};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::task::AbortOnDropHandle;
-use worker::sender::Sender;
+use worker::parts::sender::Sender;
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::harness::{Admin, settings, within};

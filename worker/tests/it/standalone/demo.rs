@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use shared::signature::{ClientSecret, Version};
-use worker::sender::Sender;
+use worker::parts::sender::Sender;
 
 use super::contact;
 use super::data::Data;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+use super::Fates;
 
 /// The most records that one batch may hold.
 const BATCH: usize = 100;
@@ -38,8 +38,8 @@ pub(super) enum Note {
 }
 
 impl Note {
-    pub(super) fn of(outcome: Outcome) -> Self {
-        let Outcome { settled, refused, failed } = outcome;
+    pub(super) fn of(fates: Fates) -> Self {
+        let Fates { settled, refused, failed } = fates;
         if refused.is_empty() && failed.is_empty() {
             return Self::Settled(settled);
         }
@@ -167,7 +167,7 @@ mod tests {
         let batch = pass.next().unwrap();
         let refused = BTreeMap::from([(2, "no".to_owned())]);
         let (settled, failed) = ([1].into(), [3].into());
-        pass.take(Note::of(Outcome { settled, refused, failed }));
+        pass.take(Note::of(Fates { settled, refused, failed }));
         assert_eq!((batch.len(), pass.next()), (3, None));
         assert_eq!((pass.refused.len(), pass.failed.len()), (1, 1));
         pass.take(Note::Over);
@@ -181,6 +181,21 @@ mod tests {
         assert_eq!(pass.next(), Some([2, 3].into()));
         pass.take(serde_json::from_str("[2,3]").unwrap());
         assert_eq!((pass.next(), pass.next()), (Some([4].into()), None));
+    }
+
+    #[test]
+    fn a_note_of_a_full_batch_is_small_enough_to_be_kept() {
+        let batch: BTreeSet<u64> = (0..BATCH as u64).map(|number| u64::MAX - number).collect();
+        let reason = "\"".repeat(super::super::MAX_REASON);
+        let fates = Fates {
+            settled: BTreeSet::new(),
+            refused: batch.iter().map(|id| (*id, reason.clone())).collect(),
+            failed: BTreeSet::new(),
+        };
+        for note in [Note::Settled(batch.clone()), Note::of(fates), Note::Whole { batch, reason }] {
+            let json = serde_json::to_string(&note).unwrap();
+            assert!(json.len() < crate::run::MAX_STEP_BYTES, "{}", json.len());
+        }
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! Calls to other systems' APIs.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use shared::metrics::{label, latency};
+
+use super::WorkerMetrics;
+use crate::service::Service;
+
+label! {
+    /// How a call to another system's API ended: by class of status, or without an answer.
+    pub(crate) enum ApiStatus {
+        Success = "2xx",
+        Redirect = "3xx",
+        Refused = "4xx",
+        TooMany = "429",
+        Failed = "5xx",
+        Timeout = "timeout",
+        Unreachable = "unreachable",
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ApiLabels {
+    api: Service,
+    status: ApiStatus,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ApiName {
+    api: Service,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Apis {
+    calls: Family<ApiLabels, Counter>,
+    seconds: Family<ApiName, Histogram>,
+}
+
+impl Apis {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics =
+            Self { calls: Family::default(), seconds: Family::new_with_constructor(latency) };
+        registry.register(
+            "api_calls",
+            "Calls to other systems' APIs, by class of status",
+            metrics.calls.clone(),
+        );
+        registry.register(
+            "api_seconds",
+            "Duration of calls to other systems' APIs",
+            metrics.seconds.clone(),
+        );
+        metrics
+    }
+}
+
+impl WorkerMetrics {
+    /// Makes all that can be counted of a system that is called be there.
+    pub(crate) fn expect_calls(&self, api: Service) {
+        for status in ApiStatus::ALL {
+            let _ = self.apis.calls.get_or_create(&ApiLabels { api, status });
+        }
+    }
+
+    /// Counts one call to `api`.
+    pub(crate) fn api_call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
+        self.apis.calls.get_or_create(&ApiLabels { api, status }).inc();
+        self.apis.seconds.get_or_create(&ApiName { api }).observe(elapsed.as_secs_f64());
+    }
+}
