@@ -1,4 +1,4 @@
-//! The receiver's share of the admin listener: readiness and the last refused requests.
+//! The receiver's share of the admin listener: readiness and the last rejected requests.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use shared::admin::Readiness;
 use shared::broker::Link;
 
-use crate::app::Intake;
+use crate::intake::Intake;
 
 pub(crate) fn routes(config: &mut ServiceConfig, intake: &Data<Intake>) {
     config.app_data(intake.clone()).route("/rejections", web::get().to(rejections));
@@ -21,9 +21,9 @@ async fn rejections(intake: Data<Intake>) -> HttpResponse {
 pub(crate) fn readiness(intake: &Data<Intake>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let intake = intake.clone();
     Arc::new(move || {
-        let link = intake.publisher.link();
+        let link = intake.outlet.publisher.link();
         let stopping = intake.shutting_down.is_cancelled();
-        let full = intake.is_full();
+        let full = intake.outlet.is_full();
         let mut checks = std::collections::BTreeMap::from([("broker", link.to_string())]);
         if stopping {
             checks.insert("receiver", "shutting down".to_owned());

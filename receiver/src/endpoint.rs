@@ -15,18 +15,20 @@ use shared::admin::Readiness;
 use shared::broker::{Broker, Lane, PublisherOptions};
 use shared::listener::{self, Knocking, Limits, Listener, ListenerMetrics, connections_for};
 use shared::metrics::BrokerMetrics;
-use shared::signature::{ClientSecret, Secrets, Verifier};
+use shared::senders::Verifier;
+use shared::senders::hubspot::signature::{self, ClientSecret, Secrets};
 use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
-use crate::app::{self, Intake};
-use crate::body::Bodies;
+use crate::app;
+use crate::intake::Intake;
+use crate::intake::body::{Bodies, Room};
+use crate::intake::head::Door;
+use crate::intake::publish::Outlet;
 use crate::metrics::ReceiverMetrics;
-use crate::refusals::Refusals;
 use crate::rejections::Rejections;
-use crate::room::Room;
 use crate::settings::EndpointSettings;
 
 /// Longer than the 60 s after which common load balancers drop an idle connection: they, not
@@ -64,7 +66,9 @@ impl Endpoint {
         let connections = connections_for(settings.max_connections as usize, threads)?;
         let secrets = settings.secrets()?;
         warn_of_short(&secrets);
-        let metrics = ReceiverMetrics::register(registry, &settings.business_hours);
+        let accepted = settings.accept_signatures;
+        let verifier = Verifier::HubSpot(signature::Verifier::new(secrets, accepted));
+        let metrics = ReceiverMetrics::register(registry, &settings.business_hours, &verifier);
         let publisher = broker.publisher(
             PublisherOptions {
                 name: "hubline receiver".to_owned(),
@@ -73,21 +77,24 @@ impl Endpoint {
             broker_metrics,
         )?;
         let intake = Data::new(Intake {
-            verifier: Verifier::new(secrets, settings.accept_signatures),
-            publisher,
-            public_url: settings.public_url.clone(),
-            max_body_bytes: settings.max_body_bytes,
+            rejections: Rejections::of(verifier.sender(), &metrics, tracer),
+            door: Door {
+                verifier: Arc::new(verifier),
+                public_url: settings.public_url.clone(),
+                max_body_bytes: settings.max_body_bytes,
+            },
             bodies: Bodies {
                 room: Room::new(settings.body_room_bytes()),
                 max_bytes: settings.max_body_bytes,
                 timeout: settings.body_timeout,
             },
-            publish_timeout: settings.publish_timeout,
-            queue_soft_limit: settings.queue_soft_limit,
+            outlet: Outlet {
+                publisher,
+                timeout: settings.publish_timeout,
+                soft_limit: settings.queue_soft_limit,
+            },
             metrics,
             tracer: tracer.clone(),
-            refusals: Refusals::default(),
-            rejections: Rejections::default(),
             requests: TaskTracker::new(),
             shutting_down: CancellationToken::new(),
         });
@@ -120,7 +127,7 @@ impl Endpoint {
 
     /// Resolves when the broker can take messages.
     pub async fn ready(&self) {
-        self.intake.publisher.ready().await;
+        self.intake.outlet.publisher.ready().await;
     }
 
     /// Whether deliveries can be answered 200, for an admin listener.
@@ -165,7 +172,7 @@ fn serve(
         App::new()
             .app_data(shared.clone())
             // Each of the server's threads has a channel of its own.
-            .app_data(Data::new(shared.publisher.here()))
+            .app_data(Data::new(shared.outlet.publisher.here()))
             .wrap(from_fn(app::observe))
             .configure(|config| app::routes(config, &path))
     })

@@ -7,20 +7,15 @@ pub mod settings;
 
 mod admin;
 mod app;
-mod body;
 mod business_hours;
 mod endpoint;
-mod error;
-mod head;
+mod intake;
 mod metrics;
 mod public_url;
 mod receipt;
 mod receiver;
-mod refusals;
+mod rejection;
 mod rejections;
-mod room;
-mod verified;
-mod webhook;
 
 pub use business_hours::BusinessHours;
 pub use endpoint::Endpoint;

@@ -10,10 +10,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::clock::now_ms;
 use shared::metrics::{latency, probe};
-use shared::signature::Version;
+use shared::senders::Verifier;
 
 use crate::business_hours::BusinessHours;
-use crate::error::Refusal;
+use crate::rejection::Rejection;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StatusLabels {
@@ -37,8 +37,8 @@ pub(crate) struct ReceiverMetrics {
     rejections: Family<ReasonLabels, Counter>,
     signatures: Family<VersionLabels, Counter>,
     request_seconds: Histogram,
-    pub(crate) events: Counter,
-    pub(crate) unreadable: Counter,
+    events: Counter,
+    unreadable: Counter,
     in_flight: Gauge,
 }
 
@@ -53,7 +53,11 @@ impl Drop for InFlight {
 }
 
 impl ReceiverMetrics {
-    pub(crate) fn register(registry: &mut Registry, business_hours: &BusinessHours) -> Self {
+    pub(crate) fn register(
+        registry: &mut Registry,
+        business_hours: &BusinessHours,
+        verifier: &Verifier,
+    ) -> Self {
         let hours = business_hours.clone();
         probe(
             registry,
@@ -101,11 +105,11 @@ impl ReceiverMetrics {
         for status in [200, 400, 401, 404, 405, 408, 413, 415, 431, 503] {
             let _ = metrics.receipts.get_or_create(&StatusLabels { status });
         }
-        for reason in Refusal::codes() {
+        for reason in Rejection::codes() {
             let _ = metrics.rejections.get_or_create(&ReasonLabels { reason });
         }
-        for version in Version::STRONGEST_FIRST {
-            let _ = metrics.signatures.get_or_create(&VersionLabels { version: version.name() });
+        for version in verifier.versions() {
+            let _ = metrics.signatures.get_or_create(&VersionLabels { version });
         }
         metrics
     }
@@ -120,11 +124,16 @@ impl ReceiverMetrics {
         InFlight(self.in_flight.clone())
     }
 
-    pub(crate) fn refused(&self, reason: &'static str) {
+    pub(crate) fn rejected(&self, reason: &'static str) {
         self.rejections.get_or_create(&ReasonLabels { reason }).inc();
     }
 
-    pub(crate) fn verified(&self, version: Version) {
-        self.signatures.get_or_create(&VersionLabels { version: version.name() }).inc();
+    pub(crate) fn verified(&self, version: &'static str) {
+        self.signatures.get_or_create(&VersionLabels { version }).inc();
+    }
+
+    pub(crate) fn received(&self, events: usize, unreadable: usize) {
+        self.events.inc_by(events as u64);
+        self.unreadable.inc_by(unreadable as u64);
     }
 }

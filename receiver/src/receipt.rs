@@ -6,11 +6,13 @@ use std::future::Future;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, ResponseError as _};
+use shared::broker::{Publication, PublishError, Route};
 use shared::trace::{Description, KeyValue, Span, SpanKind, TraceContext, Tracer, number};
+use tokio::time::Instant;
 use tracing::Value;
 use tracing::field::display;
 
-use crate::error::Refusal;
+use crate::rejection::Rejection;
 
 /// The longest path that is shown, in bytes.
 const MAX_PATH_BYTES: usize = 256;
@@ -20,6 +22,32 @@ const MAX_PATH_BYTES: usize = 256;
 pub(crate) struct Receipt {
     context: TraceContext,
     span: Span,
+}
+
+/// How far a verified delivery has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    body_bytes: usize,
+    pub(crate) events: usize,
+    pub(crate) unreadable: usize,
+    pub(crate) started: Instant,
+}
+
+impl Progress {
+    /// Of a body that is to be split now.
+    pub(crate) fn of(body_bytes: usize) -> Self {
+        Self { body_bytes, events: 0, unreadable: 0, started: Instant::now() }
+    }
+
+    /// It was split into these.
+    pub(crate) fn read(&mut self, batch: &[Publication]) {
+        self.events = batch.len();
+        self.unreadable = batch.iter().filter(|one| one.route == Route::Dead).count();
+    }
+
+    fn duration_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Receipt {
@@ -50,14 +78,61 @@ impl Receipt {
     }
 
     /// How many events the delivery has, and how many of them are none.
-    pub(crate) fn read(&self, events: usize, unreadable: usize) {
+    pub(crate) fn read(&self, progress: &Progress) {
+        let Progress { events, unreadable, .. } = *progress;
         self.span.say(|| vec![number("events", events), number("unreadable", unreadable)]);
     }
 
     /// It is answered 200.
-    pub(crate) fn received(&self) {
+    pub(crate) fn received(&self, progress: &Progress) {
+        let Progress { body_bytes, events, unreadable, .. } = *progress;
+        if unreadable > 0 {
+            tracing::warn!(
+                events,
+                unreadable,
+                body_bytes,
+                duration_ms = progress.duration_ms(),
+                trace.id = self.trace_id(),
+                span.id = self.span_id(),
+                "delivery received, partly unreadable"
+            );
+        } else {
+            tracing::info!(
+                events,
+                body_bytes,
+                duration_ms = progress.duration_ms(),
+                trace.id = self.trace_id(),
+                span.id = self.span_id(),
+                "delivery received"
+            );
+        }
         self.span.say(|| vec![number("http.response.status_code", 200)]);
         self.span.end();
+    }
+
+    /// It was signed, and has no room or is not confirmed: its sender is to come again.
+    pub(crate) fn not_taken(&self, rejection: &Rejection, progress: &Progress) {
+        // While there is no connection every delivery fails: that is logged where it is found out.
+        if matches!(rejection, Rejection::Broker(PublishError::Unavailable)) {
+            tracing::debug!(
+                reason = rejection.code(),
+                events = progress.events,
+                duration_ms = progress.duration_ms(),
+                trace.id = self.trace_id(),
+                span.id = self.span_id(),
+                "delivery not taken"
+            );
+        } else {
+            tracing::warn!(
+                reason = rejection.code(),
+                events = progress.events,
+                duration_ms = progress.duration_ms(),
+                trace.id = self.trace_id(),
+                span.id = self.span_id(),
+                "delivery not taken"
+            );
+        }
+        self.rejected(rejection);
     }
 
     /// Nothing is told of it.
@@ -65,14 +140,14 @@ impl Receipt {
         let _ = self.span.discarded();
     }
 
-    /// It is answered with a refusal. Only what is our own failing counts as one.
-    pub(crate) fn refused(&self, refusal: &Refusal) {
-        let status = refusal.status_code();
+    /// It is answered with a rejection. Only what is our own failing counts as a failure.
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        let status = rejection.status_code();
         self.span.say(|| vec![number("http.response.status_code", status.as_u16())]);
         if status.is_server_error() {
-            self.span.fail(refusal.code());
+            self.span.fail(rejection.code());
         } else {
-            self.span.say(|| vec![KeyValue::new("error.type", refusal.code())]);
+            self.span.say(|| vec![KeyValue::new("error.type", rejection.code())]);
         }
         self.span.end();
     }

@@ -1,186 +1,79 @@
-//! The last refused requests of each reason, so that "every request is 401" takes a minute to explain,
-//! whatever else is refused meanwhile.
-//!
-//! Kept: reason, URL as rebuilt for the signature, which headers were there, the clock's
-//! distance. Never kept: bodies, signatures, secrets, the values of headers and of the query's
-//! parameters, which may hold them.
-
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+//! What operators are told of rejected requests: all are counted; of each reason some are logged, traced
+//! and kept.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
-use serde::Serialize;
-use shared::clock::now_ms;
+use shared::senders::Sender;
+use shared::trace::Tracer;
 
-/// How many are kept of one reason. All of them together, as large as anybody can make them, stay below
-/// the 2 MiB that the console reads.
-const KEPT: usize = 20;
-const MAX_URL: usize = 512;
-const MAX_HEADER: usize = 128;
-const MAX_NAME: usize = 64;
-const MAX_HEADERS: usize = 16;
+use crate::metrics::ReceiverMetrics;
+use crate::receipt::Receipt;
+use crate::rejection::Rejection;
 
-/// Headers whose values explain a refusal and hold nothing secret.
-const SHOWN: [&str; 10] = [
-    "host",
-    "content-type",
-    "content-length",
-    "user-agent",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-hubspot-request-timestamp",
-    "x-hubspot-signature-version",
-];
+mod kept;
+mod windows;
 
-/// One refused request.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Refused {
-    /// When, ms since the Unix epoch.
-    at_ms: i64,
-    reason: &'static str,
-    method: String,
-    /// As it went into the check of the signature, but for the values in its query.
-    url: String,
-    /// The request's own timestamp minus this machine's clock, ms; positive is the future.
-    clock_distance_ms: Option<i64>,
-    headers: Vec<String>,
-    /// What most likely is wrong.
-    hint: Option<&'static str>,
-}
+use kept::{Kept, Sample};
+use windows::Windows;
 
-impl Refused {
-    pub(crate) fn new(
-        reason: &'static str,
-        request: &HttpRequest,
-        url: &str,
-        hint: Option<&'static str>,
-    ) -> Self {
-        let now = now_ms();
-        let sent: Option<i64> = request
-            .headers()
-            .get("x-hubspot-request-timestamp")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        Self {
-            at_ms: now,
-            reason,
-            method: cut(request.method().as_str(), MAX_NAME),
-            url: cut(&without_values(url), MAX_URL),
-            clock_distance_ms: sent.map(|sent| sent.saturating_sub(now)),
-            headers: describe(request.headers()),
-            hint,
-        }
-    }
+/// What is logged of a path and of a method, in bytes: anybody may write anything there.
+const MAX_PATH: usize = 256;
+const MAX_METHOD: usize = 32;
 
-    /// The request's clock against ours, ms.
-    pub(crate) fn clock_distance_ms(&self) -> Option<i64> {
-        self.clock_distance_ms
-    }
-}
-
-fn describe(headers: &HeaderMap) -> Vec<String> {
-    let mut described: Vec<String> = headers
-        .iter()
-        .take(MAX_HEADERS)
-        .map(|(name, value)| match value.to_str() {
-            Ok(value) if SHOWN.contains(&name.as_str()) => {
-                cut(&format!("{name}: {value}"), MAX_HEADER)
-            }
-            _ => cut(name.as_str(), MAX_NAME),
-        })
-        .collect();
-    described.sort();
-    described
-}
-
-fn cut(text: &str, bytes: usize) -> String {
-    text[..text.floor_char_boundary(bytes)].to_owned()
-}
-
-/// The URL with `…` for each value in its query.
-fn without_values(url: &str) -> String {
-    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
-    let names = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) => format!("{name}=…"),
-        // Without a name it may be the value.
-        None if parameter.is_empty() => String::new(),
-        None => "…".to_owned(),
-    });
-    format!("{address}?{}", names.collect::<Vec<_>>().join("&"))
-}
-
-/// The last [`KEPT`] refused requests of each reason, newest first when listed.
-#[derive(Debug, Default)]
-pub(crate) struct Rejections(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    /// With the number of each, for the clock does not tell their order.
-    by_reason: BTreeMap<&'static str, VecDeque<(u64, Refused)>>,
-    count: u64,
+/// The rejected requests.
+#[derive(Debug)]
+pub(crate) struct Rejections {
+    sender: Sender,
+    metrics: ReceiverMetrics,
+    tracer: Tracer,
+    windows: Windows,
+    kept: Kept,
 }
 
 impl Rejections {
-    pub(crate) fn add(&self, refused: Refused) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.count += 1;
-        let number = kept.count;
-        let like = kept.by_reason.entry(refused.reason).or_default();
-        if like.len() == KEPT {
-            like.pop_back();
-        }
-        like.push_front((number, refused));
+    /// Of requests that should be `sender`'s.
+    pub(crate) fn of(sender: Sender, metrics: &ReceiverMetrics, tracer: &Tracer) -> Self {
+        let (metrics, tracer) = (metrics.clone(), tracer.clone());
+        Self { sender, metrics, tracer, windows: Windows::default(), kept: Kept::default() }
     }
 
-    pub(crate) fn list(&self) -> Vec<Refused> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = kept.by_reason.values().flatten().cloned().collect();
-        drop(kept);
-        all.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-        all.into_iter().map(|(_, refused)| refused).collect()
+    /// Counts one, and perhaps logs, traces and keeps it. `receipt` is the request's, if it was read so
+    /// far that it has one.
+    pub(crate) fn add(
+        &self,
+        request: &HttpRequest,
+        receipt: Option<Receipt>,
+        url: &str,
+        rejection: &Rejection,
+        hint: Option<&'static str>,
+    ) {
+        let code = rejection.code();
+        self.metrics.rejected(code);
+        let sample = Sample::new(self.sender, code, request, url, hint);
+        if self.windows.admit(code) {
+            let receipt = receipt.unwrap_or_else(|| Receipt::begin(&self.tracer, request));
+            tracing::warn!(
+                reason = code,
+                http.method = cut(request.method().as_str(), MAX_METHOD),
+                url.path = cut(request.path(), MAX_PATH),
+                clock_distance_ms = sample.clock_distance_ms(),
+                hint,
+                trace.id = receipt.trace_id(),
+                span.id = receipt.span_id(),
+                "request rejected"
+            );
+            receipt.rejected(rejection);
+        } else if let Some(receipt) = receipt {
+            receipt.discard();
+        }
+        self.kept.add(sample);
+    }
+
+    /// Those that are kept, newest first.
+    pub(crate) fn list(&self) -> Vec<Sample> {
+        self.kept.list()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn neither_signatures_nor_unknown_values_are_kept_and_the_oldest_of_a_reason_goes_first() {
-        let rejections = Rejections::default();
-        for n in 0..150 {
-            let request = TestRequest::post()
-                .uri("/x")
-                .insert_header(("x-hubspot-signature-v3", "s3cret-signature"))
-                .insert_header(("authorization", "Bearer s3cret"))
-                .insert_header(("x-forwarded-proto", "http"))
-                .insert_header(("x-hubspot-request-timestamp", "1"))
-                .to_http_request();
-            rejections.add(Refused::new(
-                "signature_mismatch",
-                &request,
-                &format!("https://h/{n}?token=s3cret&s3cret"),
-                None,
-            ));
-        }
-        let scan = TestRequest::get().uri("/y").to_http_request();
-        rejections.add(Refused::new("not_found", &scan, "https://h/y", None));
-        let listed = rejections.list();
-        assert_eq!(listed.len(), KEPT + 1);
-        assert_eq!((listed[0].reason, listed[0].url.as_str()), ("not_found", "https://h/y"));
-        assert_eq!(listed[1].url, "https://h/149?token=…&…");
-        assert_eq!(listed[KEPT].url, format!("https://h/{}?token=…&…", 150 - KEPT));
-        assert!(listed[1].clock_distance_ms.unwrap() < -1_000_000);
-        let text = serde_json::to_string(&listed).unwrap();
-        assert!(!text.contains("s3cret"), "{text}");
-        assert!(
-            text.contains("x-hubspot-signature-v3") && text.contains("x-forwarded-proto: http")
-        );
-    }
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }

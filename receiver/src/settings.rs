@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use secrecy::SecretString;
+use shared::senders::hubspot::signature::{AcceptedVersions, ClientSecret, Secrets};
 use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_bytes, parse_duration,
     parse_listener, secret,
 };
-use shared::signature::{AcceptedVersions, ClientSecret, Secrets};
 
 use crate::business_hours::BusinessHours;
 use crate::public_url::PublicUrl;

@@ -1,180 +1,123 @@
-//! One HubSpot event as facts, read once from the bytes that HubSpot sent.
+//! What travels: where an event comes from, what it is about, what makes it itself, and its bytes.
 //!
-//! Owns which fields Hubline knows, what makes two deliveries the same event ([`Identity`]) and
-//! how a request's body falls apart into events ([`split`]). It refuses to change a byte of an
-//! event, to judge whether anyone wants it, and to repeat its values in an error or in `Debug`:
-//! they may be personal.
+//! The same for every sender. Owns none of their fields: a sender's typed view of an event is parsed by
+//! the first who asks for it, and kept here for all others. Refuses to change a byte of an event, and to
+//! show any of them in `Debug`: they may be personal.
 
-mod batch;
-mod elements;
-mod error;
-mod field;
-mod fields;
-mod identity;
-mod kind;
-#[cfg(test)]
-mod samples;
-#[cfg(test)]
-mod tests;
-mod value;
-
+use std::any::Any;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-pub use batch::{MAX_EVENTS, Unsplittable, split};
-pub use error::{EventError, ValueKind};
-pub use identity::{Identity, NotAnIdentity};
-pub use kind::{Change, ObjectType};
+use bytes::Bytes;
 
-use field::Field;
-use fields::Fields;
+pub use crate::identity::{Identity, NotAnIdentity};
+use crate::origin::{Origin, Sender};
 
-/// Longest subscription type that is taken, in bytes: an AMQP short string, which carries it.
-pub const MAX_TYPE_BYTES: usize = 255;
+/// Longest topic that is taken, in bytes: an AMQP short string, which carries it.
+pub const MAX_TOPIC_BYTES: usize = 255;
 
-/// The facts of one event, each named as HubSpot names it.
-///
-/// HubSpot sends numbers as numbers, and its settings page's Test button sends them as strings:
-/// both are read. A field that is absent, null, or not of the shape its fact needs is `None`;
-/// handlers decide what they cannot do without. Source of the fields: HubSpot's webhooks guide
-/// and captured deliveries.
-#[derive(Clone, PartialEq, Eq)]
+/// One event, on its way to whoever wants it.
+#[derive(Clone)]
 pub struct Event {
-    /// What makes this event itself: the same for every delivery of it.
+    /// Who sent it, and whose account there it is about.
+    pub origin: Origin,
+    /// What happened to what, in the sender's words: for HubSpot its subscription type, such as
+    /// `deal.propertyChange`. At most [`MAX_TOPIC_BYTES`]; empty if nobody can read it.
+    pub topic: String,
+    /// What makes it itself: the same for every delivery of it.
     pub identity: Identity,
-    /// The HubSpot account it happened in.
-    pub portal_id: u64,
-    /// The app whose subscription it answers.
-    pub app_id: Option<u64>,
-    /// The subscription it answers.
-    pub subscription_id: Option<u64>,
-    /// HubSpot's number for it, documented as not unique: never a key by itself.
-    pub event_id: Option<u64>,
-    /// Such as `deal.propertyChange`; from `subscriptionType`, else from `eventType`.
-    pub subscription_type: String,
-    /// How often HubSpot tried before, from 0.
-    pub attempt_number: Option<u64>,
-    /// When it happened, in milliseconds since the Unix epoch. Ties are normal.
-    pub occurred_at_ms: Option<i64>,
-    /// The record it is about; the thread for conversations, absent for associations.
-    pub object_id: Option<u64>,
-    /// The record's type in `object.*` events, such as `0-3` or `2-143964783`.
-    pub object_type_id: Option<String>,
-    /// The property that changed.
-    pub property_name: Option<String>,
-    /// Its new value as text, whatever its JSON kind; `None` when it was null.
-    pub property_value: Option<String>,
-    /// Where the change came from, an open set: `CRM_UI`, `INTEGRATION`, `IMPORT`, …
-    pub change_source: Option<String>,
-    /// Who in that source made it: `userId:52530071`, or an app id in bare digits.
-    pub source_id: Option<String>,
-    /// `CREATED` (formerly `NEW`), `DELETED`, `NEW_MESSAGE`.
-    pub change_flag: Option<String>,
-    /// Whether the property is marked sensitive; its value is then the literal `REDACTED`.
-    pub is_sensitive: Option<bool>,
-    /// The message of a `conversation.newMessage`, 32 hex digits.
-    pub message_id: Option<String>,
-    /// `MESSAGE` or `COMMENT`.
-    pub message_type: Option<String>,
-    /// The record an association starts at.
-    pub from_object_id: Option<u64>,
-    /// The record it leads to.
-    pub to_object_id: Option<u64>,
-    /// The type of the record an association starts at, in `object.*` events.
-    pub from_object_type_id: Option<String>,
-    /// The type of the record it leads to, in `object.*` events.
-    pub to_object_type_id: Option<String>,
-    /// Such as `DEAL_TO_LINE_ITEM`.
-    pub association_type: Option<String>,
-    /// The association's type in `object.*` events.
-    pub association_type_id: Option<u64>,
-    /// Such as `HUBSPOT_DEFINED`.
-    pub association_category: Option<String>,
-    /// Whether the association was taken away rather than made.
-    pub association_removed: Option<bool>,
-    /// Whether it is the primary one; such a change arrives twice.
-    pub is_primary_association: Option<bool>,
-    /// The record that a merge kept the data of.
-    pub primary_object_id: Option<u64>,
-    /// The records merged into it; empty for anything but a merge.
-    pub merged_object_ids: Vec<u64>,
-    /// The record that stands for all of them afterwards.
-    pub new_object_id: Option<u64>,
-    /// How many properties the merge moved.
-    pub number_of_properties_moved: Option<u64>,
+    /// Byte for byte as it was sent. Not changed any more: the view is one of these bytes.
+    body: Bytes,
+    /// The sender's typed view, once somebody has asked for it. Clones share it.
+    view: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
 
 impl Event {
-    /// Reads one element of a batch: a JSON object in UTF-8.
-    ///
-    /// Unknown fields are skipped at any depth, and of a key that stands twice the last counts.
-    /// What cannot be identified, and so could not be told from a duplicate, is an error.
-    pub fn parse(raw: &[u8]) -> Result<Self, EventError> {
-        Self::read(raw, None)
+    /// An event of which `body` is all that was sent.
+    #[must_use]
+    pub fn new(origin: Origin, topic: String, identity: Identity, body: Bytes) -> Self {
+        Self { origin, topic, identity, body, view: Arc::default() }
     }
 
-    /// The same for an event whose identity is known already and need not be computed again.
-    pub fn parse_known(raw: &[u8], identity: Identity) -> Result<Self, EventError> {
-        Self::read(raw, Some(identity))
+    /// What `sender` sent and nobody can read: known by its bytes alone.
+    #[must_use]
+    pub fn unreadable(sender: Sender, body: Bytes) -> Self {
+        let identity = Identity::of_unreadable(&body);
+        Self::new(Origin::unknown(sender), String::new(), identity, body)
     }
 
-    fn read(raw: &[u8], known: Option<Identity>) -> Result<Self, EventError> {
-        let text = std::str::from_utf8(raw).map_err(|_| EventError::NotUtf8)?;
-        let fields = Fields::read(text)?;
-        let portal_id = fields.portal_id()?;
-        let subscription_type = fields.subscription_type()?;
-        let identity = match known {
-            Some(identity) => identity,
-            None => Identity::of_event(subscription_type, &fields)?,
-        };
-        fields.require_identifiable()?;
-        Ok(Self {
-            identity,
-            portal_id,
-            app_id: fields.number(Field::AppId),
-            subscription_id: fields.number(Field::SubscriptionId),
-            event_id: fields.number(Field::EventId),
-            subscription_type: subscription_type.to_owned(),
-            attempt_number: fields.number(Field::AttemptNumber),
-            occurred_at_ms: fields.number(Field::OccurredAt),
-            object_id: fields.number(Field::ObjectId),
-            object_type_id: fields.text(Field::ObjectTypeId),
-            property_name: fields.text(Field::PropertyName),
-            property_value: fields.text(Field::PropertyValue),
-            change_source: fields.text(Field::ChangeSource),
-            source_id: fields.text(Field::SourceId),
-            change_flag: fields.text(Field::ChangeFlag),
-            is_sensitive: fields.flag(Field::IsSensitive),
-            message_id: fields.text(Field::MessageId),
-            message_type: fields.text(Field::MessageType),
-            from_object_id: fields.number(Field::FromObjectId),
-            to_object_id: fields.number(Field::ToObjectId),
-            from_object_type_id: fields.text(Field::FromObjectTypeId),
-            to_object_type_id: fields.text(Field::ToObjectTypeId),
-            association_type: fields.text(Field::AssociationType),
-            association_type_id: fields.number(Field::AssociationTypeId),
-            association_category: fields.text(Field::AssociationCategory),
-            association_removed: fields.flag(Field::AssociationRemoved),
-            is_primary_association: fields.flag(Field::IsPrimaryAssociation),
-            primary_object_id: fields.number(Field::PrimaryObjectId),
-            merged_object_ids: fields.numbers(Field::MergedObjectIds),
-            new_object_id: fields.number(Field::NewObjectId),
-            number_of_properties_moved: fields.number(Field::NumberOfPropertiesMoved),
-        })
+    /// Its bytes, as they were sent.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The typed view of the event's sender: `parse` makes it, unless it is there already.
+    pub(crate) fn view<V: Any + Send + Sync>(&self, parse: impl Fn(&Self) -> V) -> &V {
+        let kept = self.view.get_or_init(|| Box::new(parse(self)));
+        // One event has one sender, and that one has one type of view.
+        kept.downcast_ref().unwrap_or_else(|| unreachable!("an event has the view of its sender"))
     }
 }
 
-/// Ids and types only: a property's value, or who changed it, has no place in a log.
+/// The view follows from the bytes.
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.origin, &self.topic, &self.identity, &self.body)
+            == (&other.origin, &other.topic, &other.identity, &other.body)
+    }
+}
+
+impl Eq for Event {}
+
 impl fmt::Debug for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Event")
+            .field("origin", &self.origin)
+            .field("topic", &self.topic)
             .field("identity", &self.identity)
-            .field("portal_id", &self.portal_id)
-            .field("subscription_type", &self.subscription_type)
-            .field("event_id", &self.event_id)
-            .field("object_id", &self.object_id)
-            .field("occurred_at_ms", &self.occurred_at_ms)
-            .field("attempt_number", &self.attempt_number)
+            .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn event() -> Event {
+        Event::unreadable(Sender::HubSpot, Bytes::from_static(b"private"))
+    }
+
+    #[test]
+    fn whoever_asks_first_parses_the_view_for_all_clones() {
+        let (event, parsed) = (event(), AtomicU32::new(0));
+        let clone = event.clone();
+        for asking in [&event, &clone, &event] {
+            let bytes = asking.view(|event| {
+                parsed.fetch_add(1, Ordering::Relaxed);
+                event.body().len()
+            });
+            assert_eq!(*bytes, 7);
+        }
+        assert_eq!(parsed.into_inner(), 1);
+    }
+
+    #[test]
+    fn debug_shows_no_byte_of_it() {
+        let shown = format!("{:?}", event());
+        assert!(shown.contains("hubspot/unknown"), "{shown}");
+        assert!(!shown.contains("private"), "{shown}");
+    }
+
+    #[test]
+    fn two_events_are_the_same_whether_they_have_been_read_or_not() {
+        let read = event();
+        read.view(|_| ());
+        assert_eq!(read, event());
+        assert_ne!(read, Event::unreadable(Sender::HubSpot, Bytes::new()));
     }
 }

@@ -1,7 +1,7 @@
 //! The message that carries one event from the receiver through every retry to its end.
 //!
 //! Neutral to the broker: how a message becomes AMQP properties is `broker`'s business. The
-//! body is the event's JSON exactly as HubSpot sent it; everything else is rebuilt on every
+//! body is the event's bytes exactly as its sender sent them; everything else is rebuilt on every
 //! publish and never copied from what a broker delivered.
 
 use std::collections::BTreeSet;
@@ -9,9 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::event::Identity;
+use crate::event::Event;
 use crate::metrics::label;
 use crate::trace::TraceContext;
 
@@ -30,14 +28,8 @@ pub struct OfJob {
 /// One event on its way, with what the workers need to know about its journey so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The event's JSON, byte for byte as received (at most the receiver's body limit).
-    pub body: Bytes,
-    /// Which event this is; equal for HubSpot's own retries of it.
-    pub identity: Identity,
-    /// HubSpot's subscription type, empty if unreadable.
-    pub subscription_type: String,
-    /// The HubSpot account the event belongs to, 0 if unreadable.
-    pub portal_id: u64,
+    /// The event.
+    pub event: Event,
     /// Attempts that were spent before this one: 0 for a fresh event.
     pub attempt: u32,
     /// The one target this message is for; `None` while it is for every target that wants it.
@@ -96,6 +88,22 @@ impl FromStr for Waiting {
 }
 
 impl Message {
+    /// An event that sets out: for every target, no attempt spent.
+    #[must_use]
+    pub fn fresh(event: Event, received_ms: i64) -> Self {
+        Self {
+            event,
+            attempt: 0,
+            target: None,
+            received_ms,
+            generation: 0,
+            traceparent: None,
+            job: None,
+            waiting: None,
+            death: None,
+        }
+    }
+
     /// What [`Self::traceparent`] says, if it keeps W3C's rules.
     #[must_use]
     pub fn trace_context(&self) -> Option<TraceContext> {

@@ -6,7 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::senders::Sender;
+mod sender;
+
+pub use sender::{NotASender, Sender};
 
 /// The longest account, in bytes: it is part of keys and labels.
 pub const MAX_ACCOUNT_BYTES: usize = 64;

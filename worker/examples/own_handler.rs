@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use shared::{shutdown, telemetry};
 use worker::settings::WorkerSettings;
-use worker::{Change, Context, Event, HandlerResult, ObjectType, Registry, RegistryError};
+use worker::{Change, Context, HandlerResult, HubSpotEvent, ObjectType, Registry, RegistryError};
 
 // docs: handler
 /// Notes companies that are new. `?` would mean "try again later".
-async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
+async fn on_company_created(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     // Done once, even if what follows fails and the event is tried again.
     let number: u64 = cx.step("number", async { Ok(event.object_id.unwrap_or_default()) }).await?;
     tracing::info!(company.id = number, portal.id = event.portal_id, "a new company");
@@ -17,8 +17,8 @@ async fn on_company_created(cx: &Context, event: &Event) -> HandlerResult {
 }
 
 fn register(registry: &mut Registry) -> Result<(), RegistryError> {
-    let wanted = |event: &Event| event.is(ObjectType::Company, Change::Creation);
-    registry.add("on_company_created", wanted, on_company_created)?;
+    let wanted = |event: &HubSpotEvent| event.is(ObjectType::Company, Change::Creation);
+    registry.hubspot("on_company_created", wanted, on_company_created)?;
     Ok(())
 }
 // docs: end

@@ -27,6 +27,7 @@ use crate::router::Router;
 mod claim;
 mod delivery;
 mod dispatch;
+mod disposition;
 mod gate;
 mod hop;
 mod own_writes;
@@ -37,9 +38,9 @@ mod settle;
 mod span;
 mod waiting;
 
+use disposition::Disposition;
 pub(crate) use gate::Gate;
 pub(crate) use own_writes::OwnWrites;
-use settle::Disposition;
 
 /// How long interrupted runs have to give back what they hold.
 pub(crate) const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -105,7 +106,7 @@ impl Executor {
 
     async fn work_on(&self, message: Result<Message, MalformedMessage>, lane: Lane) -> Disposition {
         match delivery::read(message) {
-            Ok((message, event)) => self.dispatch(&message, &event, lane).await,
+            Ok(message) => self.dispatch(&message, lane).await,
             Err(unreadable) => {
                 let (message, error) = *unreadable;
                 self.unreadable(&message, &error, lane).await

@@ -19,7 +19,7 @@ mod parts;
 
 use std::sync::Arc;
 
-use shared::event::{Change, Event, ObjectType};
+use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 
 use crate::error::HandlerError;
 use crate::registry::{Registry, RegistryError};
@@ -37,48 +37,48 @@ pub fn registry(settings: &IntegrationSettings) -> Result<Registry, RegistryErro
     let won: Arc<[String]> = settings.won_stages().into();
     let mut registry = Registry::new();
     registry
-        .add("on_deal_created", deal_created, on_deal_created)?
-        .add("on_deal_closed", knowing(&won, deal_closed), on_deal_closed)?
-        .add("on_deal_stage_changed", knowing(&won, deal_stage_changed), on_deal_stage_changed)?
-        .add("on_contact_created", contact_created, on_contact_created)?
-        .add("on_contact_merged", contact_merged, on_contact_merged)?
-        .add("on_contact_became_customer", became_customer, on_contact_became_customer)?
-        .add("on_contact_removed", contact_removed, on_contact_removed)?;
+        .hubspot("on_deal_created", deal_created, on_deal_created)?
+        .hubspot("on_deal_closed", knowing(&won, deal_closed), on_deal_closed)?
+        .hubspot("on_deal_stage_changed", knowing(&won, deal_stage_changed), on_deal_stage_changed)?
+        .hubspot("on_contact_created", contact_created, on_contact_created)?
+        .hubspot("on_contact_merged", contact_merged, on_contact_merged)?
+        .hubspot("on_contact_became_customer", became_customer, on_contact_became_customer)?
+        .hubspot("on_contact_removed", contact_removed, on_contact_removed)?;
     Ok(registry)
 }
 
-fn deal_created(event: &Event) -> bool {
+fn deal_created(event: &HubSpotEvent) -> bool {
     event.is(ObjectType::Deal, Change::Creation)
 }
 
 /// A move to a won stage, or HubSpot's own sign, which knows every pipeline.
-fn deal_closed(event: &Event, won: &[String]) -> bool {
+fn deal_closed(event: &HubSpotEvent, won: &[String]) -> bool {
     event.is(ObjectType::Deal, Change::PropertyChange)
         && (event.property("dealstage").is_some_and(|stage| is_in(won, stage))
             || event.property("hs_is_closed_won") == Some("true"))
 }
 
-fn deal_stage_changed(event: &Event, won: &[String]) -> bool {
+fn deal_stage_changed(event: &HubSpotEvent, won: &[String]) -> bool {
     event.is(ObjectType::Deal, Change::PropertyChange)
         && event.property("dealstage").is_some_and(|stage| !stage.is_empty() && !is_in(won, stage))
 }
 
 /// It is there now, as a new one or again.
-fn contact_created(event: &Event) -> bool {
+fn contact_created(event: &HubSpotEvent) -> bool {
     event.is(ObjectType::Contact, Change::Creation)
         || event.is(ObjectType::Contact, Change::Restore)
 }
 
-fn contact_merged(event: &Event) -> bool {
+fn contact_merged(event: &HubSpotEvent) -> bool {
     event.is(ObjectType::Contact, Change::Merge)
 }
 
-fn became_customer(event: &Event) -> bool {
+fn became_customer(event: &HubSpotEvent) -> bool {
     event.is(ObjectType::Contact, Change::PropertyChange)
         && event.property("lifecyclestage") == Some("customer")
 }
 
-fn contact_removed(event: &Event) -> bool {
+fn contact_removed(event: &HubSpotEvent) -> bool {
     event.is(ObjectType::Contact, Change::Deletion)
         || event.is(ObjectType::Contact, Change::PrivacyDeletion)
 }
@@ -86,8 +86,8 @@ fn contact_removed(event: &Event) -> bool {
 /// A rule that needs to know the won stages.
 fn knowing(
     won: &Arc<[String]>,
-    rule: fn(&Event, &[String]) -> bool,
-) -> impl Fn(&Event) -> bool + Send + Sync + use<> {
+    rule: fn(&HubSpotEvent, &[String]) -> bool,
+) -> impl Fn(&HubSpotEvent) -> bool + Send + Sync + use<> {
     let won = Arc::clone(won);
     move |event| rule(event, &won)
 }
@@ -97,7 +97,7 @@ fn is_in(stages: &[String], stage: &str) -> bool {
 }
 
 /// The id of the record that the event is about. That there is none will not change.
-fn record_id(event: &Event) -> Result<u64, HandlerError> {
+fn record_id(event: &HubSpotEvent) -> Result<u64, HandlerError> {
     event.object_id.ok_or_else(|| {
         HandlerError::permanent("NO_OBJECT_ID", "the event does not say which record it is about")
     })

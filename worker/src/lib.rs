@@ -1,7 +1,7 @@
 //! The worker: runs handlers for events, each once, with retries and dead letters.
 //!
 //! Who writes a handler needs [`Registry`], [`Context`] (which is a [`Run`]), [`HandlerError`] and
-//! [`Event`]; [`clients`] for the systems it talks to; [`handlers`] as the model; [`trial`] and
+//! [`HubSpotEvent`], or [`Event`]; [`clients`] for the systems it talks to; [`handlers`] as the model; [`trial`] and
 //! [`stand_ins`] to test with; [`run`] and [`settings`] to start. Everything else makes them run, and is
 //! no part of this library.
 
@@ -45,7 +45,8 @@ pub use context::Context;
 pub use error::{Failure, HandlerError};
 pub use registry::{HandlerResult, Registry, RegistryError};
 pub use run::{Claimed, MAX_STEP_BYTES, Run};
-pub use shared::event::{Change, Event, ObjectType};
+pub use shared::event::Event;
+pub use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 pub use worker::run;
 
 /// What the program itself, its tests and its benchmarks need of the rest. It is no promise: anything in

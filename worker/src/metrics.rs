@@ -4,9 +4,15 @@
 //! only where the operator turned that on. Knows nobody who counts: what they count comes as texts and
 //! numbers, or as labels of its own.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use shared::message::DeathReason;
+
+use crate::service::Service;
 
 mod apis;
 mod delays;
@@ -56,7 +62,73 @@ impl WorkerMetrics {
         Self { deliveries, delays, ledger, apis, rooms, in_flight, requeues }
     }
 
+    /// Makes all that can be counted of these handlers be there, so that the first of each is seen as
+    /// an increase.
+    pub(crate) fn expect(
+        &self,
+        handlers: impl Iterator<Item = Arc<str>>,
+        verdicts: &[&'static str],
+    ) {
+        self.deliveries.expect(handlers, verdicts);
+    }
+
+    /// A handler is no longer there, and what is counted of it goes: else there would be more and more.
+    pub(crate) fn forget(&self, handler: &Arc<str>, verdicts: &[&'static str]) {
+        self.deliveries.forget(handler, verdicts);
+    }
+
+    pub(crate) fn started(&self, portal_id: u64, queue_time: Duration) {
+        self.deliveries.started(portal_id, queue_time);
+    }
+
+    pub(crate) fn handled(&self, handler: &Arc<str>, duration: Duration) {
+        self.deliveries.handled(handler, duration);
+    }
+
+    pub(crate) fn delivery(&self, handler: &Arc<str>, verdict: &'static str) {
+        self.deliveries.ended(handler, verdict);
+    }
+
+    pub(crate) fn died(&self, handler: &Arc<str>, reason: DeathReason) {
+        self.deliveries.died(handler, reason);
+    }
+
     pub(crate) fn requeued(&self, deliveries: u64) {
         self.requeues.inc_by(deliveries);
+    }
+
+    /// Makes all that can be counted of the queues of these delays be there.
+    pub(crate) fn expect_delays(&self, delays: impl IntoIterator<Item = Duration>) {
+        self.delays.expect(delays);
+    }
+
+    pub(crate) fn delayed(&self, delay: Duration) {
+        self.delays.delayed(delay);
+    }
+
+    pub(crate) fn hopped(&self, delay: Duration) {
+        self.delays.hopped(delay);
+    }
+
+    pub(crate) fn ledger_call(&self, operation: Operation, is_answered: bool, elapsed: Duration) {
+        self.ledger.call(operation, is_answered, elapsed);
+    }
+
+    pub(crate) fn ledger_forgot(&self, what: Forgotten) {
+        self.ledger.forgot(what);
+    }
+
+    /// Makes all that can be counted of a system that is called be there.
+    pub(crate) fn expect_calls(&self, api: Service) {
+        self.apis.expect(api);
+    }
+
+    /// Counts one call to `api`.
+    pub(crate) fn api_call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
+        self.apis.call(api, status, elapsed);
+    }
+
+    pub(crate) fn room_asked(&self, is_granted: bool) {
+        self.rooms.asked_for(is_granted);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use shared::clock::now_ms;
+use shared::origin::{Origin, Sender};
 use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -46,6 +47,14 @@ pub(crate) use database::took_too_long;
 
 /// The file of the records in a data directory.
 pub(crate) const FILE: &str = "records.db";
+
+/// The origin of what stands in a row with this portal.
+pub(crate) fn origin_of(portal_id: i64) -> Origin {
+    match portal_id.cast_unsigned() {
+        0 => Origin::unknown(Sender::HubSpot),
+        portal_id => Origin::hubspot(portal_id),
+    }
+}
 
 /// The records' database, which is brought up to date when it is first used.
 #[derive(Clone, Debug)]

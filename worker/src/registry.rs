@@ -2,32 +2,54 @@
 //!
 //! What it comes to is looked up in [`crate::router`].
 
+use std::future::ready;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use crate::context::Context;
+use crate::error::HandlerError;
 pub use crate::target::HandlerResult;
-use crate::target::{Target, Work};
+use crate::target::{Target, Wants, Work};
 
-/// An `async fn(&Context, &Event) -> HandlerResult`, for every lifetime of its arguments. Only
-/// the compiler needs this name.
-pub trait HandlerFn<'a>: Send + Sync {
+/// An `async fn(&Context, &E) -> HandlerResult`, for every lifetime of its arguments: `E` is [`Event`] or
+/// a sender's typed view of one. Only the compiler needs this name.
+pub trait HandlerFn<'a, E>: Send + Sync {
     /// The future the function returns.
     type Future: Future<Output = HandlerResult> + Send + 'a;
     /// Calls it.
-    fn call(&self, cx: &'a Context, event: &'a Event) -> Self::Future;
+    fn call(&self, cx: &'a Context, event: &'a E) -> Self::Future;
 }
 
-impl<'a, F, R> HandlerFn<'a> for F
+impl<'a, E, F, R> HandlerFn<'a, E> for F
 where
-    F: Fn(&'a Context, &'a Event) -> R + Send + Sync,
+    E: 'a,
+    F: Fn(&'a Context, &'a E) -> R + Send + Sync,
     R: Future<Output = HandlerResult> + Send + 'a,
 {
     type Future = R;
 
-    fn call(&self, cx: &'a Context, event: &'a Event) -> R {
+    fn call(&self, cx: &'a Context, event: &'a E) -> R {
         self(cx, event)
+    }
+}
+
+/// What runs `run` with the facts of an event. A message that names its handler may be for one that does
+/// not want it: what is no event of HubSpot's will never be one.
+fn hubspot<F>(
+    run: F,
+) -> impl for<'a> Fn(&'a Context, &'a Event) -> BoxFuture<'a, HandlerResult> + Send + Sync
+where
+    F: for<'a> HandlerFn<'a, HubSpotEvent>,
+{
+    move |cx, event| match event.hubspot() {
+        Ok(event) => Box::pin(run.call(cx, event)),
+        Err(error) => {
+            let error = HandlerError::permanent("UNREADABLE", error.to_string());
+            Box::pin(ready(Err(error)))
+        }
     }
 }
 
@@ -59,11 +81,35 @@ impl Registry {
     pub fn add<W, F>(&mut self, name: &str, wants: W, run: F) -> Result<&mut Self, RegistryError>
     where
         W: Fn(&Event) -> bool + Send + Sync + 'static,
-        F: for<'a> HandlerFn<'a> + 'static,
+        F: for<'a> HandlerFn<'a, Event> + 'static,
     {
-        let work: Arc<Work> = Arc::new(move |cx, event| Box::pin(run.call(cx, event)));
-        let target = Target::new(name, Arc::new(wants), work)
-            .ok_or_else(|| RegistryError::Name(name.to_owned()))?;
+        self.insert(name, Arc::new(wants), Arc::new(move |cx, event| Box::pin(run.call(cx, event))))
+    }
+
+    /// The same for events of HubSpot's, which are given as the facts in them. They are read once, however
+    /// many handlers ask.
+    pub fn hubspot<W, F>(
+        &mut self,
+        name: &str,
+        wants: W,
+        run: F,
+    ) -> Result<&mut Self, RegistryError>
+    where
+        W: Fn(&HubSpotEvent) -> bool + Send + Sync + 'static,
+        F: for<'a> HandlerFn<'a, HubSpotEvent> + 'static,
+    {
+        let wants = move |event: &Event| event.hubspot().is_ok_and(&wants);
+        self.insert(name, Arc::new(wants), Arc::new(hubspot(run)))
+    }
+
+    fn insert(
+        &mut self,
+        name: &str,
+        wants: Arc<Wants>,
+        work: Arc<Work>,
+    ) -> Result<&mut Self, RegistryError> {
+        let target =
+            Target::new(name, wants, work).ok_or_else(|| RegistryError::Name(name.to_owned()))?;
         if self.names().any(|known| **known == *name) {
             return Err(RegistryError::Duplicate(name.to_owned()));
         }

@@ -65,6 +65,10 @@ impl Table {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+    use bytes::Bytes;
+    use shared::senders::Sender;
+    use shared::senders::hubspot::HubSpotEvent;
+
     use super::*;
     use crate::context::Context;
     use crate::registry::HandlerResult;
@@ -73,26 +77,31 @@ mod tests {
         Ok(())
     }
 
-    fn event() -> Event {
-        Event::parse(
-            br#"{"eventId":1,"portalId":2,"subscriptionType":"deal.creation","objectId":3,"occurredAt":4}"#,
-        )
-        .unwrap()
+    async fn facts(_: &Context, _: &HubSpotEvent) -> HandlerResult {
+        Ok(())
     }
 
-    fn names(table: &Table) -> Vec<String> {
-        table.targets_of(&event()).into_iter().map(|target| target.name().to_string()).collect()
+    fn event() -> Event {
+        let body = br#"{"eventId":1,"portalId":2,"subscriptionType":"deal.creation","objectId":3}"#;
+        Sender::HubSpot.identify(&Bytes::from_static(body)).unwrap()
+    }
+
+    fn names(table: &Table, event: &Event) -> Vec<String> {
+        table.targets_of(event).into_iter().map(|target| target.name().to_string()).collect()
     }
 
     #[test]
     fn an_event_is_for_every_target_that_wants_it() {
         let mut registry = Registry::new();
         registry
-            .add("deals", |event| event.subscription_type.starts_with("deal."), nothing)
+            .hubspot("deals", |event| event.subscription_type.starts_with("deal."), facts)
             .unwrap();
         registry.add("all", |_| true, nothing).unwrap();
         registry.add("none", |_| false, nothing).unwrap();
-        assert_eq!(names(&Router::new(registry).table()), ["deals", "all"]);
+        let table = Router::new(registry).table();
+        assert_eq!(names(&table, &event()), ["deals", "all"]);
+        let odd = Event::unreadable(Sender::HubSpot, Bytes::from_static(b"{}"));
+        assert_eq!(names(&table, &odd), ["all"]);
     }
 
     #[test]
@@ -107,8 +116,8 @@ mod tests {
         let router = Router::new(of(&["stays", "goes"]));
         let in_use = router.table();
         assert_eq!(router.replace(of(&["comes", "stays"])), ["goes".into()].into());
-        assert_eq!(names(&in_use), ["stays", "goes"]);
-        assert_eq!(names(&router.table()), ["comes", "stays"]);
+        assert_eq!(names(&in_use, &event()), ["stays", "goes"]);
+        assert_eq!(names(&router.table(), &event()), ["comes", "stays"]);
         assert!(router.table().get("goes").is_none());
     }
 }

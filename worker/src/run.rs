@@ -103,6 +103,13 @@ impl Run {
         self.time.left()
     }
 
+    /// Does `work`, and is not cut off in the middle of it: when the run's time is up, its worker stops or
+    /// its claim is lost, it is waited for as long as one request may take (`API_TIMEOUT`; less where a
+    /// worker stops). If that is so already, it is not begun. [`Self::step`] and [`Self::once`] are done so.
+    pub async fn see_through<T>(&self, work: impl Future<Output = T>) -> T {
+        self.time.see_through(work).await
+    }
+
     /// A number that grows with every run of this event and handler: whoever is shown a smaller
     /// one than before is talking to a run that was taken over.
     pub fn fence(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shared::clock::now_ms;
-use shared::signature::{ClientSecret, Version, sign};
+use shared::senders::hubspot::signature::{ClientSecret, Version, sign};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_ANSWER_BYTES: usize = 4096;

@@ -25,6 +25,8 @@ pub mod retry;
 pub mod slack;
 pub mod standalone;
 
+mod address;
+
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};
 pub use console_url::ConsoleUrl;

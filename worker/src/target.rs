@@ -25,7 +25,7 @@ const MAX_NAME_BYTES: usize = 64;
 
 /// A named target and the events it wants.
 #[derive(Clone)]
-pub struct Target {
+pub(crate) struct Target {
     name: Arc<str>,
     wants: Arc<Wants>,
     work: Arc<Work>,
@@ -40,7 +40,7 @@ impl Target {
     }
 
     /// The name in claims, headers, metrics and dead letters.
-    pub fn name(&self) -> &Arc<str> {
+    pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args as _, Command, FromArgMatches as _};
 use secrecy::SecretString;
-use shared::event::Event;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::Sender as Source;
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 
 use crate::records::{Line, Question, Records};
 use crate::registry::Registry;
@@ -66,7 +66,7 @@ impl Trial {
     /// it has come to its end, retries and all. Gives these ends as the event log has them:
     /// `succeeded`, `duplicate`, `exhausted`, `permanent`, …
     pub async fn deliver(&self, event: &str) -> anyhow::Result<Vec<String>> {
-        let parsed = Event::parse(event.as_bytes())?;
+        let parsed = Source::HubSpot.identify(&event.to_owned().into())?;
         let identity = parsed.identity.to_string();
         let before = self.ends(&identity).await.map_or(0, |ends| ends.len());
         let answer = self.sender.send(format!("[{event}]").into_bytes()).await?;

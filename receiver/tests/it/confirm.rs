@@ -78,7 +78,7 @@ async fn a_client_that_leaves_before_the_confirm_stops_nothing() {
     let identity = events::identity(event.as_bytes());
     eventually("the event is in its queue", async || {
         let work = fixture.work().await;
-        work.values().flatten().any(|message| message.identity == identity).then_some(())
+        work.values().flatten().any(|message| message.event.identity == identity).then_some(())
     })
     .await;
     fixture.finish().await;

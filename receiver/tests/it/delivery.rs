@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use reqwest::{Client, Method};
 use shared::clock::now_ms;
-use shared::signature::{ClientSecret, Version, sign};
+use shared::senders::hubspot::signature::{ClientSecret, Version, sign};
 
 use crate::answer::Answer;
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use shared::event::{Event, Identity};
+use shared::event::Identity;
+use shared::senders::Sender;
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -31,5 +32,5 @@ pub(crate) fn body<T: AsRef<str>>(events: &[T]) -> String {
 }
 
 pub(crate) fn identity(event: &[u8]) -> Identity {
-    Event::parse(event).unwrap().identity
+    Sender::HubSpot.identify(&event.to_vec().into()).unwrap().identity
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
+use shared::origin::{Origin, Sender};
+use shared::senders::hubspot::HubSpotEvent;
 use shared::testing::{Engine, on_every_engine, payloads};
 
 use crate::events;
@@ -13,10 +15,10 @@ use crate::fixture::Fixture;
 
 /// What a fresh event's message must say, besides its body.
 fn assert_describes(message: &Message, event: &[u8], since_ms: i64) {
-    let facts = Event::parse(event).unwrap();
-    assert_eq!(message.identity, facts.identity);
-    assert_eq!(message.subscription_type, facts.subscription_type);
-    assert_eq!(message.portal_id, facts.portal_id);
+    let facts = HubSpotEvent::parse(event).unwrap();
+    let Event { origin, topic, identity, .. } = &message.event;
+    assert_eq!((identity, topic), (&facts.identity, &facts.subscription_type));
+    assert_eq!((origin, origin.sender()), (&Origin::hubspot(facts.portal_id), Sender::HubSpot));
     assert_eq!((message.attempt, message.generation), (0, 0));
     assert_eq!((&message.target, &message.death), (&None, &None));
     assert!((since_ms..=now_ms()).contains(&message.received_ms), "{}", message.received_ms);
@@ -38,8 +40,8 @@ async fn every_captured_delivery_stands_in_the_queues_event_by_event(engine: Eng
     assert!(expected.len() > 20);
     let mut found = Vec::new();
     for message in fixture.work().await.into_values().flatten() {
-        assert_describes(&message, &message.body, since_ms);
-        found.push(message.body.to_vec());
+        assert_describes(&message, message.event.body(), since_ms);
+        found.push(message.event.body().to_vec());
     }
     found.sort_unstable();
     expected.sort_unstable();
@@ -62,10 +64,11 @@ async fn a_portal_stays_in_its_shard_and_portals_use_all_of_them() {
     for (queue, messages) in fixture.work().await {
         assert!(!messages.is_empty(), "{queue} is never used");
         for message in messages {
-            assert_eq!(queue_of.entry(message.portal_id).or_insert_with(|| queue.clone()), &queue);
+            let first = queue_of.entry(message.event.origin).or_insert_with(|| queue.clone());
+            assert_eq!(*first, queue);
         }
     }
-    assert!((1..=30).all(|portal| queue_of.contains_key(&portal)), "{queue_of:?}");
+    assert!((1..=30).all(|portal| queue_of.contains_key(&Origin::hubspot(portal))), "{queue_of:?}");
     fixture.finish().await;
 }
 
@@ -82,11 +85,11 @@ async fn numbers_written_as_strings_make_the_same_message(engine: Engine) {
 }
 
 /// What identifies and routes the messages in the work queues; takes them out.
-async fn described(fixture: &Fixture) -> BTreeSet<(String, String, u64, String)> {
+async fn described(fixture: &Fixture) -> BTreeSet<(String, String, Origin, String)> {
     let describe = |(queue, messages): (String, Vec<Message>)| {
         messages.into_iter().map(move |message| {
-            let Message { identity, portal_id, subscription_type, .. } = message;
-            (identity.to_string(), queue.clone(), portal_id, subscription_type)
+            let Event { identity, origin, topic, .. } = message.event;
+            (identity.to_string(), queue.clone(), origin, topic)
         })
     };
     fixture.work().await.into_iter().flat_map(describe).collect()
@@ -126,8 +129,8 @@ async fn the_same_delivery_again_gives_the_same_identities(engine: Engine) {
     fixture.post(events::body(&[&events::fresh(), &again])).await.assert_received(2);
     let identity = events::identity(event.as_bytes());
     let work = fixture.work().await;
-    let same = work.values().flatten().filter(|message| message.identity == identity);
-    let bodies: BTreeSet<&[u8]> = same.map(|message| &message.body[..]).collect();
+    let same = work.values().flatten().filter(|message| message.event.identity == identity);
+    let bodies: BTreeSet<&[u8]> = same.map(|message| &message.event.body()[..]).collect();
     assert_eq!(bodies, BTreeSet::from([event.as_bytes(), again.as_bytes()]));
     fixture.finish().await;
 }

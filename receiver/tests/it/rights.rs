@@ -92,7 +92,7 @@ async fn a_receiver_that_may_not_declare_waits_for_a_worker_and_then_goes_on_by_
     work::assert_is(&place, &batch).await;
     let unreadable = Delivery::new("not JSON");
     unreadable.send(&client(), process.address).await.assert_received(1);
-    assert_eq!(place.take("dead").await.message.unwrap().body, "not JSON");
+    assert_eq!(place.take("dead").await.message.unwrap().event.body(), "not JSON");
     let page = admin(&client(), process.admin_address, "/metrics").await.body;
     // It waited on the connection that it had.
     assert!(page.contains("hubline_broker_connection_failures_total 0\n"), "{page}");

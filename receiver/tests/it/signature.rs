@@ -1,6 +1,6 @@
 //! Who gets in: only a valid signature under a live secret publishes.
 
-use shared::signature::Version;
+use shared::senders::hubspot::signature::Version;
 use shared::testing::{Engine, on_every_engine};
 
 use crate::answer::Answer;

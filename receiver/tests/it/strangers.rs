@@ -301,7 +301,7 @@ async fn a_flood_hides_no_other_reason_and_is_told_in_few_lines() {
     process.terminate();
     let (status, said) = process.ended_saying().await;
     assert_eq!(status.code(), Some(0));
-    let lines = said.matches(r#""message":"request refused""#).count();
+    let lines = said.matches(r#""message":"request rejected""#).count();
     // Ten of each reason within ten seconds, however long this took.
     assert!((11..150).contains(&lines), "{lines}");
     queues.end().await;

@@ -168,7 +168,7 @@ async fn log_lines_have_the_ids_of_the_trace_and_no_secret() {
     let received = process.said("delivery received").await;
     let forged = delivery.secret(OTHER_SECRET);
     forged.send(&client, address).await.assert_refused(401, "signature_mismatch");
-    let refused = process.said("request refused").await;
+    let refused = process.said("request rejected").await;
     let spans = collector
         .spans_when(|spans| spans.iter().filter(|span| span.parent_id.is_empty()).count() == 2)
         .await;

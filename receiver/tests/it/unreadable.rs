@@ -53,7 +53,7 @@ async fn one_bad_element_goes_to_the_dead_letters_and_its_neighbours_to_work(eng
         let body = [b"[", first.as_bytes(), b",", bad, b" ,", last.as_bytes(), b"]"].concat();
         fixture.post(body).await.assert_received(3);
         let dead = dead_letters(&fixture, since_ms).await;
-        let bodies: Vec<&[u8]> = dead.iter().map(|message| &message.body[..]).collect();
+        let bodies: Vec<&[u8]> = dead.iter().map(|message| &message.event.body()[..]).collect();
         assert_eq!(bodies, [bad]);
         neighbours.extend([first, last]);
     }
@@ -73,7 +73,7 @@ async fn a_signed_body_that_is_no_batch_is_kept_whole(engine: Engine) {
         fixture.post(body).await.assert_received(1);
         let dead = dead_letters(&fixture, since_ms).await;
         assert_eq!(dead.len(), 1);
-        assert_eq!(&dead[0].body[..], body);
+        assert_eq!(&dead[0].event.body()[..], body);
     }
     fixture.finish().await;
 }

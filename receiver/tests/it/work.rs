@@ -26,7 +26,7 @@ pub(crate) async fn by_queue(queues: &Place) -> BTreeMap<String, Vec<Message>> {
 pub(crate) async fn bodies(queues: &Place) -> Vec<Vec<u8>> {
     let work = by_queue(queues).await;
     let mut bodies: Vec<Vec<u8>> =
-        work.into_values().flatten().map(|message| message.body.to_vec()).collect();
+        work.into_values().flatten().map(|message| message.event.body().to_vec()).collect();
     bodies.sort_unstable();
     bodies
 }

@@ -164,7 +164,7 @@ impl Publisher {
             number("messaging.batch.message_count", batch.len()),
         ];
         if let [publication] = batch {
-            let id = publication.message.identity.to_string();
+            let id = publication.message.event.identity.to_string();
             attributes.push(KeyValue::new("messaging.message.id", id));
         }
         let mut destinations = counts.keys();

@@ -125,7 +125,8 @@ impl Embedded {
     /// Publishes all of `batch` or nothing. Dropped before its turn has come, it publishes nothing.
     pub(super) async fn publish(&self, batch: Vec<Publication>) -> Result<(), PublishError> {
         let routes: Vec<Route> = batch.iter().map(|publication| publication.route).collect();
-        let bytes = batch.iter().map(|publication| BESIDE + publication.message.body.len()).sum();
+        let bytes =
+            batch.iter().map(|publication| BESIDE + publication.message.event.body().len()).sum();
         let insert = self.store.write_if_awaited(bytes, |turn| {
             Box::pin(async move { row::insert(turn, &batch).await })
         });

@@ -22,9 +22,9 @@ const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// Files of earlier ones were written before the first release.
-const FIRST: i64 = 4;
+const FIRST: i64 = 5;
 
 /// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
@@ -38,7 +38,7 @@ CREATE TABLE message (
     due_ms INTEGER NOT NULL,
     identity TEXT NOT NULL,
     type TEXT NOT NULL,
-    portal INTEGER NOT NULL,
+    origin TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     target TEXT,
     received_ms INTEGER NOT NULL,

@@ -119,8 +119,8 @@ impl DataFile {
         let putting = embedded.store().write(|turn| {
             Box::pin(async move {
                 sqlx::query(
-                    "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, \
-                     received_ms, generation, body) VALUES ('work', ?, '', '', 0, 0, 0, 0, ?)",
+                    "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, \
+                     received_ms, generation, body) VALUES ('work', ?, '', '', '', 0, 0, 0, ?)",
                 )
                 .bind(turn.now_ms())
                 .bind(body)

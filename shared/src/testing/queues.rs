@@ -128,7 +128,7 @@ impl Queues {
         let properties = encode_message(message, Some(&Hop { delay: hour, ttl: hour, rest }));
         let (name, options) = (self.name(queue), BasicPublishOptions::default());
         self.channel
-            .basic_publish("".into(), name.into(), options, &message.body, properties)
+            .basic_publish("".into(), name.into(), options, message.event.body(), properties)
             .await
             .unwrap();
     }

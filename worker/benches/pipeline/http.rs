@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use shared::clock::now_ms;
-use shared::signature::{ClientSecret, Version, sign};
+use shared::senders::hubspot::signature::{ClientSecret, Version, sign};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use shared::broker::{Publication, PublisherOptions, Route};
-use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
 use shared::metrics::BrokerMetrics;
+use shared::senders::Sender;
 use shared::testing::Place;
 use shared::trace::Tracer;
 use worker::parts::records::dead_letters::{DeadLetters, Filter, Grouping, State, drain};
@@ -133,23 +132,12 @@ pub(crate) fn letter(id: u64) -> Message {
     let body = format!(
         r#"{{"eventId":{id},"subscriptionId":7,"portalId":{portal_id},"appId":54321,"occurredAt":1790000000000,"subscriptionType":"deal.creation","attemptNumber":0,"objectId":{id},"changeFlag":"CREATED","changeSource":"CRM_UI"}}"#
     );
-    let event = Event::parse(body.as_bytes()).unwrap();
+    let event = Sender::HubSpot.identify(&body.into()).unwrap();
     let word = (b'a' + u8::try_from(id % 20).unwrap()) as char;
     let error = format!("ERP answered 422: order {id} has a bad field {word}");
     let code = format!("ERP_{}", 400 + id % 10);
     let now_ms = shared::clock::now_ms();
-    Message {
-        body: Bytes::from(body),
-        identity: event.identity,
-        subscription_type: event.subscription_type,
-        portal_id,
-        attempt: 10,
-        target: Some(format!("handler_{}", id % 7)),
-        received_ms: now_ms,
-        generation: 0,
-        traceparent: None,
-        job: None,
-        waiting: None,
-        death: Some(Death::new(DeathReason::Exhausted, &code, &error, now_ms)),
-    }
+    let death = Death::new(DeathReason::Exhausted, &code, &error, now_ms);
+    let target = Some(format!("handler_{}", id % 7));
+    Message { attempt: 10, target, ..Message::fresh(event, now_ms) }.dead(death)
 }

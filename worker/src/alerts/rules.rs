@@ -2,7 +2,6 @@
 //! and what is said of it. As `k8s/monitoring/alerts.yaml` has them; a test holds both to the same
 //! scenarios.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,16 +11,14 @@ use crate::count::count;
 
 mod conditions;
 
+pub(crate) use conditions::About;
 use conditions::{
-    at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing, dead_letters_growing,
-    down, ledger_forgets, new_problem, no_consumers, no_receipts, oldest_event, process,
-    processing_errors, queue_depth, receipts_surge, signature_failures, unrouted, zero,
+    Found, MINUTE, RATE, at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing,
+    dead_letters_growing, down, ledger_forgets, new_problem, no_consumers, no_receipts,
+    oldest_event, process, processing_errors, queue_depth, receipts_surge, signature_failures,
+    unrouted, zero,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// Received events a second, recorded once a minute.
-const RATE: &str = "hubline:received_events:rate15m";
 /// The least distance of what is recorded; a little under a minute, which a clock may be off.
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
@@ -70,12 +67,6 @@ impl fmt::Display for Severity {
         })
     }
 }
-
-/// Which process or place an alert is about: labels and their values.
-pub(crate) type About = BTreeMap<&'static str, String>;
-
-/// What a condition has found.
-type Found = Vec<(About, f64)>;
 
 /// One alert.
 pub(super) struct Rule {

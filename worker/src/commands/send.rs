@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::SecretString;
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::secret;
-use shared::signature::{ClientSecret, Version};
 use shared::terminal;
 
 use crate::sender::Sender;

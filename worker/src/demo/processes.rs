@@ -1,21 +1,34 @@
 //! The receiver and the worker as processes, and what the worker says in its log.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::Servers;
 use super::deliveries::WON_STAGE;
 use crate::stand_ins::StandIns;
 
 const READY: Duration = Duration::from_secs(60);
 const ENDED: Duration = Duration::from_secs(20);
+
+/// What the demo runs on if not in one process.
+#[derive(Clone, Debug)]
+pub(crate) struct Servers {
+    /// RabbitMQ.
+    pub(crate) amqp_url: SecretString,
+    /// Redis.
+    pub(crate) redis_url: SecretString,
+    /// The receiver's program.
+    pub(crate) receiver: PathBuf,
+    /// This program.
+    pub(crate) worker: PathBuf,
+}
 
 /// Both processes; they end with this.
 pub(super) struct Processes {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use shared::event::{Event, split};
+use shared::senders::Sender;
 
 use super::deliveries::Delivery;
 use crate::stand_ins::Call;
@@ -78,10 +78,10 @@ impl Story {
         }
         self.posted += delivery.events;
         let body = Bytes::from(delivery.body.clone());
-        for element in split(&body).unwrap_or_default() {
-            if let Ok(event) = Event::parse(&element) {
+        for element in Sender::HubSpot.split(&body).unwrap_or_default() {
+            if let Ok(event) = Sender::HubSpot.identify(&element) {
                 let id = event.identity.to_string();
-                print("received", &id, &event.subscription_type, "");
+                print("received", &id, &event.topic, "");
             }
         }
     }

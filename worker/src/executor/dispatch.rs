@@ -8,9 +8,10 @@ use shared::broker::Lane;
 use shared::event::Event;
 use shared::message::{DeathReason, Message};
 
+use super::disposition::Disposition;
 use super::part::Part;
 use super::perform::panic_text;
-use super::settle::{Disposition, Unit};
+use super::settle::Unit;
 use super::{Executor, no_handler};
 use crate::error::HandlerError;
 use crate::records::{Course, Entry};
@@ -19,12 +20,8 @@ use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide
 
 impl Executor {
     /// Runs every target of the event; a message that names its target runs that one alone.
-    pub(super) async fn dispatch(
-        &self,
-        message: &Message,
-        event: &Event,
-        lane: Lane,
-    ) -> Disposition {
+    pub(super) async fn dispatch(&self, message: &Message, lane: Lane) -> Disposition {
+        let event = &message.event;
         if self.own_writes.skips(event) {
             return self.skip(message, event, Verdict::OwnWrite);
         }
@@ -76,9 +73,9 @@ impl Executor {
         let course = Course { target: message.target.as_deref(), ..Course::now(verdict) };
         self.note(message, Some(event), &course);
         tracing::debug!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             verdict = verdict.as_str(),
             "event skipped"
         );
@@ -95,7 +92,7 @@ impl Executor {
         lane: Lane,
     ) -> Disposition {
         let error = HandlerError::transient("PANIC", panic);
-        tracing::warn!(event.id = %message.identity, error.message = panic, "routing failed");
+        tracing::warn!(event.id = %message.event.identity, error.message = panic, "routing failed");
         let decision = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
         self.end_without_a_handler(message, Some(event), lane, decision, ("PANIC", panic)).await
     }
@@ -106,7 +103,7 @@ impl Executor {
         error: &str,
         lane: Lane,
     ) -> Disposition {
-        tracing::warn!(event.id = %message.identity, portal.id = message.portal_id, error, "event unreadable");
+        tracing::warn!(event.id = %message.event.identity, origin = %message.event.origin, error, "event unreadable");
         let decision = Decision {
             verdict: Verdict::Unreadable,
             ledger: LedgerMove::None,

@@ -1,10 +1,9 @@
-//! Changes that the app itself made at HubSpot.
+//! Changes that the app itself made.
 
-use shared::event::{Change, Event};
+use shared::event::Event;
 
 /// What is done with changes that the app itself made. Acted on, a handler that writes what it
-/// listens to would call itself for ever. A deletion for privacy is acted on whoever asked for it:
-/// it happens once to a contact.
+/// listens to would call itself for ever. Which these are is the sender's to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnWrites {
     pub(crate) handled: bool,
@@ -14,8 +13,6 @@ pub(crate) struct OwnWrites {
 
 impl OwnWrites {
     pub(super) fn skips(self, event: &Event) -> bool {
-        let apps = event.app_id.into_iter().chain(self.app_id);
-        let is_left_out = !self.handled && event.change() != Change::PrivacyDeletion;
-        is_left_out && apps.into_iter().any(|app| event.is_own_write(app))
+        !self.handled && event.is_own_write(self.app_id)
     }
 }

@@ -10,8 +10,9 @@ use shared::message::Message;
 use shared::trace::SpanKind;
 
 use super::claim::Started;
+use super::disposition::Disposition;
 use super::perform::Work;
-use super::settle::{Disposition, Unit};
+use super::settle::Unit;
 use super::{Executor, no_handler, report, span};
 use crate::ledger::EntryKey;
 use crate::portals::Place;
@@ -39,7 +40,8 @@ impl Executor {
         let Part { message, event, lane, name, target, names } = part;
         let (begun, started_ms) = (Instant::now(), now_ms());
         let age = since(started_ms, message.received_ms);
-        self.metrics.started(message.portal_id, age);
+        let portal_id = message.event.origin.portal_id().unwrap_or_default();
+        self.metrics.started(portal_id, age);
         let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
             span::describe(self.publisher.system(), message, lane, name)
         });
@@ -48,7 +50,7 @@ impl Executor {
         let (outcome, started) = match target {
             None => (Outcome::TargetUnknown, None),
             Some(target) => {
-                place = self.portals.admit(message.portal_id).await;
+                place = self.portals.admit(portal_id).await;
                 match &place {
                     Err(wait) => (Outcome::Limited(*wait), None),
                     Ok(place) => {
@@ -73,7 +75,14 @@ impl Executor {
         let is_put_off = outcome.is_put_off();
         let span = if is_put_off && started.is_none() { span.discarded() } else { span };
         let settled = span.around(self.settle(&unit, decision)).await;
-        report::log(&part, &outcome, settled.verdict, took, &span);
+        report::log(&report::Facts {
+            message,
+            target: name,
+            outcome: &outcome,
+            verdict: settled.verdict,
+            took,
+            span: &span,
+        });
         let error = outcome.failure().map(|error| (&*error.code, &*error.message));
         let course = Course {
             target: Some(name),
@@ -102,7 +111,7 @@ impl Executor {
     ) -> (Outcome, Option<Started<'_>>) {
         let Part { message, event, lane, .. } = *part;
         let entry = EntryKey {
-            identity: &message.identity,
+            identity: &message.event.identity,
             target: target.name(),
             generation: message.generation,
         };

@@ -11,7 +11,6 @@ use shared::broker::Lane;
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
-use shared::origin::Origin;
 
 use super::Executor;
 use super::claim::Started;
@@ -44,9 +43,9 @@ impl Executor {
     pub(super) async fn perform(&self, work: &Work<'_>, started: &Started<'_>) -> Outcome {
         let Work { message, event, target, place, .. } = *work;
         tracing::debug!(
-            event.id = %message.identity,
-            event.r#type = message.subscription_type,
-            portal.id = message.portal_id,
+            event.id = %message.event.identity,
+            event.r#type = message.event.topic,
+            origin = %message.event.origin,
             handler = &**target.name(),
             attempt = message.attempt,
             "event claimed"
@@ -110,8 +109,8 @@ impl Executor {
         let run = Run {
             ledger: Arc::clone(&self.ledger),
             lease: Arc::clone(&started.lease),
-            identity: message.identity.clone(),
-            origin: Origin::hubspot(message.portal_id),
+            identity: message.event.identity.clone(),
+            origin: message.event.origin.clone(),
             target: Arc::clone(target.name()),
             lane,
             attempt: message.attempt,
@@ -153,7 +152,7 @@ fn ended(result: Result<HandlerResult, Box<dyn Any + Send>>) -> Outcome {
 /// How long ago the change happened, which was before the event was received. HubSpot may have been
 /// trying for hours to deliver it.
 fn since_change(event: &Event, age: Duration) -> Duration {
-    let since_ms = event.occurred_at_ms.map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
+    let since_ms = event.occurred_at_ms().map(|occurred_ms| now_ms().saturating_sub(occurred_ms));
     since_ms.and_then(|ms| u64::try_from(ms).ok()).map_or(age, Duration::from_millis).max(age)
 }
 

@@ -12,6 +12,7 @@ use shared::retry::Reconnect;
 use tokio::time::Instant;
 
 use super::Executor;
+use super::disposition::Disposition;
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Release};
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, Wait, decide};
@@ -21,13 +22,6 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long shutdown waits for a confirm.
 const LAST_PUBLISH: Duration = Duration::from_secs(1);
-
-/// What is left to do with a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disposition {
-    Ack,
-    Requeue,
-}
 
 /// How a verdict was carried out.
 pub(super) struct Settled {
@@ -92,7 +86,7 @@ impl Executor {
         }
         // Taken over: what becomes of the event is the other run's to say.
         tracing::warn!(
-            event.id = %unit.message.identity,
+            event.id = %unit.message.event.identity,
             handler = unit.target,
             verdict = verdict.as_str(),
             "lease lost before the verdict could be carried out"

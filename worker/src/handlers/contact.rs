@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use crate::clients::hubspot::{Presence, SETTLED};
 use crate::context::Context;
@@ -18,7 +18,11 @@ const RECORDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Gives `gone` unless the contact is there: not deleted, not merged into another, not erased for
 /// privacy. Without HubSpot's API the event is believed.
-pub(super) async fn must_be_here(cx: &Context, event: &Event, contact_id: u64) -> HandlerResult {
+pub(super) async fn must_be_here(
+    cx: &Context,
+    event: &HubSpotEvent,
+    contact_id: u64,
+) -> HandlerResult {
     must_not_be_erased(cx, event, contact_id).await?;
     if !cx.clients().has_hubspot() {
         return Ok(());
@@ -42,7 +46,7 @@ pub(super) async fn must_be_here(cx: &Context, event: &Event, contact_id: u64) -
 /// Gives `gone` if the contact was erased for privacy, as far as the records say.
 pub(super) async fn must_not_be_erased(
     cx: &Context,
-    event: &Event,
+    event: &HubSpotEvent,
     contact_id: u64,
 ) -> HandlerResult {
     if is_erased(cx, event.portal_id, contact_id).await {
@@ -56,7 +60,7 @@ pub(super) async fn must_not_be_erased(
 /// deletion HubSpot may only not have noticed yet, and the answer is put off, which spends no attempt.
 pub(super) async fn is_back(
     cx: &Context,
-    event: &Event,
+    event: &HubSpotEvent,
     contact_id: u64,
 ) -> Result<bool, HandlerError> {
     if !cx.clients().has_hubspot() || is_erased(cx, event.portal_id, contact_id).await {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::contact::{must_be_here, must_not_be_erased};
 use crate::clients::Service;
@@ -19,7 +19,12 @@ use crate::registry::HandlerResult;
 const QUICK: Duration = Duration::from_secs(1);
 
 /// Puts the contact into the ERP, or ends as `gone` and sees that it is not in there.
-pub(super) async fn put(cx: &Context, event: &Event, erp: &Erp, contact_id: u64) -> HandlerResult {
+pub(super) async fn put(
+    cx: &Context,
+    event: &HubSpotEvent,
+    erp: &Erp,
+    contact_id: u64,
+) -> HandlerResult {
     let looked = Instant::now();
     let here = must_be_here(cx, event, contact_id).await;
     take_back(cx, erp, contact_id, here).await?;

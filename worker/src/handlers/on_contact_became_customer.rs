@@ -1,6 +1,6 @@
 //! A contact became a customer: onboarding starts.
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::contact::must_be_here;
 use super::record_id;
@@ -11,7 +11,10 @@ use crate::registry::HandlerResult;
 /// When `on_deal_closed` makes a contact a customer that is the app's own write, which is acted
 /// on only with `HANDLE_OWN_WRITES`. It is safe here: this handler writes nothing to HubSpot.
 /// A contact that has gone meanwhile, or was erased, is not onboarded.
-pub(super) async fn on_contact_became_customer(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_contact_became_customer(
+    cx: &Context,
+    event: &HubSpotEvent,
+) -> HandlerResult {
     let onboarding = cx.clients().needed_onboarding()?;
     let contact_id = record_id(event)?;
     must_be_here(cx, event, contact_id).await?;

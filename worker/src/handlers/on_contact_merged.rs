@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::parts::all_of;
 use super::{customer, record_id};
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::registry::HandlerResult;
 
 /// What is left of a merge is a contact of its own today (`newObjectId`); it was the primary one.
-pub(super) async fn on_contact_merged(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_contact_merged(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let erp = cx.clients().needed_erp()?;
     let survivor = event.merge_survivor().map_or_else(|| record_id(event), Ok)?;
     let removed = event.merged_away();

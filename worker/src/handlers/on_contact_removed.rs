@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use shared::event::{Change, Event};
+use shared::senders::hubspot::{Change, HubSpotEvent};
 use tokio::time::timeout;
 
 use super::contact::is_back;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A deletion for privacy comes as two events in any order. Both ask the ERP, and that the customer
 /// is gone already is as good. Only the one that names privacy erases, without an ERP too: then it
 /// ends as `skipped`, and can be run later.
-pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_contact_removed(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     // The tombstone first: whoever puts the customer meanwhile looks for it afterwards.
     let mut erasing = pin!(erase(cx, event));
     let erased = timeout(PATIENCE, &mut erasing).await;
@@ -46,7 +46,7 @@ pub(super) async fn on_contact_removed(cx: &Context, event: &Event) -> HandlerRe
 
 /// Who was deleted can be restored before this comes to be done, and is a customer then. What was
 /// deleted for privacy cannot.
-async fn forget(cx: &Context, event: &Event, name: &str) -> HandlerResult {
+async fn forget(cx: &Context, event: &HubSpotEvent, name: &str) -> HandlerResult {
     let erp = cx.clients().needed_erp()?;
     let contact_id = record_id(event)?;
     let is_for_good = event.change() == Change::PrivacyDeletion;
@@ -61,7 +61,7 @@ async fn forget(cx: &Context, event: &Event, name: &str) -> HandlerResult {
     cx.step(name, cx.at(Service::Erp, erp.delete_customer(contact_id))).await
 }
 
-async fn erase(cx: &Context, event: &Event) -> HandlerResult {
+async fn erase(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let Some(records) = erasing(cx, event) else { return Ok(()) };
     let contact_id = record_id(event)?;
     let erasing = async {
@@ -81,6 +81,6 @@ async fn erase(cx: &Context, event: &Event) -> HandlerResult {
 }
 
 /// The records, if the contact is to be erased from them.
-fn erasing<'a>(cx: &'a Context, event: &Event) -> Option<&'a Records> {
+fn erasing<'a>(cx: &'a Context, event: &HubSpotEvent) -> Option<&'a Records> {
     cx.records().filter(|_| event.change() == Change::PrivacyDeletion)
 }

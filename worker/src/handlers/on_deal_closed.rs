@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::parts::all_of;
 use super::{order, record_id};
@@ -33,7 +33,7 @@ const HISTORY: [&str; 2] = ["hs_is_closed_won", "dealstage"];
 /// HubSpot calculates `hs_is_closed_won` from the stage, a little later.
 const CALCULATED: Duration = Duration::from_secs(10);
 
-pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_deal_closed(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let clients = cx.clients();
     if !clients.has_hubspot() && clients.slack().is_none() && clients.erp().is_none() {
         let why = "HUBSPOT_ACCESS_TOKEN, SLACK_BOT_TOKEN and ERP_URL are not set";
@@ -64,7 +64,7 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &Event) -> HandlerResult
 
 /// A deal that is not won may have been read too early. It has moved on if its history knows of a
 /// change after the one that the event tells of.
-fn must_have_moved_on(cx: &Context, event: &Event, deal: &Deal) -> HandlerResult {
+fn must_have_moved_on(cx: &Context, event: &HubSpotEvent, deal: &Deal) -> HandlerResult {
     let Some(wait) = SETTLED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero()) else {
         return Ok(());
     };
@@ -79,7 +79,7 @@ fn must_have_moved_on(cx: &Context, event: &Event, deal: &Deal) -> HandlerResult
 
 /// Which closing it is. An answer without a history leaves the time of the event, which both events
 /// of one closing have from the same save.
-fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError> {
+fn won_ms(cx: &Context, event: &HubSpotEvent, deal: &Deal) -> Result<i64, HandlerError> {
     let is_signed = deal.property("hs_is_closed_won") == Some("true");
     if !is_signed
         && let Some(wait) = CALCULATED.checked_sub(cx.since_change()).filter(|wait| !wait.is_zero())
@@ -92,7 +92,7 @@ fn won_ms(cx: &Context, event: &Event, deal: &Deal) -> Result<i64, HandlerError>
     Ok(won_since.or(event.occurred_at_ms).unwrap_or_default())
 }
 
-async fn announce(cx: &Context, event: &Event, deal: &Deal, won_ms: i64) -> HandlerResult {
+async fn announce(cx: &Context, event: &HubSpotEvent, deal: &Deal, won_ms: i64) -> HandlerResult {
     let Some(slack) = cx.clients().slack() else { return Ok(()) };
     let message = Message::new("Deal won", &deal.name())
         .link(deal.page())
@@ -104,7 +104,7 @@ async fn announce(cx: &Context, event: &Event, deal: &Deal, won_ms: i64) -> Hand
 
 async fn place_order(
     cx: &Context,
-    event: &Event,
+    event: &HubSpotEvent,
     deal: &Deal,
     contact_ids: Vec<u64>,
     won_ms: i64,

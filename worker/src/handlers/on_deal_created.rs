@@ -1,6 +1,6 @@
 //! A deal was created: tells the channel. The smallest useful handler, to be copied from.
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::record_id;
 use crate::clients::slack::Message;
@@ -10,7 +10,7 @@ use crate::registry::HandlerResult;
 const PROPERTIES: [&str; 3] = ["dealname", "amount", "deal_currency_code"];
 
 /// Once for each deal: two subscriptions can tell of its creation, each by an event of its own.
-pub(super) async fn on_deal_created(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_deal_created(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let slack = cx.clients().needed_slack()?;
     let deal_id = record_id(event)?;
     let deal = cx.hubspot()?.deal(deal_id, &PROPERTIES).await?;

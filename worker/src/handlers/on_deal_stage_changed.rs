@@ -1,6 +1,6 @@
 //! A deal moved to a stage that is not a won one: tells the channel, by the stage's label.
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 
 use super::record_id;
 use crate::clients::hubspot::Deal;
@@ -13,7 +13,7 @@ const AT_ONCE_MS: i64 = 2000;
 
 /// The message is about the move that the event tells of, also when the deal has moved on since:
 /// that move has a message of its own. Of two events that tell of one move one has it.
-pub(super) async fn on_deal_stage_changed(cx: &Context, event: &Event) -> HandlerResult {
+pub(super) async fn on_deal_stage_changed(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let slack = cx.clients().needed_slack()?;
     let (deal_id, hubspot) = (record_id(event)?, cx.hubspot()?);
     let stage = event.property("dealstage").unwrap_or_default();

@@ -1,6 +1,9 @@
 //! Which events each handler wants, in both of HubSpot's spellings.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use shared::event::Event;
+use shared::senders::Sender;
+
 use super::*;
 use crate::router::Table;
 
@@ -8,7 +11,7 @@ fn event(subscription_type: &str, more: &str) -> Event {
     let json = format!(
         r#"{{"portalId":1,"eventId":2,"appId":9,"objectId":3,"occurredAt":4,"subscriptionType":"{subscription_type}"{more}}}"#
     );
-    Event::parse(json.as_bytes()).unwrap()
+    Sender::HubSpot.identify(&json.into()).unwrap()
 }
 
 fn wanting(settings: &IntegrationSettings, event: &Event) -> Vec<String> {
@@ -93,7 +96,8 @@ fn won_stages_are_a_setting() {
 #[test]
 fn an_event_without_a_record_is_given_up() {
     let event =
-        Event::parse(br#"{"portalId":1,"eventId":2,"subscriptionType":"deal.creation"}"#).unwrap();
+        HubSpotEvent::parse(br#"{"portalId":1,"eventId":2,"subscriptionType":"deal.creation"}"#)
+            .unwrap();
     let error = record_id(&event).unwrap_err();
     assert_eq!((error.kind, &*error.code), (crate::error::Failure::Permanent, "NO_OBJECT_ID"));
 }

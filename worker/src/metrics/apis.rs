@@ -9,7 +9,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::metrics::{label, latency};
 
-use super::WorkerMetrics;
 use crate::service::Service;
 
 label! {
@@ -58,19 +57,17 @@ impl Apis {
         );
         metrics
     }
-}
 
-impl WorkerMetrics {
     /// Makes all that can be counted of a system that is called be there.
-    pub(crate) fn expect_calls(&self, api: Service) {
+    pub(super) fn expect(&self, api: Service) {
         for status in ApiStatus::ALL {
-            let _ = self.apis.calls.get_or_create(&ApiLabels { api, status });
+            let _ = self.calls.get_or_create(&ApiLabels { api, status });
         }
     }
 
     /// Counts one call to `api`.
-    pub(crate) fn api_call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
-        self.apis.calls.get_or_create(&ApiLabels { api, status }).inc();
-        self.apis.seconds.get_or_create(&ApiName { api }).observe(elapsed.as_secs_f64());
+    pub(super) fn call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
+        self.calls.get_or_create(&ApiLabels { api, status }).inc();
+        self.seconds.get_or_create(&ApiName { api }).observe(elapsed.as_secs_f64());
     }
 }

@@ -8,8 +8,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use shared::retry::delay_name;
 
-use super::WorkerMetrics;
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct DelayLabels {
     delay: String,
@@ -42,22 +40,20 @@ impl Delays {
         );
         metrics
     }
-}
 
-impl WorkerMetrics {
     /// Makes all that can be counted of the queues of these delays be there.
-    pub(crate) fn expect_delays(&self, delays: impl IntoIterator<Item = Duration>) {
+    pub(super) fn expect(&self, delays: impl IntoIterator<Item = Duration>) {
         for labels in delays.into_iter().map(DelayLabels::of) {
-            let _ = self.delays.retries.get_or_create(&labels);
-            let _ = self.delays.hops.get_or_create(&labels);
+            let _ = self.retries.get_or_create(&labels);
+            let _ = self.hops.get_or_create(&labels);
         }
     }
 
-    pub(crate) fn delayed(&self, delay: Duration) {
-        self.delays.retries.get_or_create(&DelayLabels::of(delay)).inc();
+    pub(super) fn delayed(&self, delay: Duration) {
+        self.retries.get_or_create(&DelayLabels::of(delay)).inc();
     }
 
-    pub(crate) fn hopped(&self, delay: Duration) {
-        self.delays.hops.get_or_create(&DelayLabels::of(delay)).inc();
+    pub(super) fn hopped(&self, delay: Duration) {
+        self.hops.get_or_create(&DelayLabels::of(delay)).inc();
     }
 }

@@ -11,8 +11,6 @@ use prometheus_client::registry::Registry;
 use shared::message::DeathReason;
 use shared::metrics::latency;
 
-use super::WorkerMetrics;
-
 /// Upper bounds, in seconds, for the time from receipt to the start of work: from milliseconds
 /// to the end of the retry schedule.
 const QUEUE_TIME_BUCKETS: [f64; 14] = [
@@ -85,12 +83,10 @@ impl Deliveries {
         }
         metrics
     }
-}
 
-impl WorkerMetrics {
     /// Makes all that can be counted of these handlers be there, so that the first of each is seen as
     /// an increase.
-    pub(crate) fn expect(
+    pub(super) fn expect(
         &self,
         handlers: impl Iterator<Item = Arc<str>>,
         verdicts: &[&'static str],
@@ -98,49 +94,49 @@ impl WorkerMetrics {
         for handler in handlers {
             for &verdict in verdicts {
                 let labels = VerdictLabels { handler: Arc::clone(&handler), verdict };
-                let _ = self.deliveries.ends.get_or_create(&labels);
+                let _ = self.ends.get_or_create(&labels);
             }
             for reason in DeathReason::ALL {
                 let labels = DeathLabels { handler: Arc::clone(&handler), reason };
-                let _ = self.deliveries.dead_letters.get_or_create(&labels);
+                let _ = self.dead_letters.get_or_create(&labels);
             }
         }
     }
 
     /// A handler is no longer there, and what is counted of it goes: else there would be more and more.
-    pub(crate) fn forget(&self, handler: &Arc<str>, verdicts: &[&'static str]) {
+    pub(super) fn forget(&self, handler: &Arc<str>, verdicts: &[&'static str]) {
         for &verdict in verdicts {
             let labels = VerdictLabels { handler: Arc::clone(handler), verdict };
-            self.deliveries.ends.remove(&labels);
+            self.ends.remove(&labels);
         }
         for reason in DeathReason::ALL {
             let labels = DeathLabels { handler: Arc::clone(handler), reason };
-            self.deliveries.dead_letters.remove(&labels);
+            self.dead_letters.remove(&labels);
         }
         let labels = HandlerLabels { handler: Arc::clone(handler) };
-        self.deliveries.handler_seconds.remove(&labels);
+        self.handler_seconds.remove(&labels);
     }
 
-    pub(crate) fn delivery(&self, handler: &Arc<str>, verdict: &'static str) {
+    pub(super) fn ended(&self, handler: &Arc<str>, verdict: &'static str) {
         let labels = VerdictLabels { handler: Arc::clone(handler), verdict };
-        self.deliveries.ends.get_or_create(&labels).inc();
+        self.ends.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn started(&self, portal_id: u64, queue_time: Duration) {
-        self.deliveries.queue_seconds.observe(queue_time.as_secs_f64());
-        if let Some(portals) = &self.deliveries.portal_events {
+    pub(super) fn started(&self, portal_id: u64, queue_time: Duration) {
+        self.queue_seconds.observe(queue_time.as_secs_f64());
+        if let Some(portals) = &self.portal_events {
             portals.get_or_create(&PortalLabels { portal: portal_id }).inc();
         }
     }
 
-    pub(crate) fn handled(&self, handler: &Arc<str>, duration: Duration) {
+    pub(super) fn handled(&self, handler: &Arc<str>, duration: Duration) {
         let labels = HandlerLabels { handler: Arc::clone(handler) };
-        let seconds = self.deliveries.handler_seconds.get_or_create(&labels);
+        let seconds = self.handler_seconds.get_or_create(&labels);
         seconds.observe(duration.as_secs_f64());
     }
 
-    pub(crate) fn died(&self, handler: &Arc<str>, reason: DeathReason) {
+    pub(super) fn died(&self, handler: &Arc<str>, reason: DeathReason) {
         let labels = DeathLabels { handler: Arc::clone(handler), reason };
-        self.deliveries.dead_letters.get_or_create(&labels).inc();
+        self.dead_letters.get_or_create(&labels).inc();
     }
 }

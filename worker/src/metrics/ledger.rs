@@ -9,8 +9,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::metrics::{label, latency};
 
-use super::WorkerMetrics;
-
 label! {
     /// A call to the ledger.
     pub(crate) enum Operation {
@@ -89,16 +87,14 @@ impl LedgerMetrics {
         }
         metrics
     }
-}
 
-impl WorkerMetrics {
-    pub(crate) fn ledger_forgot(&self, what: Forgotten) {
-        self.ledger.forgotten.get_or_create(&ForgottenLabels { what }).inc();
+    pub(super) fn forgot(&self, what: Forgotten) {
+        self.forgotten.get_or_create(&ForgottenLabels { what }).inc();
     }
 
-    pub(crate) fn ledger_call(&self, operation: Operation, is_answered: bool, elapsed: Duration) {
+    pub(super) fn call(&self, operation: Operation, is_answered: bool, elapsed: Duration) {
         let result = if is_answered { LedgerResult::Ok } else { LedgerResult::Unavailable };
-        self.ledger.calls.get_or_create(&LedgerLabels { operation, result }).inc();
-        self.ledger.seconds.observe(elapsed.as_secs_f64());
+        self.calls.get_or_create(&LedgerLabels { operation, result }).inc();
+        self.seconds.observe(elapsed.as_secs_f64());
     }
 }

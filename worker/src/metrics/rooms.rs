@@ -6,8 +6,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use shared::metrics::label;
 
-use super::WorkerMetrics;
-
 label! {
     /// What a budget answered.
     pub(super) enum BudgetResult {
@@ -40,11 +38,9 @@ impl Rooms {
         }
         metrics
     }
-}
 
-impl WorkerMetrics {
-    pub(crate) fn room_asked(&self, is_granted: bool) {
+    pub(super) fn asked_for(&self, is_granted: bool) {
         let result = if is_granted { BudgetResult::Granted } else { BudgetResult::Spent };
-        self.rooms.asked.get_or_create(&BudgetLabels { result }).inc();
+        self.asked.get_or_create(&BudgetLabels { result }).inc();
     }
 }

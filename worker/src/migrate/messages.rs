@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use shared::broker::{Exported, Publication, Route, Standing};
 use shared::clock::now_ms;
-use shared::event::Identity;
+use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
+use shared::senders::Sender;
 
 use super::{Cluster, MigrateError, Moved, Progress, Source};
 
@@ -57,20 +58,9 @@ fn publication(exported: Exported) -> Publication {
 
 /// As a worker gives up a delivery that it cannot read.
 fn unreadable(body: Bytes, what: &str) -> Publication {
-    let message = Message {
-        identity: Identity::of_unreadable(&body),
-        body,
-        subscription_type: String::new(),
-        portal_id: 0,
-        attempt: 1,
-        target: None,
-        received_ms: now_ms(),
-        generation: 0,
-        traceparent: None,
-        job: None,
-        waiting: None,
-        death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms())),
-    };
+    let death = Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms());
+    let message = Message::fresh(Event::unreadable(Sender::HubSpot, body), now_ms());
+    let message = Message { attempt: 1, ..message }.dead(death);
     Publication { route: Route::Dead, message }
 }
 

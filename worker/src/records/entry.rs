@@ -69,12 +69,14 @@ impl Course<'_> {
 impl Entry {
     /// `event` is what the message's body could be read as, if it could.
     pub(crate) fn new(message: &Message, event: Option<&Event>, course: &Course<'_>) -> Self {
+        let (portal_id, topic) = (message.event.origin.portal_id(), &message.event.topic);
+        let event = event.and_then(|event| event.hubspot().ok());
         let is_to_all = message.job.is_some() && message.target.is_none();
         let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
         Self {
-            identity: message.identity.to_string(),
-            portal_id: message.portal_id.cast_signed(),
-            subscription_type: clean(&message.subscription_type),
+            identity: message.event.identity.to_string(),
+            portal_id: portal_id.unwrap_or_default().cast_signed(),
+            subscription_type: clean(topic),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
             merged: event.map(merged_of).unwrap_or_default(),
@@ -94,7 +96,7 @@ impl Entry {
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             targets: course.targets.iter().filter(|_| is_to_all).cloned().collect(),
-            body: is_fresh.then(|| message.body.to_vec()),
+            body: is_fresh.then(|| message.event.body().to_vec()),
         }
     }
 

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
-use shared::event::{Change, Event, ObjectType};
+use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 use sqlx::{FromRow, QueryBuilder};
 
 use super::Records;
@@ -50,7 +50,7 @@ pub(super) struct Contact {
 
 /// The contact that an event is about, that an association starts at or that a merge left, in either
 /// spelling of the event's type. Other records can have the same id.
-pub(super) fn contact_of(event: &Event) -> Option<i64> {
+pub(super) fn contact_of(event: &HubSpotEvent) -> Option<i64> {
     let id = match event.change() {
         Change::Merge => event.merge_survivor(),
         _ => event.object_id.or(event.from_object_id),
@@ -59,7 +59,7 @@ pub(super) fn contact_of(event: &Event) -> Option<i64> {
 }
 
 /// The contacts that an event tells were merged into the one it is about.
-pub(super) fn merged_of(event: &Event) -> Vec<i64> {
+pub(super) fn merged_of(event: &HubSpotEvent) -> Vec<i64> {
     match event.object_type() {
         ObjectType::Contact => event.merged_away().into_iter().map(u64::cast_signed).collect(),
         _ => Vec::new(),
@@ -130,7 +130,7 @@ async fn merged_into(
         .fetch_all(pool)
         .await?
     });
-    let events = bodies.iter().filter_map(|body| Event::parse(body).ok());
+    let events = bodies.iter().filter_map(|body| HubSpotEvent::parse(body).ok());
     let merged = events.flat_map(|event| merged_of(&event));
     Ok(merged.map(|id| Contact { id, ..survivor }).collect())
 }

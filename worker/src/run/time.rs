@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Run;
-
 tokio::task_local! {
     /// There within what is seen through: what that begins is part of it.
     static SEEN_THROUGH: ();
@@ -49,6 +47,12 @@ impl Time {
         let _ = under_way.wait_for(|count| *count == 0).await;
     }
 
+    /// Does `work`, which is under way until it has ended.
+    pub(super) async fn see_through<T>(&self, work: impl Future<Output = T>) -> T {
+        let _under_way = self.begin().await;
+        SEEN_THROUGH.scope((), work).await
+    }
+
     /// Waits for ever if the time is up.
     async fn begin(&self) -> UnderWay<'_> {
         let is_part = SEEN_THROUGH.try_with(|()| ()).is_ok();
@@ -71,16 +75,6 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-impl Run {
-    /// Does `work`, and is not cut off in the middle of it: when the run's time is up, its worker stops or
-    /// its claim is lost, it is waited for as long as one request may take (`API_TIMEOUT`; less where a
-    /// worker stops). If that is so already, it is not begun. [`Self::step`] and [`Self::once`] are done so.
-    pub async fn see_through<T>(&self, work: impl Future<Output = T>) -> T {
-        let _under_way = self.time.begin().await;
-        SEEN_THROUGH.scope((), work).await
     }
 }
 

@@ -8,7 +8,7 @@
 
 use clap::Args;
 
-use super::console::parse_address;
+use super::address::parse_address;
 use super::integrations::{Access, Optional};
 use super::slack::SlackSettings;
 

@@ -16,6 +16,7 @@ use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_listener, secret,
 };
 
+use super::address::parse_address;
 use super::{AlertSettings, ConsoleUrl, RecordsSettings, RetrySettings, SlackSettings};
 
 /// Shorter tokens can be guessed.
@@ -157,19 +158,6 @@ impl ConsoleProgramSettings {
     }
 }
 
-/// `host:port`, as it stands in `http://host:port/metrics`.
-pub(super) fn parse_address(text: &str) -> Result<String, String> {
-    let address = text.trim().trim_start_matches("http://").trim_end_matches('/');
-    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
-    match port {
-        Some((_, port)) if port.parse::<u16>().is_ok() && address.chars().all(allowed) => {
-            Ok(address.to_owned())
-        }
-        _ => Err("write HOST:PORT, e.g. 10.0.0.7:9090".to_owned()),
-    }
-}
-
 /// `10.0.0.0/8`, or a single address.
 fn parse_network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
@@ -231,14 +219,5 @@ mod tests {
         assert!(error.unwrap_err().contains("the same"));
         let parsed = Parsed::try_parse_from(["console", "--console-token", TOKEN]).unwrap();
         assert!(!format!("{:?}", parsed.settings).contains(TOKEN));
-    }
-
-    #[test]
-    fn receivers_are_addresses() {
-        assert_eq!(parse_address("http://10.0.0.7:9090/"), Ok("10.0.0.7:9090".to_owned()));
-        assert_eq!(parse_address(" receiver:9090"), Ok("receiver:9090".to_owned()));
-        for wrong in ["receiver", ":9090", "a:99999", "a b:1", "user@host:1", "h:1/x"] {
-            assert!(parse_address(wrong).is_err(), "{wrong}");
-        }
     }
 }

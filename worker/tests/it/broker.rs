@@ -56,7 +56,8 @@ impl Hand {
 }
 
 fn identities(deliveries: &[Delivery]) -> BTreeSet<String> {
-    let identity = |delivery: &Delivery| delivery.message.as_ref().unwrap().identity.to_string();
+    let identity =
+        |delivery: &Delivery| delivery.message.as_ref().unwrap().event.identity.to_string();
     deliveries.iter().map(identity).collect()
 }
 
@@ -90,7 +91,7 @@ async fn what_is_given_back_comes_again_and_what_is_acked_does_not(engine: Engin
     let taken = hand.take_all(3).await;
     let mut again = BTreeSet::new();
     for (index, delivery) in taken.into_iter().enumerate() {
-        let identity = delivery.message.as_ref().unwrap().identity.to_string();
+        let identity = delivery.message.as_ref().unwrap().event.identity.to_string();
         match index {
             0 => delivery.settlement.ack(),
             1 => {
@@ -231,7 +232,7 @@ async fn a_dead_letter_is_kept_and_not_delivered(engine: Engine) {
     rig.publish_on(Route::Dead, message.clone().dead(death.clone())).await;
     hand.nothing_comes().await;
     let letter = rig.queues.take("dead").await.message.unwrap();
-    assert_eq!((letter.identity, letter.death), (message.identity, Some(death)));
+    assert_eq!((letter.event.identity, letter.death), (message.event.identity, Some(death)));
     hand.consumer.close().await;
     rig.finish().await;
 }
@@ -250,7 +251,7 @@ async fn two_consumers_share_and_each_message_comes_once(engine: Engine) {
         })
         .await
         .unwrap();
-        assert!(seen.insert(delivery.message.as_ref().unwrap().identity.to_string()));
+        assert!(seen.insert(delivery.message.as_ref().unwrap().event.identity.to_string()));
         delivery.settlement.ack();
     }
     first.nothing_comes().await;

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
 use shared::broker::Embedded;
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 use shared::store::Store;
 use tokio::sync::watch;
 use worker::parts::{Engines, Worker};
@@ -92,7 +92,7 @@ struct Play {
 }
 
 impl Play {
-    async fn run(mut self, cx: Context, event: Event) -> HandlerResult {
+    async fn run(mut self, cx: Context, event: HubSpotEvent) -> HandlerResult {
         let (id, attempt) = (event.object_id.unwrap(), cx.attempt());
         let say = |word: &str| report(format_args!("{word} {id} {attempt}"));
         self.runs.note(&cx, &event);

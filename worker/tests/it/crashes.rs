@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shared::event::Event;
 use shared::message::DeathReason;
+use shared::senders::hubspot::HubSpotEvent;
 use worker::HandlerError;
 
 use crate::harness::{
@@ -74,14 +74,14 @@ async fn runs_that_died_with_two_workers_hold_up_each_other_and_nobody_else(engi
         });
     });
     for suspect in &suspects {
-        rig.wait_for_entry(&suspect.identity, "a", "2").await;
+        rig.wait_for_entry(&suspect.event.identity, "a", "2").await;
     }
     rig.publish_all(3..=10).await;
     wait_for_verdicts(&worker, "succeeded", 8).await;
     let apart = || probe.runs().iter().filter(|run| run.object_id < 3).count();
     within("the first suspect", async {
         while apart() == 0 {
-            pause().await
+            pause().await;
         }
     })
     .await;
@@ -119,7 +119,7 @@ async fn a_run_that_died_with_three_workers_is_done_again_alone(engine: Engine) 
         });
     });
     probe.wait(1).await;
-    assert_eq!(rig.entry(&message.identity).await["a"], "3", "abandoned runs");
+    assert_eq!(rig.entry(&message.event.identity).await["a"], "3", "abandoned runs");
     rig.publish_all(2..=10).await;
     Admin::of(&worker).wait_for("hubline_in_flight", &[], 10).await;
     assert_eq!(probe.runs().len(), 1, "others ran beside it");
@@ -216,7 +216,7 @@ async fn a_crash_between_completion_and_ack_leaves_a_duplicate(engine: Engine) {
     child.wait("started", 1).await;
     standstill.begin().await;
     child.tell("go");
-    rig.wait_for_entry(&message.identity, "s", "C").await;
+    rig.wait_for_entry(&message.event.identity, "s", "C").await;
     child.kill().await;
     standstill.end().await;
 
@@ -272,7 +272,7 @@ async fn an_event_that_kills_its_workers_is_found_out_and_its_neighbours_are_don
     let death = letter.death.unwrap();
     assert_eq!((death.reason, death.code.as_str()), (DeathReason::Crashed, "CRASHED"));
     assert_eq!((letter.target.as_deref(), letter.attempt), (Some(TARGET), 1));
-    assert_eq!(letter.body, deal(1));
+    assert_eq!(*letter.event.body(), deal(1));
     rig.finish().await;
 }
 
@@ -298,11 +298,11 @@ async fn a_panic_before_the_future_is_a_failure_like_any_other(engine: Engine) {
 async fn a_panic_while_routing_is_retried_and_then_a_dead_letter(engine: Engine) {
     let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|registry| {
-        let wants = |event: &Event| {
+        let wants = |event: &HubSpotEvent| {
             assert_ne!(event.object_id, Some(1), "cannot tell");
             true
         };
-        registry.add(TARGET, wants, |_: &_, _: &_| async { Ok(()) }).unwrap();
+        registry.hubspot(TARGET, wants, |_: &_, _: &_| async { Ok(()) }).unwrap();
     });
     rig.publish_all(1..=2).await;
     let letter = rig.queues.take("dead").await.message.unwrap();

@@ -71,7 +71,10 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     assert_eq!(events(&database, &["--object", "1", "--limit", "1"]).await.len(), 1);
     assert_eq!(events(&database, &["--object", "1", "--since", "1h"]).await.len(), 2);
     assert_eq!(events(&database, &["--object", "1", "--until", "1h"]).await.len(), 0);
-    assert_eq!(events(&database, &["--event", &first.identity.to_string()[..12]]).await.len(), 2);
+    assert_eq!(
+        events(&database, &["--event", &first.event.identity.to_string()[..12]]).await.len(),
+        2
+    );
     rig.finish().await;
     database.end().await;
 }
@@ -95,7 +98,7 @@ async fn what_could_not_be_published_any_more_is_told_as_given_back(engine: Data
     });
     let message = rig.publish(&deal(1)).await;
     let admin = Admin::of(&worker);
-    rig.wait_for_entry(&message.identity, "s", "S").await;
+    rig.wait_for_entry(&message.event.identity, "s", "S").await;
     proxy.cut();
     admin.wait_for_part("broker_publishing", "down").await;
     gate.open();
@@ -115,7 +118,7 @@ async fn what_could_not_be_published_any_more_is_told_as_given_back(engine: Data
 
 /// One event's lines, the latest first.
 async fn assert_way(database: &TestDatabase, message: &Message) {
-    let way = events(database, &["--event", message.identity.as_ref()]).await;
+    let way = events(database, &["--event", message.event.identity.as_ref()]).await;
     let verdicts: Vec<&str> = way.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["succeeded", "retried"]);
     assert_eq!(way[1]["code"], "TEST_5XX");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::broker::Lane;
+use shared::event::Event;
 use shared::message::{DeathReason, Message};
 
 use crate::harness::{
@@ -15,7 +16,7 @@ async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept(engine: Engi
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "deals",
                 |event| event.subscription_type == "deal.creation",
                 move |cx: &_, event: &_| {
@@ -27,14 +28,17 @@ async fn what_nobody_wants_is_acked_and_what_cannot_be_read_is_kept(engine: Engi
     });
     rig.publish(&deal(1).replace("deal.creation", "galaxy.formation")).await;
     rig.queues.put_foreign(b"what is this?").await;
-    let broken = Message { body: "{\"eventId\":".into(), ..fresh(&deal(2)) };
+    let fine = fresh(&deal(2));
+    let Event { origin, topic, identity, .. } = fine.event.clone();
+    let broken = Event::new(origin, topic, identity, "{\"eventId\":".into());
+    let broken = Message { event: broken, ..fine };
     rig.publish_to(Lane::Work, broken).await;
     rig.publish(&deal(3)).await;
     let mut kept = BTreeSet::new();
     for _ in 0..2 {
         let letter = rig.queues.take("dead").await.message.unwrap();
         assert_eq!(letter.death.unwrap().reason, DeathReason::Unreadable);
-        kept.insert(letter.body);
+        kept.insert(letter.event.body().clone());
     }
     assert_eq!(kept, ["what is this?", "{\"eventId\":"].map(Into::into).into());
     wait_for_verdicts(&worker, "unwanted", 1).await;

@@ -1,12 +1,11 @@
 //! A worker's surroundings for one test: names of its own on the servers, events to publish,
 //! handlers that report, and an end that finds leftovers.
 
-use bytes::Bytes;
 use clap::Parser;
 use shared::broker::{Broker, Lane, Publication, Route};
 use shared::clock::now_ms;
-use shared::event::Event;
 use shared::message::Message;
+use shared::senders::Sender;
 use shared::testing::{Place, amqp_url, prefix, redis_url};
 use tokio::time::Instant;
 use worker::Registry;
@@ -148,19 +147,5 @@ pub(crate) fn deal(id: u64) -> String {
 
 /// The message the receiver makes of an event.
 pub(crate) fn fresh(body: &str) -> Message {
-    let event = Event::parse(body.as_bytes()).unwrap();
-    Message {
-        body: Bytes::from(body.to_owned()),
-        identity: event.identity,
-        subscription_type: event.subscription_type,
-        portal_id: event.portal_id,
-        attempt: 0,
-        target: None,
-        received_ms: now_ms(),
-        generation: 0,
-        traceparent: None,
-        job: None,
-        waiting: None,
-        death: None,
-    }
+    Message::fresh(Sender::HubSpot.identify(&body.to_owned().into()).unwrap(), now_ms())
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use shared::event::Identity;
+use shared::event::{Event, Identity};
 use shared::message::{Message, OfJob};
 use shared::testing::{DatabaseEngine, Letter, TestDatabase};
 
@@ -30,6 +30,13 @@ fn travelled(body: &str) -> Message {
     }
 }
 
+/// The same of bytes that are no event, though it was known as one.
+fn unreadable() -> Message {
+    let message = travelled(&deal(4));
+    let Event { origin, topic, identity, .. } = message.event.clone();
+    Message { event: Event::new(origin, topic, identity, b"17".as_slice().into()), ..message }
+}
+
 /// Waits until each of these is in its queue again or in the next one, with more to wait.
 async fn assert_all_wait(rig: &Rig, sent: &BTreeSet<Identity>) {
     let mut found = BTreeSet::new();
@@ -38,7 +45,7 @@ async fn assert_all_wait(rig: &Rig, sent: &BTreeSet<Identity>) {
             for queue in ["work.0", LONGEST] {
                 for letter in rig.queues.drain(queue).await {
                     assert!(!letter.rest.is_zero(), "{letter:?}");
-                    found.insert(letter.message.unwrap().identity);
+                    found.insert(letter.message.unwrap().event.identity);
                 }
             }
         }
@@ -64,7 +71,7 @@ async fn what_is_still_to_wait_goes_on_as_it_is_in_its_lane_and_leaves_no_other_
         ("work.1", "1", travelled(&deal_of(1, 2)), DAY * 30),
         ("bulk", "bulk", travelled(&deal(3)), DAY + Duration::from_millis(1)),
         // What cannot be read waits as well: that is found out when it is worked on.
-        ("bulk", "bulk", Message { body: b"17".as_slice().into(), ..travelled(&deal(4)) }, DAY),
+        ("bulk", "bulk", unreadable(), DAY),
     ];
     for (queue, _, message, rest) in &sent {
         rig.queues.rabbitmq().put_back(queue, message, *rest).await;
@@ -84,7 +91,7 @@ async fn what_is_still_to_wait_goes_on_as_it_is_in_its_lane_and_leaves_no_other_
     assert!(probe.runs().is_empty(), "{:?}", probe.runs());
     let redis = Entries::open(&shared::testing::redis_url(), &rig.prefix).await;
     for (_, _, message, _) in &sent {
-        assert!(redis.of(&message.identity).await.is_empty());
+        assert!(redis.of(&message.event.identity).await.is_empty());
     }
     assert_eq!(database.number("SELECT count(*) FROM event_log").await, 0);
 
@@ -108,7 +115,7 @@ async fn killed_between_two_stays_a_worker_loses_nothing() {
         for id in round * COUNT..(round + 1) * COUNT {
             let message = travelled(&deal(id));
             rig.queues.rabbitmq().put_back("work.0", &message, DAY).await;
-            sent.insert(message.identity);
+            sent.insert(message.event.identity);
         }
         let child = Child::start(&rig, "succeeds", &[]).await;
         // Wherever it is then: some have gone on, some have not, some have and are not acked.
@@ -157,7 +164,7 @@ async fn what_is_not_confirmed_where_it_goes_is_not_acked_where_it_was() {
         for id in 0.. {
             let message = travelled(&deal(id));
             rig.queues.rabbitmq().put_back("work.0", &message, DAY).await;
-            sent.insert(message.identity);
+            sent.insert(message.event.identity);
             if admin.sum("hubline_publishes_total", &["route=\"retry\",result=\"refused\""]).await
                 > 0
             {

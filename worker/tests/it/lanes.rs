@@ -33,7 +33,7 @@ async fn what_has_to_wait_comes_back_to_its_own_lane() {
     };
     let ledger =
         Ledger::start(options, WorkerMetrics::register(&mut registry("worker"), false)).unwrap();
-    let entry = EntryKey { identity: &held.identity, target: TARGET, generation: 0 };
+    let entry = EntryKey { identity: &held.event.identity, target: TARGET, generation: 0 };
     assert!(matches!(ledger.claim(&entry, 0).await, Claim::Started(_)));
     for message in [fresh(&deal(1)), fresh(&deal(2)), held] {
         rig.publish_to(Lane::Bulk, message).await;
@@ -47,7 +47,7 @@ async fn what_has_to_wait_comes_back_to_its_own_lane() {
         assert_eq!(letter.routing_key, "bulk");
         let message = letter.message.unwrap();
         assert_eq!(message.target.as_deref(), Some(TARGET));
-        let spent = message.body == deal(1);
+        let spent = *message.event.body() == deal(1);
         assert_eq!(message.attempt > 0, spent, "{message:?}");
     }
     rig.finish().await;

@@ -10,10 +10,10 @@ mod refused;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use secrecy::SecretString;
 use shared::broker::{Backlog, Broker, Lane, Route};
 use shared::message::{Death, DeathReason, Message};
+use shared::origin::Origin;
 use shared::testing::Letter;
 use worker::parts::records::Records;
 use worker::parts::records::dead_letters::{DeadLetters, Filter, State, drain};
@@ -32,15 +32,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// A message that has been on its way for a while.
 fn travelled(id: u64, attempt: u32) -> Message {
+    // Not as anybody would write it anew.
+    let body = deal(id).replace(',', " ,\n\t").replace("CRM_UI", "CRM_\u{fc}\\u00fc");
     Message {
-        // Not as anybody would write it anew.
-        body: Bytes::from(deal(id).replace(',', " ,\n\t").replace("CRM_UI", "CRM_\u{fc}\\u00fc")),
         attempt,
         target: Some(TARGET.to_owned()),
         received_ms: 1_769_081_994_066,
         generation: 2,
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
-        ..fresh(&deal(id))
+        ..fresh(&body)
     }
 }
 
@@ -65,7 +65,10 @@ async fn what_is_ready_arrives_in_its_lane_as_it_was_and_in_its_order() {
     // 62515 has the first of two shards, 1 the second.
     let mine: Vec<Message> = (1..=700).map(|id| fresh(&deal(id))).collect();
     let others = [fresh(&deal_of(1, 9)), Message { target: None, ..travelled(8, 0) }];
-    let others = others.map(|message| Message { portal_id: 1, ..message });
+    let others = others.map(|mut message| {
+        message.event.origin = Origin::hubspot(1);
+        message
+    });
     let bulk = [fresh(&deal(801)), travelled(802, 3)];
     // Its wait was over while nobody looked.
     let overdue = travelled(701, 4);
@@ -140,9 +143,9 @@ async fn dead_letters_keep_their_death_and_what_cannot_be_read_becomes_one() {
     ];
     open.publish(Route::Dead, &letters).await;
     open.execute(
-        "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, received_ms, \
-         generation, body) VALUES ('work', 0, 'whose?', '', 1, 0, 0, 0, x'00ff7b'), \
-         ('elsewhere', 0, 'whose?', '', 1, 0, 0, 0, x'7b')",
+        "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, received_ms, \
+         generation, body) VALUES ('work', 0, 'whose?', '', 'hubspot/1', 0, 0, 0, x'00ff7b'), \
+         ('elsewhere', 0, 'whose?', '', 'hubspot/1', 0, 0, 0, x'7b')",
     )
     .await;
     open.close().await;
@@ -152,9 +155,9 @@ async fn dead_letters_keep_their_death_and_what_cannot_be_read_becomes_one() {
     assert!(ended.stdout.contains("2 of them could not be read"), "{ended:?}");
     assert_eq!(directory.backlog().await, Backlog::default());
     let mut found = messages(&rig, "dead").await;
-    found.sort_by_key(|letter| letter.body.len());
+    found.sort_by_key(|letter| letter.event.body().len());
     let (unreadable, kept) = found.split_at(2);
-    let bodies: Vec<&[u8]> = unreadable.iter().map(|letter| &letter.body[..]).collect();
+    let bodies: Vec<&[u8]> = unreadable.iter().map(|letter| &letter.event.body()[..]).collect();
     assert_eq!(bodies, [&b"{"[..], b"\x00\xff{"]);
     for letter in unreadable {
         let death = letter.death.as_ref().unwrap();
@@ -189,7 +192,7 @@ async fn dead_letters_of_the_records_go_along_and_are_let_go_of() {
     assert!(ended.stdout.contains("2 dead letters of the records"), "{ended:?}");
     // The same moment of death leaves their order open.
     let mut found = messages(&rig, "dead").await;
-    found.sort_by_key(|letter| letter.body.clone());
+    found.sort_by_key(|letter| letter.event.body().clone());
     assert_eq!(found, letters[..2]);
     let discarded = Filter { state: Some(State::Discarded), ..Filter::default() };
     assert_eq!(records.count(&discarded).await.unwrap(), 3);

@@ -14,7 +14,7 @@ async fn an_event_delivered_three_times_is_done_once(engine: Engine) {
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "noted",
                 |_| true,
                 move |cx: &_, event: &_| {
@@ -35,7 +35,7 @@ async fn an_event_delivered_three_times_is_done_once(engine: Engine) {
     worker.stop().await;
     let runs = probe.runs();
     assert_eq!(runs.len(), 2, "{runs:?}");
-    assert!(runs.iter().any(|run| run.identity == other.identity.to_string()));
+    assert!(runs.iter().any(|run| run.identity == other.event.identity.to_string()));
     rig.finish().await;
 }
 
@@ -45,7 +45,7 @@ async fn transient_failures_are_retried_on_schedule_until_they_pass(engine: Engi
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "thrice",
                 |_| true,
                 move |cx: &_, event: &_| {
@@ -78,10 +78,10 @@ async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_byt
     let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "fails",
                 |_| true,
-                |_: &_, event: &shared::event::Event| {
+                |_: &_, event: &shared::senders::hubspot::HubSpotEvent| {
                     let permanent = event.object_id == Some(1);
                     async move {
                         Err(if permanent {
@@ -102,10 +102,7 @@ async fn exhausted_and_permanent_failures_end_in_the_dead_letters_with_their_byt
         let death = letter.death.clone().unwrap();
         assert_eq!((death.reason, death.code.as_str()), (reason, code));
         assert_eq!(letter.target.as_deref(), Some("fails"));
-        assert_eq!(
-            (letter.attempt, &letter.body, &letter.identity),
-            (attempt, &published.body, &published.identity)
-        );
+        assert_eq!((letter.attempt, letter.event), (attempt, published.event));
         assert!(!death.error.is_empty() && death.dead_ms >= letter.received_ms);
     }
     worker.stop().await;
@@ -152,7 +149,7 @@ async fn a_failing_target_travels_on_alone(engine: Engine) {
     let (slack_runs, erp_runs) = (slack.clone(), erp.clone());
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "slack",
                 |_| true,
                 move |cx: &_, event: &_| {
@@ -166,7 +163,7 @@ async fn a_failing_target_travels_on_alone(engine: Engine) {
                 },
             )
             .unwrap()
-            .add(
+            .hubspot(
                 "erp",
                 |_| true,
                 move |cx: &_, event: &_| {
@@ -189,10 +186,10 @@ async fn a_panic_is_a_transient_failure_of_that_event_alone(engine: Engine) {
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "panics",
                 |_| true,
-                move |cx: &_, event: &shared::event::Event| {
+                move |cx: &_, event: &shared::senders::hubspot::HubSpotEvent| {
                     runs.note(cx, event);
                     let bad = event.object_id == Some(1);
                     async move {
@@ -222,7 +219,7 @@ async fn a_handler_that_hangs_is_ended_and_retried(engine: Engine) {
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "hangs",
                 |_| true,
                 move |cx: &_, event: &_| {
@@ -252,10 +249,10 @@ async fn steps_that_succeeded_are_not_repeated(engine: Engine) {
     let given = Arc::clone(&orders);
     let worker = rig.worker(|registry| {
         registry
-            .add(
+            .hubspot(
                 "steps",
                 |_| true,
-                move |cx: &worker::Context, event: &shared::event::Event| {
+                move |cx: &worker::Context, event: &shared::senders::hubspot::HubSpotEvent| {
                     let before = noted.note(cx, event);
                     let (cx, event, first) = (cx.clone(), event.clone(), first_noted.clone());
                     let given = Arc::clone(&given);

@@ -47,7 +47,7 @@ async fn a_run_that_outlasts_the_grace_is_given_back_with_its_steps(engine: Engi
     let child = Child::start(&rig, "hangs after a step", &flags).await;
     child.wait("stepped", 1).await;
     child.stop().await;
-    let entry = rig.entry(&message.identity).await;
+    let entry = rig.entry(&message.event.identity).await;
     assert_eq!((entry["s"].as_str(), entry["a"].as_str()), ("R", "0"), "{entry:?}");
 
     let (probe, again) = (Probe::new(), Probe::new());
@@ -99,7 +99,7 @@ async fn runs_that_wait_behind_another_are_given_back_unclaimed(engine: Engine) 
     Admin::of(&worker).wait_for("hubline_in_flight", &[], 2).await;
     worker.stop().await;
     for message in messages {
-        let entry = rig.entry(&message.identity).await;
+        let entry = rig.entry(&message.event.identity).await;
         assert!(entry.is_empty() || entry["s"] == "R", "a claim was left standing: {entry:?}");
     }
     gate.open();

@@ -77,7 +77,7 @@ async fn a_step_that_does_not_end_is_cut_off_after_the_time_of_a_request(engine:
     let worker = rig.worker(|registry| {
         probed(registry, |cx, _| async move {
             if cx.attempt() == 0 {
-                cx.step("order", std::future::pending()).await?;
+                cx.step::<(), _>("order", std::future::pending()).await?;
             }
             Ok(())
         });

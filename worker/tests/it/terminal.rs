@@ -9,7 +9,7 @@ use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use crate::dead_letters::program::{command, run};
-use crate::dead_letters::rig::{Letters, letter, with_body};
+use crate::dead_letters::rig::{Letters, letter, with_body, with_event};
 use crate::harness::within;
 
 const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\r\nforged\t\u{7}\u{7f}\u{202e}\u{2066}\u{200b}\u{200d}\u{2060}\
@@ -33,9 +33,10 @@ fn assert_json(shown: &str) {
 fn strange(id: u64, body: Bytes) -> Message {
     Message {
         target: Some(HOSTILE.to_owned()),
-        subscription_type: HOSTILE.to_owned(),
         traceparent: Some(HOSTILE.to_owned()),
-        ..with_body(letter(id, HOSTILE, HOSTILE), body)
+        ..with_event(with_body(letter(id, HOSTILE, HOSTILE), body), |event| {
+            HOSTILE.clone_into(&mut event.topic);
+        })
     }
 }
 

@@ -188,9 +188,9 @@ async fn send(
     publication: &Publication,
 ) -> Result<(), PublishError> {
     let Publication { route, message } = publication;
-    let (exchange, key) = topology.address(*route, message.portal_id);
+    let (exchange, key) = topology.address(*route, &message.event.origin);
     let properties = properties::encode(message, topology.hop(*route).as_ref());
-    let body = &message.body;
+    let body = message.event.body();
     let confirm = channel
         .basic_publish(exchange, key, BasicPublishOptions::default(), body, properties)
         .await

@@ -10,11 +10,15 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::DELAY_HEADER;
-use crate::event::Identity;
+use crate::event::{Event, Identity};
 use crate::message::{Death, DeathReason, Message, OfJob};
 use crate::retry::{Hop, delay_name};
 
-const VERSION: i64 = 1;
+/// Raised with every change of the headers.
+const VERSION: i64 = 2;
+/// What is said of a message of another version; one line, which says how to be rid of them.
+const OTHER_VERSION: &str = "it was published by another build, whose hubline-version is not 2: run that \
+    build's workers until its queues are empty, and retry or discard its dead letters there";
 /// What is left of a wait when the message comes back. A time to come back at would need clocks
 /// that agree.
 const REST_HEADER: &str = "hubline-rest-ms";
@@ -39,7 +43,7 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
         headers.insert(name.into(), value);
     };
     put("hubline-version", AMQPValue::LongLongInt(VERSION));
-    put("hubline-portal", integer(message.portal_id));
+    put("hubline-origin", text(&message.event.origin.to_string()));
     put("hubline-attempt", integer(message.attempt));
     put("hubline-received-ms", AMQPValue::LongLongInt(message.received_ms));
     put("hubline-generation", integer(message.generation));
@@ -71,13 +75,13 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
         }
     }
     let mut properties = BasicProperties::default()
-        .with_message_id(message.identity.as_ref().into())
+        .with_message_id(message.event.identity.as_ref().into())
         .with_content_type("application/json".into())
         .with_delivery_mode(PERSISTENT)
         .with_timestamp(u64::try_from(message.received_ms / 1000).unwrap_or(0))
         .with_headers(headers);
-    if !message.subscription_type.is_empty() {
-        properties = properties.with_type(short(&message.subscription_type).into());
+    if !message.event.topic.is_empty() {
+        properties = properties.with_type(short(&message.event.topic).into());
     }
     if let Some(hop) = hop {
         properties = properties.with_expiration(hop.ttl.as_millis().to_string().into());
@@ -108,19 +112,21 @@ pub(crate) fn decode(
 
 fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
     let headers = properties.headers().as_ref().ok_or("no headers")?;
-    if whole(headers, "hubline-version") != Some(VERSION) {
-        return Err("hubline-version is missing or unknown");
+    match whole(headers, "hubline-version") {
+        Some(VERSION) => {}
+        Some(_) => return Err(OTHER_VERSION),
+        None => return Err("hubline-version is missing"),
     }
     let message_id = properties.message_id().as_ref().ok_or("no message_id")?;
     let identity: Identity =
         message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
     let number = |name: &str| whole(headers, name).and_then(|number| u64::try_from(number).ok());
     let job_attempt = number("hubline-job-attempt").and_then(|attempt| u32::try_from(attempt).ok());
+    let origin = string(headers, "hubline-origin").and_then(|origin| origin.parse().ok());
+    let origin = origin.ok_or("hubline-origin is missing or wrong")?;
+    let topic = properties.kind().as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Message {
-        body: body.clone(),
-        identity,
-        subscription_type: properties.kind().as_ref().map(ToString::to_string).unwrap_or_default(),
-        portal_id: number("hubline-portal").ok_or("hubline-portal is missing or wrong")?,
+        event: Event::new(origin, topic, identity, body.clone()),
         attempt: number("hubline-attempt")
             .and_then(|number| u32::try_from(number).ok())
             .ok_or("hubline-attempt is missing or wrong")?,
@@ -185,13 +191,16 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
     use super::*;
+    use crate::origin::{Origin, Sender};
 
     fn message() -> Message {
         Message {
-            body: Bytes::from_static(b"{\"eventId\": 1}"),
-            identity: Identity::of_unreadable(b"x"),
-            subscription_type: "deal.creation".to_owned(),
-            portal_id: 62_515,
+            event: Event::new(
+                Origin::hubspot(62_515),
+                "deal.creation".to_owned(),
+                Identity::of_unreadable(b"x"),
+                Bytes::from_static(b"{\"eventId\": 1}"),
+            ),
             attempt: 3,
             target: Some("on_deal_created".to_owned()),
             received_ms: 1_769_081_994_066,
@@ -210,7 +219,7 @@ mod tests {
     fn a_message_comes_back_as_it_was() {
         let properties = encode(&message(), None);
         assert_eq!(rest(&properties), Duration::ZERO);
-        assert_eq!(decode(&properties, message().body).unwrap(), message());
+        assert_eq!(decode(&properties, message().event.body().clone()).unwrap(), message());
     }
 
     fn hop(rest_ms: u64) -> Hop {
@@ -228,7 +237,7 @@ mod tests {
             assert_eq!(headers.inner().contains_key(REST_HEADER), rest_ms > 0);
             assert_eq!(rest(&properties), Duration::from_millis(rest_ms));
             // Which it has not anywhere else.
-            let decoded = decode(&properties, message().body).unwrap();
+            let decoded = decode(&properties, message().event.body().clone()).unwrap();
             assert_eq!(rest(&encode(&decoded, None)), Duration::ZERO);
         }
     }
@@ -241,6 +250,25 @@ mod tests {
             assert_eq!(rest(&BasicProperties::default().with_headers(headers)), Duration::ZERO);
         }
         assert_eq!(rest(&BasicProperties::default()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_message_of_another_version_is_refused_with_how_to_be_rid_of_it() {
+        let properties = encode(&message(), None);
+        let mut headers = properties.headers().clone().unwrap();
+        headers.insert("hubline-version".into(), AMQPValue::LongLongInt(1));
+        let refused = decode(&properties.with_headers(headers), Bytes::new()).unwrap_err();
+        assert!(!refused.is_foreign);
+        let how = format!("hubline-version is not {VERSION}: run that build's workers until");
+        assert!(refused.what.contains(&how) && !refused.what.contains('\n'), "{}", refused.what);
+    }
+
+    #[test]
+    fn what_could_not_be_read_comes_back_with_its_unknown_origin() {
+        let event = Event::unreadable(Sender::HubSpot, Bytes::from_static(b"{"));
+        let unreadable = Message::fresh(event, 7);
+        let body = unreadable.event.body().clone();
+        assert_eq!(decode(&encode(&unreadable, None), body).unwrap(), unreadable);
     }
 
     #[test]

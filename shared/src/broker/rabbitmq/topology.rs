@@ -12,6 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
 use crate::broker::{Lane, Route};
+use crate::origin::Origin;
 use crate::retry::{Hop, Ladder, RetrySchedule, delay_name};
 
 /// The header by which the retry exchange finds the queue of a delay.
@@ -99,26 +100,28 @@ impl Topology {
         format!("{}.{name}", self.prefix).into()
     }
 
-    /// The exchange and routing key of `route` for a message of `portal_id`.
-    pub(super) fn address(&self, route: Route, portal_id: u64) -> (ShortString, ShortString) {
+    /// The exchange and routing key of `route` for a message of `origin`.
+    pub(super) fn address(&self, route: Route, origin: &Origin) -> (ShortString, ShortString) {
         match route {
-            Route::Ready(lane) => (self.exchange("events"), self.key(lane, portal_id)),
-            Route::Later { lane, .. } => (self.exchange("retry"), self.key(lane, portal_id)),
-            Route::Dead => (self.exchange("dead"), self.key(Lane::Work, portal_id)),
+            Route::Ready(lane) => (self.exchange("events"), self.key(lane, origin)),
+            Route::Later { lane, .. } => (self.exchange("retry"), self.key(lane, origin)),
+            Route::Dead => (self.exchange("dead"), self.key(Lane::Work, origin)),
         }
     }
 
-    fn key(&self, lane: Lane, portal_id: u64) -> ShortString {
+    fn key(&self, lane: Lane, origin: &Origin) -> ShortString {
         match lane {
-            Lane::Work => self.shard(portal_id).to_string().into(),
+            Lane::Work => self.shard(origin).to_string().into(),
             Lane::Bulk => "bulk".into(),
         }
     }
 
-    /// The shard of a portal: the same in every process and every version.
-    fn shard(&self, portal_id: u64) -> u32 {
-        // splitmix64's finaliser: portal ids that are close or alike still spread evenly.
-        let mut hash = portal_id.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    /// The shard of an account: the same in every process and every version.
+    fn shard(&self, origin: &Origin) -> u32 {
+        // FNV's steps over its text, and one of splitmix64: accounts that are alike still spread evenly.
+        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = origin.to_string().bytes().fold(0, step);
+        let mut hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         hash ^= hash >> 31;
@@ -288,15 +291,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_portal_keeps_its_shard_and_portals_spread_evenly() {
+    fn an_account_keeps_its_shard_and_accounts_spread_evenly() {
         let topology = Topology::new("t", 8, None);
         let mut counts = [0_u32; 8];
         for portal in 0..8000 {
-            counts[topology.shard(portal * 1000) as usize] += 1;
+            counts[topology.shard(&Origin::hubspot(portal * 1000)) as usize] += 1;
         }
         assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
-        // Fixed for all time: a change would send a portal's retries to another queue.
-        assert_eq!(topology.shard(62_515), Topology::new("other", 8, None).shard(62_515));
-        assert_eq!([1, 62_515, 242_711_451].map(|portal| topology.shard(portal)), [1, 0, 2]);
+        // Fixed for all time: a change would send an account's retries to another queue.
+        let shards = |topology: &Topology| {
+            [1, 62_515, 242_711_451].map(|portal| topology.shard(&Origin::hubspot(portal)))
+        };
+        assert_eq!(shards(&topology), shards(&Topology::new("other", 8, None)));
+        assert_eq!(shards(&topology), [5, 4, 0]);
     }
 }

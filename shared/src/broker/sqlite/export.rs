@@ -108,7 +108,7 @@ fn exported(row: &SqliteRow, now_ms: i64) -> Result<Exported, sqlx::Error> {
         Ok(message) if lane.is_none() && queue != "dead" => Err(MalformedMessage {
             what: "its queue is unknown",
             is_foreign: false,
-            body: message.body,
+            body: message.event.body().clone(),
         }),
         message => message,
     };

@@ -9,10 +9,11 @@ use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::Taken;
 use crate::broker::{Lane, MalformedMessage, Publication, Route};
+use crate::event::Event;
 use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
 
-const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, portal, attempt, target, \
+const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, target, \
     received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
@@ -46,9 +47,9 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
     let death = message.death.as_ref();
     row.push_bind(queue)
         .push_bind(now_ms.saturating_add(wait_ms))
-        .push_bind(message.identity.to_string())
-        .push_bind(message.subscription_type.clone())
-        .push_bind(i64::try_from(message.portal_id).unwrap_or(i64::MAX))
+        .push_bind(message.event.identity.to_string())
+        .push_bind(message.event.topic.clone())
+        .push_bind(message.event.origin.to_string())
         .push_bind(i64::from(message.attempt))
         .push_bind(message.target.clone())
         .push_bind(message.received_ms)
@@ -62,7 +63,7 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         .push_bind(death.map(|death| death.error.clone()))
         .push_bind(death.map(|death| death.dead_ms))
         .push_bind(death.map(Death::steps_text))
-        .push_bind(message.body.to_vec());
+        .push_bind(message.event.body().to_vec());
 }
 
 /// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and
@@ -149,11 +150,11 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         dead_ms: whole("dead_ms").unwrap_or_default(),
         steps: Death::steps_of(&text("steps").unwrap_or_default()),
     });
+    let identity = identity.parse().map_err(|_| "identity is not one")?;
+    let origin =
+        text("origin").and_then(|origin| origin.parse().ok()).ok_or("origin is not one")?;
     Ok(Message {
-        body: body.clone(),
-        identity: identity.parse().map_err(|_| "identity is not one")?,
-        subscription_type: text("type").unwrap_or_default(),
-        portal_id: u64::try_from(whole("portal")?).map_err(|_| "portal is negative")?,
+        event: Event::new(origin, text("type").unwrap_or_default(), identity, body.clone()),
         attempt: u32::try_from(whole("attempt")?).map_err(|_| "attempt is out of range")?,
         target: text("target"),
         received_ms: whole("received_ms")?,

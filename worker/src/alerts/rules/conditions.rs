@@ -1,12 +1,22 @@
 //! The conditions, one a function: those of `k8s/monitoring/alerts.yaml`, which says of each why it is
 //! as it is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{About, Found, MINUTE, RATE};
 use crate::alerts::exposition::Labels;
 use crate::alerts::history::View;
 
+/// Which process or place an alert is about: labels and their values.
+pub(crate) type About = BTreeMap<&'static str, String>;
+
+/// What a condition has found.
+pub(super) type Found = Vec<(About, f64)>;
+
+/// Received events a second, recorded once a minute.
+pub(super) const RATE: &str = "hubline:received_events:rate15m";
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -3,8 +3,9 @@
 
 use bytes::Bytes;
 use shared::broker::{DeadQueue, MalformedMessage};
-use shared::event::{Event, Identity};
+use shared::event::Event;
 use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
+use shared::senders::Sender;
 
 use super::fingerprint::fingerprint;
 use crate::records::erasure::{Contact, contact_of};
@@ -53,7 +54,7 @@ impl Arrival {
         now_ms: i64,
     ) -> Self {
         let message = message.unwrap_or_else(|malformed| unreadable(malformed, now_ms));
-        let event = Event::parse_known(&message.body, message.identity.clone()).ok();
+        let event = message.event.hubspot().ok();
         let (reason, death) = match message.death {
             Some(death) => (death.reason.as_str(), death),
             None => nobodys_verdict(queue, now_ms),
@@ -61,16 +62,16 @@ impl Arrival {
         let target = message.target.as_deref().map(name).unwrap_or_default();
         let (code, error) = (name(&death.code), clean(&death.error, MAX_ERROR_BYTES));
         Self {
-            identity: message.identity.to_string(),
+            identity: message.event.identity.to_string(),
             fingerprint: fingerprint(&target, &code, &error),
             target,
             generation: i64::from(message.generation),
             attempt: i64::from(message.attempt),
             queue: queue.as_str(),
-            portal_id: message.portal_id.cast_signed(),
-            subscription_type: name(&message.subscription_type),
-            object_id: event.as_ref().and_then(|event| event.object_id).map(u64::cast_signed),
-            contact_id: event.as_ref().and_then(contact_of),
+            portal_id: message.event.origin.portal_id().unwrap_or_default().cast_signed(),
+            subscription_type: name(&message.event.topic),
+            object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
+            contact_id: event.and_then(contact_of),
             reason,
             code,
             error,
@@ -80,7 +81,7 @@ impl Arrival {
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             steps: clean(&death.steps_text(), MAX_ERROR_BYTES),
-            body: message.body,
+            body: message.event.body().clone(),
         }
     }
 
@@ -97,20 +98,8 @@ impl Arrival {
 /// What did not come from a publisher of ours, by its bytes.
 fn unreadable(malformed: MalformedMessage, now_ms: i64) -> Message {
     let MalformedMessage { what, body, .. } = malformed;
-    Message {
-        identity: Identity::of_unreadable(&body),
-        body,
-        subscription_type: String::new(),
-        portal_id: 0,
-        attempt: 0,
-        target: None,
-        received_ms: now_ms,
-        generation: 0,
-        traceparent: None,
-        job: None,
-        waiting: None,
-        death: Some(Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms)),
-    }
+    let death = Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms);
+    Message::fresh(Event::unreadable(Sender::HubSpot, body), now_ms).dead(death)
 }
 
 /// What no worker gave up: the broker put it here.

@@ -1,6 +1,7 @@
 //! Letters that another Hubline is to have: taken out some at a time, as the messages they came as,
 //! and let go of here once they are there.
 
+use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
 use sqlx::QueryBuilder;
 
@@ -12,6 +13,7 @@ use super::filter::Filter;
 use super::moves::Move;
 use super::state::State;
 use crate::records::database::on_pool;
+use crate::records::origin_of;
 
 /// Those that somebody still has to do with.
 const OPEN: [State; 3] = [State::Dead, State::Requested, State::Retried];
@@ -58,14 +60,13 @@ fn message(exported: Exported) -> anyhow::Result<Message> {
     let Exported { letter, body } = exported;
     let reason = letter.reason.parse().unwrap_or(DeathReason::Crashed);
     let death = Death::new(reason, &letter.code, &letter.error, letter.died_ms);
+    let identity = letter
+        .identity
+        .parse()
+        .map_err(|_| anyhow::anyhow!("letter {} has no identity", letter.id))?;
+    let (origin, topic) = (origin_of(letter.portal_id), letter.subscription_type);
     Ok(Message {
-        body: body.unwrap_or_default().into(),
-        identity: letter
-            .identity
-            .parse()
-            .map_err(|_| anyhow::anyhow!("letter {} has no identity", letter.id))?,
-        subscription_type: letter.subscription_type,
-        portal_id: letter.portal_id.cast_unsigned(),
+        event: Event::new(origin, topic, identity, body.unwrap_or_default().into()),
         attempt: u32::try_from(letter.attempt)?,
         target: Some(letter.target).filter(|target| !target.is_empty()),
         received_ms: letter.received_ms,

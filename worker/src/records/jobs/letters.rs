@@ -1,11 +1,13 @@
 //! Dead letters as a job publishes them again.
 
 use shared::broker::{Lane, Publication, Route};
+use shared::event::Event;
 use shared::message::{Message, OfJob};
 
 use super::work::Batch;
 use super::{Job, Jobs};
 use crate::records::dead_letters::{ClaimOf, Exported};
+use crate::records::origin_of;
 
 impl Jobs {
     /// The next letters of a job: first what it has claimed already and perhaps published before it
@@ -55,11 +57,9 @@ fn again(exported: Exported, job: &Job, restart: bool) -> Option<Message> {
         // One more attempt than was spent; the ledger takes no earlier one.
         (generation, attempt)
     };
+    let (origin, identity) = (origin_of(letter.portal_id), letter.identity.parse().ok()?);
     Some(Message {
-        body: body?.into(),
-        identity: letter.identity.parse().ok()?,
-        subscription_type: letter.subscription_type,
-        portal_id: letter.portal_id.cast_unsigned(),
+        event: Event::new(origin, letter.subscription_type, identity, body?.into()),
         attempt,
         target: Some(letter.target).filter(|target| !target.is_empty()),
         received_ms: letter.received_ms,

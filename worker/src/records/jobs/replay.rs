@@ -12,6 +12,7 @@ use crate::records::Question;
 use crate::records::clock::{day_of, first_line};
 use crate::records::database::{Database, on_pool, on_reading};
 use crate::records::dead_letters::{Count, Counted, Plan};
+use crate::records::origin_of;
 
 /// Bytes of events published at once; one event can have more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -132,20 +133,10 @@ impl Jobs {
             bytes += event.body.len();
             messages += wanted.len();
             batch.counted += 1;
-            let message = Message {
-                body: event.body.into(),
-                identity: identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?,
-                subscription_type: event.subscription_type,
-                portal_id: event.portal_id.cast_unsigned(),
-                attempt: 0,
-                target: None,
-                received_ms: event.received_ms,
-                generation: 0,
-                traceparent: None,
-                job: None,
-                waiting: None,
-                death: None,
-            };
+            let identity = identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?;
+            let (origin, topic) = (origin_of(event.portal_id), event.subscription_type);
+            let sent = shared::event::Event::new(origin, topic, identity, event.body.into());
+            let message = Message::fresh(sent, event.received_ms);
             batch.publications.extend(wanted.into_iter().map(|wanted| {
                 let Wanted { target, generation, attempt } = wanted;
                 let job = Some(OfJob { id: job.id.cast_unsigned(), attempt });

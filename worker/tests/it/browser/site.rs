@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args as _, Command, FromArgMatches as _};
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use worker::parts::sender::{Answer, Sender};
 use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;

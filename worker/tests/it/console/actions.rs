@@ -1,6 +1,7 @@
 //! What is done to letters: planned, agreed to, done once, and noted.
 
 use shared::message::Message;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping, State};
 
@@ -10,7 +11,7 @@ use crate::dead_letters::rig::letter;
 async fn letters_are_discarded_and_restored_as_planned(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     let mut messages: Vec<Message> = (1..=30).map(|id| letter(id, "ERP_422", "no")).collect();
-    messages[0].portal_id = 9;
+    messages[0].event.origin = Origin::hubspot(9);
     messages.push(letter(31, "SLACK_5XX", "down"));
     rig.letters.index(&messages).await;
     let plan = "/actions/discard?code=ERP_422";

@@ -48,14 +48,14 @@ async fn an_event_is_found_with_its_whole_way(engine: DatabaseEngine) {
     }
     assert_eq!((lines, pages), (120, 3));
     let retried = browser.get("/events?verdict=retried").await;
-    retried.shows(&["TEST_5XX not now", &format!("/events/{}", second.identity)]);
+    retried.shows(&["TEST_5XX not now", &format!("/events/{}", second.event.identity)]);
     assert_eq!(retried.text.matches("data-label=\"Ended\"").count(), 1);
     for (query, count) in [
         ("object=2", 2),
         ("object=2&handler=other", 0),
         ("type=deal.creation&since=1h&verdict=permanent", 1),
         ("until=1h", 0),
-        (&format!("event={}", &second.identity.as_ref()[..12]), 2),
+        (&format!("event={}", &second.event.identity.as_ref()[..12]), 2),
     ] {
         let page = browser.get(&format!("/events?{query}")).await;
         page.shows(&[]);
@@ -63,16 +63,16 @@ async fn an_event_is_found_with_its_whole_way(engine: DatabaseEngine) {
     }
     assert_eq!(browser.get("/events?event=XYZ&after=1").await.status, 400);
 
-    let way = browser.get(&format!("/events/{}", second.identity)).await;
+    let way = browser.get(&format!("/events/{}", second.event.identity)).await;
     way.shows(&["received", "attempt 1: retried", "attempt 2: succeeded", "no handler gave it up"]);
     let (first, last) = (way.text.find("attempt 1").unwrap(), way.text.find("attempt 2").unwrap());
     assert!(first < last);
-    let bytes = browser.get(&format!("/events/{}/payload", second.identity)).await;
-    assert_eq!(bytes.text.as_bytes(), second.body);
-    let dead = browser.get(&format!("/events/{}", third.identity)).await;
+    let bytes = browser.get(&format!("/events/{}/payload", second.event.identity)).await;
+    assert_eq!(bytes.text.as_bytes(), *second.event.body());
+    let dead = browser.get(&format!("/events/{}", third.event.identity)).await;
     dead.shows(&["attempt 1: permanent", "never &#60;script&#62;", "given up as permanent"]);
     let letter = browser.get(&browser.get("/letters").await.link("1").unwrap()).await;
-    letter.shows(&["attempt 1: permanent", &format!("/events/{}", third.identity)]);
+    letter.shows(&["attempt 1: permanent", &format!("/events/{}", third.event.identity)]);
     browser.get("/health").await.shows(&[
         "succeeded",
         "permanent",

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use shared::message::Message;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use super::rig::{Answer, Rig, encode};
-use crate::dead_letters::rig::{letter, with_body};
+use crate::dead_letters::rig::{letter, with_body, with_event};
 
 const HOSTILE: &str = "</code></td><script>alert(1)</script>\"'><img src=x onerror=alert(2)>\
     &lt;\u{202e}\u{1b}[2J\u{0}\u{9b}\u{feff}\u{2066}";
@@ -31,20 +32,20 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     let json = serde_json::to_vec(&serde_json::json!({ HOSTILE: [HOSTILE, "</pre>"] })).unwrap();
     let strange = Message {
         target: Some(HOSTILE.to_owned()),
-        subscription_type: HOSTILE.to_owned(),
         traceparent: Some(HOSTILE.to_owned()),
-        ..with_body(letter(1, HOSTILE, HOSTILE), body)
+        ..with_event(with_body(letter(1, HOSTILE, HOSTILE), body), |event| {
+            HOSTILE.clone_into(&mut event.topic);
+        })
     };
     let messages = [
         strange,
         with_body(letter(2, "A", HOSTILE), json.into()),
         with_body(letter(3, "", ""), Bytes::new()),
         Message {
-            portal_id: u64::MAX,
             received_ms: i64::MAX,
             generation: u32::MAX,
             attempt: u32::MAX,
-            ..letter(4, "A", "far")
+            ..with_event(letter(4, "A", "far"), |event| event.origin = Origin::hubspot(u64::MAX))
         },
         Message { received_ms: i64::MIN, ..letter(5, "A", "long ago") },
     ];

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use shared::message::Message;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping};
 
@@ -56,7 +57,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
         .map(|id| letter(id, "ERP_422", &format!("ERP answered 422: order {id} has no amount")))
         .collect();
     messages.push(letter(5000, "SLACK_5XX", "Slack answered 503"));
-    messages[0].portal_id = 9;
+    messages[0].event.origin = Origin::hubspot(9);
     rig.letters.index(&messages).await;
     let page = rig.browser.get("/").await;
     page.shows(&[
@@ -146,7 +147,7 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     page.shows(&[
         "ERP answered 503",
         "4bf92f3577b34da6a3ce929d0e0e4736",
-        first.identity.as_ref(),
+        first.event.identity.as_ref(),
         "worker dead-letters show",
         "&#34;portalId&#34;: 62515",
         "Letters before it",
@@ -161,10 +162,10 @@ async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
         "<a href=\"/jobs/-3\">job -3</a>",
     ]);
     let bytes = rig.browser.get(&format!("/letters/{id}/payload")).await;
-    assert_eq!(bytes.text.as_bytes(), first.body);
+    assert_eq!(bytes.text.as_bytes(), *first.event.body());
     assert_eq!(bytes.header("content-type"), "application/octet-stream");
     assert!(bytes.header("content-disposition").starts_with("attachment"));
-    let event = rig.browser.get(&format!("/events/{}", first.identity)).await;
+    let event = rig.browser.get(&format!("/events/{}", first.event.identity)).await;
     event.shows(&["ERP_5XX", &format!("/letters/{newest}"), "given up as exhausted"]);
     rig.finish().await;
 }

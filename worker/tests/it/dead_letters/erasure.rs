@@ -56,13 +56,13 @@ async fn have_content(rig: &Letters, messages: &[Message]) -> bool {
     let letters = rig.records.list(&Filter::default(), None, 1000).await.unwrap().letters;
     let mut content = Vec::new();
     for message in messages {
-        let identity = message.identity.to_string();
+        let identity = message.event.identity.to_string();
         let of = letters.iter().filter(|letter| letter.identity == identity);
         for letter in of {
             let body = rig.records.body(letter.id).await.unwrap();
             assert_eq!(letter.body_bytes.is_some(), body.is_some());
             assert_eq!(letter.error.is_empty(), body.is_none(), "{letter:?}");
-            assert!(body.is_none_or(|body| body == message.body));
+            assert!(body.is_none_or(|body| body == *message.event.body()));
             content.push(letter.body_bytes.is_some());
         }
     }

@@ -36,7 +36,8 @@ async fn an_export_is_whole_and_never_holds_much(engine: DatabaseEngine) {
     }
     assert!(ids.is_sorted_by(|one, next| one < next));
     bodies.sort();
-    let mut expected: Vec<Bytes> = messages.into_iter().map(|message| message.body).collect();
+    let mut expected: Vec<Bytes> =
+        messages.into_iter().map(|message| message.event.body().clone()).collect();
     expected.sort();
     assert!(bodies == expected, "{} of {}", bodies.len(), expected.len());
     rig.finish().await;

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use shared::message::Message;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, Place, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping, Indexed, State};
 
-use super::rig::{Letters, again, letter, with_body};
+use super::rig::{Letters, again, letter, with_body, with_event};
 use crate::harness::within;
 
 async fn a_letter_is_kept_with_all_there_is_to_know_of_it(engine: DatabaseEngine) {
@@ -23,14 +24,14 @@ async fn a_letter_is_kept_with_all_there_is_to_know_of_it(engine: DatabaseEngine
     assert_eq!((page.letters.len(), page.next), (1, None));
     assert_eq!(
         (kept.identity.clone(), &*kept.target),
-        (message.identity.to_string(), "on_deal_created")
+        (message.event.identity.to_string(), "on_deal_created")
     );
     assert_eq!((kept.generation, kept.attempt, kept.portal_id), (2, 10, 62515));
     assert_eq!((&*kept.subscription_type, kept.object_id), ("deal.creation", Some(7)));
     assert_eq!((&*kept.reason, &*kept.code, &*kept.error), ("exhausted", "ERP_422", &*death.error));
     assert_eq!((kept.died_ms, kept.received_ms), (death.dead_ms, message.received_ms));
     assert_eq!((kept.traceparent.as_deref(), kept.state), (Some(traceparent), State::Dead));
-    assert_eq!(rig.records.body(kept.id).await.unwrap().unwrap(), message.body);
+    assert_eq!(rig.records.body(kept.id).await.unwrap().unwrap(), *message.event.body());
     assert_eq!(rig.records.body(kept.id + 1).await.unwrap(), None);
     rig.finish().await;
 }
@@ -93,11 +94,10 @@ async fn hostile_letters_hold_up_nobody(engine: DatabaseEngine) {
         with_body(letter(2, "A", &hostile), Bytes::from(vec![b'['; 16 * 1024 * 1024 - 1])),
         with_body(letter(3, "A", ""), Bytes::new()),
         Message { target: Some(hostile.repeat(20)), ..letter(4, &hostile, &hostile) },
-        Message {
-            subscription_type: hostile[..200].to_owned(),
-            portal_id: u64::MAX,
-            ..letter(5, "A", "b")
-        },
+        with_event(letter(5, "A", "b"), |event| {
+            hostile[..200].clone_into(&mut event.topic);
+            event.origin = Origin::hubspot(u64::MAX);
+        }),
         Message {
             traceparent: Some(hostile.clone()),
             received_ms: i64::MIN,
@@ -117,7 +117,7 @@ async fn hostile_letters_hold_up_nobody(engine: DatabaseEngine) {
     for kept in letters {
         assert!(!kept.error.contains('\0') && !kept.target.contains('\0'));
         let body = rig.records.body(kept.id).await.unwrap().unwrap();
-        assert!(messages.iter().any(|message| message.body == body));
+        assert!(messages.iter().any(|message| *message.event.body() == body));
         assert_eq!(kept.body_bytes, Some(i64::try_from(body.len()).unwrap()));
     }
     rig.assert_counters().await;
@@ -134,7 +134,7 @@ async fn what_is_one_problem_is_one_group(engine: DatabaseEngine) {
         target: Some("other".to_owned()),
         ..letter(41, "ERP_422", "ERP answered 422: order 1 has no amount")
     });
-    messages[0].portal_id = 9;
+    messages[0].event.origin = Origin::hubspot(9);
     rig.index(&messages).await;
     let groups = rig.records.groups(Grouping::Fingerprint, false).await.unwrap();
     assert_eq!(groups.iter().map(|group| group.dead).collect::<Vec<_>>(), [30, 1, 1]);

@@ -33,7 +33,7 @@ async fn assert_all(rig: &Letters, expected: &[Message]) {
         }
     }
     let expected: BTreeSet<String> =
-        expected.iter().map(|message| message.identity.to_string()).collect();
+        expected.iter().map(|message| message.event.identity.to_string()).collect();
     assert_eq!(identities.len(), expected.len());
     assert_eq!(identities.into_iter().collect::<BTreeSet<_>>(), expected);
     rig.assert_counters().await;

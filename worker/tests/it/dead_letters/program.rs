@@ -6,7 +6,7 @@ use clap::Parser;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::broker::Broker;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
 use worker::Registry;

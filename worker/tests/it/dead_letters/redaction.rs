@@ -36,7 +36,7 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
                  started_ms, settled_ms, attempt, generation, target, verdict, code, error) VALUES \
                  (99999, {id}, '{}', 62515, 'contact.propertyChange', {id}, 0, 0, {id}, 0, 0, \
                  'on_contact_created', 'permanent', 'ERP_422', '{error}')",
-                message.identity
+                message.event.identity
             ))
             .await;
     }
@@ -98,14 +98,17 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
         let said = String::from_utf8(said.stdout).unwrap();
         assert!(!said.contains("on_contact_created"), "{guess}: {said}");
     }
-    let kept = String::from_utf8(messages[0].body.to_vec()).unwrap();
+    let kept = String::from_utf8(messages[0].event.body().to_vec()).unwrap();
     let expected =
         kept.replace(&format!("[\"{SECRET}\"]"), "\"[redacted]\"").replace(SECRET, "[redacted]");
     assert_eq!(json["payload"], expected);
     assert_eq!(json["letter"]["error"], "ERP answered 422: [redacted] is not valid");
     let exported = run(&rig, &["export", "--object", "2", FLAG[0], FLAG[1]]).await.json();
     assert_eq!(exported["error"], "ERP answered 422: Ulm is not valid");
-    assert_eq!(rig.records.body(id.parse().unwrap()).await.unwrap().unwrap(), messages[0].body);
+    assert_eq!(
+        rig.records.body(id.parse().unwrap()).await.unwrap().unwrap(),
+        *messages[0].event.body()
+    );
     // A problem is told by its messages' words, and by a key that is this database's.
     let other = Letters::new(engine).await;
     other.index(&messages).await;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use shared::broker::{Broker, Publication, Publisher, PublisherOptions, Route};
+use shared::event::{Event, Identity};
 use shared::message::{Death, DeathReason, Message};
 use shared::metrics::BrokerMetrics;
 use shared::settings::BrokerSettings;
@@ -278,5 +279,13 @@ pub(crate) fn again(message: &Message) -> Message {
 
 /// Bytes under an identity of their own.
 pub(crate) fn with_body(message: Message, body: Bytes) -> Message {
-    Message { identity: shared::event::Identity::of_unreadable(&body), body, ..message }
+    let Event { origin, topic, .. } = message.event.clone();
+    let identity = Identity::of_unreadable(&body);
+    Message { event: Event::new(origin, topic, identity, body), ..message }
+}
+
+/// The same with another event, as `change` makes it.
+pub(crate) fn with_event(mut message: Message, change: impl FnOnce(&mut Event)) -> Message {
+    change(&mut message.event);
+    message
 }

@@ -24,7 +24,7 @@ fn letters(count: u64) -> Vec<Message> {
 
 fn done(message: &Message, generation: i64) -> Done {
     let target = message.target.clone().unwrap_or_default();
-    Done { identity: message.identity.to_string(), target, generation }
+    Done { identity: message.event.identity.to_string(), target, generation }
 }
 
 /// What a job has claimed once it has claimed so many more.
@@ -119,12 +119,12 @@ async fn a_retry_goes_from_state_to_state_and_never_back(engine: DatabaseEngine)
     let mut messages = messages;
     // In the order in which they were claimed; one was not.
     messages.sort_by_key(|message| {
-        let identity = message.identity.to_string();
+        let identity = message.event.identity.to_string();
         claimed.iter().position(|claimed| claimed.letter.identity == identity).unwrap_or(9)
     });
     assert_eq!(claimed.len(), 3);
     assert!(claimed.iter().zip(&messages).all(|(claimed, message)| {
-        claimed.body.as_deref() == Some(&message.body[..])
+        claimed.body.as_deref() == Some(&message.event.body()[..])
             && claimed.letter.state == State::Requested
     }));
     // Nobody else gets them, and no other job can say anything of them.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 use worker::{Context, HandlerResult, Registry};
 
 use super::Probe;
@@ -13,11 +13,11 @@ pub(crate) const TARGET: &str = "probed";
 /// Registers `run` for every event, with a context and an event of its own.
 pub(crate) fn probed<F, R>(registry: &mut Registry, run: F)
 where
-    F: Fn(Context, Event) -> R + Send + Sync + 'static,
+    F: Fn(Context, HubSpotEvent) -> R + Send + Sync + 'static,
     R: Future<Output = HandlerResult> + Send + 'static,
 {
-    let run = move |cx: &Context, event: &Event| run(cx.clone(), event.clone());
-    registry.add(TARGET, |_| true, run).unwrap();
+    let run = move |cx: &Context, event: &HubSpotEvent| run(cx.clone(), event.clone());
+    registry.hubspot(TARGET, |_| true, run).unwrap();
 }
 
 /// Registers what notes every run in `probe` and succeeds.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use worker::Context;
@@ -28,7 +28,7 @@ impl Probe {
     }
 
     /// Notes a run; gives back how many of this event there were before.
-    pub(crate) fn note(&self, cx: &Context, event: &Event) -> usize {
+    pub(crate) fn note(&self, cx: &Context, event: &HubSpotEvent) -> usize {
         let run = Run {
             identity: event.identity.to_string(),
             object_id: event.object_id.unwrap_or_default(),

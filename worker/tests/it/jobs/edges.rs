@@ -81,7 +81,7 @@ async fn a_letter_whose_retry_is_skipped_is_dead_again(engine: DatabaseEngine) {
     let is_off = Arc::new(AtomicBool::new(false));
     let off = Arc::clone(&is_off);
     bulk.start(move |registry| {
-        let run = move |_: &worker::Context, _: &shared::event::Event| {
+        let run = move |_: &worker::Context, _: &shared::senders::hubspot::HubSpotEvent| {
             let off = off.load(Ordering::SeqCst);
             async move {
                 if off {
@@ -90,7 +90,7 @@ async fn a_letter_whose_retry_is_skipped_is_dead_again(engine: DatabaseEngine) {
                 Err::<(), _>(HandlerError::permanent("TEST_4XX", "not mended yet"))
             }
         };
-        registry.add("needy", |_| true, run).unwrap();
+        registry.hubspot("needy", |_| true, run).unwrap();
     });
     bulk.rig.publish(&deal(1)).await;
     bulk.wait_for(State::Dead, 1).await;
@@ -111,7 +111,7 @@ async fn a_letter_whose_retry_finds_its_record_gone_is_resolved(engine: Database
     let is_deleted = Arc::new(AtomicBool::new(false));
     let deleted = Arc::clone(&is_deleted);
     bulk.start(move |registry| {
-        let run = move |_: &worker::Context, _: &shared::event::Event| {
+        let run = move |_: &worker::Context, _: &shared::senders::hubspot::HubSpotEvent| {
             let deleted = deleted.load(Ordering::SeqCst);
             async move {
                 if deleted {
@@ -120,7 +120,7 @@ async fn a_letter_whose_retry_finds_its_record_gone_is_resolved(engine: Database
                 Err::<(), _>(HandlerError::permanent("TEST_4XX", "not mended yet"))
             }
         };
-        registry.add("needy", |_| true, run).unwrap();
+        registry.hubspot("needy", |_| true, run).unwrap();
     });
     bulk.rig.publish(&deal(1)).await;
     bulk.wait_for(State::Dead, 1).await;

@@ -46,8 +46,9 @@ async fn an_event_of_two_handlers_is_over_when_both_are(engine: DatabaseEngine) 
     bulk.mend();
     bulk.stop_worker().await;
     bulk.start(|registry| {
-        let run = |_: &worker::Context, _: &shared::event::Event| async { Ok(()) };
-        registry.add("quick", |_| true, run).unwrap();
+        let run =
+            |_: &worker::Context, _: &shared::senders::hubspot::HubSpotEvent| async { Ok(()) };
+        registry.hubspot("quick", |_| true, run).unwrap();
     });
     bulk.rig.publish(&deal(1)).await;
     wait_for_verdicts(bulk.worker.as_ref().unwrap(), "succeeded", 2).await;

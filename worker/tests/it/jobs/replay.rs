@@ -54,11 +54,11 @@ async fn what_is_completed_stays_so_and_a_new_handler_runs(engine: DatabaseEngin
     let late = Probe::new();
     let noting = late.clone();
     bulk.start(move |registry| {
-        let run = move |cx: &worker::Context, event: &shared::event::Event| {
+        let run = move |cx: &worker::Context, event: &shared::senders::hubspot::HubSpotEvent| {
             noting.note(cx, event);
             async { Ok(()) }
         };
-        registry.add("late", |_| true, run).unwrap();
+        registry.hubspot("late", |_| true, run).unwrap();
     });
     let job = bulk.wish(all(false), 0).await;
     let runner = bulk.runner();
@@ -76,7 +76,7 @@ async fn what_was_skipped_is_run_once_when_it_is_replayed(engine: DatabaseEngine
     let (needy, is_on) = (Probe::new(), Arc::new(AtomicBool::new(false)));
     let (noting, on) = (needy.clone(), Arc::clone(&is_on));
     bulk.start(move |registry| {
-        let run = move |cx: &worker::Context, event: &shared::event::Event| {
+        let run = move |cx: &worker::Context, event: &shared::senders::hubspot::HubSpotEvent| {
             let (before, on) = (noting.note(cx, event), on.load(Ordering::SeqCst));
             let fails = before == 0 && event.object_id == Some(1);
             async move {
@@ -87,7 +87,7 @@ async fn what_was_skipped_is_run_once_when_it_is_replayed(engine: DatabaseEngine
                 }
             }
         };
-        registry.add("needy", |_| true, run).unwrap();
+        registry.hubspot("needy", |_| true, run).unwrap();
     });
     // One that was skipped at its second attempt, and one that HubSpot sent twice.
     for id in [1, 2, 2] {

@@ -12,11 +12,11 @@ use crate::harness::{Probe, deal};
 /// Adds a handler that notes its runs, and fails if it is to.
 fn noting(registry: &mut Registry, name: &'static str, probe: &Probe, fails: bool) {
     let probe = probe.clone();
-    let run = move |cx: &Context, event: &shared::event::Event| {
+    let run = move |cx: &Context, event: &shared::senders::hubspot::HubSpotEvent| {
         probe.note(cx, event);
         async move { if fails { Err(HandlerError::transient("TEST_5XX", "x")) } else { Ok(()) } }
     };
-    registry.add(name, |_| true, run).unwrap();
+    registry.hubspot(name, |_| true, run).unwrap();
 }
 
 async fn what_one_handler_did_is_not_done_again_because_another_was_restarted(

@@ -103,7 +103,7 @@ impl Open {
     /// Claims and completes the entries of these.
     pub(super) async fn complete(&self, messages: &[Message]) {
         let completing = messages.iter().map(|message| async {
-            let lease = self.claim(&message.identity).await;
+            let lease = self.claim(&message.event.identity).await;
             assert!(self.ledger.complete(&lease).await);
         });
         join_all(completing).await;

@@ -70,7 +70,7 @@ async fn wait_for_ready(rig: &Rig, count: u32, program: &mut Program) {
 }
 
 fn identities<'a>(messages: impl IntoIterator<Item = &'a Message>) -> BTreeSet<String> {
-    messages.into_iter().map(|message| message.identity.to_string()).collect()
+    messages.into_iter().map(|message| message.event.identity.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,14 +18,14 @@ async fn what_was_done_is_not_done_again_and_what_was_begun_goes_on() {
     let [done, stepped, retried, begun] = [1, 2, 3, 4].map(|id| fresh(&deal(id)));
     let open = directory.open().await;
     open.complete(std::slice::from_ref(&done)).await;
-    let lease = open.claim(&stepped.identity).await;
+    let lease = open.claim(&stepped.event.identity).await;
     assert!(open.ledger().remember(&lease, "order", "42").await);
     assert!(open.ledger().release(&lease, Release::Next(1)).await);
     open.publish(Route::Ready(Lane::Work), &[stepped.next_attempt(Some(TARGET))]).await;
-    let lease = open.claim(&retried.identity).await;
+    let lease = open.claim(&retried.event.identity).await;
     assert!(open.ledger().release(&lease, Release::Next(2)).await);
     // As when the process died: its lease had half an hour to go.
-    open.claim(&begun.identity).await;
+    open.claim(&begun.event.identity).await;
     open.publish(Route::Ready(Lane::Work), std::slice::from_ref(&begun)).await;
     open.close().await;
 
@@ -61,7 +61,7 @@ async fn what_was_done_is_not_done_again_and_what_was_begun_goes_on() {
             }
         });
     });
-    entries.wait_for(&begun.identity, "a", "1").await;
+    entries.wait_for(&begun.event.identity, "a", "1").await;
     gate.open();
     wait_for_verdicts(&worker, "succeeded", 2).await;
     // HubSpot comes again with what it had no answer for.
@@ -80,7 +80,7 @@ async fn what_was_done_is_not_done_again_and_what_was_begun_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_redis_has_already_is_left_alone() {
     let (rig, directory) = (Rig::new().await, Directory::new());
-    let [ahead, behind] = [1, 2].map(|id| fresh(&deal(id)).identity);
+    let [ahead, behind] = [1, 2].map(|id| fresh(&deal(id)).event.identity);
     let open = directory.open().await;
     for identity in [&ahead, &behind] {
         let lease = open.claim(identity).await;

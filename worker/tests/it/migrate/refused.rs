@@ -35,7 +35,7 @@ async fn directory() -> Directory {
     open.publish(later(Lane::Work, MINUTE), &[travelled(6, 1)]).await;
     open.publish(Route::Dead, &[dead(7, DeathReason::Permanent)]).await;
     open.complete(&ready).await;
-    let lease = open.claim(&travelled(4, 1).identity).await;
+    let lease = open.claim(&travelled(4, 1).event.identity).await;
     assert!(open.ledger().remember(&lease, "order", "42").await);
     open.close().await;
     directory

@@ -9,7 +9,7 @@ use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::testing::{DatabaseEngine, Engine, Place, TestDatabase, redis_url};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};

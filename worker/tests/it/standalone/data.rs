@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use shared::event::Event;
+use shared::senders::hubspot::HubSpotEvent;
 use shared::testing::prefix;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -48,7 +48,7 @@ impl Data {
             .unwrap();
         let mut ends = Vec::new();
         for body in bodies {
-            let identity = Event::parse(body.as_bytes()).unwrap().identity.to_string();
+            let identity = HubSpotEvent::parse(body.as_bytes()).unwrap().identity.to_string();
             let (done, dead): (bool, bool) = sqlx::query_as(
                 "SELECT EXISTS (SELECT * FROM claim WHERE key = ?1 AND state = 'C'), \
                  EXISTS (SELECT * FROM message WHERE queue = 'dead' AND identity = ?2) \

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use shared::signature::{ClientSecret, Version};
+use shared::senders::hubspot::signature::{ClientSecret, Version};
 use worker::parts::sender::Sender;
 
 use super::contact;

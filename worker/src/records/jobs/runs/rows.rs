@@ -203,7 +203,7 @@ fn run_of(at: AtWork<'_>, publication: &Publication) -> (Key, (i64, i64)) {
     let message = &publication.message;
     let key = Key {
         job_id: at.job_id,
-        identity: message.identity.to_string(),
+        identity: message.event.identity.to_string(),
         target: message.target.clone().unwrap_or_default(),
     };
     (key, (i64::from(message.generation), i64::from(message.attempt)))
