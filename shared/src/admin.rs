@@ -1,6 +1,5 @@
 //! The admin listener: `/livez`, `/readyz` and `/metrics`, never on a public address.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +9,10 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse};
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use serde::Serialize;
 
 use crate::listener::{self, Limits};
+
+pub use crate::readiness::Readiness;
 
 /// A few probes, a Prometheus or two, an operator.
 const LIMITS: Limits = Limits {
@@ -23,24 +23,6 @@ const LIMITS: Limits = Limits {
     idle: Duration::from_secs(75),
     close: Duration::from_secs(1),
 };
-
-/// Whether the program can do its work now, and what each part says.
-#[derive(Clone, Debug, Serialize)]
-pub struct Readiness {
-    /// True when every part that matters is.
-    pub ready: bool,
-    /// One short state per part, e.g. `"broker": "up"`.
-    pub checks: BTreeMap<&'static str, String>,
-}
-
-impl Readiness {
-    /// Of two parts that both matter.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.checks.extend(other.checks);
-        Self { ready: self.ready && other.ready, checks: self.checks }
-    }
-}
 
 /// What the admin listener shows.
 #[derive(Clone)]

@@ -3,8 +3,9 @@
 //! Owns how parts are hashed to an identity, and the identity of what nobody can read. Which parts name
 //! an event is its sender's to say.
 
-use std::{fmt, fmt::Write as _, str::FromStr};
+use std::{fmt, str::FromStr};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 /// Keeps what could not be read apart from every event that could.
@@ -83,12 +84,7 @@ impl Encoding {
     }
 
     pub(crate) fn finish(self) -> Identity {
-        let mut hex = String::with_capacity(64);
-        for byte in self.0.finalize() {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Identity(hex)
+        Identity(HEXLOWER.encode(&self.0.finalize()))
     }
 }
 

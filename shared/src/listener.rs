@@ -8,7 +8,6 @@ use std::fmt::Debug;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_http::{ConnectionType, HttpService, KeepAlive, Protocol, Request, Response};
 use actix_service::{
@@ -24,6 +23,7 @@ mod connection;
 mod connections;
 mod files;
 mod knock;
+mod limits;
 mod metrics;
 mod socket;
 mod watch;
@@ -31,40 +31,18 @@ mod watch;
 pub use connection::Connection;
 pub use files::connections_for;
 pub use knock::{Accepting, Knocking};
+pub use limits::Limits;
 pub use metrics::ListenerMetrics;
 
 use connections::Connections;
+use limits::LINGER;
 use socket::Socket;
 
-/// How long a connection that was told to close may still be read, so that the answer arrives: data
-/// that nobody reads would make TCP throw the answer away.
-const LINGER: Duration = Duration::from_secs(1);
 /// Connections that the kernel holds until they are taken. Those beyond are tried again by their peers
 /// after a second, which HubSpot would count as ours.
 const BACKLOG: u32 = 2048;
 /// The most that actix-server can have.
 const MAX_THREADS: usize = 512;
-/// By how much a bound of ours comes after the one of actix-web, which answers politely.
-const AFTER_ACTIX: Duration = Duration::from_secs(1);
-
-/// What a listener grants.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at once. One more, and the one that has waited longest without having been of
-    /// use gives way.
-    pub connections: usize,
-    /// Threads that serve; 0: one per core.
-    pub threads: usize,
-    /// From a request's first byte (or the connection's beginning) to the end of its head.
-    pub head: Duration,
-    /// From the end of the head to the answer's head, its body included.
-    pub request: Duration,
-    /// Between requests, and while an answer's reader takes nothing.
-    pub idle: Duration,
-    /// What [`ServerHandle::stop`] waits for connections to close, in whole seconds.
-    pub close: Duration,
-}
-
 /// A listener that serves.
 pub struct Listener {
     /// Stops it.

@@ -49,6 +49,9 @@ pub struct Message {
     pub death: Option<Death>,
 }
 
+/// Before the name of a service among [`Waiting::places`]: the run waits for it and for nothing else.
+pub const SHUT: char = '!';
+
 /// How long a run has waited for room, and where it has had its place in line. As a text: the time and
 /// the places, each with a space before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +68,15 @@ impl Waiting {
     pub fn and(mut self, wait: Duration, places: impl IntoIterator<Item = String>) -> Self {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.waited_ms = self.waited_ms.saturating_add(wait_ms);
+        // What it waited for before is over.
+        self.places.retain(|place| !place.starts_with(SHUT));
         self.places.extend(places);
         self
+    }
+
+    /// The services that it waits for, if it waits for nothing else.
+    pub fn shut(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().filter_map(|place| place.strip_prefix(SHUT))
     }
 }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 mod sender;
 
 pub use sender::{NotASender, Sender};
@@ -17,7 +19,8 @@ pub const MAX_ACCOUNT_BYTES: usize = 64;
 const UNKNOWN: &str = "unknown";
 
 /// A sender, and an account there.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Origin {
     sender: Sender,
     account: Arc<str>,
@@ -104,6 +107,20 @@ impl FromStr for Origin {
     }
 }
 
+impl TryFrom<String> for Origin {
+    type Error = NotAnOrigin;
+
+    fn try_from(text: String) -> Result<Self, NotAnOrigin> {
+        text.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -117,6 +134,9 @@ mod tests {
         assert_eq!(origin.to_string(), "hubspot/62515");
         assert_eq!((origin.sender(), origin.account()), (Sender::HubSpot, "62515"));
         assert_eq!(origin.portal_id(), Some(62515));
+        assert_eq!(serde_json::to_string(&origin).unwrap(), "\"hubspot/62515\"");
+        assert_eq!(serde_json::from_str::<Origin>("\"hubspot/62515\"").unwrap(), origin);
+        assert!(serde_json::from_str::<Origin>("\"62515\"").is_err());
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl RetrySchedule {
     /// The delays that there are queues for.
     #[must_use]
     pub fn ladder(&self) -> Ladder {
-        Ladder::of(self)
+        Ladder::of(self.distinct())
     }
 
     /// Every distinct delay in ms, ascending.

@@ -14,13 +14,14 @@ use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::broker::Link;
+use crate::link::Link;
 use crate::retry::Reconnect;
 
 mod clock;
+mod errand;
 mod fault;
-mod job;
 mod metrics;
+mod not_written;
 mod room;
 mod schema;
 #[cfg(test)]
@@ -28,10 +29,11 @@ mod tests;
 mod turn;
 mod writer;
 
+pub use not_written::NotWritten;
 pub use schema::private;
 pub use turn::Turn;
 
-use job::{Job, Task};
+use errand::{Errand, Task};
 use metrics::StoreMetrics;
 use room::Room;
 
@@ -41,27 +43,12 @@ pub const FILE: &str = "hubline.db";
 /// What may wait for the writer, in bytes: several of the largest deliveries.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
-/// Nothing was written. Why was logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotWritten {
-    /// The disk is full or fails, or the file cannot be used any more: [`Store::link`] says more,
-    /// and [`Store::back`] when it is over.
-    #[error("the data file takes no writes")]
-    Down,
-    /// This write failed by its own fault. What came with it was written.
-    #[error("the data file refused a write")]
-    Refused,
-    /// More waits already than there is room for.
-    #[error("too much waits for the data file")]
-    Crowded,
-}
-
 /// An open data file. Dropped, it closes once what waits is written.
 #[derive(Debug)]
 pub struct Store {
-    /// Holds the directory until the last job is done: that of the writer is the last.
+    /// Holds the directory until the last errand is done: that of the writer is the last.
     _lock: Arc<File>,
-    jobs: mpsc::UnboundedSender<Job>,
+    errands: mpsc::UnboundedSender<Errand>,
     room: Room,
     link: watch::Receiver<Link>,
     reader: SqlitePool,
@@ -84,13 +71,13 @@ impl Store {
         let file = directory.join(FILE);
         let turn = schema::open(&file).await?;
         let reader = schema::reader(&file);
-        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (errands, waiting) = mpsc::unbounded_channel();
         let (link_tx, link) = watch::channel(Link::Up);
         let metrics = StoreMetrics::default();
         let writer = writer::Writer::new(turn, link_tx, metrics.clone(), reader.clone());
         tokio::spawn(writer.serve(waiting, Arc::clone(&lock)));
         let room = Room::new(MAX_WAITING_BYTES);
-        Ok(Self { _lock: lock, jobs, room, link, reader, metrics, file })
+        Ok(Self { _lock: lock, errands, room, link, reader, metrics, file })
     }
 
     /// Where the data is.
@@ -138,12 +125,12 @@ impl Store {
     /// Whether there is still a writer. Without one nothing is ever written again.
     #[must_use]
     pub fn has_writer(&self) -> bool {
-        !self.jobs.is_closed()
+        !self.errands.is_closed()
     }
 
     /// Resolves when the writer has ended although the store is in use.
     pub async fn writer_ended(&self) {
-        self.jobs.closed().await;
+        self.errands.closed().await;
         // Its last word on the link comes after that.
         self.closed().await;
     }
@@ -158,47 +145,51 @@ impl Store {
         }
     }
 
-    /// Runs `job` in the next transaction and gives its result once that is on the disk, whether
-    /// anybody still waits for it or not. A job that fails or panics is undone alone.
-    pub async fn write<T, F>(&self, job: F) -> Result<T, NotWritten>
+    /// Runs `errand` in the next transaction and gives its result once that is on the disk, whether
+    /// anybody still waits for it or not. An errand that fails or panics is undone alone.
+    pub async fn write<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
-        self.run(job, |job| job).await
+        self.run(errand, |errand| errand).await
     }
 
     /// The same for what its owner gives up in time and brings again, such as a delivery: if this
     /// is dropped before its turn has come, nothing is written. `bytes` of it are held until then,
     /// which is refused when too many are.
-    pub async fn write_if_awaited<T, F>(&self, bytes: usize, job: F) -> Result<T, NotWritten>
+    pub async fn write_if_awaited<T, F>(&self, bytes: usize, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let space = self.room.take(bytes).ok_or(NotWritten::Crowded)?;
         let waiting = Arc::new(());
-        self.run(job, |job| job.awaited_by(&waiting, Some(space))).await
+        self.run(errand, |errand| errand.awaited_by(&waiting, Some(space))).await
     }
 
-    /// Runs `job`, which only reads, between what is written before and after it, and at the same
+    /// Runs `errand`, which only reads, between what is written before and after it, and at the same
     /// time as they. Alone it costs no sync of the disk.
-    pub async fn look<T, F>(&self, job: F) -> Result<T, NotWritten>
+    pub async fn look<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let waiting = Arc::new(());
-        self.run(job, |job| job.reading().awaited_by(&waiting, None)).await
+        self.run(errand, |errand| errand.reading().awaited_by(&waiting, None)).await
     }
 
-    async fn run<T, F>(&self, job: F, with: impl FnOnce(Job) -> Job) -> Result<T, NotWritten>
+    async fn run<T, F>(
+        &self,
+        errand: F,
+        with: impl FnOnce(Errand) -> Errand,
+    ) -> Result<T, NotWritten>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let (reply, done) = oneshot::channel();
-        self.jobs.send(with(Job::new(job, reply))).map_err(|_| NotWritten::Down)?;
+        self.errands.send(with(Errand::new(errand, reply))).map_err(|_| NotWritten::Down)?;
         done.await.map_err(|_| NotWritten::Down)?
     }
 }

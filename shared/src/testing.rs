@@ -20,6 +20,7 @@ mod payloads;
 mod place;
 mod proxy;
 mod queues;
+mod servers;
 mod settings_table;
 
 pub use collector::{Collector, Mood, SentSpan};
@@ -31,35 +32,5 @@ pub use payloads::{Payload, payloads};
 pub use place::Place;
 pub use proxy::Proxy;
 pub use queues::{Letter, Queues};
+pub use servers::{amqp_url, database_url, prefix, rabbitmq_metrics, redis_url};
 pub use settings_table::{assert_settings_are_documented, settings_table};
-
-/// RabbitMQ for tests, as `scripts/services env` names it.
-pub fn amqp_url() -> String {
-    required("HUBLINE_TEST_AMQP_URL")
-}
-
-/// Where RabbitMQ's own metrics are read in tests: `host:port`.
-pub fn rabbitmq_metrics() -> String {
-    required("HUBLINE_TEST_RABBITMQ_METRICS")
-}
-
-/// Redis for tests, as `scripts/services env` names it.
-pub fn redis_url() -> String {
-    required("HUBLINE_TEST_REDIS_URL")
-}
-
-/// A prefix that no other test has.
-pub fn prefix() -> String {
-    format!("t{:016x}", rand::random::<u64>())
-}
-
-/// PostgreSQL for tests, as `scripts/services env` names it.
-pub fn database_url() -> String {
-    required("HUBLINE_TEST_DATABASE_URL")
-}
-
-fn required(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run the tests through scripts/test, or `eval \"$(scripts/services up)\"` first")
-    })
-}

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::Link;
+use opentelemetry::trace::Link as SpanLink;
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _};
 
 use crate::settings::TraceSettings;
@@ -27,10 +27,11 @@ use queue::Queue;
 
 /// Begins spans; cheap to clone. The default is off.
 #[derive(Clone, Default)]
-pub struct Tracer(Option<Arc<Tracing>>);
+pub struct Tracer(Option<Tracing>);
 
+#[derive(Clone)]
 struct Tracing {
-    queue: Queue,
+    queue: Arc<Queue>,
     share: f64,
 }
 
@@ -49,7 +50,7 @@ impl Tracer {
             share,
             "traces are sent"
         );
-        Ok(Self(Some(Arc::new(Tracing { queue: Queue::start(exporter), share }))))
+        Ok(Self(Some(Tracing { queue: Arc::new(Queue::start(exporter)), share })))
     }
 
     /// Whether anything is traced here.
@@ -77,7 +78,7 @@ impl Tracer {
     ) -> Span {
         match &self.0 {
             Some(tracing) if context.sampled => {
-                Span::open(tracing, context, None, kind, describe())
+                Span::open(&tracing.queue, context, None, kind, describe())
             }
             _ => Span::default(),
         }
@@ -96,10 +97,11 @@ impl Tracer {
         match origin {
             None => self.root(self.begin(), kind, describe),
             Some(origin) if origin.sampled => {
-                let span = Span::open(tracing, origin.child(), Some(origin), kind, describe());
+                let span =
+                    Span::open(&tracing.queue, origin.child(), Some(origin), kind, describe());
                 span.change(|data| {
                     data.parent_span_is_remote = true;
-                    data.links.links.push(Link::with_context(origin.remote()));
+                    data.links.links.push(SpanLink::with_context(origin.remote()));
                 });
                 span
             }

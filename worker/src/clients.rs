@@ -10,10 +10,17 @@ pub mod money;
 pub mod onboarding;
 pub mod slack;
 
+use std::sync::Arc;
+
+use reqwest::Url;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::credentials::{self, Credential, Keeper};
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
 use crate::run::Run;
-use crate::settings::integrations::{Access, IntegrationSettings};
+use crate::settings::access::Access;
+use crate::settings::integrations::IntegrationSettings;
 use erp::Erp;
 use http::Api;
 pub(crate) use http::Service;
@@ -25,29 +32,40 @@ use slack::Slack;
 #[derive(Debug)]
 pub struct Clients {
     hubspot: Option<HubSpotApi>,
-    hubspot_portal: Option<u64>,
     slack: Option<Slack>,
     erp: Option<Erp>,
     onboarding: Option<Onboarding>,
+    _watching: Option<AbortOnDropHandle<()>>,
 }
 
 impl Clients {
-    /// Clients for what the settings turn on. Calls nobody yet.
-    pub fn new(settings: &IntegrationSettings, metrics: WorkerMetrics) -> anyhow::Result<Self> {
-        let api = move |service, url, token| {
-            Api::new(service, url, token, settings.api_timeout, metrics.clone())
+    /// Clients for what the settings turn on; `keeper` keeps the pauses of tokens. Calls nobody but
+    /// HubSpot, if that has to say which portal its token is for.
+    pub(crate) fn new(
+        settings: &IntegrationSettings,
+        keeper: &Keeper,
+        metrics: &WorkerMetrics,
+    ) -> anyhow::Result<Self> {
+        let timeout = settings.api_timeout;
+        let api = |service, url: Url, secret| {
+            let (keeper, metrics) = (keeper.clone(), metrics.clone());
+            let credential =
+                Credential::new(service, &url, secret, timeout, keeper, metrics.clone())?;
+            Api::new(service, url, credential, timeout, metrics)
         };
-        let open = |service, access: Access| api(service, access.url, Some(access.token));
+        let open = |service, access: Access| api(service, access.url, Some(access.secret));
         let hubspot =
             settings.hubspot()?.map(|access| open(Service::HubSpot, access)).transpose()?;
         let slack = settings.slack()?.map(|access| open(Service::Slack, access)).transpose()?;
         let erp = settings.erp()?.map(|access| open(Service::Erp, access)).transpose()?;
         let onboarding =
             settings.onboarding()?.map(|url| api(Service::Onboarding, url, None)).transpose()?;
+        let (portal, budget) = (settings.hubspot_portal_id, settings.hubspot_budget);
+        let on = [&hubspot, &slack, &erp, &onboarding].into_iter().flatten();
+        let credentials = on.map(|api| Arc::clone(api.credential())).collect();
         Ok(Self {
-            hubspot_portal: settings.hubspot_portal_id,
-            hubspot: hubspot
-                .map(|api| HubSpotApi::new(api, settings.hubspot_budget, settings.won_stages())),
+            _watching: credentials::watch(credentials),
+            hubspot: hubspot.map(|api| HubSpotApi::new(api, portal, budget, settings.won_stages())),
             slack: slack.map(|api| Slack::new(api, settings.channel(), settings.slack_pace)),
             erp: erp.map(Erp::new),
             onboarding: onboarding.map(Onboarding::new),
@@ -57,14 +75,8 @@ impl Clients {
     /// HubSpot's API, on behalf of `run`. Handlers that have something to do, and cannot
     /// without it, fail for good if it is off: their events then wait among the dead letters.
     pub fn hubspot<'a>(&'a self, run: &'a Run) -> Result<HubSpot<'a>, HandlerError> {
-        if self.hubspot_portal.is_some_and(|portal| portal != run.portal_id()) {
-            return Err(HandlerError::permanent(
-                "HUBSPOT_WRONG_PORTAL",
-                "HUBSPOT_ACCESS_TOKEN is for another portal (HUBSPOT_PORTAL_ID)",
-            ));
-        }
         match &self.hubspot {
-            Some(api) => Ok(HubSpot::new(api, run)),
+            Some(api) => HubSpot::new(api, run),
             None => Err(HandlerError::permanent(
                 "HUBSPOT_NOT_CONFIGURED",
                 "HUBSPOT_ACCESS_TOKEN is not set: the event waits among the dead letters",

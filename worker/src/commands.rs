@@ -11,7 +11,9 @@ pub mod dead_letters;
 pub mod demo;
 pub mod events;
 pub mod healthcheck;
+pub mod limits;
 pub mod migrate;
+mod origin_flags;
 pub mod replay;
 pub mod run;
 pub mod send;
@@ -33,6 +35,7 @@ Examples:
   worker send delivery.json        sign a delivery as HubSpot would and post it
   worker dead-letters groups       what was given up, by problem
   worker console                   the same and more in a browser
+  worker limits                    how much of each limit is used, and who waits there
   worker run --help                every setting with its default
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, or it cannot start (a port or data file in use)."
@@ -52,7 +55,7 @@ enum Command {
     Migrate(Box<migrate::MigrateCommand>),
     /// Sign deliveries as HubSpot would and post them to a receiver
     Send(send::SendCommand),
-    /// Show what happened to an event, a record or a portal, from the event log
+    /// Show what happened to an event, a record or an account, from the event log
     Events(Box<events::EventsCommand>),
     /// Find out what was given up and why; retry it, discard it, restore it, export it
     #[command(alias = "dlq")]
@@ -61,6 +64,8 @@ enum Command {
     Replay(Box<replay::ReplayCommand>),
     /// Serve the console for dead letters and the event log, until SIGTERM
     Console(Box<console::ConsoleCommand>),
+    /// Show how much of each limit is used, who waits there, and which services are down
+    Limits(limits::LimitsCommand),
     /// Ask a worker, a console or a standalone on this machine whether it can do its work
     Healthcheck(healthcheck::HealthcheckCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
@@ -80,6 +85,7 @@ impl Cli {
             Command::DeadLetters(command) => command.execute().await,
             Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
+            Command::Limits(command) => command.execute().await,
             Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,
         };

@@ -13,12 +13,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, PayloadConfig};
 use anyhow::Context as _;
 use shared::admin::Readiness;
-use shared::broker::Broker;
 use shared::listener::{self, Knocking, Limits};
 
-use crate::records::Records;
-use crate::records::dead_letters::DeadLetters;
-use crate::records::redaction::Redaction;
 use crate::settings::ConsoleSettings;
 
 mod access;
@@ -26,13 +22,16 @@ mod action;
 mod app;
 mod assets;
 mod fault;
+mod fault_page;
 mod form;
 mod frame;
 mod guard;
 mod harmless_html;
 mod headers;
 mod health;
+mod limits;
 mod metrics;
+mod notice;
 mod offer;
 mod own_path;
 mod pages;
@@ -40,6 +39,7 @@ mod parts;
 mod query;
 mod selection;
 mod shell;
+mod sources;
 mod timeline;
 mod told;
 mod visit;
@@ -48,6 +48,7 @@ use app::App;
 
 pub use crate::alerts::Board;
 pub use metrics::ConsoleMetrics;
+pub use sources::Sources;
 
 /// People, not programs: two threads are plenty.
 const LIMITS: Limits = Limits {
@@ -64,26 +65,6 @@ const MAX_FORM_BYTES: usize = 64 * 1024;
 const SHUTDOWN_S: u64 = 1;
 /// How long what was begun may take to finish at the end.
 const CLOSE: Duration = Duration::from_secs(5);
-
-/// What the console shows, and whom it asks.
-pub struct Sources {
-    /// Dead letters, event log and audit.
-    pub records: Records,
-    /// How long discarded letters can be restored.
-    pub discarded_retention: Duration,
-    /// What of events is not shown.
-    pub redaction: Redaction,
-    /// The queues.
-    pub broker: Broker,
-    /// Admin addresses of receivers, beside those of the settings.
-    pub receivers: Vec<SocketAddr>,
-    /// The parts of this process that somebody might want to know of; must not block.
-    pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
-    /// What is open of the alerts.
-    pub alerts: Board,
-    /// What is measured of the console.
-    pub metrics: ConsoleMetrics,
-}
 
 /// A running console; ends when it is stopped.
 pub struct Console {
@@ -149,11 +130,5 @@ impl Console {
     pub fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         let (records, accepting) = (self.app.readiness(), self.knocking.accepting());
         Arc::new(move || records().and(accepting.readiness("console")))
-    }
-}
-
-impl Sources {
-    fn letters(&self) -> DeadLetters {
-        DeadLetters::new(self.records.clone())
     }
 }

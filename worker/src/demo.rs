@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 use tokio::sync::mpsc;
 
-use crate::sender::Sender;
+use crate::poster::Poster;
 use crate::stand_ins::{Fault, StandIns};
 
 /// A line on standard output. Whoever watches may have left: that ends nothing.
@@ -38,10 +38,10 @@ pub(crate) struct Demo {
     stand_ins: StandIns,
     running: Running,
     lines: mpsc::UnboundedReceiver<String>,
-    sender: Sender,
+    poster: Poster,
     story: Story,
     /// Calls of the stand-ins that were told of.
-    told: usize,
+    told: u64,
 }
 
 enum Running {
@@ -73,8 +73,8 @@ impl Demo {
         url: &str,
         secret: String,
     ) -> anyhow::Result<Self> {
-        let sender = Sender::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
-        Ok(Self { stand_ins, running, lines, sender, story: Story::default(), told: 0 })
+        let poster = Poster::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
+        Ok(Self { stand_ins, running, lines, poster, story: Story::default(), told: 0 })
     }
 
     /// Posts the deliveries and tells what happens until every event has come to its end. True
@@ -82,7 +82,7 @@ impl Demo {
     pub(crate) async fn show(&mut self) -> anyhow::Result<bool> {
         say!("Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n");
         for delivery in deliveries::all()? {
-            let answer = self.sender.send(delivery.body.clone().into_bytes()).await?;
+            let answer = self.poster.send(delivery.body.clone().into_bytes()).await?;
             say!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
             self.story.posted(answer.status, &delivery);
             while let Ok(line) = self.lines.try_recv() {
@@ -109,6 +109,7 @@ impl Demo {
     pub(crate) async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
         let Running::Embedded(embedded) = &self.running else { return Ok(()) };
         self.stand_ins.heal();
+        self.story.go_on();
         say!(
             "\nSlack and the ERP are well again. Still listening; ^C ends it and removes its data. \
              Send an event of your own:\n  \
@@ -135,7 +136,7 @@ impl Demo {
                 let line = line.context("the worker ended")?;
                 self.tell(&line);
             }
-            _ = self.stand_ins.wait_for(self.told + 1, |_| true) => self.tell_calls(),
+            () = self.stand_ins.wait_after(self.told) => self.tell_calls(),
         }
         Ok(())
     }
@@ -148,10 +149,15 @@ impl Demo {
     }
 
     fn tell_calls(&mut self) {
-        for call in self.stand_ins.calls().iter().skip(self.told) {
-            say!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
-            self.told += 1;
+        let (calls, all) = self.stand_ins.calls_after(self.told);
+        let forgotten = all.saturating_sub(self.told).saturating_sub(calls.len() as u64);
+        if forgotten > 0 {
+            say!("  asks     {forgotten} times more than can be told");
         }
+        for call in calls {
+            say!("  asks     {} {} {} → {}", call.api, call.method, call.path, call.status);
+        }
+        self.told = all;
     }
 
     /// Ends all that was started.

@@ -7,7 +7,7 @@ use shared::broker::{Broker, Embedded, Topology};
 use shared::retry::RetrySchedule;
 use shared::settings::BrokerSettings;
 
-use crate::ledger::{Ledger, LedgerOptions};
+use crate::ledger::{Ledger, LedgerOptions, check_redis_url};
 use crate::metrics::WorkerMetrics;
 use crate::settings::{ProcessingSettings, WorkerSettings};
 
@@ -29,7 +29,9 @@ impl Engines {
     /// RabbitMQ and Redis, where the settings say they are.
     pub fn cluster(settings: &WorkerSettings) -> anyhow::Result<Self> {
         settings.broker.hosts()?;
-        Ok(Self::Cluster { broker: settings.broker.clone(), redis_url: settings.redis.url()? })
+        let redis_url = settings.redis.url()?;
+        check_redis_url(&redis_url)?;
+        Ok(Self::Cluster { broker: settings.broker.clone(), redis_url })
     }
 
     /// The broker, with the queues of `schedule`.

@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::ledger::Ledger;
-use crate::limits::{Costs, Seats};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Log, Records};
 use crate::router::Router;
+use crate::turns::{Costs, Seats};
 
 mod claim;
 mod delivery;

@@ -3,31 +3,37 @@
 //! Every event and target has one entry. A claim puts it under a lease; every later write
 //! carries the lease's token and is refused once somebody else holds it. While the ledger's
 //! server is away, or its file takes no writes, calls wait: an event is never processed
-//! unclaimed.
+//! unclaimed. An entry that the server has lost is written anew by its owner.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use shared::broker::Lane;
 use shared::event::Identity;
 use shared::store::Store;
 
-use crate::limits::{Limit, Room, Standing};
-use crate::metrics::WorkerMetrics;
+use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Seen, Way};
+use crate::metrics::{Forgotten, WorkerMetrics};
+use crate::pauses::{PauseState, Word};
 
 mod entry;
+mod lease;
+#[cfg(test)]
+mod model;
 mod redis;
 mod sqlite;
+mod write;
 
 pub(crate) use entry::Entry;
+pub use lease::Lease;
 pub use redis::LedgerOptions;
 pub(crate) use redis::import::Importer;
-pub(crate) use redis::{
-    address as redis_address, check_url as check_redis_url, server as redis_server,
-};
+pub(crate) use redis::{check_url as check_redis_url, server as redis_server};
 pub(crate) use sqlite::export::{count as count_entries, entries};
+use write::{Write, Written};
+
+/// How often an owner puts back what one write found missing. More often it is lost again at once: then
+/// the write is refused, and the event comes again.
+const RESTORES: usize = 3;
 
 /// Where entries are kept: one variant per engine, the same meaning in each.
 #[derive(Debug)]
@@ -89,45 +95,87 @@ impl Ledger {
 
     /// Prolongs a lease by its full length; false if somebody else holds the entry.
     pub async fn extend(&self, lease: &Lease) -> bool {
-        match self {
-            Self::Redis(ledger) => ledger.extend(lease).await,
-            Self::Sqlite(ledger) => ledger.extend(lease).await,
+        self.write(lease, Write::Extend).await
+    }
+
+    /// Extends the lease until somebody else has it: from time to time, and at once when the server is
+    /// back or was found to have forgotten, so that what it lost stands there again before others
+    /// claim it.
+    pub(crate) async fn until_lost(&self, lease: &Lease) {
+        loop {
+            let renewed = async {
+                match self {
+                    Self::Redis(ledger) => ledger.renewed().await,
+                    Self::Sqlite(_) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(self.lease() / 3) => {}
+                () = renewed => {}
+            }
+            if !self.extend(lease).await {
+                return;
+            }
         }
     }
 
-    /// Remembers a step's result; false if somebody else holds the entry.
+    /// Remembers a step's result; false if somebody else holds the entry. It is in the lease at once, and
+    /// whoever stops waiting finds it written with what is written next, at the latest with the release.
     pub async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
-        let remembered = match self {
-            Self::Redis(ledger) => ledger.remember(lease, step, json).await,
-            Self::Sqlite(ledger) => ledger.remember(lease, step, json).await,
-        };
-        if remembered {
-            lease.remembered(step, json.to_owned());
-        }
-        remembered
+        lease.keep(step, json);
+        self.write(lease, Write::Remember).await
     }
 
     /// Marks the entry done, for good; false if somebody else holds it.
     pub async fn complete(&self, lease: &Lease) -> bool {
-        match self {
-            Self::Redis(ledger) => ledger.complete(lease).await,
-            Self::Sqlite(ledger) => ledger.complete(lease).await,
-        }
+        self.write(lease, Write::Complete).await
     }
 
     /// Gives the entry back, its steps kept; false if somebody else holds it.
     pub async fn release(&self, lease: &Lease, release: Release) -> bool {
-        match self {
-            Self::Redis(ledger) => ledger.release(lease, release).await,
-            Self::Sqlite(ledger) => ledger.release(lease, release).await,
+        self.write(lease, Write::Release(release)).await
+    }
+
+    async fn write(&self, lease: &Lease, write: Write) -> bool {
+        for _ in 0..=RESTORES {
+            let steps = if write == Write::Extend { Vec::new() } else { lease.unsaved() };
+            let written = match self {
+                Self::Redis(ledger) => ledger.write(lease, write, &steps).await,
+                Self::Sqlite(ledger) => ledger.write(lease, write, &steps).await,
+            };
+            match written {
+                Written::Done => {
+                    lease.saved(&steps);
+                    return true;
+                }
+                Written::Refused => return false,
+                Written::Missing => self.restore(lease).await,
+            }
+        }
+        false
+    }
+
+    /// Puts back what the lease knows of its entry, unless somebody else has it by now.
+    async fn restore(&self, lease: &Lease) {
+        let (restored, metrics) = match self {
+            Self::Redis(ledger) => (ledger.restore(lease).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.restore(lease).await, &ledger.metrics),
+        };
+        if restored {
+            metrics.ledger_forgot(Forgotten::Entry);
+            tracing::warn!(
+                ledger.entry = lease.key,
+                steps = lease.step_count(),
+                "ledger has lost an entry: written anew by its owner"
+            );
         }
     }
 
     /// Counts one request at `limit`, for all workers together, or tells how long to wait.
-    pub async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
+    pub async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
         let (room, metrics) = match self {
-            Self::Redis(ledger) => (ledger.take(limit, lane, standing).await, &ledger.metrics),
-            Self::Sqlite(ledger) => (ledger.lines.take(limit, lane, standing), &ledger.metrics),
+            Self::Redis(ledger) => (ledger.take(limit, asker).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.lines.take(limit, asker), &ledger.metrics),
         };
         metrics.room_asked(room == Room::Granted);
         room
@@ -138,6 +186,46 @@ impl Ledger {
         match self {
             Self::Redis(ledger) => ledger.hold(limit, wait).await,
             Self::Sqlite(ledger) => ledger.lines.hold(limit, wait),
+        }
+    }
+
+    /// Says or asks something of the pause with this name, for all workers together.
+    pub(crate) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        match self {
+            Self::Redis(ledger) => ledger.pause(name, word).await,
+            Self::Sqlite(ledger) => ledger.pauses.hear(name, word),
+        }
+    }
+
+    /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever
+    /// `is_asking` only is told the same, and takes no slot.
+    pub async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        match self {
+            Self::Redis(ledger) => ledger.enter(way, caller, is_asking).await,
+            Self::Sqlite(ledger) => ledger.lines.enter(way, caller, is_asking),
+        }
+    }
+
+    /// A call that was let through has ended. Tells for how long nobody calls, in ms, if it was a probe
+    /// that failed.
+    pub async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        match self {
+            Self::Redis(ledger) => ledger.leave(way, caller, slot_ms, ended).await,
+            Self::Sqlite(ledger) => ledger.lines.leave(way, caller, slot_ms, ended),
+        }
+    }
+
+    /// Every limit that somebody has asked at lately, in no order.
+    pub async fn limits(&self) -> Vec<Seen> {
+        match self {
+            Self::Redis(ledger) => ledger.limits().await,
+            Self::Sqlite(ledger) => ledger.lines.limits(),
         }
     }
 
@@ -173,61 +261,6 @@ pub enum Claim {
     Completed,
     /// A later attempt of it is already on its way.
     Stale,
-}
-
-/// The right to run one event for one target, for a while.
-pub struct Lease {
-    pub(crate) key: String,
-    pub(crate) token: String,
-    /// Grows with every run of the entry.
-    pub fence: u64,
-    /// Runs before this one that were claimed and never ended: their workers died.
-    pub abandoned: u32,
-    steps: Mutex<HashMap<String, String>>,
-}
-
-impl Lease {
-    pub(crate) fn new(
-        key: String,
-        token: String,
-        fence: u64,
-        abandoned: u32,
-        steps: HashMap<String, String>,
-    ) -> Self {
-        Self { key, token, fence, abandoned, steps: Mutex::new(steps) }
-    }
-
-    /// The remembered result of a step, as JSON.
-    pub fn step(&self, name: &str) -> Option<String> {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    /// The names of the steps that are remembered, in order.
-    pub(crate) fn step_names(&self) -> Vec<String> {
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut names: Vec<String> = steps.keys().cloned().collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// Whether any step is remembered.
-    pub(crate) fn has_steps(&self) -> bool {
-        !self.steps.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    fn remembered(&self, name: &str, json: String) {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), json);
-    }
-}
-
-/// The token is a capability: whoever has it can write under the lease.
-impl fmt::Debug for Lease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("fence", &self.fence)
-            .field("abandoned", &self.abandoned)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a release says of the entry's future.

@@ -18,25 +18,29 @@ mod commands;
 mod console;
 mod context;
 mod count;
+mod credentials;
 mod demo;
 mod engines;
 mod error;
 mod executor;
-mod harmless;
+mod hex;
+mod indented;
 mod ledger;
 mod limits;
 mod metrics;
 mod migrate;
+mod pauses;
 mod portals;
+mod poster;
 mod processor;
 mod records;
 mod registry;
 mod router;
 mod run;
-mod sender;
 mod service;
 mod standalone;
 mod target;
+mod turns;
 mod verdict;
 mod when;
 mod worker;
@@ -71,11 +75,11 @@ pub mod parts {
     pub mod metrics {
         pub use crate::metrics::*;
     }
+    pub mod poster {
+        pub use crate::poster::*;
+    }
     pub mod records {
         pub use crate::records::*;
-    }
-    pub mod sender {
-        pub use crate::sender::*;
     }
     pub mod standalone {
         pub use crate::standalone::*;

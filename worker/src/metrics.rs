@@ -128,6 +128,11 @@ impl WorkerMetrics {
         self.apis.call(api, status, elapsed);
     }
 
+    /// Whether the service's token is paused.
+    pub(crate) fn credential_paused(&self, service: Service, is_paused: bool) {
+        self.apis.paused(service, is_paused);
+    }
+
     pub(crate) fn room_asked(&self, is_granted: bool) {
         self.rooms.asked_for(is_granted);
     }

@@ -23,63 +23,24 @@
 //! until the directory is removed they can be written again should Redis lose them. Removing it
 //! is its owner's to do.
 
-use std::time::Duration;
-
-use shared::retry::delay_name;
-
 mod cluster;
+mod error;
 mod ledger;
 mod letters;
 mod messages;
+mod moved;
 mod patience;
 mod progress;
 mod records;
 mod source;
 
 pub(crate) use cluster::{Cluster, Destination};
+use error::MigrateError;
+pub(crate) use moved::Moved;
 pub(crate) use patience::Patience;
 pub(crate) use source::{Inventory, Source};
 
 use progress::Progress;
-
-use crate::records::Carried;
-
-/// Why a migration ended early. It can always be taken up again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MigrateError {
-    /// It was told to.
-    #[error("interrupted")]
-    Interrupted,
-    /// A server could not be reached, or took nothing, for too long.
-    #[error("{server} has failed for {}: {reason}", delay_name(*.patience))]
-    Server { server: String, patience: Duration, reason: String },
-    /// The data file cannot be read.
-    #[error("cannot read the data file: {0}")]
-    Read(#[from] sqlx::Error),
-    /// The records beside the data file cannot be read or written.
-    #[error("the records cannot be used: {0:#}")]
-    Records(anyhow::Error),
-    /// The data file takes no writes.
-    #[error("the data file takes no writes: {0}")]
-    Write(String),
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Moved {
-    /// Entries that Redis did not have.
-    pub(crate) entries_written: u64,
-    /// Entries that it had.
-    pub(crate) entries_there: u64,
-    /// Messages that are on the broker and not in the file any more.
-    pub(crate) messages: u64,
-    /// Those among them that could not be read: dead letters now.
-    pub(crate) unreadable: u64,
-    /// Dead letters out of the records.
-    pub(crate) letters: u64,
-    /// What else of the records is in the cluster's now and was not.
-    pub(crate) records: Carried,
-}
 
 /// Moves all that `source` has, as counted in `inventory`.
 pub(crate) async fn run(

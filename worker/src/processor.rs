@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::ServiceConfig;
 use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
 use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
@@ -15,15 +16,16 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
+use crate::credentials::Keeper;
 use crate::engines::Engines;
 use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, no_handler};
-use crate::limits::Seats;
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::router::Router;
 use crate::settings::ProcessingSettings;
+use crate::turns::{Seats, Watch};
 use crate::verdict::Verdict;
 
 /// How long the last exchange of what is delayed may take.
@@ -37,6 +39,8 @@ pub(crate) struct Processor {
     /// Gives how many deliveries it had in hand and has given back.
     taking: tokio::task::JoinHandle<u64>,
     _sharing: AbortOnDropHandle<()>,
+    limits: Arc<Watch>,
+    _looking: AbortOnDropHandle<()>,
     stop_taking: CancellationToken,
 }
 
@@ -67,7 +71,8 @@ impl Processor {
         metrics.expect_delays(ladder.delays());
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
-        let clients = Arc::new(Clients::new(&settings.integrations, metrics.clone())?);
+        let keeper = Keeper::Ledger(Arc::clone(&ledger));
+        let clients = Arc::new(Clients::new(&settings.integrations, &keeper, &metrics)?);
         let records = keeping.map(Keeping::records);
         for line in summary(&clients, records.as_ref()) {
             tracing::info!(integration = line, "integration");
@@ -106,7 +111,10 @@ impl Processor {
             step_timeout: settings.step_timeout(),
             wait_max: settings.wait_max,
             costs: Arc::default(),
-            seats: Arc::new(Seats::of_runs(settings.concurrency)),
+            seats: Arc::new(Seats::of_runs(
+                settings.concurrency,
+                settings.integrations.api_timeout,
+            )),
             own_writes: OwnWrites {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,
@@ -116,6 +124,8 @@ impl Processor {
             interrupt: CancellationToken::new(),
         });
         let sharing = ages.share(Arc::clone(&executor.ledger));
+        let limits = Watch::register(registry, settings.metrics_by_portal);
+        let looking = limits.start(Arc::clone(&executor.ledger));
         let seen = Arc::downgrade(&executor);
         probe(registry, "ledger_up", "1 while Redis, or the data file, answers", move || {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
@@ -129,7 +139,16 @@ impl Processor {
             runs.clone(),
             stop_taking.clone(),
         ));
-        Ok(Self { executor, consumer, runs, taking, _sharing: sharing, stop_taking })
+        Ok(Self {
+            executor,
+            consumer,
+            runs,
+            taking,
+            _sharing: sharing,
+            limits,
+            _looking: looking,
+            stop_taking,
+        })
     }
 
     /// From now on events are for the handlers of `handlers`; runs that have begun end with those they
@@ -152,6 +171,11 @@ impl Processor {
     /// Whether events can be processed, for an admin listener.
     pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         readiness(&self.executor, &self.consumer)
+    }
+
+    /// Its own pages on an admin listener.
+    pub(crate) fn pages(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+        self.limits.pages()
     }
 
     /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back
@@ -283,7 +307,8 @@ mod tests {
     #[tokio::test]
     async fn whether_records_are_kept_is_said_among_the_integrations() {
         let metrics = WorkerMetrics::register(&mut Metrics::default(), false);
-        let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+        let (settings, keeper) = (IntegrationSettings::default(), Keeper::process());
+        let clients = Clients::new(&settings, &keeper, &metrics).unwrap();
         let url = SecretString::from("postgres://127.0.0.1:1/none".to_owned());
         let records = Records::new(&url).unwrap();
         assert!(summary(&clients, Some(&records)).last().unwrap().starts_with("records: on"));

@@ -13,7 +13,7 @@ use shared::event::Identity;
 use shared::origin::Origin;
 
 use crate::ledger::{Lease, Ledger};
-use crate::limits::Rooms;
+use crate::turns::Rooms;
 
 mod limits;
 mod once;

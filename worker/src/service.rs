@@ -5,6 +5,8 @@ use std::fmt;
 
 use shared::metrics::label;
 
+use crate::error::HandlerError;
+
 label! {
     /// A system that is called.
     pub(crate) enum Service {
@@ -39,5 +41,10 @@ impl Service {
             Self::Erp => "ERP_429",
             Self::Onboarding => "ONBOARDING_429",
         }
+    }
+
+    /// Whether a call that failed so says that the service is down: a refusal does not.
+    pub(crate) fn is_down(self, error: &HandlerError) -> bool {
+        ["TIMEOUT", "UNREACHABLE", "5XX"].iter().any(|what| error.code == self.code(what))
     }
 }

@@ -14,6 +14,7 @@ use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, parse_duration, parse_listener,
 };
 
+pub mod access;
 pub mod alerts;
 pub mod console;
 pub mod console_url;

@@ -4,9 +4,11 @@
 //! The demo runs against it, and so do tests. It refuses to be a model of those systems: it
 //! knows the calls that handlers make and answers everything else with 404.
 
+mod account;
 mod erp;
 mod fault;
 mod hubspot;
+mod kept;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,9 +27,11 @@ use crate::settings::SlackSettings;
 use crate::settings::integrations::IntegrationSettings;
 
 pub use fault::Fault;
+use kept::Kept;
 
-/// Calls that are remembered: enough for any test, and a bound for a demo that runs for days.
-const MAX_CALLS: usize = 10_000;
+/// Calls that are remembered, orders, and customers: enough for any test, and a bound for a demo that
+/// runs for days.
+const MOST: usize = 10_000;
 
 /// One request that a stand-in was sent, in the order of arrival.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -84,6 +88,16 @@ impl StandIns {
             onboarding_url: Some(self.url("onboarding")),
             ..IntegrationSettings::default()
         }
+    }
+
+    /// The portal that HubSpot's token is for. Until it is set the token may not ask for it (403).
+    pub fn set_portal(&self, id: u64) {
+        self.state.records().portal = Some(id);
+    }
+
+    /// From now on this stand-in takes no other token; until then it takes any.
+    pub fn take_only(&self, api: &str, token: &str) {
+        self.state.records().tokens.insert(api.to_owned(), token.to_owned());
     }
 
     /// Creates a deal, or changes it, and the contacts it has. What changes goes into its history,
@@ -175,15 +189,35 @@ impl StandIns {
 
     /// The ERP's customers by contact id.
     pub fn customers(&self) -> BTreeSet<String> {
-        self.state.records().customers.clone()
+        self.state.records().customers.keys().cloned().collect()
     }
 
-    /// Every call so far, failed ones too.
+    /// How often HubSpot was asked which portal its token is for. These are none of the calls.
+    pub fn portal_asked(&self) -> usize {
+        self.state.records().portal_asked
+    }
+
+    /// Every call that is remembered, failed ones too.
     pub fn calls(&self) -> Vec<Call> {
         self.state.records().calls.iter().cloned().collect()
     }
 
-    /// Waits until at least `count` calls fit `matcher` and gives back those that do. A call
+    /// Those after the first `told`, as far as they are remembered, and how many there have been in all.
+    pub fn calls_after(&self, told: u64) -> (Vec<Call>, u64) {
+        let records = self.state.records();
+        let known = usize::try_from(told.saturating_sub(records.calls_forgotten));
+        let calls = records.calls.iter().skip(known.unwrap_or(usize::MAX)).cloned().collect();
+        (calls, records.calls_forgotten + records.calls.len() as u64)
+    }
+
+    /// Waits for a call after the first `told`.
+    pub async fn wait_after(&self, told: u64) {
+        let mut arrivals = self.state.arrivals.subscribe();
+        // Whoever sends lives as long as this does.
+        let _ = arrivals.wait_for(|arrivals| *arrivals > told).await;
+    }
+
+    /// Waits until at least `count` calls that are remembered fit `matcher` and gives back those that do. A call
     /// counts when it arrives, before it is answered.
     pub async fn wait_for(&self, count: usize, matcher: impl Fn(&Call) -> bool) -> Vec<Call> {
         let mut arrivals = self.state.arrivals.subscribe();
@@ -214,6 +248,7 @@ struct State {
 #[derive(Default)]
 struct Records {
     calls: VecDeque<Call>,
+    calls_forgotten: u64,
     faults: Vec<Fault>,
     deals: BTreeMap<u64, hubspot::Deal>,
     contacts: BTreeMap<u64, BTreeMap<String, String>>,
@@ -222,8 +257,22 @@ struct Records {
     spoiling: BTreeSet<u64>,
     stages: BTreeMap<String, String>,
     page_size: Option<usize>,
-    orders: BTreeMap<String, Value>,
-    customers: BTreeSet<String>,
+    portal: Option<u64>,
+    portal_asked: usize,
+    tokens: BTreeMap<String, String>,
+    orders: Kept<Value>,
+    customers: Kept<()>,
+}
+
+impl Records {
+    /// Remembers a call, and forgets the oldest if there are too many.
+    fn note(&mut self, call: Call) {
+        if self.calls.len() == MOST {
+            self.calls.pop_front();
+            self.calls_forgotten += 1;
+        }
+        self.calls.push_back(call);
+    }
 }
 
 impl State {

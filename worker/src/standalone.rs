@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
 use receiver::Endpoint;
 use shared::admin::{self, Admin, Readiness};
 use shared::broker::{Backlog, Broker, Embedded};
@@ -20,8 +21,9 @@ use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
+use crate::records::redaction::Redaction;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::StandaloneSettings;
@@ -76,7 +78,7 @@ impl Standalone {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             Broker::Sqlite(Arc::clone(&embedded)),
-            settings.records.retention(),
+            Retention::from(&settings.records),
             &mut registry,
             broker_metrics.clone(),
         );
@@ -111,7 +113,8 @@ impl Standalone {
             readiness: Arc::clone(&readiness),
             is_alive: Arc::new(move || file.upgrade().is_none_or(|file| file.has_writer())),
         };
-        let (admin, admin_address) = admin::serve(listener, shown, endpoint.pages())?;
+        let pages = both(endpoint.pages(), processor.pages());
+        let (admin, admin_address) = admin::serve(listener, shown, pages)?;
         let board = Board::default();
         let own = Own { registry, instance: admin_address.to_string() };
         let slack = &settings.processing.integrations.slack;
@@ -119,7 +122,7 @@ impl Standalone {
         let sources = Sources {
             records,
             discarded_retention: settings.records.discarded_retention,
-            redaction: settings.records.redaction(),
+            redaction: Redaction::from(&settings.records),
             broker: Broker::Sqlite(Arc::clone(&embedded)),
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),
@@ -230,6 +233,17 @@ impl Standalone {
             tracing::warn!("the data file is still in use: left as it is, nothing is lost");
         }
         tracing::info!("standalone stopped");
+    }
+}
+
+/// The pages of two parts.
+fn both(
+    one: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    other: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        one(config);
+        other(config);
     }
 }
 

@@ -11,13 +11,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args as _, Command, FromArgMatches as _};
 use secrecy::SecretString;
-use shared::senders::Sender as Source;
+use shared::senders::Sender;
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 
+use crate::poster::Poster;
 use crate::records::{Line, Question, Records};
 use crate::registry::Registry;
 use crate::router::Table;
-use crate::sender::Sender;
 use crate::settings::integrations::IntegrationSettings;
 use crate::settings::{RetrySettings, StandaloneSettings};
 use crate::standalone::Standalone;
@@ -34,7 +34,7 @@ pub struct Trial {
     standalone: Standalone,
     records: Records,
     targets: Table,
-    sender: Sender,
+    poster: Poster,
     directory: Directory,
 }
 
@@ -57,19 +57,19 @@ impl Trial {
         settings.processing.integrations = integrations;
         let standalone = Standalone::start(&settings, registry.clone()).await?;
         let url = format!("http://{}/webhooks/hubspot", standalone.address());
-        let sender = Sender::new(&url, None, ClientSecret::new(secret)?, Version::V3)?;
+        let poster = Poster::new(&url, None, ClientSecret::new(secret)?, Version::V3)?;
         let records = Records::in_directory(&directory.0);
-        Ok(Self { standalone, records, targets: Table::new(registry), sender, directory })
+        Ok(Self { standalone, records, targets: Table::new(registry), poster, directory })
     }
 
     /// Delivers one event, written as HubSpot writes it, and waits until every handler that wants
     /// it has come to its end, retries and all. Gives these ends as the event log has them:
     /// `succeeded`, `duplicate`, `exhausted`, `permanent`, …
     pub async fn deliver(&self, event: &str) -> anyhow::Result<Vec<String>> {
-        let parsed = Source::HubSpot.identify(&event.to_owned().into())?;
+        let parsed = Sender::HubSpot.identify(&event.to_owned().into())?;
         let identity = parsed.identity.to_string();
         let before = self.ends(&identity).await.map_or(0, |ends| ends.len());
-        let answer = self.sender.send(format!("[{event}]").into_bytes()).await?;
+        let answer = self.poster.send(format!("[{event}]").into_bytes()).await?;
         anyhow::ensure!(answer.status == 200, "answered {} {}", answer.status, answer.body);
         let awaited = before + self.targets.targets_of(&parsed).len().max(1);
         let waiting = async {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
 use crate::processor::Processor;
-use crate::records::Keeping;
+use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::WorkerSettings;
 
@@ -61,9 +61,7 @@ impl Worker {
         let tracer = Tracer::start(&settings.trace, "hubline-worker")?;
         let mut registry = registry("worker");
         let broker_metrics = BrokerMetrics::register(&mut registry);
-        let keeping = settings
-            .records
-            .open()?
+        let keeping = Records::open(&settings.records)?
             .map(|records| Keeping::start(records, settings.records.log_retention, &mut registry));
         let processor = Processor::start(
             engines,
@@ -85,7 +83,7 @@ impl Worker {
             readiness: Arc::new(readiness),
             is_alive: Arc::new(|| true),
         };
-        let (admin, admin_address) = admin::serve(listener, shown, |_| {})?;
+        let (admin, admin_address) = admin::serve(listener, shown, processor.pages())?;
         tracing::info!(admin = %admin_address, "admin listener started");
         let grace = settings.shutdown_grace;
         Ok(Self { processor, keeping, admin, admin_address, grace, tracer })

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 
-use super::{Broker, Destination, Embedded, Lane, Link, Publication, PublishError, rabbitmq};
-use crate::metrics::{BrokerMetrics, PublishResult};
+use super::engine::Broker;
+use super::lane::Lane;
+use super::publication::{Publication, PublishError};
+use super::rabbitmq;
+use super::sqlite::depth::Depth;
+use super::sqlite::embedded::Embedded;
+use crate::link::Link;
+use crate::metrics::{BrokerMetrics, Destination, PublishResult};
 use crate::trace::{Description, KeyValue, Span, SpanKind, number};
-
-/// How often the embedded queues are counted.
-const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a publisher is set up.
 #[derive(Clone, Debug)]
@@ -39,39 +38,6 @@ enum Engine {
     Sqlite(Arc<Embedded>, Option<Arc<Depth>>),
 }
 
-/// The embedded queues' depth, kept up to date.
-#[derive(Debug)]
-struct Depth {
-    depth: watch::Receiver<Option<u64>>,
-    _counting: AbortOnDropHandle<()>,
-}
-
-impl Depth {
-    fn watch(embedded: Arc<Embedded>, lane: Lane) -> Arc<Self> {
-        let (sender, depth) = watch::channel(None);
-        let counting = tokio::spawn(async move {
-            loop {
-                sender.send_replace(embedded.depth(lane).await);
-                tokio::time::sleep(COUNT_INTERVAL).await;
-            }
-        });
-        Arc::new(Self { depth, _counting: AbortOnDropHandle::new(counting) })
-    }
-}
-
-/// Keeps `up` at whether the data file takes writes, until it is closed.
-pub(super) fn follow(embedded: &Embedded, up: Gauge) {
-    let mut link = embedded.store().watch();
-    tokio::spawn(async move {
-        loop {
-            up.set(i64::from(*link.borrow_and_update() == Link::Up));
-            if link.changed().await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
 impl Broker {
     /// A publisher. Connecting goes on in the background; until that succeeds every publish is
     /// [`PublishError::Unavailable`]. Must be called on a multi-thread runtime.
@@ -85,14 +51,14 @@ impl Broker {
                 Engine::RabbitMq(rabbitmq::publisher::Publisher::start(
                     settings,
                     topology.clone(),
-                    options,
+                    options.name,
+                    options.watch_depth,
                     metrics.clone(),
                 )?)
             }
             Self::Sqlite(embedded) => {
-                follow(embedded, metrics.publisher_up.clone());
-                let depth =
-                    options.watch_depth.map(|lane| Depth::watch(Arc::clone(embedded), lane));
+                embedded.follow(metrics.publisher_up.clone());
+                let depth = options.watch_depth.map(|lane| Depth::watch(embedded, lane));
                 Engine::Sqlite(Arc::clone(embedded), depth)
             }
         };
@@ -205,7 +171,7 @@ impl Publisher {
     pub fn depth(&self) -> Option<u64> {
         match &self.engine {
             Engine::RabbitMq(publisher) => publisher.depth(),
-            Engine::Sqlite(_, depth) => depth.as_ref().and_then(|depth| *depth.depth.borrow()),
+            Engine::Sqlite(_, depth) => depth.as_ref().and_then(|depth| depth.now()),
         }
     }
 }

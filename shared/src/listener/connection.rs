@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
-use super::{AFTER_ACTIX, LINGER, Limits};
+use super::limits::{AFTER_ACTIX, LINGER, Limits};
 
 /// The largest part of a head that is kept while the rest is waited for, in bytes.
 pub(super) const MAX_HEAD_BYTES: usize = 32 * 1024;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::Limits;
 use super::connection::{Connection, Phase, Worth};
+use super::limits::Limits;
 use super::metrics::{Close, ListenerMetrics};
 
 /// Of the bound, how many more are taken and wait for room: a part.

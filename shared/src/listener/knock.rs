@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connections::Connections;
-use crate::admin::Readiness;
+use crate::readiness::Readiness;
 
 const FAILS: &str = "takes no connections";
 const EVERY: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use super::Ladder;
+use super::ladder::Ladder;
 
 /// A stay in the queue of a delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::secret;
+use super::secret::secret;
 
 /// Traces: off unless an endpoint is set.
 #[derive(Args, Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Room for jobs that wait, in bytes.
+/// Room for errands that wait, in bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     taken: Arc<AtomicUsize>,

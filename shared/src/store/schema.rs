@@ -14,17 +14,13 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::clock::Clock;
 use super::turn::Turn;
+use crate::format::DATA_FILE;
 
 /// How long a checkpoint may keep a connection waiting.
 const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Raised with every change of the tables.
-const VERSION: i64 = 5;
-/// Files of earlier ones were written before the first release.
-const FIRST: i64 = 5;
 
 /// `message.queue` is `work`, `bulk` or `dead`; a message waits there until `due_ms`. What a
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
@@ -89,7 +85,7 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         .journal_mode(SqliteJournalMode::Wal)
         // What was committed survives a loss of power, at a sync of the disk for each commit.
         .synchronous(SqliteSynchronous::Full)
-        // What undoing one job takes is kept in memory: a full disk elsewhere is no job's fault.
+        // What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY)
         .disable_statement_logging();
@@ -131,19 +127,19 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
     let version: i64 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     anyhow::ensure!(
-        version <= VERSION,
+        version <= DATA_FILE,
         "it was written by a newer version of Hubline (its format is {version}, this one knows up \
-         to {VERSION}): use that version, or another directory"
+         to {DATA_FILE}): use that version, or another directory"
     );
     anyhow::ensure!(
-        version == 0 || version >= FIRST,
+        version == 0 || version == DATA_FILE,
         "it was written by an earlier build of Hubline (its format is {version}, this one's is \
-         {VERSION}): run that build until nothing waits, or use another directory"
+         {DATA_FILE}): run that build until nothing waits, then use another directory"
     );
     if version == 0 {
         let mut transaction = connection.begin().await?;
         sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-        let named = format!("PRAGMA user_version = {VERSION}");
+        let named = format!("PRAGMA user_version = {DATA_FILE}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(named)).execute(&mut *transaction).await?;
         transaction.commit().await?;
     }

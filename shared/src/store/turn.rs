@@ -1,4 +1,4 @@
-//! What a job is given: the connection inside its transaction, and the time.
+//! What an errand is given: the connection inside its transaction, and the time.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::clock::Clock;
 use super::fault::Fault;
 
-/// What a job works with.
+/// What an errand works with.
 pub struct Turn {
     /// Inside the transaction.
     pub connection: SqliteConnection,
@@ -21,7 +21,7 @@ impl Turn {
         Self { connection, clock, now_ms }
     }
 
-    /// A statement of the writer's own: its failure is no single job's.
+    /// A statement of the writer's own: its failure is no single errand's.
     pub(super) async fn execute(&mut self, statement: &'static str) -> Result<(), Fault> {
         let executed = sqlx::query(statement).execute(&mut self.connection).await;
         executed.map(|_| ()).map_err(|error| Fault::from(error).of_all())

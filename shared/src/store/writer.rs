@@ -10,13 +10,13 @@ use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::errand::{Errand, Reply};
 use super::fault::Fault;
-use super::job::{Job, Reply};
 use super::metrics::StoreMetrics;
 use super::turn::Turn;
-use crate::broker::Link;
+use crate::link::Link;
 
-/// Jobs of one transaction.
+/// Errands of one transaction.
 const BATCH: usize = 1024;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ impl Writer {
     /// Writes until nobody is left to ask.
     pub(super) async fn serve(
         mut self,
-        mut waiting: mpsc::UnboundedReceiver<Job>,
+        mut waiting: mpsc::UnboundedReceiver<Errand>,
         _lock: Arc<File>,
     ) {
         let mut batch = Vec::with_capacity(BATCH);
@@ -117,9 +117,9 @@ impl Writer {
         }
     }
 
-    /// Writes what is awaited of `batch` and tells those who wait. A job that fails by its own
+    /// Writes what is awaited of `batch` and tells those who wait. An errand that fails by its own
     /// fault is left out; whatever else fails is the fault of all, which is given.
-    async fn write(&mut self, batch: &mut Vec<Job>) -> Option<Fault> {
+    async fn write(&mut self, batch: &mut Vec<Errand>) -> Option<Fault> {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
         let fault = match self.commit(batch, &mut replies).await {
@@ -157,10 +157,10 @@ impl Writer {
         Some(fault)
     }
 
-    /// Gives how many of the jobs were writes.
+    /// Gives how many of the errands were writes.
     async fn commit(
         &mut self,
-        jobs: &mut Vec<Job>,
+        errands: &mut Vec<Errand>,
         replies: &mut Vec<Reply>,
     ) -> Result<u64, Fault> {
         let turn = &mut self.turn;
@@ -168,31 +168,34 @@ impl Writer {
         turn.execute("BEGIN IMMEDIATE").await?;
         let mut writes = 0;
         // One by one: who is left when all fails must not hear of it yet.
-        jobs.reverse();
-        while let Some(job) = jobs.pop() {
+        errands.reverse();
+        while let Some(errand) = errands.pop() {
             // Its sender has been told no, and will come again: written now, it would be there twice.
-            if job.is_abandoned() {
+            if errand.is_abandoned() {
                 continue;
             }
-            let is_write = job.writes;
+            let is_write = errand.writes;
             if is_write {
-                turn.execute("SAVEPOINT job").await?;
+                turn.execute("SAVEPOINT errand").await?;
             }
-            let (tell, done) = job.run(turn).await;
+            let (tell, done) = errand.run(turn).await;
             replies.push(tell);
             match done {
                 Ok(()) => writes += u64::from(is_write),
                 Err(Fault::Own(why)) => {
                     self.metrics.failures.inc();
-                    tracing::error!(error = why, "a job of the data file failed by its own fault");
+                    tracing::error!(
+                        error = why,
+                        "a write to the data file failed by its own fault"
+                    );
                     if is_write {
-                        turn.execute("ROLLBACK TO job").await?;
+                        turn.execute("ROLLBACK TO errand").await?;
                     }
                 }
                 Err(fault) => return Err(fault),
             }
             if is_write {
-                turn.execute("RELEASE job").await?;
+                turn.execute("RELEASE errand").await?;
             }
         }
         if writes > 0 {

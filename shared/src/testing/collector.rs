@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use data_encoding::HEXLOWER;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -189,10 +190,14 @@ fn sent_span(service: &str, span: Span) -> SentSpan {
     SentSpan {
         service: service.to_owned(),
         kind: span.kind(),
-        trace_id: hex(&span.trace_id),
-        span_id: hex(&span.span_id),
-        parent_id: hex(&span.parent_span_id),
-        links: span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect(),
+        trace_id: HEXLOWER.encode(&span.trace_id),
+        span_id: HEXLOWER.encode(&span.span_id),
+        parent_id: HEXLOWER.encode(&span.parent_span_id),
+        links: span
+            .links
+            .iter()
+            .map(|link| (HEXLOWER.encode(&link.trace_id), HEXLOWER.encode(&link.span_id)))
+            .collect(),
         attributes: texts(span.attributes),
         is_error: span.status.is_some_and(|status| status.code() == status::StatusCode::Error),
         name: span.name,
@@ -207,8 +212,4 @@ fn texts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
     };
     let pair = |pair: KeyValue| (pair.key, text(pair.value.unwrap().value.unwrap()));
     attributes.into_iter().map(pair).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

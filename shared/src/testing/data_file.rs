@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::queues::Letter;
-use crate::broker::Embedded;
+use crate::broker::{Counted, Embedded, counted};
 use crate::store::{FILE, Store};
 
 /// All there are in a data file.
@@ -72,14 +72,19 @@ impl DataFile {
 
     /// Messages in `queue`, in hand and waiting ones too.
     pub(super) async fn count(&self, queue: &str) -> u32 {
-        let query = sqlx::query_scalar("SELECT count(*) FROM message WHERE queue = ?");
-        query.bind(queue).fetch_one(&mut self.look().await).await.unwrap()
+        self.sum(|counted| counted.queue == queue).await
     }
 
     /// Messages that are not due yet.
     pub(super) async fn waiting(&self) -> u32 {
-        let query = "SELECT count(*) FROM message WHERE due_ms > (SELECT high_ms FROM clock)";
-        sqlx::query_scalar(query).fetch_one(&mut self.look().await).await.unwrap()
+        self.sum(|counted| !counted.is_due).await
+    }
+
+    /// By the file's own time: what is due since the last commit has not been taken.
+    async fn sum(&self, which: impl Fn(&Counted) -> bool) -> u32 {
+        let counted = counted(&mut self.look().await, 0).await.unwrap();
+        let sum: u64 = counted.iter().filter(|counted| which(counted)).map(|c| c.messages).sum();
+        u32::try_from(sum).unwrap()
     }
 
     /// Takes one message out of `queue`, waiting for it up to 30 s.

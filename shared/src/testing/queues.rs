@@ -5,12 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    QueueDeleteOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
-use crate::broker::{MalformedMessage, Topology, decode_message, encode_message, rest_of};
+use crate::broker::{
+    MalformedMessage, Topology, VERSION_HEADER, ask_for_queue, decode_message, encode_message,
+    rest_of,
+};
 use crate::message::Message;
 use crate::retry::Hop;
 
@@ -58,13 +61,7 @@ impl Queues {
 
     /// Ready messages of `queue` (without the prefix).
     pub async fn ready(&self, queue: &str) -> u32 {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let name = self.name(queue);
-        self.channel
-            .queue_declare(name.as_str().into(), options, FieldTable::default())
-            .await
-            .unwrap()
-            .message_count()
+        ask_for_queue(&self.channel, &self.name(queue)).await.unwrap().message_count()
     }
 
     /// Takes one message out of `queue`, waiting for it up to 30 s.
@@ -122,6 +119,19 @@ impl Queues {
             .unwrap();
     }
 
+    /// Puts `message` into `queue` as a build with an earlier format would have.
+    pub async fn put_as_earlier_build(&self, queue: &str, message: &Message) {
+        let properties = encode_message(message, None);
+        let mut headers = properties.headers().clone().unwrap();
+        headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(0));
+        let (name, options) = (self.name(queue), BasicPublishOptions::default());
+        let properties = properties.with_headers(headers);
+        self.channel
+            .basic_publish("".into(), name.into(), options, message.event.body(), properties)
+            .await
+            .unwrap();
+    }
+
     /// Puts `message` into `queue` as one that has come back there and has `rest` to wait yet.
     pub async fn put_back(&self, queue: &str, message: &Message, rest: Duration) {
         let hour = Duration::from_secs(3600);
@@ -137,13 +147,10 @@ impl Queues {
     /// sent counts only when the queue's replicas have it, and a lost connection's deliveries
     /// come back after a while.
     pub async fn settle(&self) {
-        let fixed = ["bulk", "dead", "unrouted"].map(|queue| self.name(queue));
-        let queues: Vec<String> =
-            self.topology.work_queues().chain(fixed).chain(self.topology.retry_queues()).collect();
         let empty = async {
-            for queue in &queues {
-                let name = queue.strip_prefix(&format!("{}.", self.prefix)).unwrap();
-                while self.ready(name).await > 0 {
+            for (name, _) in self.topology.queues() {
+                let queue = name.strip_prefix(&self.name("")).unwrap();
+                while self.ready(queue).await > 0 {
                     // There is nothing to wait on; this is the poll of a test, not a delay.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -156,10 +163,7 @@ impl Queues {
     /// messages.
     pub async fn delete_all(self) -> Vec<(String, u32)> {
         let mut leftovers = Vec::new();
-        let topology = &self.topology;
-        let fixed = [topology.bulk_queue(), topology.dead_queue(), topology.unrouted_queue()];
-        let queues = topology.work_queues().chain(fixed).chain(topology.retry_queues());
-        for queue in queues {
+        for (queue, _) in self.topology.queues() {
             let count = self
                 .channel
                 .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())

@@ -67,11 +67,11 @@ impl FromStr for TraceContext {
     type Err = InvalidTraceparent;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        read(text).ok_or(InvalidTraceparent)
+        parse(text).ok_or(InvalidTraceparent)
     }
 }
 
-fn read(text: &str) -> Option<TraceContext> {
+fn parse(text: &str) -> Option<TraceContext> {
     let mut parts = text.splitn(5, '-');
     let mut hex = |length: usize| {
         let part = parts.next()?;

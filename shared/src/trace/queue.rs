@@ -1,5 +1,10 @@
 //! Spans on their way out: a bounded queue, and a task that sends them in batches. Full, or with
 //! a collector that does not take them, they are dropped, and that is said once in a while.
+//!
+//! OpenTelemetry's own `BatchSpanProcessor` is not used. It exports on a thread without a runtime, where
+//! our HTTP client cannot run. It says how many spans a full queue has cost only at the end, of those
+//! that a collector did not take nothing but an error for each batch, and all that through a macro of
+//! its own. The one that runs on tokio is an experiment of theirs, and counts no better.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,7 +11,8 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::{TraceContext, Tracing};
+use super::context::TraceContext;
+use super::queue::Queue;
 
 tokio::task_local! {
     static CURRENT: Span;
@@ -25,7 +26,7 @@ pub type Description = (Cow<'static, str>, Vec<KeyValue>);
 pub struct Span(Option<Arc<Open>>);
 
 struct Open {
-    tracing: Arc<Tracing>,
+    queue: Arc<Queue>,
     context: TraceContext,
     /// Until it is over.
     data: Mutex<Option<SpanData>>,
@@ -33,7 +34,7 @@ struct Open {
 
 impl Span {
     pub(super) fn open(
-        tracing: &Arc<Tracing>,
+        queue: &Arc<Queue>,
         context: TraceContext,
         parent: Option<TraceContext>,
         span_kind: SpanKind,
@@ -58,7 +59,7 @@ impl Span {
                 .build(),
         };
         let data = Mutex::new(Some(data));
-        Self(Some(Arc::new(Open { tracing: Arc::clone(tracing), context, data })))
+        Self(Some(Arc::new(Open { queue: Arc::clone(queue), context, data })))
     }
 
     /// The span that what runs here belongs to, as [`Self::around`] has said; else none.
@@ -73,7 +74,7 @@ impl Span {
             None => Self::default(),
             Some(open) => {
                 let context = open.context.child();
-                Self::open(&open.tracing, context, Some(open.context), kind, describe())
+                Self::open(&open.queue, context, Some(open.context), kind, describe())
             }
         }
     }
@@ -146,7 +147,7 @@ impl Open {
         if let Some(data) = data {
             // A clock that was set back in between must not make a span end before it began.
             let end_time = SystemTime::now().max(data.start_time);
-            self.tracing.queue.push(SpanData { end_time, ..data });
+            self.queue.push(SpanData { end_time, ..data });
         }
     }
 }

@@ -110,16 +110,17 @@ pub(crate) fn bare() -> BasicProperties {
 pub(crate) fn dressed() -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, number) in [
-        ("hubline-version", 1),
-        ("hubline-portal", 242_711_451),
+        ("hubline-version", 2),
         ("hubline-attempt", 0),
         ("hubline-received-ms", 1_769_081_993_375),
         ("hubline-generation", 0),
     ] {
         headers.insert(name.into(), AMQPValue::LongLongInt(number));
     }
+    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
+    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     BasicProperties::default()
         .with_message_id("0".repeat(64).into())
         .with_type("deal.propertyChange".into())

@@ -70,7 +70,7 @@ async fn ask(letters: &DeadLetters) {
         ("list", dead.clone()),
         ("list, problem", Filter { fingerprint: Some(newest.fingerprint.clone()), ..dead.clone() }),
         ("list, code", Filter { code: Some(newest.code.clone()), ..dead.clone() }),
-        ("list, portal", Filter { portal_id: Some(newest.portal_id), ..dead.clone() }),
+        ("list, origin", Filter { origin: Some(newest.origin.clone()), ..dead.clone() }),
         ("list, object", Filter { object_id: newest.object_id, ..dead.clone() }),
         ("list, target", Filter { target: Some(newest.target.clone()), ..dead.clone() }),
         (
@@ -97,7 +97,7 @@ async fn ask(letters: &DeadLetters) {
         ("groups", Grouping::Fingerprint),
         ("groups by code", Grouping::Code),
         ("groups by target", Grouping::Target),
-        ("groups by portal", Grouping::Portal),
+        ("groups by origin", Grouping::Origin),
     ] {
         slowest(name, async || drop(letters.some_groups(by, false, 0, 100).await.unwrap())).await;
     }
@@ -126,7 +126,7 @@ async fn ask(letters: &DeadLetters) {
     runner.close().await;
 }
 
-/// One of 200 problems, in one of 500 portals.
+/// One of 200 problems, of one of 500 origins.
 pub(crate) fn letter(id: u64) -> Message {
     let portal_id = 1000 + id % 500;
     let body = format!(

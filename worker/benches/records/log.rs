@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use worker::parts::records::Question;
 use worker::parts::records::jobs::{Jobs, Scope};
@@ -39,7 +40,7 @@ pub(crate) async fn measure(rows: u64) {
     setting.end().await;
 }
 
-/// Rows as workers write them: three in four are an event's only one, of 500 portals, each with a
+/// Rows as workers write them: three in four are an event's only one, of 500 origins, each with a
 /// body of 300 bytes.
 async fn fill(connection: &mut PgConnection, rows: i64, now_ms: i64) {
     let today = now_ms.div_euclid(DAY_MS);
@@ -52,11 +53,12 @@ async fn fill(connection: &mut PgConnection, rows: i64, now_ms: i64) {
             );
             sqlx::query(AssertSqlSafe(create)).execute(&mut *connection).await.unwrap();
         }
-        let insert = "INSERT INTO event_log SELECT $1::int, ($2 + at) * 1048576 + n % 1048576, \
+        let insert = "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, started_ms, \
+            settled_ms, attempt, generation, target, verdict, body) SELECT $1::int, ($2 + at) * 1048576 + n % 1048576, \
             encode(sha256((($1 * 10000000::bigint) + n - n % 4 / 3)::text::bytea), 'hex'), \
-            1000 + n % 500, 'deal.creation', n, NULL, $2 + at - 40, $2 + at - 30, $2 + at, 0, 0, \
+            'hubspot/' || (1000 + n % 500), 'deal.creation', n, $2 + at - 40, $2 + at - 30, $2 + at, 0, 0, \
             'on_deal_created', CASE WHEN n = 7 THEN 'crashed' WHEN n % 50 = 0 THEN 'retried' ELSE 'succeeded' END, \
-            NULL, NULL, NULL, convert_to(repeat('x', 300), 'UTF8'), NULL \
+            convert_to(repeat('x', 300), 'UTF8') \
             FROM (SELECT n, n * $4 / $3 AS at FROM generate_series(0, $3 - 1) AS n) AS numbered";
         let span_ms = if day == today { (now_ms - today * DAY_MS).max(1) } else { DAY_MS };
         sqlx::query(insert)
@@ -74,10 +76,10 @@ async fn fill(connection: &mut PgConnection, rows: i64, now_ms: i64) {
 async fn ask(setting: &Setting, identity: &str, now_ms: i64) {
     let one = Question { event: Some(identity.to_owned()), ..Question::default() };
     let beginning = Question { event: Some(identity[..8].to_owned()), ..Question::default() };
-    let portal = Question { portal_id: Some(1007), ..Question::default() };
-    let object = Question { object_id: Some(4007), ..portal.clone() };
-    let retried = Question { verdict: Some("retried".to_owned()), ..portal.clone() };
-    let nothing = Question { verdict: Some("crashed".to_owned()), ..portal.clone() };
+    let origin = Question { origin: Some(Origin::hubspot(1007)), ..Question::default() };
+    let object = Question { object_id: Some(4007), ..origin.clone() };
+    let retried = Question { verdict: Some("retried".to_owned()), ..origin.clone() };
+    let nothing = Question { verdict: Some("crashed".to_owned()), ..origin.clone() };
     let hour = Question { since_ms: Some(now_ms - 3_600_000), ..Question::default() };
     let yesterday = Question { until_ms: Some(now_ms - DAY_MS), ..Question::default() };
     let text = |text: &str| Some(text.to_owned());
@@ -86,7 +88,7 @@ async fn ask(setting: &Setting, identity: &str, now_ms: i64) {
     let no_handler = Question { target: text("nobody"), ..Question::default() };
     let kind = Question { subscription_type: text("deal.creation"), ..Question::default() };
     let no_kind = Question { subscription_type: text("nothing"), ..Question::default() };
-    let no_portal = Question { object_id: Some(4007), ..Question::default() };
+    let no_origin = Question { object_id: Some(4007), ..Question::default() };
     let never = Question { verdict: text("retried"), ..no_handler.clone() };
     let questions = [
         ("events, a rare verdict", &rare),
@@ -94,14 +96,14 @@ async fn ask(setting: &Setting, identity: &str, now_ms: i64) {
         ("events, a handler, none there", &no_handler),
         ("events, a type", &kind),
         ("events, a type, none there", &no_kind),
-        ("events, a deal of any portal", &no_portal),
+        ("events, a deal of any origin", &no_origin),
         ("events, handler and verdict, none", &never),
         ("events, one event", &one),
         ("events, its first letters", &beginning),
-        ("events, a portal", &portal),
-        ("events, a deal of a portal", &object),
-        ("events, a portal's retried ones", &retried),
-        ("events, a portal, none there", &nothing),
+        ("events, an origin", &origin),
+        ("events, a deal of an origin", &object),
+        ("events, an origin's retried ones", &retried),
+        ("events, an origin, none there", &nothing),
         ("events, the last hour", &hour),
         ("events, until yesterday", &yesterday),
         ("events, the latest", &Question::default()),
@@ -111,9 +113,9 @@ async fn ask(setting: &Setting, identity: &str, now_ms: i64) {
     }
     let jobs = Jobs::new(setting.records.clone());
     let of = |question: Question| Scope::Events { question, force: false };
-    let portal_hour = of(Question { portal_id: Some(1007), ..hour.clone() });
-    slowest("plan of a replay, portal's hour", async || {
-        jobs.plan(&portal_hour, i64::MAX).await.unwrap();
+    let origin_hour = of(Question { origin: Some(Origin::hubspot(1007)), ..hour.clone() });
+    slowest("plan of a replay, origin's hour", async || {
+        jobs.plan(&origin_hour, i64::MAX).await.unwrap();
     })
     .await;
     let hour = of(hour);

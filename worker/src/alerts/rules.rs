@@ -13,22 +13,24 @@ mod conditions;
 
 pub(crate) use conditions::About;
 use conditions::{
-    Found, MINUTE, RATE, at_most_once, broker_alarm, broker_down, confirms_slow, console_guessing,
-    dead_letters_growing, down, ledger_forgets, new_problem, no_consumers, no_receipts,
-    oldest_event, process, processing_errors, queue_depth, receipts_surge, signature_failures,
-    unrouted, zero,
+    Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
+    console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem,
+    no_consumers, no_receipts, oldest_event, process, processing_errors, queue_depth,
+    receipts_surge, signature_failures, unrouted, zero,
 };
 
 /// The least distance of what is recorded; a little under a minute, which a clock may be off.
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 21] = [
+pub(super) const METRICS: [&str; 23] = [
     "up",
+    "hubline_breaker_state",
     "hubline_business_hours",
     "hubline_confirm_seconds_bucket",
     "hubline_confirm_seconds_count",
     "hubline_console_tokens_refused_total",
+    "hubline_credential_paused",
     "hubline_dead_letter_problems_total",
     "hubline_dead_letters_total",
     "hubline_deliveries_total",
@@ -102,7 +104,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 19] = [
+pub(super) const RULES: [Rule; 21] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -172,6 +174,14 @@ pub(super) const RULES: [Rule; 19] = [
     ),
     rule("HublineLedgerForgets", Severity::Critical, 0, ledger_forgets, |_, _| {
         "Redis has forgotten what was done".to_owned()
+    }),
+    rule("HublineCredentialPaused", Severity::Critical, 1, credential_paused, |about, _| {
+        let service = about.get("service").map_or("a service", String::as_str);
+        format!("the token for {service} is refused")
+    }),
+    rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
+        let limit = about.get("limit").map_or("a service", String::as_str);
+        format!("{limit} has been down for 10 minutes")
     }),
     rule(
         "HublineRecordsDown",

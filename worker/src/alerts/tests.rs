@@ -124,6 +124,20 @@ async fn a_slack_that_was_away_is_told_what_is_true_when_it_is_back() {
     process.server.stop(false).await;
 }
 
+/// It says so within a 200, as it takes a message.
+#[tokio::test]
+async fn a_notice_waits_while_slack_refuses_the_token() {
+    let (process, slack) = (Process::start(BLOCKED), StandIns::start().await.unwrap());
+    slack.take_only("slack", "another");
+    let running = evaluate(&process, &slack, Board::default());
+    within("a refusal", slack.wait_for(1, |_| true)).await;
+    slack.take_only("slack", "xoxb-stand-in");
+    let both = posted(&slack, 2).await;
+    assert!(both[0].starts_with("Alert") && both[0] == both[1], "{both:?}");
+    drop(running);
+    process.server.stop(false).await;
+}
+
 #[tokio::test]
 async fn many_processes_with_one_trouble_are_one_message() {
     let own = Own { registry: Arc::new(registry("console")), instance: "console:1".to_owned() };

@@ -1,25 +1,28 @@
 //! The one way out: a request to another system, its answer or a [`HandlerError`].
 //!
-//! Owns timeouts, the bound on answers, the bearer token, the metric, and what a failure to get
-//! an answer means. It follows no redirect, since the token would travel along, and uses no
+//! Owns timeouts, the bound on answers, the metric, and what a failure to get an answer means; its
+//! part `let_in` owns what becomes of a refused token. It follows no redirect, since the token would travel along, and uses no
 //! system proxy. No address and no secret gets into an error: both may be one.
 
+mod let_in;
+mod rate;
 mod reply;
 mod retry_after;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url};
-use secrecy::{ExposeSecret as _, SecretString};
 use shared::trace::{Description, KeyValue, Span, SpanKind, number};
 
+use crate::credentials::{Credential, Token};
 use crate::error::HandlerError;
 use crate::metrics::{ApiStatus, WorkerMetrics};
 pub(crate) use crate::service::Service;
 
+pub(crate) use rate::Rate;
 #[cfg(test)]
 pub(crate) use reply::tests;
 pub(crate) use reply::{Reply, plain};
@@ -42,8 +45,7 @@ pub(crate) struct Api {
     service: Service,
     client: Client,
     base: Url,
-    token: Option<SecretString>,
-    bearer: Option<HeaderValue>,
+    credential: Arc<Credential>,
     timeout: Duration,
     metrics: WorkerMetrics,
 }
@@ -59,7 +61,7 @@ impl Api {
     pub(crate) fn new(
         service: Service,
         base: Url,
-        token: Option<SecretString>,
+        credential: Credential,
         timeout: Duration,
         metrics: WorkerMetrics,
     ) -> anyhow::Result<Self> {
@@ -72,9 +74,14 @@ impl Api {
         let client = client.build().map_err(reqwest::Error::without_url).with_context(|| {
             format!("cannot call {} over TLS: are CA certificates installed?", service.name())
         })?;
-        let bearer = token.as_ref().map(|token| bearer(service, token)).transpose()?;
         metrics.expect_calls(service);
-        Ok(Self { service, client, base, token, bearer, timeout, metrics })
+        let credential = Arc::new(credential);
+        Ok(Self { service, client, base, credential, timeout, metrics })
+    }
+
+    /// What lets us in.
+    pub(crate) fn credential(&self) -> &Arc<Credential> {
+        &self.credential
     }
 
     /// The origin that is called, such as `https://api.hubapi.com`.
@@ -97,28 +104,32 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.client.request(method, url);
-        match &self.bearer {
-            Some(bearer) => request.header(AUTHORIZATION, bearer.clone()),
-            None => request,
-        }
+        self.client.request(method, url)
     }
 
-    /// Sends it and reads the answer, whatever its status. Every call is counted, once, and a
-    /// span of its own in a traced run.
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+    /// Sends it with this token and reads the answer, whatever its status. Every call is counted,
+    /// once, and a span of its own in a traced run.
+    async fn call(
+        &self,
+        request: reqwest::Result<Request>,
+        token: &Token,
+    ) -> Result<Reply, HandlerError> {
         let started = Instant::now();
-        let (client, request) = request.build_split();
         let span = Span::current().child(SpanKind::Client, || self.describe(request.as_ref().ok()));
         let count = |status| self.metrics.api_call(self.service, status, started.elapsed());
-        match async { client.execute(request?).await }.await {
+        let sending = async {
+            let mut request = request?;
+            token.sign(&mut request);
+            self.client.execute(request).await
+        };
+        match sending.await {
             Ok(response) => {
                 let (status, class) = (response.status(), class(response.status()));
                 span.say(|| vec![number("http.response.status_code", status.as_u16())]);
                 if status.is_client_error() || status.is_server_error() {
                     span.fail(status.as_str());
                 }
-                let reply = self.read(response).await;
+                let reply = self.read(response, token).await;
                 count(class);
                 // Taken for the API's word it would make an order of a sign-in, and a record gone
                 // of a wrong path.
@@ -166,7 +177,7 @@ impl Api {
 
     /// Reads no more than is allowed. That the body broke off is kept for whoever needs the
     /// body: the status has arrived, and with it whether the other side did its work.
-    async fn read(&self, mut response: Response) -> Reply {
+    async fn read(&self, mut response: Response, token: &Token) -> Reply {
         let mut bytes = Vec::new();
         let fault = loop {
             match response.chunk().await {
@@ -183,22 +194,11 @@ impl Api {
             service: self.service,
             status: response.status(),
             retry_after: retry_after::of(response.headers(), std::time::SystemTime::now()),
+            rate: rate::of(response.headers()),
             body: fault.map_or(Ok(bytes), Err),
-            secret: self.token.clone(),
+            secret: Some(token.secret().clone()),
         }
     }
-}
-
-fn bearer(service: Service, token: &SecretString) -> anyhow::Result<HeaderValue> {
-    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim()))
-        .map_err(|_| {
-            anyhow::anyhow!(
-                "the token for {} holds a character that no header may have",
-                service.name()
-            )
-        })?;
-    bearer.set_sensitive(true);
-    Ok(bearer)
 }
 
 fn class(status: StatusCode) -> ApiStatus {

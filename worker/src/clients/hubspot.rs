@@ -8,53 +8,59 @@ mod associations;
 mod contact;
 mod contacts;
 mod deal;
+mod id;
+mod learned;
+mod portal;
 mod refusal;
 mod stages;
+mod version;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
 
-use super::http::{Api, Reply};
+use super::http::{Api, Reply, Service};
 use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::run::Run;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
+use learned::Learned;
+use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
 use stages::Labels;
 
-/// Requests are counted for so long (HubSpot's usage guidelines: a burst is counted over ten seconds); a
-/// little longer here, since what is sent later can arrive earlier.
-const WINDOW: Duration = Duration::from_millis(10_200);
+/// When the day's requests are spent, it is asked again after this: the day ends at midnight in the
+/// account's time zone, which is not ours to know.
+const SPENT_TODAY: Duration = Duration::from_hours(1);
 /// Requests of a run, as long as none was seen: a deal, whose it is, and what is written.
 const USUAL: f64 = 3.0;
-
-/// The versions of HubSpot's paths. v1 to v3 lose support in September 2027 and v4 in March
-/// 2027; date-versioned paths (`crm/objects/2026-09`) take their place.
-mod version {
-    /// Records: read, write in batches.
-    pub(super) const OBJECTS: [&str; 3] = ["crm", "v3", "objects"];
-    /// Associations between records.
-    pub(super) const ASSOCIATIONS: [&str; 3] = ["crm", "v4", "objects"];
-    /// Pipelines and their stages.
-    pub(super) const PIPELINES: [&str; 3] = ["crm", "v3", "pipelines"];
-}
 
 /// HubSpot's API, if `HUBSPOT_ACCESS_TOKEN` is set; shared by all runs.
 #[derive(Debug)]
 pub(crate) struct HubSpotApi {
-    http: Api,
+    http: Arc<Api>,
+    portal: Portal,
     budget: u32,
     won_stages: Vec<String>,
     labels: Labels,
+    learned: Learned,
 }
 
 impl HubSpotApi {
-    pub(super) fn new(http: Api, budget: u32, won_stages: Vec<String>) -> Self {
-        Self { http, budget, won_stages, labels: Labels::default() }
+    pub(super) fn new(
+        http: Api,
+        portal: Option<u64>,
+        budget: u32,
+        won_stages: Vec<String>,
+    ) -> Self {
+        let http = Arc::new(http);
+        let portal = Portal::of(portal, &http);
+        let (labels, learned) = (Labels::default(), Learned::default());
+        Self { http, portal, budget, won_stages, labels, learned }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -70,8 +76,10 @@ pub struct HubSpot<'a> {
 }
 
 impl<'a> HubSpot<'a> {
-    pub(super) fn new(api: &'a HubSpotApi, run: &'a Run) -> Self {
-        Self { api, run }
+    /// Refused for another portal than the token's, as far as that is known.
+    pub(super) fn new(api: &'a HubSpotApi, run: &'a Run) -> Result<Self, HandlerError> {
+        api.portal.check(run.portal_id())?;
+        Ok(Self { api, run })
     }
 
     /// Whether the deal is won now: it stands in one of `WON_STAGES`, or HubSpot itself says so
@@ -86,10 +94,9 @@ impl<'a> HubSpot<'a> {
         deal.won_since(&self.api.won_stages)
     }
 
-    /// What the portal takes.
+    /// What the portal takes, as far as that is known.
     fn limit(&self) -> Limit {
-        let portal = format_args!("hubspot/{}", self.run.portal_id());
-        Limit::of(self.api.budget, WINDOW, portal)
+        self.api.learned.limit(&format!("hubspot/{}", self.run.portal_id()), self.api.budget)
     }
 
     /// Sends a request within the portal's budget; the answer is a success.
@@ -100,10 +107,22 @@ impl<'a> HubSpot<'a> {
     /// Sends a request within the portal's budget; the answer is of any status but those that ask to be
     /// left alone.
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        // Else a pause would use up the portal's budget.
+        self.api.http.credential().ready().await?;
+        self.api.portal.check_when_known(self.run.portal_id()).await?;
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.run.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
-        let reply = self.api.http.send(request).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let sending = self.api.http.send(request);
+        let reply = self.run.call(Service::HubSpot, &limit.key, sending, is_down).await?;
+        self.api.learned.note(&limit.key, reply.rate.burst);
+        if reply.rate.left_today == Some(0) && reply.status.is_success() {
+            let (code, message) =
+                ("HUBSPOT_DAILY".to_owned(), "the day's requests are spent".to_owned());
+            // For the next ones; this one was answered.
+            drop(self.run.held(&limit, SPENT_TODAY, code, message).await);
+        }
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {
             Some(wait) => Err(self.run.held(&limit, wait, reply.code(), reply.message()).await),
@@ -117,23 +136,6 @@ impl<'a> HubSpot<'a> {
             Ok(reply)
         } else {
             Err(refusal::of(&reply, subject, self.run.since_change()))
-        }
-    }
-}
-
-/// An id as HubSpot writes it: in one place a number, in another a string of digits.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
-impl Id {
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
         }
     }
 }

@@ -12,11 +12,12 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
+use crate::credentials::{Credential, Keeper};
 use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::metrics::WorkerMetrics;
 use crate::run::Run;
-use crate::settings::integrations::Access;
+use crate::settings::access::Access;
 
 pub use message::Message;
 
@@ -49,8 +50,11 @@ impl Slack {
     /// Slack for what is posted beside events, whose calls are not measured.
     pub(crate) fn open(access: Access, channel: &str, timeout: Duration) -> anyhow::Result<Self> {
         let metrics = WorkerMetrics::register(&mut Registry::default(), false);
-        let Access { url, token } = access;
-        let api = Api::new(Service::Slack, url, Some(token), timeout, metrics)?;
+        let (Access { url, secret }, service) = (access, Service::Slack);
+        let keeper = Keeper::process();
+        let credential =
+            Credential::new(service, &url, Some(secret), timeout, keeper, metrics.clone())?;
+        let api = Api::new(service, url, credential, timeout, metrics)?;
         Ok(Self::new(api, channel, Duration::ZERO))
     }
 
@@ -58,16 +62,22 @@ impl Slack {
     pub(super) fn new(api: Api, channel: &str, pace: Duration) -> Self {
         let key = format_args!("slack/{channel}");
         // A little less: two can come closer together than they were sent.
-        let limit =
-            if pace.is_zero() { Limit::none(key) } else { Limit::of(1, pace.mul_f64(1.05), key) };
+        let limit = if pace.is_zero() {
+            Limit::none(key)
+        } else {
+            Limit::of(1, pace.mul_f64(1.05), key).shared()
+        };
         Self { api, channel: channel.to_owned(), limit }
     }
 
     /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
     /// call this within a step.
     pub async fn post(&self, run: &Run, message: &Message) -> Result<(), HandlerError> {
+        // Else a pause would use up the channel's turns.
+        self.api.credential().ready().await?;
         run.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
-        let reply = self.send(message).await?;
+        let is_down = |reply: &Reply| reply.status.is_server_error();
+        let reply = run.call(Service::Slack, "slack", self.send(message), is_down).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();
@@ -148,10 +158,6 @@ mod tests {
             (
                 r#"{"ok":false,"error":"channel_not_found"}"#,
                 Some((Failure::Permanent, "SLACK_CHANNEL_NOT_FOUND")),
-            ),
-            (
-                r#"{"ok":false,"error":"invalid_auth"}"#,
-                Some((Failure::Permanent, "SLACK_INVALID_AUTH")),
             ),
             (r#"{"ok":false,"error":"ratelimited"}"#, Some((passing, "SLACK_RATELIMITED"))),
             (r#"{"ok":false,"error":"Oh no!"}"#, Some((passing, "SLACK_BAD_RESPONSE"))),

@@ -1,6 +1,7 @@
 //! The clients that need no ledger, against the stand-ins.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
@@ -10,6 +11,7 @@ use shared::testing::within;
 use super::*;
 use crate::error::Failure;
 use crate::stand_ins::{Fault, StandIns};
+use crate::trial::Directory;
 use erp::Order;
 use slack::Message;
 
@@ -27,10 +29,12 @@ impl Bench {
     async fn with(change: impl FnOnce(&mut IntegrationSettings)) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
         let mut settings = stand_ins.settings();
+        settings.hubspot_portal_id = Some(62_515);
         change(&mut settings);
         let mut registry = shared::metrics::registry("worker");
         let metrics = WorkerMetrics::register(&mut registry, false);
-        Self { clients: Clients::new(&settings, metrics).unwrap(), stand_ins, registry }
+        let clients = Clients::new(&settings, &Keeper::process(), &metrics).unwrap();
+        Self { stand_ins, registry, clients }
     }
 
     fn erp(&self) -> &Erp {
@@ -156,6 +160,62 @@ async fn a_message_goes_to_the_channel_of_the_settings() {
     assert_eq!((&*calls[0].path, &calls[0].body["channel"]), ("/chat.postMessage", &json!("C123")));
 }
 
+/// The token of the ERP in a file.
+fn in_a_file(settings: &mut IntegrationSettings, file: &Path, token: &str) {
+    std::fs::write(file, token).unwrap();
+    settings.erp_api_key = None;
+    settings.erp_api_key_file = Some(file.to_owned());
+}
+
+#[tokio::test]
+async fn a_refused_call_is_made_once_more_with_another_token() {
+    let directory = Directory::new("tokens").unwrap();
+    let file = directory.0.join("erp");
+    let bench = Bench::with(|settings| in_a_file(settings, &file, "erp-1\n")).await;
+    bench.stand_ins.take_only("erp", "erp-1");
+    bench.erp().create_order(&order(), KEY).await.unwrap();
+    bench.stand_ins.take_only("erp", "erp-2");
+    std::fs::write(&file, "erp-2\n").unwrap();
+    bench.erp().create_order(&order(), KEY).await.unwrap();
+    let statuses = bench.stand_ins.calls().into_iter().map(|call| call.status);
+    assert_eq!(statuses.collect::<Vec<_>>(), [201, 401, 200]);
+    // No third time: who refuses the other one too is left alone.
+    bench.stand_ins.take_only("erp", "erp-4");
+    std::fs::write(&file, "erp-3\n").unwrap();
+    let error = bench.erp().create_order(&order(), KEY).await.unwrap_err();
+    assert!(matches!(error.kind, Failure::Deferred { .. }), "{error}");
+    assert_eq!(error.code, "ERP_TOKEN_REFUSED");
+    assert!(!error.message.contains("erp-3"), "{error}");
+    assert_eq!(bench.stand_ins.calls().len(), 5);
+    bench.erp().create_order(&order(), KEY).await.unwrap_err();
+    assert_eq!(bench.stand_ins.calls().len(), 5, "paused");
+    std::fs::write(&file, "erp-4\n").unwrap();
+    // Its file is looked at once a second.
+    let taken = async {
+        while bench.erp().create_order(&order(), KEY).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within("the good token", taken).await;
+    assert_eq!(bench.stand_ins.calls().len(), 6, "not tried with the bad one before");
+}
+
+#[tokio::test]
+async fn whatever_else_a_service_answers_its_token_is_asked_for_once() {
+    let bench = Bench::new().await;
+    for status in [403, 422, 503] {
+        bench.stand_ins.fail(Fault::new("erp", status).times(1));
+        bench.erp().create_order(&order(), KEY).await.unwrap_err();
+    }
+    bench
+        .stand_ins
+        .fail(Fault::new("slack", 200).body(json!({ "ok": false, "error": "token_expired" })));
+    let error = bench.post().await.unwrap_err();
+    assert_eq!(error.code, "SLACK_TOKEN_REFUSED");
+    assert!(matches!(error.kind, Failure::Deferred { .. }), "{error}");
+    assert_eq!(bench.stand_ins.calls().len(), 4);
+}
+
 #[tokio::test]
 async fn silence_ends_in_a_timeout() {
     let bench = Bench::with(|settings| settings.api_timeout = Duration::from_millis(50)).await;
@@ -226,7 +286,8 @@ async fn neither_the_clients_nor_their_summary_show_a_secret() {
 #[test]
 fn what_is_off_says_so_and_why() {
     let metrics = WorkerMetrics::register(&mut shared::metrics::registry("worker"), false);
-    let clients = Clients::new(&IntegrationSettings::default(), metrics).unwrap();
+    let clients =
+        Clients::new(&IntegrationSettings::default(), &Keeper::process(), &metrics).unwrap();
     let summary = clients.summary();
     assert_eq!(summary.len(), 4);
     assert!(

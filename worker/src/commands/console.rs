@@ -16,8 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::records::Records;
-use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
+use crate::records::redaction::Redaction;
 use crate::settings::ConsoleProgramSettings;
 
 /// Serves the console until SIGTERM, takes dead letters out of their queue into the records, and
@@ -76,7 +77,7 @@ impl Program {
         let listener = console::bind(&settings.console)?;
         let admin_listener = admin::bind(settings.admin_listen)?;
         let tracer = Tracer::start(&settings.trace, "hubline-console")?;
-        let records = settings.records.open_for_reading(None)?;
+        let records = Records::open_for_reading(&settings.records, None)?;
         let mut registry = registry("console");
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let schedule = settings.retry.schedule()?;
@@ -86,7 +87,7 @@ impl Program {
         let indexer = Indexer::start(
             DeadLetters::new(records.clone()),
             broker.clone(),
-            settings.records.retention(),
+            Retention::from(&settings.records),
             &mut registry,
             broker_metrics.clone(),
         );
@@ -98,7 +99,7 @@ impl Program {
         let sources = Sources {
             records: records.clone(),
             discarded_retention: settings.records.discarded_retention,
-            redaction: settings.records.redaction(),
+            redaction: Redaction::from(&settings.records),
             broker,
             receivers: Vec::new(),
             parts: None,

@@ -22,8 +22,9 @@ mod list;
 mod note;
 pub(super) mod output;
 pub(super) mod place;
+pub(super) mod rate;
 mod restore;
-pub(super) mod retry;
+mod retry;
 mod show;
 
 /// Shows what was given up and why, tries it again, lets go of it or takes it back.

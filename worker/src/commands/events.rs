@@ -1,4 +1,4 @@
-//! `worker events`: what happened to an event, a record or a portal, from the event log.
+//! `worker events`: what happened to an event, a record or an account, from the event log.
 
 #![allow(
     clippy::doc_markdown,
@@ -8,10 +8,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use shared::harmless::harmless;
 
 use super::data::Data;
 use super::dead_letters::output::{exit_code, say, say_json};
-use crate::harmless::harmless;
+use super::origin_flags::OriginFlags;
+use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Line, Question, Records};
 use crate::settings::RecordsSettings;
 use crate::when;
@@ -34,9 +36,8 @@ pub struct EventsCommand {
     /// called
     #[arg(long, value_name = "ID", value_parser = parse_event)]
     event: Option<String>,
-    /// Portal id
-    #[arg(long)]
-    portal: Option<i64>,
+    #[command(flatten)]
+    origin: OriginFlags,
     /// Object id: the deal's, the contact's
     #[arg(long)]
     object: Option<i64>,
@@ -71,14 +72,14 @@ pub struct EventsCommand {
 impl EventsCommand {
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
         let data = self.data.told(&self.records)?;
-        let records = self.records.open_for_reading(data.as_deref())?;
+        let records = Records::open_for_reading(&self.records, data.as_deref())?;
         let shown = self.show(&records).await;
         records.close().await;
         Ok(exit_code(shown.map(|()| true)))
     }
 
     async fn show(&self, records: &Records) -> anyhow::Result<()> {
-        let redaction = self.records.redaction();
+        let redaction = Redaction::from(&self.records);
         let event = match &self.event {
             None => None,
             Some(called) => Some(
@@ -92,7 +93,7 @@ impl EventsCommand {
         let mut question = Question {
             event,
             called: None,
-            portal_id: self.portal,
+            origin: self.origin.origin(),
             object_id: self.object,
             subscription_type: self.subscription_type.clone(),
             target: self.handler.clone(),
@@ -136,11 +137,11 @@ struct Table {
 impl Table {
     fn head(&self) -> String {
         format!(
-            "{:<19}  {:<width$}  {:<24}  {:<11}  {:<14}  {:<26}  ATTEMPT  {:<11}  TOOK",
+            "{:<19}  {:<width$}  {:<24}  {:<18}  {:<14}  {:<26}  ATTEMPT  {:<11}  TOOK",
             "ENDED (UTC)",
             "EVENT",
             "TYPE",
-            "PORTAL",
+            "ORIGIN",
             "OBJECT",
             "HANDLER",
             "VERDICT",
@@ -155,11 +156,11 @@ impl Table {
             _ => String::new(),
         };
         format!(
-            "{}  {:<width$}  {:<24}  {:<11}  {object:<14}  {:<26}  {:>7}  {:<11}  {} ms{}",
+            "{}  {:<width$}  {:<24}  {:<18}  {object:<14}  {:<26}  {:>7}  {:<11}  {} ms{}",
             when::show(line.settled_ms),
             line.identity.get(..self.letters).unwrap_or(&line.identity),
             harmless(&line.subscription_type),
-            line.portal_id.cast_unsigned(),
+            harmless(&line.origin.to_string()),
             harmless(line.target.as_deref().unwrap_or("-")),
             line.attempt + 1,
             line.verdict,

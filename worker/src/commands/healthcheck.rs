@@ -36,9 +36,14 @@ impl HealthcheckCommand {
 
     /// Whom to ask.
     fn asked(&self) -> SocketAddr {
-        let default = || if self.data.running().is_some() { STANDALONE } else { WORKER };
-        self.admin_listen.unwrap_or_else(default)
+        admin_of(self.admin_listen, &self.data)
     }
+}
+
+/// The admin listener that is meant, if nobody says which.
+pub(super) fn admin_of(told: Option<SocketAddr>, data: &Data) -> SocketAddr {
+    let default = || if data.running().is_some() { STANDALONE } else { WORKER };
+    told.unwrap_or_else(default)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use shared::{shutdown, telemetry, terminal};
 use tokio_util::sync::CancellationToken;
 
 use crate::count::count;
+use crate::ledger::check_redis_url;
 use crate::migrate::{Cluster, Destination, Inventory, Moved, Patience, Source, run};
 use crate::records::{Carried, Records};
 use crate::settings::{RecordsSettings, RedisSettings, RetrySettings};
@@ -98,6 +99,7 @@ impl MigrateCommand {
             _ => None,
         };
         let (redis_url, schedule) = (self.redis.url()?, self.retry.schedule()?);
+        check_redis_url(&redis_url)?;
         Ok(Destination { broker, redis_url, schedule, records })
     }
 

@@ -13,11 +13,12 @@ use serde_json::json;
 use shared::clock::now_ms;
 
 use super::dead_letters::by::By;
-use super::dead_letters::change::{ask, counted, portals};
+use super::dead_letters::change::{ask, counted, origins};
 use super::dead_letters::follow::follow;
 use super::dead_letters::output::{say, say_json};
 use super::dead_letters::place::{Act, Place};
-use super::dead_letters::retry::Rate;
+use super::dead_letters::rate::Rate;
+use super::origin_flags::OriginFlags;
 use crate::records::Question;
 use crate::records::dead_letters::{DeadLetters, Plan};
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
@@ -46,9 +47,8 @@ pub struct ReplayCommand {
     /// Ended before; now if not given
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     until: Option<i64>,
-    /// Of this portal
-    #[arg(long)]
-    portal: Option<u64>,
+    #[command(flatten)]
+    origin: OriginFlags,
     /// Of this subscription type, e.g. deal.creation
     #[arg(long = "type", value_name = "TYPE")]
     subscription_type: Option<String>,
@@ -109,7 +109,7 @@ impl ReplayCommand {
             "To replay: {} of {}, with runs that ended from {}{} UTC. {what}\n\
              That takes {}.",
             counted(plan, "event", "events"),
-            portals(plan),
+            origins(plan),
             when::show(oldest_ms),
             plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
             self.rate.takes(plan)
@@ -120,7 +120,7 @@ impl ReplayCommand {
 impl Act for ReplayCommand {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let question = Question {
-            portal_id: self.portal.map(u64::cast_signed),
+            origin: self.origin.origin(),
             object_id: self.object.map(u64::cast_signed),
             subscription_type: self.subscription_type.clone(),
             verdict: self.verdict.clone(),

@@ -10,7 +10,7 @@ use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::secret;
 use shared::terminal;
 
-use crate::sender::Sender;
+use crate::poster::Poster;
 
 /// The largest file that is sent.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -60,15 +60,15 @@ impl SendCommand {
         let secret =
             secret.context("no client secret: set HUBSPOT_CLIENT_SECRET or give --secret-file")?;
         let secret = ClientSecret::new(secret)?;
-        let sender = Sender::new(&self.url, self.signed_url.as_deref(), secret, self.signature)?;
+        let poster = Poster::new(&self.url, self.signed_url.as_deref(), secret, self.signature)?;
         let mut all_taken = true;
         for file in &self.files {
-            let body = read(file).and_then(|body| match self.portal {
+            let body = bytes_of(file).and_then(|body| match self.portal {
                 Some(portal) => with_portal(&body, portal),
                 None => Ok(body),
             });
             let answer = match body {
-                Ok(body) => sender.send(body).await,
+                Ok(body) => poster.send(body).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -88,7 +88,7 @@ impl SendCommand {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut body = Vec::new();
     if file == Path::new("-") {

@@ -12,11 +12,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::Sources;
 use super::access::{Access, Guesses, Sessions};
 use super::fault::Fault;
 use super::health::Watch;
+use super::limits::Limits;
 use super::metrics::ConsoleMetrics;
+use super::sources::Sources;
 use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
 use crate::records::{Records, took_too_long};
@@ -46,6 +47,7 @@ pub(super) struct App {
     /// What of events is not shown.
     pub(super) redaction: Redaction,
     pub(super) health: Arc<Watch>,
+    pub(super) limits: Arc<Limits>,
     runtime: Handle,
     questions: Arc<Semaphore>,
     /// Actions that are being done.
@@ -59,6 +61,9 @@ impl App {
         let (up, records_up) = watch::channel(None);
         let pinging = tokio::spawn(ping(sources.records.clone(), up));
         let access = Access::new(&settings.tokens()?);
+        // This process, if it runs handlers itself, and whoever may be a worker.
+        let own = sources.receivers.iter().map(ToString::to_string);
+        let workers: Vec<_> = own.chain(settings.alerts.alert_sources.iter().cloned()).collect();
         Ok(Self {
             letters: sources.letters(),
             records: sources.records.clone(),
@@ -70,6 +75,7 @@ impl App {
             url: settings.console_url.clone(),
             retention: sources.discarded_retention,
             redaction: sources.redaction.clone(),
+            limits: Arc::new(Limits::new(workers)),
             health: Arc::new(Watch::new(settings, sources)?),
             runtime: Handle::current(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),

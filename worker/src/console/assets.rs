@@ -3,20 +3,16 @@
 
 use std::sync::OnceLock;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-
-use super::fault::Fault;
 
 /// A file that is served as it is.
 pub(super) struct Asset {
     name: &'static str,
     extension: &'static str,
-    content_type: &'static str,
-    text: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) text: &'static str,
     path: OnceLock<String>,
 }
 
@@ -45,15 +41,4 @@ impl Asset {
             format!("/static/{}.{start}.{}", self.name, self.extension)
         })
     }
-}
-
-/// `/static/{file}`: for everybody, since the page to sign in on needs them.
-pub(super) async fn serve(file: web::Path<String>) -> Result<HttpResponse, Fault> {
-    let path = format!("/static/{file}");
-    let asset = [&STYLE, &SCRIPT].into_iter().find(|asset| asset.path() == path);
-    let asset = asset.ok_or_else(|| Fault::NotFound("There is no such file.".to_owned()))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, asset.content_type))
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .body(asset.text))
 }

@@ -1,6 +1,6 @@
 //! What surrounds every page: its title, the way to the others, and who is looking.
 
-use super::access::Person;
+use super::access::person::Person;
 use super::assets;
 
 /// The pages that can be gone to from everywhere.
@@ -12,19 +12,21 @@ pub(super) enum Tab {
     Jobs,
     Events,
     Audit,
+    Limits,
     Health,
     /// Somewhere else.
     None,
 }
 
 impl Tab {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Problems,
         Self::Letters,
         Self::Discarded,
         Self::Jobs,
         Self::Events,
         Self::Audit,
+        Self::Limits,
         Self::Health,
     ];
 
@@ -36,6 +38,7 @@ impl Tab {
             Self::Jobs => "Jobs",
             Self::Events => "Events",
             Self::Audit => "Audit",
+            Self::Limits => "Limits",
             Self::Health => "Health",
             Self::None => "",
         }
@@ -49,13 +52,14 @@ impl Tab {
             Self::Jobs => "/jobs",
             Self::Events => "/events",
             Self::Audit => "/audit",
+            Self::Limits => "/limits",
             Self::Health => "/health",
         }
     }
 }
 
 /// A way to another page.
-pub(super) struct Link {
+pub(super) struct TabLink {
     pub(super) label: &'static str,
     pub(super) path: &'static str,
     pub(super) is_current: bool,
@@ -87,12 +91,15 @@ impl Frame {
     }
 
     /// The ways to other pages; none for whoever may not go there.
-    pub(super) fn links(&self) -> Vec<Link> {
+    pub(super) fn links(&self) -> Vec<TabLink> {
         if self.person.is_none() {
             return Vec::new();
         }
-        let link =
-            |tab: Tab| Link { label: tab.label(), path: tab.path(), is_current: tab == self.tab };
+        let link = |tab: Tab| TabLink {
+            label: tab.label(),
+            path: tab.path(),
+            is_current: tab == self.tab,
+        };
         Tab::ALL.map(link).into()
     }
 

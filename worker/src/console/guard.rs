@@ -13,7 +13,8 @@ use shared::clock::now_ms;
 use super::access::door::{self, Way};
 use super::access::{Access, Person, cookie};
 use super::app::App;
-use super::fault::{Fault, Then};
+use super::fault::Fault;
+use super::fault_page::Then;
 use super::frame::{Frame, Tab};
 use super::offer::Offer;
 use super::own_path::own_path;
@@ -21,7 +22,7 @@ use super::query::Writer;
 use super::told::{self, Told};
 use super::visit::{page, see};
 
-pub(super) mod origin;
+pub(super) mod site;
 
 /// What anybody may ask for.
 const SIGN_IN: &str = "/login";
@@ -35,14 +36,14 @@ pub(super) async fn admit(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let person = match judge(&app, &request).await {
-        Verdict::Anybody => None,
-        Verdict::Known(person) => Some(person),
-        Verdict::Refused(fault, person) => {
+        Admission::Anybody => None,
+        Admission::Known(person) => Some(person),
+        Admission::Refused(fault, person) => {
             let then = then(request.request(), person.is_some());
             let page = fault.page(Frame::new(fault.to_string(), Tab::None, person), then);
             return Ok(request.into_response(page));
         }
-        Verdict::SignIn => {
+        Admission::SignIn => {
             let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             let next = own_path(path);
             let login = format!("{SIGN_IN}?{}", Writer::default().add("next", &next).finish());
@@ -132,7 +133,7 @@ fn is_perhaps_from_elsewhere(request: &ServiceRequest) -> bool {
     }
 }
 
-enum Verdict {
+enum Admission {
     /// A page for everybody.
     Anybody,
     Known(Person),
@@ -140,21 +141,20 @@ enum Verdict {
     Refused(Fault, Option<Person>),
 }
 
-async fn judge(app: &App, request: &ServiceRequest) -> Verdict {
-    let refused = |fault| Verdict::Refused(fault, None);
+async fn judge(app: &App, request: &ServiceRequest) -> Admission {
+    let refused = |fault| Admission::Refused(fault, None);
     if matches!(app.access, Access::Open)
-        && let Err(why) = origin::is_local(request.headers(), request.uri())
+        && let Err(why) = site::is_local(request.headers(), request.uri())
     {
         return refused(Fault::Misdirected(why.to_owned()));
     }
     let (path, method) = (request.path(), request.method());
     let is_safe = matches!(*method, Method::GET | Method::HEAD);
-    if !is_safe && let Err(why) = origin::is_own(request.headers(), request.uri(), app.url.as_ref())
-    {
+    if !is_safe && let Err(why) = site::is_own(request.headers(), request.uri(), app.url.as_ref()) {
         return refused(Fault::Forbidden(why.to_owned()));
     }
     if path.starts_with(STATIC) {
-        return Verdict::Anybody;
+        return Admission::Anybody;
     }
     let person = match identify(app, request).await {
         Ok(person) => person,
@@ -164,11 +164,11 @@ async fn judge(app: &App, request: &ServiceRequest) -> Verdict {
         Some(person) if !is_safe && !person.may_act() && path != SIGN_OUT && path != SIGN_IN => {
             let why = "You are signed in as a viewer, who may look at everything and change \
                        nothing. Sign in with the operators' token to act.";
-            Verdict::Refused(Fault::Forbidden(why.to_owned()), Some(person))
+            Admission::Refused(Fault::Forbidden(why.to_owned()), Some(person))
         }
-        Some(person) => Verdict::Known(person),
-        None if path == SIGN_IN => Verdict::Anybody,
-        None if is_safe => Verdict::SignIn,
+        Some(person) => Admission::Known(person),
+        None if path == SIGN_IN => Admission::Anybody,
+        None if is_safe => Admission::SignIn,
         None => refused(Fault::SignIn),
     }
 }
@@ -189,7 +189,7 @@ async fn identify(app: &App, request: &ServiceRequest) -> Result<Option<Person>,
         let role = door::role_of(app, request.request(), Way::Header, token).await?;
         return Ok(Some(Person::nameless(role.ok_or(Fault::SignIn)?)));
     }
-    let is_tls = origin::is_tls(request.headers(), request.uri(), app.url.as_ref());
+    let is_tls = site::is_tls(request.headers(), request.uri(), app.url.as_ref());
     let session = app.sessions.find(access, cookie::sessions(request.headers(), is_tls)).await?;
     Ok(session.map(|session| session.person))
 }

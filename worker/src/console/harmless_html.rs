@@ -4,8 +4,7 @@
 use std::fmt::{self, Write};
 
 use askama::filters::{Escaper, Html};
-
-use crate::harmless::steers;
+use shared::harmless::steers;
 
 /// Escapes for HTML, and writes out what steers: `\u{202e}`. Lines and tabs stay. Templates get it
 /// by their extension (see `askama.toml`).

@@ -11,8 +11,8 @@ use shared::clock::now_ms;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{Board, Sources};
-use crate::alerts::Shown;
+use super::sources::Sources;
+use crate::alerts::{Board, Shown};
 use crate::records::Records;
 use crate::settings::ConsoleSettings;
 

@@ -7,14 +7,14 @@ use prometheus_client::registry::Registry;
 
 /// Why a token let nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum TokenRefused {
     /// It was wrong.
     Wrong,
     /// It was not looked at, after too many wrong ones from the same address.
     Unseen,
 }
 
-impl Refused {
+impl TokenRefused {
     const ALL: [Self; 2] = [Self::Wrong, Self::Unseen];
 
     fn as_str(self) -> &'static str {
@@ -46,13 +46,13 @@ impl ConsoleMetrics {
              after too many wrong ones",
             tokens_refused.clone(),
         );
-        for reason in Refused::ALL.map(Refused::as_str) {
+        for reason in TokenRefused::ALL.map(TokenRefused::as_str) {
             let _ = tokens_refused.get_or_create(&Labels { reason });
         }
         Self { tokens_refused }
     }
 
-    pub(super) fn refused(&self, refused: Refused) {
+    pub(super) fn refused(&self, refused: TokenRefused) {
         self.tokens_refused.get_or_create(&Labels { reason: refused.as_str() }).inc();
     }
 }

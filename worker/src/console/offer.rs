@@ -29,7 +29,7 @@ impl Offer {
         let form = request.extensions().get::<Posted>().map(|form| form.0.clone());
         let form = form.unwrap_or_default();
         let filter = form.get("filter").and_then(|filter| Query::read(filter).ok());
-        let filter = filter.map(|filter| selection::read(&filter).filter);
+        let filter = filter.map(|filter| selection::selection_of(&filter).filter);
         let plan = form.get("filter").or(form.get("question"));
         let cutoff_ms = form.number("cutoff_ms").ok().flatten();
         Self {

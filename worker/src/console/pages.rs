@@ -2,11 +2,11 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::assets;
 use super::fault::Fault;
 use super::visit::{Answer, Visit};
 
 mod action;
+mod asset;
 mod audit;
 mod discarded;
 mod event;
@@ -14,17 +14,16 @@ mod events;
 mod export;
 mod groups;
 mod health;
-pub(super) mod jobs;
+mod jobs;
 mod letter_row;
+mod limits;
 mod login;
 mod message;
 mod messages;
 mod note;
+mod paging;
 mod payload;
 mod replay;
-
-/// Rows of one page of a list.
-const ROWS: u32 = 50;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -60,6 +59,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource("/events/{name}/payload").route(web::get().to(payload::of_event)),
         ))
         .service(only(web::resource("/audit").route(web::get().to(audit::show))))
+        .service(only(web::resource("/limits").route(web::get().to(limits::show))))
         .service(only(web::resource("/health").route(web::get().to(health::show))))
         .service(only(
             web::resource("/login")
@@ -67,7 +67,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::post().to(login::sign_in)),
         ))
         .service(only(web::resource("/logout").route(web::post().to(login::sign_out))))
-        .service(only(web::resource("/static/{file}").route(web::get().to(assets::serve))));
+        .service(only(web::resource("/static/{file}").route(web::get().to(asset::serve))));
 }
 
 /// A known address, asked in another way.

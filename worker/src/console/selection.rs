@@ -1,19 +1,24 @@
 //! Which letters are meant, as an address says it, as an address is written, and in words.
 
+use shared::origin::Origin;
+
 use super::query::{Query, Writer};
 use crate::records::dead_letters::{Filter, State};
+use crate::records::origin_meant;
 use crate::when;
 
 /// Stands for an empty text, such as the target of letters that were given up before any handler
 /// had begun.
 pub(super) const NONE: &str = "(none)";
 /// What a filter can have.
-const FIELDS: [&str; 13] = [
-    "id", "problem", "code", "reason", "type", "handler", "portal", "object", "job", "since",
-    "since_ms", "until", "until_ms",
+const FIELDS: [&str; 14] = [
+    "id", "problem", "code", "reason", "type", "handler", "origin", "portal", "object", "job",
+    "since", "since_ms", "until", "until_ms",
 ];
 /// What else stands in an address or a form beside a filter.
 const BESIDE: [&str; 6] = ["state", "before", "scope", "filter", "format", "done"];
+/// Said of what is no origin.
+const NO_ORIGIN: &str = "Origin: write hubspot/62515, or the number of a HubSpot account.";
 /// The longest value of a field, in bytes.
 const MAX_VALUE_BYTES: usize = 500;
 
@@ -24,7 +29,7 @@ pub(super) struct Selection {
 }
 
 /// Reads the fields of a filter. A state is not among them: pages have their own.
-pub(super) fn read(query: &Query) -> Selection {
+pub(super) fn selection_of(query: &Query) -> Selection {
     let mut mistakes = Vec::new();
     let mut text = |name: &str, label: &str| {
         let value = query.get(name)?;
@@ -37,13 +42,13 @@ pub(super) fn read(query: &Query) -> Selection {
     let (fingerprint, code) = (text("problem", "Problem"), text("code", "Code"));
     let (reason, subscription_type) = (text("reason", "Reason"), text("type", "Type"));
     let target = text("handler", "Handler");
+    let origin = origin_named(query, &mut mistakes);
     let mut number = |name: &str, label: &str| {
         let value = query.get(name)?;
         let number = value.parse::<u64>().map(u64::cast_signed);
         number.map_err(|_| mistakes.push(format!("{label}: write a number."))).ok()
     };
-    let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
-    let job_id = number("job", "Job");
+    let (object_id, job_id) = (number("object", "Object"), number("job", "Job"));
     let mut time = |name: &str, label: &str| {
         // Exactly, where a plan was made of it; else as people write it.
         if let Some(exact) = query.get(&format!("{name}_ms")) {
@@ -68,7 +73,7 @@ pub(super) fn read(query: &Query) -> Selection {
         fingerprint,
         code,
         reason,
-        portal_id,
+        origin,
         subscription_type,
         object_id,
         target,
@@ -78,6 +83,13 @@ pub(super) fn read(query: &Query) -> Selection {
         until_ms,
     };
     Selection { filter, mistakes }
+}
+
+/// The origin that an address or a form names: as `origin`, or as `portal` by a HubSpot account's number.
+pub(super) fn origin_named(query: &Query, mistakes: &mut Vec<String>) -> Option<Origin> {
+    let text = query.get("origin").or_else(|| query.get("portal"))?;
+    let origin = origin_meant(text);
+    origin.map_err(|_| mistakes.push(NO_ORIGIN.to_owned())).ok()
 }
 
 /// What is said of a name that no filter has.
@@ -103,9 +115,10 @@ pub(super) fn write(filter: &Filter) -> Writer {
             query.add(name, &or_none(text));
         }
     }
-    for (name, number) in
-        [("portal", filter.portal_id), ("object", filter.object_id), ("job", filter.job_id)]
-    {
+    if let Some(origin) = &filter.origin {
+        query.add("origin", origin);
+    }
+    for (name, number) in [("object", filter.object_id), ("job", filter.job_id)] {
         if let Some(number) = number {
             query.add(name, &number.cast_unsigned());
         }
@@ -136,7 +149,7 @@ pub(super) fn words(filter: &Filter) -> Vec<Condition> {
         ("problem", text(&filter.fingerprint)),
         ("code", text(&filter.code)),
         ("reason", text(&filter.reason)),
-        ("portal", number(filter.portal_id)),
+        ("origin", filter.origin.as_ref().map(ToString::to_string)),
         ("type", text(&filter.subscription_type)),
         ("object", number(filter.object_id)),
         ("handler", text(&filter.target)),
@@ -179,7 +192,7 @@ mod tests {
             fingerprint: Some("5ac1".to_owned()),
             code: Some("A&b=\u{202e}\"'\n".to_owned()),
             reason: Some("exhausted".to_owned()),
-            portal_id: Some(-1),
+            origin: Some(Origin::hubspot(u64::MAX)),
             subscription_type: Some("deal.creation".to_owned()),
             object_id: Some(7),
             target: Some(String::new()),
@@ -188,30 +201,44 @@ mod tests {
             since_ms: Some(1_790_000_000_001),
             until_ms: Some(1_790_000_000_999),
         };
-        let read = read(&Query::read(&write(&filter).finish()).unwrap());
+        let read = selection_of(&Query::read(&write(&filter).finish()).unwrap());
         assert_eq!(read.filter, filter);
         assert!(read.mistakes.is_empty());
     }
 
     #[test]
     fn what_cannot_be_understood_is_told_and_leaves_nothing_out_by_itself() {
-        let query = Query::read("portal=x&since=yesterday&id=y&object=&code=A").unwrap();
-        let read = read(&query);
+        let query = Query::read("origin=x&since=yesterday&id=y&object=&code=A").unwrap();
+        let read = selection_of(&query);
         assert_eq!(read.mistakes.len(), 3, "{:?}", read.mistakes);
         assert_eq!(read.filter, Filter { code: Some("A".to_owned()), ..Filter::default() });
     }
 
     #[test]
+    fn a_hubspot_account_can_be_named_by_its_number_alone() {
+        for address in ["origin=hubspot%2F62515", "origin=62515", "portal=62515"] {
+            let read = selection_of(&Query::read(address).unwrap());
+            assert_eq!(read.filter.origin, Some(Origin::hubspot(62515)), "{address}");
+            assert!(read.mistakes.is_empty(), "{address}");
+        }
+        let wrong = selection_of(&Query::read("portal=x").unwrap());
+        assert_eq!((wrong.filter.origin, wrong.mistakes.len()), (None, 1));
+    }
+
+    #[test]
     fn a_filter_is_told_in_words() {
         let filter = Filter {
-            portal_id: Some(7),
+            origin: Some(Origin::hubspot(7)),
             target: Some(String::new()),
             until_ms: Some(1_795_253_400_000),
             ..Filter::default()
         };
         let words: Vec<String> =
             words(&filter).iter().map(|it| format!("{} {}", it.name, it.value)).collect();
-        assert_eq!(words, ["portal 7", "handler (none)", "died before 2026-11-21 09:30:00 UTC"]);
+        assert_eq!(
+            words,
+            ["origin hubspot/7", "handler (none)", "died before 2026-11-21 09:30:00 UTC"]
+        );
         assert!(super::words(&Filter::default()).is_empty());
     }
 }

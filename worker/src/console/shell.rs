@@ -20,7 +20,7 @@ pub(super) fn on_filter(action: &str, filter: &Filter) -> String {
         ("--problem", filter.fingerprint.clone()),
         ("--code", filter.code.clone()),
         ("--reason", filter.reason.clone()),
-        ("--portal", number(filter.portal_id)),
+        ("--origin", filter.origin.as_ref().map(ToString::to_string)),
         ("--type", filter.subscription_type.clone()),
         ("--object", number(filter.object_id)),
         ("--handler", filter.target.clone()),

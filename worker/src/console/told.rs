@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::COOKIE;
 use sha2::{Digest as _, Sha256};
 
-use crate::harmless::hex;
+use crate::hex::hex;
 
 const NAME: &str = "hubline_done";
 /// How long a browser may take to get there, in seconds.

@@ -10,11 +10,11 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use askama::Template;
 use shared::clock::now_ms;
 
-use super::access::Person;
+use super::access::person::Person;
 use super::app::App;
 use super::fault::Fault;
 use super::frame::{Frame, Tab};
-use super::pages::jobs;
+use super::notice::notice;
 use super::query::Query;
 use super::told::Told;
 
@@ -63,10 +63,7 @@ impl Visit {
         if !self.is_told {
             return None;
         }
-        match self.query.get("done")? {
-            "note" => Some("The note is written.".to_owned()),
-            done => jobs::notice(done),
-        }
+        notice(self.query.get("done")?)
     }
 }
 

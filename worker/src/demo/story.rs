@@ -67,6 +67,8 @@ pub(super) struct Story {
     verdicts: BTreeMap<String, usize>,
     dead: Vec<String>,
     retried: Vec<String>,
+    /// What comes is told and not kept: there is no end to it.
+    is_summed_up: bool,
 }
 
 impl Story {
@@ -109,12 +111,22 @@ impl Story {
         }
         *self.verdicts.entry(word.to_owned()).or_default() += 1;
         self.ended += usize::from(line.is_end());
+        if self.is_summed_up {
+            return;
+        }
         let case = format!("{} {handler}: {about}", short(&line.event_id));
         match word {
             "dead" => self.dead.push(case),
             "retried" => self.retried.push(case),
             _ => {}
         }
+    }
+
+    /// From now on nothing is summed up any more.
+    pub(super) fn go_on(&mut self) {
+        self.is_summed_up = true;
+        self.dead.clear();
+        self.retried.clear();
     }
 
     /// Prints the summary; true if all went as it should.

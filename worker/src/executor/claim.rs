@@ -82,14 +82,4 @@ impl Executor {
             () = self.interrupt.cancelled() => timeout(LAST_CLAIM, claiming).await.ok(),
         }
     }
-
-    /// Extends the lease until somebody else has it.
-    pub(super) async fn until_lost(&self, lease: &Lease) {
-        loop {
-            tokio::time::sleep(self.ledger.lease() / 3).await;
-            if !self.ledger.extend(lease).await {
-                return;
-            }
-        }
-    }
 }

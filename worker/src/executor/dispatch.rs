@@ -14,7 +14,7 @@ use super::perform::panic_text;
 use super::settle::Unit;
 use super::{Executor, no_handler};
 use crate::error::HandlerError;
-use crate::records::{Course, Entry};
+use crate::records::{Course, Logged};
 use crate::target::Target;
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
@@ -64,7 +64,7 @@ impl Executor {
     /// Keeps what became of a delivery.
     pub(super) fn note(&self, message: &Message, event: Option<&Event>, course: &Course<'_>) {
         if let Some(log) = &self.log {
-            log.write(Entry::new(message, event, course));
+            log.write(Logged::new(message, event, course));
         }
     }
 

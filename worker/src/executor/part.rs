@@ -51,9 +51,10 @@ impl Executor {
             None => (Outcome::TargetUnknown, None),
             Some(target) => {
                 place = self.portals.admit(portal_id).await;
-                match &place {
-                    Err(wait) => (Outcome::Limited(*wait), None),
-                    Ok(place) => {
+                match (&place, self.still_shut(message, lane).await) {
+                    (Err(wait), _) => (Outcome::Limited(*wait), None),
+                    (Ok(_), Some(error)) => (Outcome::Failed(error), None),
+                    (Ok(place), None) => {
                         span.around(self.claim_and_perform(&part, target, age, place)).await
                     }
                 }

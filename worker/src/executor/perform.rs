@@ -15,11 +15,11 @@ use shared::message::Message;
 use super::Executor;
 use super::claim::Started;
 use crate::context::Context;
-use crate::error::HandlerError;
-use crate::limits::Rooms;
+use crate::error::{Failure, HandlerError};
 use crate::portals::Place;
 use crate::run::{Run, Time};
 use crate::target::{HandlerResult, Target};
+use crate::turns::Rooms;
 use crate::verdict::{Outcome, Suspicion};
 
 /// How long shutdown waits for the end of a step: less than [`super::GIVE_BACK`], since what it gave is
@@ -56,7 +56,7 @@ impl Executor {
         // gives a future back.
         let handling = AssertUnwindSafe(async { target.run(&cx, event).await }).catch_unwind();
         let mut handling = std::pin::pin!(handling);
-        let mut lost = std::pin::pin!(self.until_lost(&started.lease).fuse());
+        let mut lost = std::pin::pin!(self.ledger.until_lost(&started.lease).fuse());
         let cut_off = tokio::select! {
             biased;
             result = &mut handling => Err(result),
@@ -91,7 +91,7 @@ impl Executor {
             cx.run.rooms.learn();
         }
         if let Outcome::Failed(error) = &mut outcome {
-            error.places = cx.run.rooms.places();
+            error.places = cx.run.rooms.places(matches!(error.kind, Failure::Deferred { .. }));
         }
         outcome
     }
@@ -105,7 +105,8 @@ impl Executor {
         };
         let (costs, seats) = (Arc::clone(&self.costs), Arc::clone(&self.seats));
         let waiting = message.waiting.as_ref();
-        let rooms = Rooms::new(lane, target.name(), patience, waiting, costs, seats);
+        let origin = message.event.origin.to_string();
+        let rooms = Rooms::new(lane, target.name(), patience, waiting, costs, seats, origin);
         let run = Run {
             ledger: Arc::clone(&self.ledger),
             lease: Arc::clone(&started.lease),

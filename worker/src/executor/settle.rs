@@ -67,7 +67,7 @@ impl Executor {
         // The broker may be slow: the claim must not run out meanwhile. What it means that it
         // did all the same, `carry_out` finds out by itself.
         let extending = async {
-            self.until_lost(lease).await;
+            self.ledger.until_lost(lease).await;
             std::future::pending().await
         };
         tokio::select! {

@@ -1,11 +1,13 @@
-//! Waiting for room has an end.
+//! Waiting for room or for a service: no run, and it has an end.
 
 use std::time::Duration;
 
+use shared::broker::Lane;
 use shared::message::Message;
 
 use super::Executor;
 use crate::error::{Failure, HandlerError};
+use crate::turns;
 use crate::verdict::Outcome;
 
 impl Executor {
@@ -26,5 +28,22 @@ impl Executor {
             }
             other => other,
         }
+    }
+
+    /// A run that waits for a service alone, and is not let through yet, waits on. One that would wait
+    /// for too long ends in its run, which knows its steps.
+    pub(super) async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
+        let waiting = message.waiting.as_ref()?;
+        let origin = message.event.origin.to_string();
+        let (wait, key) =
+            turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
+        let waited = Duration::from_millis(waiting.waited_ms);
+        if waited.saturating_add(wait) > self.wait_max {
+            return None;
+        }
+        let mut error =
+            HandlerError::deferred(wait, "STILL_SHUT", format_args!("{key} is not called yet"));
+        error.places = waiting.places.iter().cloned().collect();
+        Some(error)
     }
 }

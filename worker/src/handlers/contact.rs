@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use shared::origin::Origin;
 use shared::senders::hubspot::HubSpotEvent;
 
 use crate::clients::hubspot::{Presence, SETTLED};
@@ -84,7 +85,8 @@ fn unsettled(cx: &Context) -> Option<Duration> {
 /// Whether the records have a tombstone of the contact.
 async fn is_erased(cx: &Context, portal_id: u64, contact_id: u64) -> bool {
     let Some(records) = cx.records() else { return false };
-    let asked = tokio::time::timeout(RECORDS_TIMEOUT, records.is_erased(portal_id, contact_id));
+    let origin = Origin::hubspot(portal_id);
+    let asked = tokio::time::timeout(RECORDS_TIMEOUT, records.is_erased(&origin, contact_id));
     if let Ok(Ok(is_erased)) = asked.await {
         return is_erased;
     }

@@ -4,6 +4,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use shared::origin::Origin;
 use shared::senders::hubspot::{Change, HubSpotEvent};
 use tokio::time::timeout;
 
@@ -65,7 +66,7 @@ async fn erase(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     let Some(records) = erasing(cx, event) else { return Ok(()) };
     let contact_id = record_id(event)?;
     let erasing = async {
-        let erased = records.erase_contact(event.portal_id, contact_id).await;
+        let erased = records.erase_contact(&Origin::hubspot(event.portal_id), contact_id).await;
         let rows = erased.map_err(|error| {
             HandlerError::transient("RECORDS_UNAVAILABLE", format_args!("{error:#}"))
         })?;

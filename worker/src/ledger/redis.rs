@@ -1,29 +1,41 @@
 //! The ledger on Redis: every transition is one atomic call by Redis' own clock, idempotent
 //! under its token, and calls travel in pipelines.
 
-use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
+use futures_util::future::join_all;
 use secrecy::SecretString;
-use shared::broker::Lane;
 use shared::retry::Reconnect;
-use shared::settings;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Claim, EntryKey, Lease, Mark, Release};
-use crate::limits::{BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS, Standing};
+use super::Mark;
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::{PauseState, Word};
 
+mod address;
+mod claims;
+#[cfg(test)]
+mod course;
+mod format;
+mod gate;
 pub(super) mod import;
+mod known;
 mod link;
+mod look;
+mod lua;
 mod memory;
+mod pause;
+mod refusal;
 mod script;
+mod take;
 
+use known::Noted;
 use link::Link;
 use script::{Call, Script};
+use take::millis;
 
 /// How the ledger is set up.
 #[derive(Clone, Debug)]
@@ -46,6 +58,7 @@ pub struct Ledger {
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
+    noted: Noted,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -60,6 +73,7 @@ impl Ledger {
             lease: options.lease,
             retention: options.retention,
             metrics,
+            noted: Noted::default(),
         })
     }
 
@@ -72,87 +86,103 @@ impl Ledger {
         self.link.is_up()
     }
 
-    pub(super) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
-        let key = self.key(entry);
-        let token = format!("{:032x}", rand::random::<u128>());
-        let (lease, retention) = (millis(self.lease), millis(self.retention));
-        let begin = Call::Begin {
-            key: key.clone(),
-            value: format!("S:{token}:{attempt}:1:0:{lease}:{retention}"),
-            retention_ms: retention,
-        };
-        match Option::<String>::from_redis_value(
-            self.call(Operation::Claim, &Arc::new(begin)).await,
-        ) {
-            Ok(None) => return Claim::Started(Lease::new(key, token, 1, 0, HashMap::new())),
-            Ok(Some(value)) if value.starts_with("C:") => return Claim::Completed,
-            Ok(Some(_)) | Err(_) => {}
-        }
-        let arguments =
-            vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
-        loop {
-            let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
-            match read_claim(reply, &key, &token) {
-                Some(claim) => return claim,
-                None => self.malformed(Operation::Claim).await,
-            }
-        }
+    /// Resolves once Redis is back, or was found to have forgotten.
+    pub(super) async fn renewed(&self) {
+        self.link.renewed().await;
     }
 
-    pub(super) async fn extend(&self, lease: &Lease) -> bool {
-        let (length, retention) = (millis(self.lease), millis(self.retention));
-        let arguments = vec![lease.token.clone(), length.to_string(), retention.to_string()];
-        self.write(Operation::Extend, Script::Extend, lease, arguments).await
-    }
-
-    pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
-        let retention = millis(self.retention).to_string();
-        let arguments = vec![lease.token.clone(), step.to_owned(), json.to_owned(), retention];
-        self.write(Operation::Step, Script::Step, lease, arguments).await
-    }
-
-    pub(super) async fn complete(&self, lease: &Lease) -> bool {
-        let has_steps = u8::from(lease.has_steps()).to_string();
-        let arguments = vec![lease.token.clone(), has_steps];
-        self.write(Operation::Complete, Script::Complete, lease, arguments).await
-    }
-
-    pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
-        let next = match release {
-            Release::Same => String::new(),
-            Release::Next(attempt) => attempt.to_string(),
-        };
-        let arguments = vec![lease.token.clone(), next, millis(self.retention).to_string()];
-        self.write(Operation::Release, Script::Release, lease, arguments).await
-    }
-
-    pub(super) async fn take(&self, limit: &Limit, lane: Lane, standing: Standing) -> Room {
-        let arguments = vec![
-            limit.size.map(|size| size.to_string()).unwrap_or_default(),
-            millis(limit.window).to_string(),
-            u8::from(lane == Lane::Bulk).to_string(),
-            standing.as_str().to_owned(),
-            standing.thousandths().to_string(),
-            BULK_OF_TEN.to_string(),
-            SPACING_MS.to_string(),
-            LATE_MS.to_string(),
-            NEAR_MS.to_string(),
-        ];
+    pub(super) async fn take(&self, limit: &Limit, asker: Asker<'_>) -> Room {
+        let arguments = take::take_arguments(limit, asker);
         let key = self.limit_key(limit);
         loop {
             let reply = self.run(Operation::Budget, Script::Take, &key, arguments.clone()).await;
-            match <(i64, u64)>::from_redis_value(reply) {
-                Ok((0, _)) => return Room::Granted,
-                Ok((1, ms)) => return Room::Soon(Duration::from_millis(ms)),
-                Ok((2, ms)) => return Room::Place(Duration::from_millis(ms)),
-                _ => self.malformed(Operation::Budget).await,
+            match take::read_room(reply) {
+                Some(room) => {
+                    let wait = match room {
+                        Room::Place(wait) => wait,
+                        Room::Granted | Room::Soon(_) => Duration::ZERO,
+                    };
+                    // One that only holds back when it is asked to is seen when it does.
+                    if limit.size.is_some() || room != Room::Granted {
+                        self.noted.note(Of::Requests, &limit.key, wait);
+                    }
+                    return room;
+                }
+                None => self.malformed(Operation::Budget).await,
             }
         }
     }
 
     pub(super) async fn hold(&self, limit: &Limit, wait: Duration) {
-        let arguments = vec![millis(wait).to_string(), millis(limit.window).to_string()];
+        let arguments = take::hold_arguments(limit, wait);
+        self.noted.note(Of::Requests, &limit.key, wait);
         self.run(Operation::Budget, Script::Hold, &self.limit_key(limit), arguments).await;
+    }
+
+    pub(super) async fn pause(&self, name: &str, word: Word) -> PauseState {
+        let key = format!("{}:pause:{{{name}}}", self.prefix);
+        loop {
+            let arguments = pause::arguments(word);
+            let reply = self.run(Operation::Pause, Script::Pause, &key, arguments).await;
+            match pause::read(reply) {
+                Some(state) => return state,
+                None => self.malformed(Operation::Pause).await,
+            }
+        }
+    }
+
+    pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
+        loop {
+            match gate::read_passage(self.gate(way, arguments.clone()).await) {
+                Some(passage) => {
+                    let wait_ms = match passage {
+                        Passage::Open { .. } => 0,
+                        Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
+                    };
+                    self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
+                    return passage;
+                }
+                None => self.malformed(Operation::Gate).await,
+            }
+        }
+    }
+
+    pub(super) async fn leave(
+        &self,
+        way: &Way,
+        caller: Caller<'_>,
+        slot_ms: i64,
+        ended: Ended,
+    ) -> Option<i64> {
+        let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
+        gate::read_left(self.gate(way, arguments).await)
+    }
+
+    pub(super) async fn limits(&self) -> Vec<Seen> {
+        let key = format!("{}:limits:{{all}}", self.prefix);
+        let arguments = self.noted.told();
+        let reply = self.run(Operation::Look, Script::Known, &key, arguments).await;
+        let names = Vec::<String>::from_redis_value(reply).unwrap_or_default();
+        let seen = join_all(names.iter().map(|name| self.look(name))).await;
+        seen.into_iter().flatten().collect()
+    }
+
+    async fn look(&self, name: &str) -> Option<Seen> {
+        let (of, limit) = known::read(name)?;
+        let key = match of {
+            Of::Requests => format!("{}:limit:{{{limit}}}", self.prefix),
+            Of::Calls => format!("{}:gate:{{{limit}}}", self.prefix),
+        };
+        let arguments = vec![of.as_str().to_owned()];
+        let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
+        let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
+        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
+    }
+
+    async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
+        let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
+        self.run(Operation::Gate, Script::Gate, &key, arguments).await
     }
 
     fn limit_key(&self, limit: &Limit) -> String {
@@ -167,23 +197,6 @@ impl Ledger {
         }
         let reply = self.run(Operation::Delayed, Script::Delayed, &key, arguments).await;
         Option::<i64>::from_redis_value(reply).ok().flatten()
-    }
-
-    async fn write(
-        &self,
-        operation: Operation,
-        script: Script,
-        lease: &Lease,
-        arguments: Vec<String>,
-    ) -> bool {
-        let call = Arc::new(Call::Run { script, key: lease.key.clone(), arguments });
-        loop {
-            let reply = self.call(operation, &call).await;
-            match i64::from_redis_value(reply) {
-                Ok(done) => return done == 1,
-                Err(_) => self.malformed(operation).await,
-            }
-        }
     }
 
     async fn run(
@@ -230,55 +243,14 @@ impl Ledger {
         );
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
-
-    fn key(&self, entry: &EntryKey<'_>) -> String {
-        let EntryKey { identity, target, generation } = entry;
-        key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
-    }
-}
-
-/// The key of an entry. All that belongs to an event has one slot.
-fn key(prefix: &str, identity: &str, rest: impl Display) -> String {
-    format!("{prefix}:run:{{{identity}}}:{rest}")
-}
-
-fn read_claim(reply: Value, key: &str, token: &str) -> Option<Claim> {
-    let (code, first, second, steps) =
-        <(i64, u64, u32, Vec<String>)>::from_redis_value(reply).ok()?;
-    Some(match code {
-        0 => {
-            let mut remembered = HashMap::new();
-            let mut fields = steps.into_iter();
-            while let (Some(name), Some(json)) = (fields.next(), fields.next()) {
-                remembered.insert(name, json);
-            }
-            Claim::Started(Lease::new(key.to_owned(), token.to_owned(), first, second, remembered))
-        }
-        1 => Claim::Held(Duration::from_millis(first)),
-        2 => Claim::Completed,
-        3 => Claim::Stale,
-        _ => return None,
-    })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Refuses an address that no client can be made from, without quoting it.
 pub(crate) fn check_url(url: &SecretString) -> anyhow::Result<()> {
-    link::pool(url).map(|_| ())
+    address::pool(url).map(|_| ())
 }
 
 /// Host and port of an address, without what is secret in it.
 pub(crate) fn server(url: &SecretString) -> anyhow::Result<String> {
-    link::server(url)
-}
-
-/// Redis' address from its setting or file.
-pub(crate) fn address(
-    value: &SecretString,
-    file: Option<&std::path::Path>,
-) -> anyhow::Result<SecretString> {
-    Ok(settings::secret("REDIS_URL", None, file)?.unwrap_or_else(|| value.clone()))
+    address::server(url)
 }

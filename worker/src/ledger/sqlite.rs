@@ -9,19 +9,23 @@ use shared::retry::Reconnect;
 use shared::store::{NotWritten, Store};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Claim, EntryKey, Lease, Release};
+use super::lease::Steps;
+use super::{Claim, EntryKey, Lease, Write, Written};
 use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::pauses::Pauses;
 
+mod claims;
 pub(super) mod export;
 mod forget;
 mod gather;
 #[cfg(test)]
 mod tests;
-mod transition;
+mod writes;
 
+use claims::Claimant;
 use gather::{Gather, Unawaited};
-use transition::{Claimant, Completion, Owner};
+use writes::{Completion, Known, Owner};
 
 /// The ledger in the data file. While the file takes no writes its calls wait.
 #[derive(Debug)]
@@ -29,9 +33,10 @@ pub struct Ledger {
     store: Arc<Store>,
     /// Each event is claimed and completed once: these are nearly all calls.
     claims: Gather<Arc<Claimant>, Claim>,
-    completions: Gather<Completion, bool>,
+    completions: Gather<Completion, Written>,
     /// Nobody else asks in this file's name.
     pub(super) lines: Lines,
+    pub(super) pauses: Pauses,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -50,16 +55,17 @@ impl Ledger {
         let forgetting = AbortOnDropHandle::new(forgetting);
         // A claim that nobody waits for would stand until its lease ran out, as an abandoned run.
         let claims = Gather::start(Arc::clone(&store), Unawaited::Skipped, |turn, claimants| {
-            Box::pin(transition::claim(turn, claimants))
+            Box::pin(claims::claim(turn, claimants))
         });
         let completions = Gather::start(Arc::clone(&store), Unawaited::Run, |turn, completions| {
-            Box::pin(transition::complete(turn, completions))
+            Box::pin(writes::complete(turn, completions))
         });
         Self {
             store,
             claims,
             completions,
             lines: Lines::default(),
+            pauses: Pauses::default(),
             lease,
             retention,
             metrics,
@@ -88,43 +94,53 @@ impl Ledger {
         self.call(Operation::Claim, || self.claims.call(Arc::clone(&claimant))).await
     }
 
-    pub(super) async fn extend(&self, lease: &Lease) -> bool {
-        let (owner, lease_ms) = (self.owner(lease), millis(self.lease));
-        let extend = || {
-            let owner = Arc::clone(&owner);
-            self.store.write(move |turn| {
-                Box::pin(async move { transition::extend(turn, &owner, lease_ms).await })
-            })
-        };
-        self.call(Operation::Extend, extend).await
-    }
-
-    pub(super) async fn remember(&self, lease: &Lease, step: &str, json: &str) -> bool {
+    /// One write under a lease. `steps` are those that may not be there yet.
+    pub(super) async fn write(&self, lease: &Lease, write: Write, steps: &Steps) -> Written {
         let owner = self.owner(lease);
-        let (step, json): (Arc<str>, Arc<str>) = (step.into(), json.into());
-        let remember = || {
-            let (owner, step, json) = (Arc::clone(&owner), Arc::clone(&step), Arc::clone(&json));
-            self.store.write(|turn| {
-                Box::pin(async move { transition::remember(turn, &owner, &step, &json).await })
-            })
+        let (operation, lease_ms) = match write {
+            Write::Complete => {
+                let completion = Completion { owner, has_steps: lease.step_count() > 0 };
+                let complete = || self.completions.call(completion.clone());
+                return self.call(Operation::Complete, complete).await;
+            }
+            Write::Extend => (Operation::Extend, millis(self.lease)),
+            Write::Remember => (Operation::Step, 0),
+            Write::Release(_) => (Operation::Release, 0),
         };
-        self.call(Operation::Step, remember).await
-    }
-
-    pub(super) async fn complete(&self, lease: &Lease) -> bool {
-        let completion = Completion { owner: self.owner(lease), has_steps: lease.has_steps() };
-        self.call(Operation::Complete, || self.completions.call(completion.clone())).await
-    }
-
-    pub(super) async fn release(&self, lease: &Lease, release: Release) -> bool {
-        let owner = self.owner(lease);
-        let release = || {
-            let owner = Arc::clone(&owner);
+        let steps: Arc<Steps> = Arc::new(steps.clone());
+        let job = || {
+            let (owner, steps) = (Arc::clone(&owner), Arc::clone(&steps));
             self.store.write(move |turn| {
-                Box::pin(async move { transition::release(turn, &owner, release).await })
+                Box::pin(async move {
+                    match write {
+                        Write::Extend => writes::extend(turn, &owner, lease_ms).await,
+                        Write::Release(release) => {
+                            writes::release(turn, &owner, release, &steps).await
+                        }
+                        _ => writes::remember(turn, &owner, &steps).await,
+                    }
+                })
             })
         };
-        self.call(Operation::Release, release).await
+        self.call(operation, job).await
+    }
+
+    /// Puts back what the lease knows; false if somebody else has the entry.
+    pub(super) async fn restore(&self, lease: &Lease) -> bool {
+        let known = Arc::new(Known {
+            owner: self.owner(lease),
+            attempt: i64::from(lease.attempt),
+            fence: lease.fence.cast_signed(),
+            abandoned: i64::from(lease.abandoned),
+            lease_ms: millis(self.lease),
+            steps: lease.steps(),
+        });
+        let restore = || {
+            let known = Arc::clone(&known);
+            self.store
+                .write(move |turn| Box::pin(async move { writes::restore(turn, &known).await }))
+        };
+        self.call(Operation::Restore, restore).await
     }
 
     /// The file's own messages tell.

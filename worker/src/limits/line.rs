@@ -10,6 +10,11 @@ use std::time::Duration;
 
 use shared::broker::Lane;
 
+use super::flows::Flows;
+use super::seen::{self, Sight};
+use super::slots::{Rate, Slots};
+use super::swaps::Swaps;
+use super::waits::Waits;
 use super::{Room, Standing};
 
 /// Of ten requests bulk may use so many: the rest is there for what comes live.
@@ -26,16 +31,23 @@ pub(crate) const LATE_MS: i64 = 250;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
+    /// Whose run it is, where several origins share the limit.
+    pub(super) sharing: Option<&'a str>,
     pub(super) size: Option<u32>,
     pub(super) window_ms: i64,
     pub(super) lane: Lane,
     pub(super) standing: Standing,
+    /// For how long the run has waited in all.
+    pub(super) waited_ms: i64,
 }
 
 /// All times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Line {
+    /// As it was asked at last.
+    size: u32,
+    window_ms: i64,
     granted: VecDeque<i64>,
     work: Slots,
     bulk: Slots,
@@ -46,35 +58,36 @@ pub(super) struct Line {
     bulk_waits_ms: i64,
     /// What bulk was granted of its own share, as far back as that reaches.
     turns: VecDeque<i64>,
+    /// Where origins share the limit: the end of each one's line, and who gives a place up to another.
+    flows: Flows,
+    swaps: Swaps,
     /// Until when the other side wants to be left alone.
     hold_ms: i64,
-}
-
-/// When the last of a lane's runs were told to come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Slots {
-    times: VecDeque<i64>,
-    /// Thousandths of a request that are still to be given a slot.
-    rest: u32,
-}
-
-/// So many in any window.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    size: u32,
-    window_ms: i64,
+    /// Those who have a place, for people who look.
+    waits: Waits,
 }
 
 impl Line {
     /// Counts a request, or tells how long to wait.
-    pub(super) fn take(&mut self, asked: &Asked, now_ms: i64) -> Room {
+    pub(super) fn take(&mut self, asked: &Asked<'_>, now_ms: i64) -> Room {
+        if let Some(size) = asked.size {
+            (self.size, self.window_ms) = (size, asked.window_ms);
+        }
         let is_bulk = asked.lane == Lane::Bulk;
         let place_ms = match asked.standing {
-            Standing::New { .. } => self.place(asked, asked.standing.thousandths(), now_ms),
-            Standing::Placed { .. } | Standing::UnderWay => now_ms,
+            Standing::New { .. } => {
+                let end_ms = self.place(asked, asked.standing.thousandths(), now_ms);
+                self.swap(asked, end_ms, now_ms)
+            }
+            Standing::Placed { .. } => {
+                let owed_ms =
+                    asked.sharing.and_then(|who| self.swaps.owed(who, asked.lane, now_ms));
+                owed_ms.unwrap_or(now_ms)
+            }
+            Standing::UnderWay => now_ms,
         };
         if place_ms > now_ms {
-            return Room::Place(millis(place_ms - now_ms));
+            return self.placed(asked, place_ms, now_ms);
         }
         forget(&mut self.granted, now_ms - asked.window_ms);
         let mut wait_ms = (self.hold_ms - now_ms).max(0);
@@ -110,7 +123,8 @@ impl Line {
             return Room::Granted;
         }
         if wait_ms > NEAR_MS && matches!(asked.standing, Standing::Placed { .. }) {
-            return Room::Place(millis(self.back(asked, wait_ms, now_ms) - now_ms));
+            let place_ms = self.back(asked, wait_ms, now_ms);
+            return self.placed(asked, place_ms, now_ms);
         }
         let until_ms = now_ms + wait_ms + LATE_MS;
         if !is_bulk {
@@ -126,16 +140,40 @@ impl Line {
         self.hold_ms = self.hold_ms.max(now_ms + for_ms);
     }
 
+    /// As people see it.
+    pub(super) fn sight(&self, now_ms: i64) -> Sight {
+        let window = self.granted.iter().filter(|at_ms| **at_ms > now_ms - self.window_ms);
+        let end_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
+        let count = |lane| i64::try_from(self.waits.count(lane, now_ms)).unwrap_or(i64::MAX);
+        [
+            i64::try_from(window.count()).unwrap_or(i64::MAX),
+            self.size.into(),
+            self.window_ms,
+            count(Lane::Work),
+            count(Lane::Bulk),
+            self.waits.oldest_ms(now_ms),
+            (end_ms - now_ms).max(0),
+            (self.hold_ms - now_ms).max(0),
+            seen::NONE,
+        ]
+    }
+
     /// Whether nothing of it matters any more.
     pub(super) fn is_over(&self, window_ms: i64, now_ms: i64) -> bool {
         let last_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
         last_ms + window_ms.saturating_mul(i64::from(GUARANTEED)) <= now_ms
             && self.hold_ms <= now_ms
+            && self.waits.end_ms() <= now_ms
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
     }
 
+    fn placed(&mut self, asked: &Asked<'_>, place_ms: i64, now_ms: i64) -> Room {
+        self.waits.add(place_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
+        Room::Place(millis(place_ms - now_ms))
+    }
+
     /// When a run's turn comes, at the end of its lane's line; now, if there is none.
-    fn place(&mut self, asked: &Asked, thousandths: u32, now_ms: i64) -> i64 {
+    fn place(&mut self, asked: &Asked<'_>, thousandths: u32, now_ms: i64) -> i64 {
         let (work_end_ms, bulk_end_ms) = (self.work.end_ms(), self.bulk.end_ms());
         let back_ms = self.back.end_ms();
         let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
@@ -163,8 +201,32 @@ impl Line {
         place_ms
     }
 
+    /// Where origins share the limit, and one of them has a long line: another's run takes a place in the
+    /// middle of that, so that it waits as if each had its share, and a run of the long line gets the place
+    /// at its end instead. As many places are given as there were.
+    fn swap(&mut self, asked: &Asked<'_>, end_ms: i64, now_ms: i64) -> i64 {
+        let (Some(origin), Some(size)) = (asked.sharing, asked.size) else { return end_ms };
+        let step_ms = (asked.window_ms / i64::from(size.max(1))).max(1);
+        let lines = self.flows.lines(origin, asked.lane, now_ms);
+        let own_ms = self.flows.end_of(origin, asked.lane).max(self.hold_ms).max(now_ms);
+        let place_ms = own_ms + step_ms * lines;
+        let longest = self.flows.longest_beside(origin, asked.lane);
+        match longest {
+            Some((other, other_ms)) if place_ms + step_ms < end_ms && place_ms <= other_ms => {
+                self.swaps.add(&other, asked.lane, place_ms - step_ms + 1, end_ms);
+                self.flows.extend(&other, asked.lane, end_ms, now_ms);
+                self.flows.extend(origin, asked.lane, place_ms, now_ms);
+                place_ms
+            }
+            _ => {
+                self.flows.extend(origin, asked.lane, end_ms, now_ms);
+                end_ms
+            }
+        }
+    }
+
     /// When somebody comes back who finds no room for `wait_ms`.
-    fn back(&mut self, asked: &Asked, wait_ms: i64, now_ms: i64) -> i64 {
+    fn back(&mut self, asked: &Asked<'_>, wait_ms: i64, now_ms: i64) -> i64 {
         let begin_ms = (now_ms + wait_ms).max(self.back.end_ms());
         let Some(size) = asked.size else {
             let place_ms = spaced(self.back.end_ms(), now_ms + wait_ms, now_ms);
@@ -186,52 +248,6 @@ fn spaced(end_ms: i64, hold_ms: i64, now_ms: i64) -> i64 {
         begin_ms
     } else {
         end_ms + SPACING_MS
-    }
-}
-
-impl Rate {
-    /// A part of it: fewer in the window, or, where that is less than one, one in a longer window.
-    fn tenths(self, tenths: u32) -> Self {
-        let size = (self.size * tenths / 10).max(1);
-        let window_ms = self.window_ms * i64::from(size) * 10;
-        Self { size, window_ms: window_ms / i64::from(self.size.max(1) * tenths) }
-    }
-}
-
-impl Slots {
-    /// When the last is to come.
-    fn end_ms(&self) -> i64 {
-        self.times.back().copied().unwrap_or_default()
-    }
-
-    /// So many whole requests; what is over is kept for the next.
-    fn whole(&mut self, thousandths: u32) -> u32 {
-        let thousandths = thousandths + self.rest;
-        self.rest = thousandths % 1000;
-        (thousandths / 1000).max(1)
-    }
-
-    /// When `count` more are within the rate.
-    fn free_ms(&self, count: u32, rate: Rate) -> i64 {
-        let too_many = (self.times.len() + count as usize).saturating_sub(rate.size as usize);
-        match too_many.checked_sub(1).map(|last| self.times.get(last)) {
-            None | Some(None) => 0,
-            Some(Some(at_ms)) => at_ms + rate.window_ms,
-        }
-    }
-
-    /// Books `count` requests from then on. What is more than the rate takes is booked in the windows
-    /// behind.
-    fn book(&mut self, at_ms: i64, count: u32, rate: Rate, most: u32) {
-        let windows = i64::from(count.saturating_sub(1) / rate.size.max(1));
-        self.push(at_ms + windows * rate.window_ms, count.min(rate.size), most);
-    }
-
-    /// No more are kept than fit into a window.
-    fn push(&mut self, at_ms: i64, count: u32, most: u32) {
-        self.times.extend((0..count).map(|_| at_ms));
-        let too_many = self.times.len().saturating_sub(most.max(count) as usize);
-        self.times.drain(..too_many);
     }
 }
 

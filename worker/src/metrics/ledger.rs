@@ -17,7 +17,11 @@ label! {
         Step = "step",
         Complete = "complete",
         Release = "release",
+        Restore = "restore",
         Budget = "budget",
+        Pause = "pause",
+        Gate = "gate",
+        Look = "look",
         Delayed = "delayed",
     }
 }
@@ -31,9 +35,10 @@ label! {
 }
 
 label! {
-    /// What a ledger's server had confirmed and then did not know: what scripts had written
-    /// (completions and steps), or everything.
+    /// What a ledger's server had confirmed and then did not know: an entry that its owner has written
+    /// anew, what scripts had written (completions and steps), or everything.
     pub(crate) enum Forgotten {
+        Entry = "entry",
         Scripts = "scripts",
         Everything = "everything",
     }
@@ -73,7 +78,7 @@ impl LedgerMetrics {
         );
         registry.register(
             "ledger_forgotten",
-            "Times that Redis was found to have forgotten what it had confirmed: what scripts write (completions, steps), or everything",
+            "Times that Redis was found to have forgotten what it had confirmed: an entry (which its owner has written anew), what scripts write (completions, steps), or everything",
             metrics.forgotten.clone(),
         );
         // There from the start, so that the first of each is seen as an increase.

@@ -9,7 +9,7 @@ use shared::retry::RetrySchedule;
 use shared::settings::BrokerSettings;
 use tokio::time::Instant;
 
-use super::MigrateError;
+use super::error::MigrateError;
 use super::patience::Patience;
 use crate::ledger::{Entry, Importer, redis_server};
 use crate::records::Records;

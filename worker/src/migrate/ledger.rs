@@ -1,6 +1,10 @@
 //! The ledger's entries, from the file to Redis: all of them, in the order of their names.
 
-use super::{Cluster, MigrateError, Moved, Progress, Source};
+use super::cluster::Cluster;
+use super::error::MigrateError;
+use super::moved::Moved;
+use super::progress::Progress;
+use super::source::Source;
 
 /// Entries read, and asked for at Redis, at once.
 const PAGE: u32 = 1024;

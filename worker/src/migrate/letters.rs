@@ -3,7 +3,10 @@
 
 use shared::broker::{Publication, Route};
 
-use super::{Cluster, MigrateError, Moved, Progress};
+use super::cluster::Cluster;
+use super::error::MigrateError;
+use super::moved::Moved;
+use super::progress::Progress;
 use crate::records::dead_letters::DeadLetters;
 
 /// Moves every letter that somebody still has to do with.

@@ -7,7 +7,11 @@ use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
 use shared::senders::Sender;
 
-use super::{Cluster, MigrateError, Moved, Progress, Source};
+use super::cluster::Cluster;
+use super::error::MigrateError;
+use super::moved::Moved;
+use super::progress::Progress;
+use super::source::Source;
 
 /// Messages published before any is deleted, and published again if that is cut off. More of them
 /// are no faster: this many are in flight at most.

@@ -7,7 +7,7 @@ use shared::retry::Reconnect;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::MigrateError;
+use super::error::MigrateError;
 
 /// Ends when it is spent, or when the migration is told to end.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! What of the records beside the data file goes into the cluster's: whom to erase before anything else
 //! goes there, and at the end who did what, notes and jobs.
 
-use super::{Cluster, MigrateError, Moved, Source};
+use super::cluster::Cluster;
+use super::error::MigrateError;
+use super::moved::Moved;
+use super::source::Source;
 use crate::records::Records;
 
 /// Whom to erase: what is about them and comes to the cluster later must find it there.

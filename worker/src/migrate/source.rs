@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::broker::{Backlog, Embedded, Exported, Link};
 use shared::store::{self, Store};
 
-use super::MigrateError;
+use super::error::MigrateError;
 use crate::ledger::{self, Entry};
 use crate::records::dead_letters::DeadLetters;
 use crate::records::{Carried, FILE, Records};

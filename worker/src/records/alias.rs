@@ -10,9 +10,10 @@ use aes::cipher::{Block, BlockDecrypt as _, BlockEncrypt as _, KeyInit as _};
 use secrecy::ExposeSecret as _;
 
 use super::database::on_reading;
+use super::handle::Records;
+use super::key::{Key, Purpose};
 use super::redaction::Redaction;
-use super::{Key, Purpose, Records};
-use crate::harmless::hex;
+use crate::hex::hex;
 
 /// Letters of an alias, and of an identity's half.
 pub(crate) const LETTERS: usize = 32;

@@ -28,7 +28,7 @@ pub(super) fn restrict<DB>(
     }
 }
 
-/// As the audit keeps it: `code=ERP_422 portal=62515`, or `all` if nothing is set.
+/// As the audit keeps it: `code=ERP_422 origin=hubspot/62515`, or `all` if nothing is set.
 pub(super) fn words(
     f: &mut fmt::Formatter<'_>,
     texts: &[(&str, Option<&str>)],

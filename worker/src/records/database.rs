@@ -1,5 +1,5 @@
 //! The database of the records: PostgreSQL, or a SQLite file. The same statements run on both;
-//! where they cannot, [`Database::dialect`] says what differs.
+//! where they cannot, the variants say which is which.
 //!
 //! What people look at has connections of its own, whose statements the database itself ends after
 //! [`READ`]: a page that nobody waits for any more costs no writer anything. And PostgreSQL itself ends
@@ -13,16 +13,21 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::error::DatabaseError;
-use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Executor as _, PgPool, Pool, Postgres, Sqlite, SqliteConnection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use sqlx::{ConnectOptions as _, Pool, Postgres, Sqlite};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+mod connections;
 #[cfg(test)]
 mod tests;
+mod transaction;
+
+pub(super) use connections::of_schema;
+use connections::{FROZEN, LOCKED, WRITE, end_after, pool, setting};
+pub(crate) use transaction::{Transaction, on_transaction, took_too_long};
+pub(super) use transaction::{begin, met_another};
 
 /// Connections of one process for all that writes, and for what looks ahead of a write.
 pub(super) const WRITING: u32 = 8;
@@ -30,18 +35,6 @@ pub(super) const WRITING: u32 = 8;
 pub(super) const READING: u32 = 4;
 /// How long one statement of those may take: less than a page waits.
 const READ: Duration = Duration::from_secs(5);
-/// How long a transaction on PostgreSQL may wait for its writer's next word.
-const FROZEN: Duration = Duration::from_secs(10);
-/// How long a writer waits for a lock: longer than somebody who is frozen can have it.
-const LOCKED: Duration = Duration::from_secs(15);
-/// How long one statement of a writer may take: as long as anybody waits for it.
-const WRITE: Duration = Duration::from_secs(60);
-/// Has PostgreSQL notice within some 15 s that a client's machine is gone.
-const KEEPALIVE: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
-    SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; ";
-/// Steps of SQLite between two looks at the time: some thousandths of a second.
-const STEPS: i32 = 10_000;
-const ACQUIRE: Duration = Duration::from_secs(3);
 pub(super) const CLOSE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process to end its transaction.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
@@ -65,13 +58,6 @@ impl<DB: sqlx::Database> Clone for Pools<DB> {
     fn clone(&self) -> Self {
         Self { reading: self.reading.clone(), writing: self.writing.clone() }
     }
-}
-
-/// What is written differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Postgres,
-    Sqlite,
 }
 
 /// Runs the same code with the writers' pool of whichever engine it is: `on_pool!(database, pool => …)`.
@@ -105,58 +91,6 @@ macro_rules! on_pool_of {
     };
 }
 pub(crate) use on_pool_of;
-
-/// Statements that are committed together or not at all.
-#[derive(Debug)]
-pub(crate) enum Transaction {
-    Postgres(sqlx::Transaction<'static, Postgres>),
-    /// The turn is given back once the transaction is over.
-    Sqlite(sqlx::Transaction<'static, Sqlite>, OwnedSemaphorePermit),
-}
-
-/// Runs the same code on the connection of a transaction:
-/// `on_transaction!(transaction, connection => …)`.
-macro_rules! on_transaction {
-    ($transaction:expr, $connection:ident => $work:expr) => {
-        match $transaction {
-            $crate::records::database::Transaction::Postgres(transaction) => {
-                let $connection = &mut **transaction;
-                $work
-            }
-            $crate::records::database::Transaction::Sqlite(transaction, _) => {
-                let $connection = &mut **transaction;
-                $work
-            }
-        }
-    };
-}
-pub(crate) use on_transaction;
-
-impl Transaction {
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Postgres(transaction) => transaction.commit().await,
-            Self::Sqlite(transaction, _turn) => transaction.commit().await,
-        }
-    }
-
-    /// What a SELECT ends in that keeps its rows from others until the commit. On SQLite nobody
-    /// else writes meanwhile.
-    pub(crate) fn locking(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => " FOR UPDATE",
-            Self::Sqlite(..) => "",
-        }
-    }
-
-    /// The same, without those that somebody else keeps.
-    pub(crate) fn skipping(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-            Self::Sqlite(..) => "",
-        }
-    }
-}
 
 impl Database {
     /// Sets the pool up; connects to nothing yet. Its errors do not quote the address, which holds
@@ -225,13 +159,6 @@ impl Database {
         Self::Sqlite(pools, Arc::new(Semaphore::new(1)))
     }
 
-    pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Self::Postgres(_) => Dialect::Postgres,
-            Self::Sqlite(..) => Dialect::Sqlite,
-        }
-    }
-
     /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
     pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
@@ -260,66 +187,4 @@ impl Database {
         };
         let _ = timeout(CLOSE, closing).await;
     }
-}
-
-fn pool<DB: sqlx::Database>(connections: u32) -> PoolOptions<DB> {
-    PoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE)
-}
-
-/// Connections to PostgreSQL that begin with `settings`.
-fn setting(connections: u32, settings: &str) -> PoolOptions<Postgres> {
-    let settings = format!("{KEEPALIVE}{settings}");
-    pool::<Postgres>(connections).after_connect(move |connection, _| {
-        let set = sqlx::raw_sql(sqlx::AssertSqlSafe(settings.clone()));
-        Box::pin(async move { connection.execute(set).await.map(|_| ()) })
-    })
-}
-
-/// What a migration's connection begins with: its statements take as long as they take, and the lock
-/// that others wait for is not kept by one who is frozen between them.
-pub(super) fn of_migration() -> String {
-    // `idle_session_timeout` is known since PostgreSQL 14.
-    let frozen = FROZEN.as_millis();
-    format!(
-        "{KEEPALIVE}SET idle_in_transaction_session_timeout = {frozen}; \
-         SELECT set_config(name, '{frozen}', FALSE) FROM pg_settings \
-         WHERE name = 'idle_session_timeout'"
-    )
-}
-
-/// Has SQLite end what runs on `connection` longer than `limit` from now on, whoever waits for it.
-async fn end_after(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
-    let deadline = Instant::now() + limit;
-    let mut handle = connection.lock_handle().await?;
-    handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
-    Ok(())
-}
-
-/// Whether the database has ended a statement because it took longer than it may.
-pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
-    // PostgreSQL's `query_canceled`, SQLite's `SQLITE_INTERRUPT`.
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    matches!(code.as_deref(), Some("57014" | "9"))
-}
-
-/// Begins a transaction on PostgreSQL, in a task of its own: sqlx 0.9 does not undo a `BEGIN` that
-/// nobody waits for any more (a step that took too long, a browser that went away), and gives the
-/// connection back as if it were in no transaction. What is written over it then is never committed.
-pub(super) async fn begin(
-    pool: &PgPool,
-) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
-    let pool = pool.clone();
-    let beginning = tokio::spawn(async move { pool.begin().await });
-    beginning.await.map_err(|_| sqlx::Error::WorkerCrashed)?
-}
-
-/// How often a transaction is tried again that met another.
-const TRIES: u32 = 10;
-
-/// Whether a transaction is to be tried again after its `tries`-th try, which the database has ended
-/// because it and another waited for one another.
-pub(super) fn met_another(error: &sqlx::Error, tries: &mut u32) -> bool {
-    *tries += 1;
-    let sqlx::Error::Database(error) = error else { return false };
-    *tries <= TRIES && matches!(error.code().as_deref(), Some("40P01" | "40001"))
 }

@@ -3,78 +3,57 @@
 //!
 //! Owns no job: who retries claims letters here, publishes them, and says so.
 
-use super::jobs::Jobs;
-use super::redaction::Redaction;
-use super::{Aliases, Records};
-
 mod arrival;
 pub(in crate::records) mod audit;
-mod claims;
+pub(in crate::records) mod claims;
 mod disclosure;
+mod drain;
 mod export;
-mod filter;
-mod fingerprint;
+pub(in crate::records) mod exported;
+pub(in crate::records) mod filter;
+pub(in crate::records) mod fingerprint;
+mod group;
 mod groups;
 mod hand_over;
+pub(in crate::records) mod handle;
+mod hour;
 mod index;
 mod indexer;
+mod intake;
 mod letter;
 mod list;
-pub(in crate::records) mod moves;
+mod moves;
 mod note;
 mod open;
+mod part;
+pub(in crate::records) mod plan;
 mod redacted;
-mod retention;
+pub(in crate::records) mod resolve;
+pub(in crate::records) mod retention;
 mod show;
-mod state;
-mod superseded;
+pub(in crate::records) mod state;
+pub(in crate::records) mod superseded;
 mod tally;
 
+pub use super::runs::at_work::AtWork;
 pub use audit::{Act, Acts};
 pub(crate) use audit::{NOBODY, is_reserved};
-pub use claims::{AtWork, ClaimOf};
+pub use claims::ClaimOf;
+pub use drain::{Drained, drain};
+pub use export::Export;
 pub(crate) use export::Format as ExportFormat;
-pub use export::{Export, Exported};
+pub use exported::Exported;
 pub use filter::Filter;
-pub use groups::{Group, Grouping, Groups};
+pub use group::{Group, Grouping, Groups};
+pub use handle::DeadLetters;
 pub use index::Indexed;
-pub use indexer::{Drained, Indexer, drain};
+pub use indexer::Indexer;
 pub use letter::Letter;
-pub(super) use list::Asked;
-pub use list::{Count, Page, Plan};
-pub(in crate::records) use list::{Counted, PLANNED};
-pub use moves::Done;
+pub use list::Page;
 pub(crate) use note::MAX_BYTES as MAX_NOTE_BYTES;
 pub use note::{Noted, version as note_version};
-pub(super) use retention::limit as retention_limit;
+pub use plan::{Count, Plan};
+pub use resolve::Done;
 pub use retention::{Expired, Retention};
 pub use show::Shown;
 pub use state::{Counters, State};
-
-pub(in crate::records) use fingerprint::{fingerprint, keyed};
-pub(in crate::records) use moves::resolve;
-pub(in crate::records) use superseded::{Stale, end_superseded, return_skipped};
-
-/// The dead letters of one database. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct DeadLetters {
-    records: Records,
-}
-
-impl DeadLetters {
-    /// Those in `records`. Connects to nothing yet.
-    pub fn new(records: Records) -> Self {
-        Self { records }
-    }
-
-    /// How people call the letters' events.
-    pub(crate) async fn aliases(&self, redaction: &Redaction) -> anyhow::Result<Aliases> {
-        self.records.aliases(redaction).await
-    }
-
-    /// The jobs that retry them.
-    #[must_use]
-    pub fn jobs(&self) -> Jobs {
-        Jobs::new(self.records.clone())
-    }
-}

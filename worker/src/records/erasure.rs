@@ -10,99 +10,76 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use shared::clock::now_ms;
-use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
-use sqlx::{FromRow, QueryBuilder};
+use shared::origin::Origin;
+use shared::senders::hubspot::HubSpotEvent;
+use sqlx::QueryBuilder;
 
-use super::Records;
+use super::contact::{Contact, merged_of};
 use super::database::{Database, Transaction, on_pool, on_transaction};
+use super::handle::Records;
 
 /// Rows of one statement: their bytes can be many.
 const CHUNK: i64 = 200;
 /// So long after an erasure it is repeated by every sweep; longer than a commit may take.
 const SWEPT_AFTER_MS: i64 = 3600 * 1000;
 
-/// Tombstones of some contacts, by portal and id: as a join, for which SQLite uses the index.
+/// Tombstones of some contacts, by origin and id: as a join, for which SQLite uses the index.
 const TOMBSTONES: [&str; 2] = [
-    "SELECT portal_id, object_id AS id FROM (VALUES",
-    ") AS wanted JOIN erasure ON portal_id = wanted.column1 AND object_id = wanted.column2",
+    "SELECT origin, object_id AS id FROM (VALUES",
+    ") AS wanted JOIN erasure ON origin = wanted.column1 AND object_id = wanted.column2",
 ];
 
 /// What erases some rows: of each table the rows of one contact that still have content, chosen in
 /// order, so that two who erase the same wait for one another and not in a ring.
 const ERASE: [&str; 2] = [
     "WITH chosen AS MATERIALIZED (SELECT day, id FROM event_log \
-     WHERE portal_id = $1 AND contact_id = $2 AND (body IS NOT NULL OR error IS NOT NULL) \
+     WHERE origin = $1 AND contact_id = $2 AND (body IS NOT NULL OR error IS NOT NULL) \
      ORDER BY day, id LIMIT $3 {locking}) \
      UPDATE event_log SET body = NULL, error = NULL \
      WHERE (day, id) IN (SELECT day, id FROM chosen)",
     "WITH chosen AS MATERIALIZED (SELECT id FROM dead_letter \
-     WHERE portal_id = $1 AND contact_id = $2 AND (body IS NOT NULL OR error <> '') \
+     WHERE origin = $1 AND contact_id = $2 AND (body IS NOT NULL OR error <> '') \
      ORDER BY id LIMIT $3 {locking}) \
      UPDATE dead_letter SET body = NULL, error = '' WHERE id IN (SELECT id FROM chosen)",
 ];
-
-/// A contact of a portal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromRow)]
-pub(super) struct Contact {
-    pub(super) portal_id: i64,
-    pub(super) id: i64,
-}
-
-/// The contact that an event is about, that an association starts at or that a merge left, in either
-/// spelling of the event's type. Other records can have the same id.
-pub(super) fn contact_of(event: &HubSpotEvent) -> Option<i64> {
-    let id = match event.change() {
-        Change::Merge => event.merge_survivor(),
-        _ => event.object_id.or(event.from_object_id),
-    };
-    id.filter(|_| event.object_type() == ObjectType::Contact).map(u64::cast_signed)
-}
-
-/// The contacts that an event tells were merged into the one it is about.
-pub(super) fn merged_of(event: &HubSpotEvent) -> Vec<i64> {
-    match event.object_type() {
-        ObjectType::Contact => event.merged_away().into_iter().map(u64::cast_signed).collect(),
-        _ => Vec::new(),
-    }
-}
 
 impl Records {
     /// Erases what the records have of a contact's events, and of the contacts that were merged into
     /// it, now and for good: what comes in later comes in without content. Tells how many rows had
     /// any.
-    pub async fn erase_contact(&self, portal_id: u64, contact_id: u64) -> anyhow::Result<u64> {
+    pub async fn erase_contact(&self, origin: &Origin, contact_id: u64) -> anyhow::Result<u64> {
         let database = self.ready().await?;
-        Ok(erase_all(database, contact(portal_id, contact_id)).await?)
+        Ok(erase_all(database, contact(origin, contact_id)).await?)
     }
 
     /// Whether a contact was erased for privacy.
-    pub async fn is_erased(&self, portal_id: u64, contact_id: u64) -> anyhow::Result<bool> {
-        let wanted = BTreeSet::from([contact(portal_id, contact_id)]);
+    pub async fn is_erased(&self, origin: &Origin, contact_id: u64) -> anyhow::Result<bool> {
+        let wanted = BTreeSet::from([contact(origin, contact_id)]);
         Ok(!erased(self.ready().await?, &wanted).await?.is_empty())
     }
 }
 
-fn contact(portal_id: u64, id: u64) -> Contact {
-    Contact { portal_id: portal_id.cast_signed(), id: id.cast_signed() }
+fn contact(origin: &Origin, id: u64) -> Contact {
+    Contact { origin: origin.clone(), id: id.cast_signed() }
 }
 
 /// The tombstone comes first: a merge into the contact that is logged behind it is found by whoever
 /// logs it ([`catch_up_merged`]), and one that was logged before it is found here. What says who was
 /// merged is erased last of all, so that whoever tries again finds it too.
 async fn erase_all(database: &Database, contact: Contact) -> Result<u64, sqlx::Error> {
-    bury(database, contact).await?;
+    bury(database, &contact).await?;
     erase_chain(database, contact).await
 }
 
 /// The same without a tombstone of the contact's own, which is there.
 async fn erase_chain(database: &Database, contact: Contact) -> Result<u64, sqlx::Error> {
+    let mut known = BTreeSet::from([contact.clone()]);
     let mut chain = vec![contact];
-    let mut known = BTreeSet::from([contact]);
     let mut place = 0;
-    while let Some(survivor) = chain.get(place).copied() {
-        for merged in merged_into(database, survivor).await? {
-            if known.insert(merged) {
-                bury(database, merged).await?;
+    while let Some(survivor) = chain.get(place).cloned() {
+        for merged in merged_into(database, &survivor).await? {
+            if known.insert(merged.clone()) {
+                bury(database, &merged).await?;
                 chain.push(merged);
             }
         }
@@ -110,7 +87,7 @@ async fn erase_chain(database: &Database, contact: Contact) -> Result<u64, sqlx:
     }
     let mut rows = 0;
     for contact in chain.into_iter().rev() {
-        rows += erase(database, contact).await?;
+        rows += erase(database, &contact).await?;
     }
     Ok(rows)
 }
@@ -118,31 +95,31 @@ async fn erase_chain(database: &Database, contact: Contact) -> Result<u64, sqlx:
 /// The contacts that were merged into this one, as far as the log still has the merges.
 async fn merged_into(
     database: &Database,
-    survivor: Contact,
+    survivor: &Contact,
 ) -> Result<BTreeSet<Contact>, sqlx::Error> {
     let bodies: Vec<Vec<u8>> = on_pool!(database, pool => {
         sqlx::query_scalar(
-            "SELECT body FROM event_log WHERE portal_id = $1 AND contact_id = $2 \
+            "SELECT body FROM event_log WHERE origin = $1 AND contact_id = $2 \
              AND type IN ('contact.merge', 'object.merge') AND body IS NOT NULL",
         )
-        .bind(survivor.portal_id)
+        .bind(survivor.origin.to_string())
         .bind(survivor.id)
         .fetch_all(pool)
         .await?
     });
     let events = bodies.iter().filter_map(|body| HubSpotEvent::parse(body).ok());
     let merged = events.flat_map(|event| merged_of(&event));
-    Ok(merged.map(|id| Contact { id, ..survivor }).collect())
+    Ok(merged.map(|id| Contact { id, ..survivor.clone() }).collect())
 }
 
-async fn bury(database: &Database, contact: Contact) -> Result<(), sqlx::Error> {
+async fn bury(database: &Database, contact: &Contact) -> Result<(), sqlx::Error> {
     on_pool!(database, pool => {
         sqlx::query(
-            "INSERT INTO erasure (portal_id, object_id, at_ms, swept) VALUES ($1, $2, $3, FALSE) \
-             ON CONFLICT (portal_id, object_id) DO UPDATE SET at_ms = excluded.at_ms, \
+            "INSERT INTO erasure (origin, object_id, at_ms, swept) VALUES ($1, $2, $3, FALSE) \
+             ON CONFLICT (origin, object_id) DO UPDATE SET at_ms = excluded.at_ms, \
              swept = FALSE",
         )
-        .bind(contact.portal_id)
+        .bind(contact.origin.to_string())
         .bind(contact.id)
         .bind(now_ms())
         .execute(pool)
@@ -163,7 +140,7 @@ pub(super) async fn erased(
         let [before, behind] = TOMBSTONES;
         let mut select = QueryBuilder::new(before);
         for (place, contact) in contacts.iter().enumerate() {
-            select.push(if place == 0 { " (" } else { ", (" }).push_bind(contact.portal_id);
+            select.push(if place == 0 { " (" } else { ", (" }).push_bind(contact.origin.to_string());
             select.push(", ").push_bind(contact.id).push(")");
         }
         select.push(behind);
@@ -178,7 +155,7 @@ pub(super) async fn catch_up(
     contacts: &BTreeSet<Contact>,
 ) -> Result<(), sqlx::Error> {
     for contact in erased(database, contacts).await? {
-        erase(database, contact).await?;
+        erase(database, &contact).await?;
     }
     Ok(())
 }
@@ -189,10 +166,10 @@ pub(super) async fn catch_up_merged(
     database: &Database,
     merges: &BTreeMap<Contact, BTreeSet<i64>>,
 ) -> Result<(), sqlx::Error> {
-    let survivors = merges.keys().copied().collect();
+    let survivors = merges.keys().cloned().collect();
     for survivor in erased(database, &survivors).await? {
         for id in merges.get(&survivor).into_iter().flatten() {
-            erase_all(database, Contact { id: *id, ..survivor }).await?;
+            erase_all(database, Contact { id: *id, ..survivor.clone() }).await?;
         }
     }
     Ok(())
@@ -203,7 +180,7 @@ pub(super) async fn catch_up_merged(
 pub(super) async fn sweep(database: &Database) -> Result<(), sqlx::Error> {
     let limit_ms = now_ms() - SWEPT_AFTER_MS;
     let contacts: Vec<Contact> = on_pool!(database, pool => {
-        sqlx::query_as("SELECT portal_id, object_id AS id FROM erasure WHERE NOT swept")
+        sqlx::query_as("SELECT origin, object_id AS id FROM erasure WHERE NOT swept")
             .fetch_all(pool)
             .await?
     });
@@ -226,7 +203,7 @@ pub(super) async fn sweep(database: &Database) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn erase(database: &Database, contact: Contact) -> Result<u64, sqlx::Error> {
+async fn erase(database: &Database, contact: &Contact) -> Result<u64, sqlx::Error> {
     let mut rows = 0;
     for statement in ERASE {
         loop {
@@ -243,14 +220,14 @@ async fn erase(database: &Database, contact: Contact) -> Result<u64, sqlx::Error
 async fn erase_some(
     database: &Database,
     statement: &str,
-    contact: Contact,
+    contact: &Contact,
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = database.transaction().await?;
     let statement = statement.replace("{locking}", transaction.locking());
     overwrite(&mut transaction, true).await?;
     let erased = on_transaction!(&mut transaction, connection => {
         sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(contact.portal_id)
+            .bind(contact.origin.to_string())
             .bind(contact.id)
             .bind(CHUNK)
             .execute(connection)

@@ -1,14 +1,15 @@
-//! Questions to the event log: what happened to this event, to this deal, in this portal.
+//! Questions to the event log: what happened to this event, to this deal, of this origin.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use shared::origin::Origin;
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::Records;
 use super::clock::{day_of, day_of_line, first_line};
 use super::conditions;
 use super::database::{self, on_reading};
+use super::handle::Records;
 use super::redaction::Redaction;
 
 /// What is asked for; what is not set does not matter.
@@ -20,8 +21,8 @@ pub struct Question {
     /// What people call that event, which is what they read of it.
     #[serde(skip)]
     pub called: Option<String>,
-    /// The HubSpot account.
-    pub portal_id: Option<i64>,
+    /// The sender, and the account there.
+    pub origin: Option<Origin>,
     /// The record that the event is about.
     pub object_id: Option<i64>,
     /// HubSpot's subscription type.
@@ -54,7 +55,9 @@ impl Question {
             query.push(format_args!(" AND {of}identity >= ")).push_bind(event.clone());
             query.push(format_args!(" AND {of}identity < ")).push_bind(format!("{event}g"));
         }
+        let origin = self.origin.as_ref().map(Origin::to_string);
         let texts = [
+            ("origin", origin.as_deref()),
             ("type", self.subscription_type.as_deref()),
             ("target", self.target.as_deref()),
             ("verdict", self.verdict.as_deref()),
@@ -62,7 +65,6 @@ impl Question {
         let (since, until) = (self.since_ms.map(first_line), self.until_ms.map(first_line));
         // The days are what partitions are found by.
         let numbers = [
-            ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
             ("id >=", since),
             ("day >=", since.map(day_of_line).map(i64::from)),
@@ -77,18 +79,16 @@ impl Question {
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin.as_ref().map(Origin::to_string);
         let texts = [
+            ("origin", origin.as_deref()),
             ("event", self.called.as_deref().or(self.event.as_deref())),
             ("type", self.subscription_type.as_deref()),
             ("handler", self.target.as_deref()),
             ("verdict", self.verdict.as_deref()),
         ];
-        let numbers = [
-            ("portal", self.portal_id),
-            ("object", self.object_id),
-            ("since_ms", self.since_ms),
-            ("until_ms", self.until_ms),
-        ];
+        let numbers =
+            [("object", self.object_id), ("since_ms", self.since_ms), ("until_ms", self.until_ms)];
         conditions::words(f, &texts, &numbers)
     }
 }
@@ -100,8 +100,9 @@ pub struct Line {
     pub id: i64,
     /// The event's identity.
     pub identity: String,
-    /// The HubSpot account, 0 if unreadable.
-    pub portal_id: i64,
+    /// The sender, and the account there.
+    #[sqlx(try_from = "String")]
+    pub origin: Origin,
     /// HubSpot's subscription type.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]
@@ -139,7 +140,7 @@ fn from_one<S: Serializer>(attempt: &i32, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_i32(attempt + 1)
 }
 
-const SELECT: &str = "SELECT id, identity, portal_id, type, object_id, property, received_ms, \
+const SELECT: &str = "SELECT id, identity, origin, type, object_id, property, received_ms, \
     started_ms, settled_ms, attempt, generation, target, verdict, code, error, trace_id \
     FROM event_log WHERE true";
 

@@ -3,10 +3,10 @@
 //!
 //! What is published again goes through the bulk queue, which live events never wait for.
 
-use super::Records;
-
+mod batch;
 mod control;
-mod ends;
+mod expecting;
+mod handle;
 mod job;
 mod lease;
 mod letters;
@@ -14,34 +14,13 @@ mod pace;
 mod progress;
 mod replay;
 mod runner;
-mod runs;
 mod take;
 #[cfg(test)]
 mod tests;
 mod wish;
 mod work;
 
-pub(super) use ends::{End, Ended};
+pub use handle::Jobs;
 pub use job::{Fate, Job, JobState, Kind};
 pub use runner::Runner;
-pub(super) use runs::{forget, note_ends};
 pub use wish::{Action, DEFAULT_RATE, MAX_RATE, Scope, Wish};
-
-use super::dead_letters::DeadLetters;
-
-/// The jobs of one database. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Jobs {
-    records: Records,
-}
-
-impl Jobs {
-    /// Those in `records`. Connects to nothing yet.
-    pub fn new(records: Records) -> Self {
-        Self { records }
-    }
-
-    fn letters(&self) -> DeadLetters {
-        DeadLetters::new(self.records.clone())
-    }
-}

@@ -8,8 +8,9 @@ use prometheus_client::registry::Registry;
 use shared::admin::Readiness;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::database;
+use super::handle::Records;
 use super::log::{FLUSH, Log, Writer};
-use super::{Records, database};
 
 /// Runs until closed.
 #[derive(Debug)]

@@ -17,29 +17,31 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::rows::{contacts, ids, insert, merges};
-use super::Records;
 use super::database::met_another;
-use super::entry::Entry;
 use super::erasure::{catch_up, catch_up_merged};
+use super::handle::Records;
 
+mod logged;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-/// Entries of one statement: SQLite takes 32,766 values, and each has 21.
+/// Lines of one statement: SQLite takes 32,766 values, and each has 21.
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// How long a batch may take.
 const WRITE: Duration = Duration::from_secs(30);
-/// How long the last entries may take at the end, and how long if the database is away.
+/// How long the last lines may take at the end, and how long if the database is away.
 pub(super) const FLUSH: Duration = Duration::from_secs(15);
 const LATE_FLUSH: Duration = Duration::from_secs(3);
 
-/// Takes entries.
+pub(crate) use logged::{Course, Logged};
+
+/// Takes lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    entries: mpsc::UnboundedSender<Entry>,
+    lines: mpsc::UnboundedSender<Logged>,
     waiting: Arc<AtomicUsize>,
     metrics: LogMetrics,
 }
@@ -83,11 +85,11 @@ impl LogMetrics {
 }
 
 impl Log {
-    /// Keeps an entry. Never waits.
-    pub(crate) fn write(&self, entry: Entry) {
-        let bytes = entry.bytes();
+    /// Keeps a line. Never waits.
+    pub(crate) fn write(&self, line: Logged) {
+        let bytes = line.bytes();
         let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if waiting > MAX_WAITING_BYTES || self.entries.send(entry).is_err() {
+        if waiting > MAX_WAITING_BYTES || self.lines.send(line).is_err() {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.metrics.dropped.inc();
             return;
@@ -108,14 +110,14 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts writing to `records` in the background. What is measured goes into `registry`.
     pub(crate) fn start(records: Records, registry: &mut Registry) -> (Log, Self) {
-        let (entries, waiting_entries) = mpsc::unbounded_channel();
+        let (lines, waiting_lines) = mpsc::unbounded_channel();
         let (late, lateness) = watch::channel(None);
         let metrics = LogMetrics::register(registry);
-        let log = Log { entries, waiting: Arc::default(), metrics: metrics.clone() };
+        let log = Log { lines, waiting: Arc::default(), metrics: metrics.clone() };
         let closing = CancellationToken::new();
         let writing = Writing {
             records,
-            entries: waiting_entries,
+            lines: waiting_lines,
             closing: closing.clone(),
             waiting: Arc::clone(&log.waiting),
             metrics,
@@ -127,7 +129,7 @@ impl Writer {
     }
 
     /// Writes what waits, but does not wait long for a database that is away. Whoever still has a
-    /// [`Log`], such as a run that hangs, has nobody who takes its entries any more: they are counted
+    /// [`Log`], such as a run that hangs, has nobody who takes its lines any more: they are counted
     /// as dropped.
     pub(crate) async fn close(self) {
         let Self { mut task, closing, waiting, lateness } = self;
@@ -160,7 +162,7 @@ async fn stays_late(mut lateness: Lateness) {
 
 struct Writing {
     records: Records,
-    entries: mpsc::UnboundedReceiver<Entry>,
+    lines: mpsc::UnboundedReceiver<Logged>,
     closing: CancellationToken,
     waiting: Arc<AtomicUsize>,
     metrics: LogMetrics,
@@ -186,7 +188,7 @@ impl Writing {
                 tracing::info!("event log is written again");
                 self.late.send_replace(None);
             }
-            let bytes: usize = batch.drain(..).map(|entry| entry.bytes()).sum();
+            let bytes: usize = batch.drain(..).map(|line| line.bytes()).sum();
             let waiting = self.waiting.fetch_sub(bytes, Ordering::Relaxed) - bytes;
             self.metrics.written.inc_by(ids.len() as u64);
             self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
@@ -204,16 +206,16 @@ impl Writing {
     }
 
     /// What waits, up to a batch; nothing once it is closed and all is written.
-    async fn take(&mut self, batch: &mut Vec<Entry>) -> usize {
+    async fn take(&mut self, batch: &mut Vec<Logged>) -> usize {
         tokio::select! {
-            taken = self.entries.recv_many(batch, BATCH) => return taken,
-            () = self.closing.cancelled() => self.entries.close(),
+            taken = self.lines.recv_many(batch, BATCH) => return taken,
+            () = self.closing.cancelled() => self.lines.close(),
         }
-        self.entries.recv_many(batch, BATCH).await
+        self.lines.recv_many(batch, BATCH).await
     }
 
     /// Writes a batch; one that `is_new` cannot be there already.
-    async fn write(&self, batch: &[Entry], ids: &mut [i64], is_new: bool) -> anyhow::Result<()> {
+    async fn write(&self, batch: &[Logged], ids: &mut [i64], is_new: bool) -> anyhow::Result<()> {
         let database = self.records.ready().await?;
         let mut tries = 0;
         loop {
@@ -227,7 +229,7 @@ impl Writing {
     }
 
     /// Erases what was to have no content, and was written in between.
-    async fn look_again(&self, batch: &[Entry]) -> anyhow::Result<()> {
+    async fn look_again(&self, batch: &[Logged]) -> anyhow::Result<()> {
         let database = self.records.ready().await?;
         let (contacts, merges, mut tries) = (contacts(batch), merges(batch), 0);
         loop {

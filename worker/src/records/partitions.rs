@@ -1,49 +1,17 @@
 //! The days of the event log: made ahead where they are partitions, and dropped when they are
 //! old.
 
-use std::time::Duration;
-
-use shared::clock::now_ms;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
-use super::Records;
-use super::clock::{day_of, first_line_of_day};
+use super::clock::first_line_of_day;
 use super::database::{Database, begin};
-use super::erasure::sweep;
 
 /// A worker that comes up at night must find tomorrow's.
 const AHEAD: i32 = 3;
-/// So often it is looked whether a day has begun.
-const EVERY: Duration = Duration::from_secs(600);
 /// PostgreSQL's word for a lock that was not had in time.
 const LOCK_TIMEOUT: &str = "55P03";
 /// Rows that one statement deletes of days that are no tables of their own.
 const CHUNK: i64 = 5000;
-
-/// Keeps partitions ahead, old days gone and erased content erased, without end.
-pub(super) async fn keep(records: Records, retention: Duration) {
-    loop {
-        let kept = async {
-            let database = records.ready().await?;
-            let today = day_of(now_ms());
-            make(database, today).await?;
-            let days = i32::try_from(retention.as_secs() / (24 * 3600)).unwrap_or(i32::MAX);
-            drop_before(database, today.saturating_sub(days)).await?;
-            anyhow::Ok(())
-        };
-        if let Err(error) = kept.await {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "days of the event log were not looked after"
-            );
-        }
-        let swept = async { anyhow::Ok(sweep(records.ready().await?).await?) };
-        if let Err(error) = swept.await {
-            tracing::warn!(error = format!("{error:#}"), "erased contacts were not looked after");
-        }
-        tokio::time::sleep(EVERY).await;
-    }
-}
 
 /// Makes the partitions of today and of the days to come; one process at a time, so that none runs
 /// into what another has just made. Rows of a day without one are in the default partition, and keep

@@ -9,7 +9,7 @@ use shared::metrics::probe;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Records;
+use super::handle::Records;
 use super::log::Lateness;
 
 const EVERY: Duration = Duration::from_secs(10);

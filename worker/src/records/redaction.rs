@@ -8,16 +8,21 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::hex::hex;
+
 mod quotes;
+mod sign;
 mod spans;
 mod tokens;
 
 use quotes::Quotes;
+use sign::REDACTED;
 use spans::{TooDeep, spans};
 use tokens::unescaped;
 
-/// What stands in place of a value.
-const REDACTED: &str = "[redacted]";
+/// Said in place of an event.
+pub(crate) const WITHHELD: &str =
+    "not shown: it cannot be read, and names one of REDACT_PROPERTIES";
 
 /// The properties whose values are not shown.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +106,15 @@ impl Redacted<'_> {
     /// The bytes that may be shown; none if they must not be.
     pub fn bytes(&self) -> Option<&[u8]> {
         self.bytes.as_deref()
+    }
+
+    /// The event for a JSON document: as text, or else in hex, or why it is not shown.
+    pub(crate) fn payload(&self) -> (&'static str, String) {
+        match self.bytes().map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+            Some((_, Ok(text))) => ("payload", text.to_owned()),
+            Some((bytes, Err(_))) => ("payload_hex", hex(bytes)),
+            None => ("payload_withheld", WITHHELD.to_owned()),
+        }
     }
 
     /// What may be shown of a text that is about the event, such as its error: what it quotes of

@@ -8,8 +8,8 @@ use shared::clock::now_ms;
 
 use super::clock::{first_line, ms_of_line};
 use super::database::{Database, on_reading};
-use super::history::lines;
-use super::{Line, Question, Records};
+use super::handle::Records;
+use super::history::{Line, Question, lines};
 
 /// The newest window is so long, in ms: of a busy log some 100,000 lines.
 const FIRST_MS: i64 = 15 * 60 * 1000;
@@ -58,7 +58,7 @@ impl Records {
 fn needs_windows(question: &Question) -> bool {
     let narrow = question.event.is_some() || question.object_id.is_some();
     let conditions = [
-        question.portal_id.is_some(),
+        question.origin.is_some(),
         question.subscription_type.is_some(),
         question.target.is_some(),
         question.verdict.is_some(),
@@ -113,6 +113,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
     use secrecy::SecretString;
+    use shared::origin::Origin;
     use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
     use super::super::clock::day_of;
@@ -120,11 +121,11 @@ mod tests {
 
     /// A line a minute for 20 hours, the last one now; every 97th is of the rare kind.
     const FILL: &str = "
-        INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, started_ms,
+        INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, started_ms,
             settled_ms, attempt, generation, target, verdict)
         WITH RECURSIVE line (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < 1199)
         SELECT ({ms} - n * 60000) / 86400000, ({ms} - n * 60000) * 1048576, CAST(1000000 + n AS TEXT),
-            7, 'deal.creation', n, 0, 0, {ms} - n * 60000, 0, 0,
+            'hubspot/7', 'deal.creation', n, 0, 0, {ms} - n * 60000, 0, 0,
             CASE WHEN n % 97 = 96 THEN 'rare' ELSE 'on_deal_created' END,
             CASE WHEN n % 2 = 0 THEN 'succeeded' ELSE 'crashed' END
         FROM line";
@@ -136,8 +137,11 @@ mod tests {
         let now_ms = now_ms();
         test.run(&FILL.replace("{ms}", &now_ms.to_string())).await;
         assert!(day_of(now_ms) > 0);
-        let rare =
-            Question { portal_id: Some(7), target: Some("rare".to_owned()), ..Question::default() };
+        let rare = Question {
+            origin: Some(Origin::hubspot(7)),
+            target: Some("rare".to_owned()),
+            ..Question::default()
+        };
         let all = records.history(&rare, 100).await.unwrap();
         assert_eq!(all.len(), 12);
         // Without any patience it looks at a window at a time, and says where it stopped.

@@ -3,38 +3,9 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretBox;
-use tokio::sync::OnceCell;
-
-use super::Records;
 use super::database::{on_pool, on_transaction};
-
-/// A key, which nothing prints.
-pub(crate) type Key = SecretBox<[u8; 32]>;
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// The console's sessions.
-    Sessions,
-    /// The fingerprints of problems.
-    Problems,
-    /// What events are called where their identities would tell too much.
-    Aliases,
-}
-
-/// Those that this process knows already, by their purposes.
-pub(super) type Keys = [OnceCell<Arc<Key>>; 3];
-
-impl Purpose {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sessions => "sessions",
-            Self::Problems => "problems",
-            Self::Aliases => "aliases",
-        }
-    }
-}
+use super::handle::Records;
+use super::key::{Key, Purpose};
 
 impl Records {
     /// The key for this.

@@ -1,8 +1,8 @@
 //! Sessions of consoles that were ended before their time: kept here until then, so that they are
 //! over for every console on these records, and stay so over a restart.
 
-use super::Records;
 use super::database::{on_pool, on_transaction};
+use super::handle::Records;
 
 impl Records {
     /// Notes that a session has ended that would else last until `expires_ms`.

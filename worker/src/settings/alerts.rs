@@ -8,8 +8,9 @@
 
 use clap::Args;
 
+use super::access::Access;
 use super::address::parse_address;
-use super::integrations::{Access, Optional};
+use super::integrations::Optional;
 use super::slack::SlackSettings;
 
 /// Alerts, wherever the console runs.

@@ -17,7 +17,11 @@ use shared::settings::{
 };
 
 use super::address::parse_address;
-use super::{AlertSettings, ConsoleUrl, RecordsSettings, RetrySettings, SlackSettings};
+use super::alerts::AlertSettings;
+use super::console_url::ConsoleUrl;
+use super::records::RecordsSettings;
+use super::retry::RetrySettings;
+use super::slack::SlackSettings;
 
 /// Shorter tokens can be guessed.
 const MIN_TOKEN_CHARS: usize = 16;

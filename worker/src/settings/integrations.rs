@@ -4,16 +4,17 @@
 //! reach for any of them: an address that is well written may still be wrong. An empty setting
 //! counts as none, since templates often leave empty variables behind.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
 use reqwest::Url;
 use secrecy::SecretString;
-use shared::settings::{parse_duration, secret};
+use shared::settings::parse_duration;
 
 use super::SlackSettings;
+use super::access::{Access, Secret};
 
 const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
 const HUBSPOT_BUDGET: u32 = 100;
@@ -45,7 +46,7 @@ pub struct IntegrationSettings {
     /// Id of the app, to tell its own writes; the id in each event is always taken too
     #[arg(long, env, value_name = "ID", default_value = "", hide_default_value = true, value_parser = parse_id)]
     pub hubspot_app_id: Optional<u64>,
-    /// The one portal that HUBSPOT_ACCESS_TOKEN is for: another portal's events are then not acted on with it, but go to the dead letters
+    /// The one portal that HUBSPOT_ACCESS_TOKEN is for; unset, HubSpot is asked at the start. Another portal's events are not acted on with the token, but go to the dead letters
     #[arg(long, env, value_name = "ID", default_value = "", hide_default_value = true, value_parser = parse_id)]
     pub hubspot_portal_id: Optional<u64>,
     /// Requests to HubSpot per 10 s and portal, all workers together; HubSpot allows 100 to 250
@@ -113,15 +114,6 @@ impl Default for IntegrationSettings {
     }
 }
 
-/// An API and the secret it asks for.
-#[derive(Clone, Debug)]
-pub struct Access {
-    /// Where it is.
-    pub url: Url,
-    /// Its bearer token.
-    pub token: SecretString,
-}
-
 impl IntegrationSettings {
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
@@ -139,12 +131,12 @@ impl IntegrationSettings {
     /// HubSpot's API, if it is on.
     pub fn hubspot(&self) -> anyhow::Result<Option<Access>> {
         let url = url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)?;
-        let token = token(
+        let secret = Secret::read(
             "HUBSPOT_ACCESS_TOKEN",
             self.hubspot_access_token.as_ref(),
             self.hubspot_access_token_file.as_deref(),
         )?;
-        Ok(token.map(|token| Access { url, token }))
+        Ok(secret.map(|secret| Access { url, secret }))
     }
 
     /// Slack's API, if it is on.
@@ -159,11 +151,13 @@ impl IntegrationSettings {
 
     /// The ERP, if it is on. It takes orders from whoever has its key, so it needs one.
     pub fn erp(&self) -> anyhow::Result<Option<Access>> {
-        let key =
-            token("ERP_API_KEY", self.erp_api_key.as_ref(), self.erp_api_key_file.as_deref())?;
+        let (value, file) = (self.erp_api_key.as_ref(), self.erp_api_key_file.as_deref());
+        let key = Secret::read("ERP_API_KEY", value, file)?;
         match (filled(self.erp_url.as_deref()), key) {
             (None, None) => Ok(None),
-            (Some(text), Some(token)) => Ok(Some(Access { url: url("ERP_URL", text, "")?, token })),
+            (Some(text), Some(secret)) => {
+                Ok(Some(Access { url: url("ERP_URL", text, "")?, secret }))
+            }
             (None, Some(_)) => {
                 anyhow::bail!("ERP_API_KEY is set without ERP_URL: set both or neither")
             }
@@ -192,14 +186,6 @@ impl IntegrationSettings {
 
 fn filled(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
-}
-
-pub(super) fn token(
-    name: &str,
-    value: Option<&SecretString>,
-    file: Option<&Path>,
-) -> anyhow::Result<Option<SecretString>> {
-    secret(name, value, file.filter(|file| !file.as_os_str().is_empty()))
 }
 
 /// The address of an API, onto which paths are put. Its errors do not quote it: it may hold a

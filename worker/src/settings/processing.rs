@@ -32,7 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How events are processed, wherever they are kept: the same in every way to run Hubline.
 #[derive(Args, Clone, Debug)]
 pub struct ProcessingSettings {
-    /// Deliveries worked on at once, and prefetched per work queue
+    /// Deliveries worked on at once, and prefetched per work queue; half as many calls of one service
+    /// are under way at once, of all workers together
     #[arg(long, env, default_value = "400", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub concurrency: u16,
     /// Runs that one portal may have at once, so that others go on when its runs hang; 0: three

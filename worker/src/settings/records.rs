@@ -5,16 +5,12 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{parse_duration, secret};
-
-use crate::records::dead_letters::Retention;
-use crate::records::redaction::Redaction;
-use crate::records::{FILE, Records};
 
 /// The records' database.
 #[derive(Args, Clone, Debug)]
@@ -54,47 +50,6 @@ impl RecordsSettings {
             );
         }
         Ok(url)
-    }
-
-    /// The records, if there is a database for them; else the start-up log says so.
-    pub(crate) fn open(&self) -> anyhow::Result<Option<Records>> {
-        let records = self.url()?.map(|url| Records::new(&url)).transpose()?;
-        if records.is_none() {
-            tracing::info!("records are off: DATABASE_URL is not set, no event log is kept");
-        }
-        Ok(records)
-    }
-
-    /// The records for a command that reads them: those of a standalone's `directory`, if there is
-    /// one and nothing else is named.
-    pub(crate) fn open_for_reading(&self, directory: Option<&Path>) -> anyhow::Result<Records> {
-        match (self.url()?, directory) {
-            (Some(url), _) => Records::new(&url),
-            (None, Some(directory)) => {
-                anyhow::ensure!(
-                    directory.join(FILE).is_file(),
-                    "there are no records in {}: is it the data directory of a standalone?",
-                    directory.display()
-                );
-                Ok(Records::in_directory(directory))
-            }
-            (None, None) => {
-                anyhow::bail!(
-                    "there is no standalone in hubline-data or /var/lib/hubline: set DATABASE_URL, \
-                     or give the directory of a standalone as --data"
-                )
-            }
-        }
-    }
-
-    /// How long letters are kept that are over.
-    pub fn retention(&self) -> Retention {
-        Retention { discarded: self.discarded_retention, resolved: self.resolved_retention }
-    }
-
-    /// What people are not shown.
-    pub fn redaction(&self) -> Redaction {
-        Redaction::new(&self.redact_properties)
     }
 
     /// Checks what can be checked before anything is started.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::SecretString;
+use shared::settings;
 
 /// Redis, which has the ledger of a cluster.
 #[derive(Args, Clone, Debug)]
@@ -22,10 +23,9 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// Redis' address, from the file if one is named.
+    /// Redis' address, from the file if one is named. Whether it is one, the ledger says.
     pub fn url(&self) -> anyhow::Result<SecretString> {
-        let url = crate::ledger::redis_address(&self.redis_url, self.redis_url_file.as_deref())?;
-        crate::ledger::check_redis_url(&url)?;
-        Ok(url)
+        let in_file = settings::secret("REDIS_URL", None, self.redis_url_file.as_deref())?;
+        Ok(in_file.unwrap_or_else(|| self.redis_url.clone()))
     }
 }

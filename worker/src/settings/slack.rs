@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::integrations::{Access, file, token, url};
+use super::access::{Access, Secret};
+use super::integrations::{file, url};
 
 const SLACK_API_URL: &str = "https://slack.com/api";
 
@@ -43,11 +44,11 @@ impl SlackSettings {
     /// Slack's API, if it is on.
     pub fn access(&self) -> anyhow::Result<Option<Access>> {
         let url = url("SLACK_API_URL", &self.slack_api_url, SLACK_API_URL)?;
-        let token = token(
+        let secret = Secret::read(
             "SLACK_BOT_TOKEN",
             self.slack_bot_token.as_ref(),
             self.slack_bot_token_file.as_deref(),
         )?;
-        Ok(token.map(|token| Access { url, token }))
+        Ok(secret.map(|secret| Access { url, secret }))
     }
 }

@@ -16,7 +16,9 @@ use shared::settings::{
     LogSettings, TraceSettings, distinct_listeners, parse_duration, parse_listener,
 };
 
-use super::{ConsoleSettings, ProcessingSettings, RecordsSettings};
+use super::console::ConsoleSettings;
+use super::processing::ProcessingSettings;
+use super::records::RecordsSettings;
 
 /// Everything `worker standalone` can be told.
 #[derive(Args, Clone, Debug)]

@@ -10,10 +10,10 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
     match (asked.method, asked.path) {
         ("POST", ["orders"]) => order(records, asked),
         ("PUT", ["customers", id]) => {
-            let created = records.customers.insert((*id).to_owned());
+            let created = records.customers.insert(id, ());
             Answer::new(if created { 201 } else { 200 }, asked.body.clone())
         }
-        ("DELETE", ["customers", id]) if records.customers.remove(*id) => {
+        ("DELETE", ["customers", id]) if records.customers.remove(id) => {
             Answer::new(204, json!(null))
         }
         _ => Answer::not_found(),
@@ -28,7 +28,7 @@ fn order(records: &mut Records, asked: &Request<'_>) -> Answer {
         Some(known) if known == asked.body => Answer::new(200, known.clone()),
         Some(_) => Answer::new(422, json!({ "message": "the key was used with another body" })),
         None => {
-            records.orders.insert(key.to_owned(), asked.body.clone());
+            records.orders.insert(key, asked.body.clone());
             Answer::new(201, asked.body.clone())
         }
     }

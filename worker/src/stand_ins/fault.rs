@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::account;
 use super::server::Answer;
 
 /// A scripted failure of one stand-in.
@@ -30,7 +31,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Every call to `api` is answered with `status`, until the stand-ins are healed.
+    /// Every call to `api` is answered with `status`, until the stand-ins are healed; but for the
+    /// question which portal the token is for, which a fault has to name.
     pub fn new(api: &str, status: u16) -> Self {
         Self { answer: Some(Answer::new(status, Value::Null)), ..Self::slow(api, Duration::ZERO) }
     }
@@ -57,6 +59,12 @@ impl Fault {
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { left: Some(times), ..self }
+    }
+
+    /// Comes only after `delay`: whoever waits less gets no answer, and nothing was done.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
     /// Adds a header, such as `Retry-After`.
@@ -97,6 +105,7 @@ impl Fault {
         let fits = self.api == api
             && self.method.as_ref().is_none_or(|expected| expected == method)
             && path.contains(&self.path)
+            && !(self.path.is_empty() && account::is_asked(path))
             && self.left != Some(0);
         if !fits {
             return None;

@@ -1,4 +1,4 @@
-//! HubSpot's API as far as handlers call it: deals, their contacts, stages, and batches.
+//! HubSpot's API as far as it is called: deals, their contacts, stages, batches, and the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +66,15 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         ("POST", ["crm", "v3", "objects", "contacts", "batch", "update"]) => {
             update(records, asked.body)
         }
+        ("GET", ["account-info", "v3", "details"]) => match records.portal {
+            Some(portal) => {
+                Answer::new(200, json!({ "portalId": portal, "uiDomain": "app.hubspot.com" }))
+            }
+            None => Answer::new(
+                403,
+                json!({ "status": "error", "category": "MISSING_SCOPES", "message": "the token lacks a scope" }),
+            ),
+        },
         _ => missing(),
     }
 }

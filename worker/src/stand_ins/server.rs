@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Call, MAX_CALLS, Records, State, erp, hubspot};
+use super::{Call, Records, State, account, erp, hubspot};
 
 /// What a stand-in answers.
 #[derive(Clone, Debug)]
@@ -99,23 +99,33 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
         idempotency_key: header("Idempotency-Key"),
         body: &body,
     };
-    let let_in = api == "onboarding"
-        || header(AUTHORIZATION.as_str()).is_some_and(|value| value.starts_with("Bearer "));
+    let token = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
 
     let mut records = state.records();
+    let let_in = match records.tokens.get(api) {
+        Some(only) => token == Some(only),
+        None => api == "onboarding" || token.is_some(),
+    };
     let path = format!("/{path}");
     let fault = records.faults.iter_mut().find_map(|fault| fault.meet(api, asked.method, &path));
     let (delay, scripted) = fault.unwrap_or_default();
     let answer = match scripted {
         Some(answer) => answer,
-        None if !let_in => Answer::new(401, json!({ "message": "no bearer token" })),
+        // In its own way.
+        None if !let_in && api == "slack" => {
+            Answer::new(200, json!({ "ok": false, "error": "invalid_auth" }))
+        }
+        None if !let_in => Answer::new(401, json!({ "message": "the token is not taken" })),
         None => dispatch(&mut records, api, &asked),
     };
     let question = if asked.query.is_empty() { "" } else { "?" };
-    if records.calls.len() == MAX_CALLS {
-        records.calls.pop_front();
+    if account::is_asked(&path) {
+        records.portal_asked += 1;
+        drop(records);
+        state.arrivals.send_modify(|arrivals| *arrivals += 1);
+        return (delay, answer);
     }
-    records.calls.push_back(Call {
+    records.note(Call {
         api: api.to_owned(),
         method: asked.method.to_owned(),
         path: format!("{path}{question}{}", asked.query),

@@ -74,3 +74,33 @@ async fn scripted_failures_are_used_up_in_order() {
     assert_eq!(statuses, [503, 503, 422, 422, 201]);
     assert_eq!(stand_ins.calls().iter().map(|call| call.status).collect::<Vec<_>>(), statuses);
 }
+
+#[tokio::test]
+async fn calls_are_told_of_without_end() {
+    let stand_ins = StandIns::start().await.unwrap();
+    let call_before = |number: usize| Call {
+        api: "erp".to_owned(),
+        method: "GET".to_owned(),
+        path: format!("/{number}"),
+        idempotency_key: None,
+        body: json!(null),
+        status: 404,
+    };
+    // As many as are remembered, and two more, without the network.
+    for number in 0..MOST + 2 {
+        stand_ins.state.records().note(call_before(number));
+        stand_ins.state.arrivals.send_modify(|arrivals| *arrivals += 1);
+    }
+    let told = MOST as u64 + 2;
+    assert_eq!(stand_ins.calls().len(), MOST, "bounded");
+    assert_eq!(stand_ins.calls_after(told), (Vec::new(), told));
+    let (remembered, all) = stand_ins.calls_after(1);
+    assert_eq!((remembered.len(), remembered[0].path.as_str(), all), (MOST, "/2", told));
+    let ((), (status, _)) = tokio::join!(
+        stand_ins.wait_after(told),
+        call(&stand_ins, "POST", "erp/orders", json!({ "dealId": "7" })),
+    );
+    assert_eq!(status, 201);
+    let (calls, all) = stand_ins.calls_after(told);
+    assert_eq!((calls.len(), calls[0].path.as_str(), all), (1, "/orders", told + 1));
+}

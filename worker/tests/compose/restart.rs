@@ -10,7 +10,7 @@ use shared::event::Identity;
 use shared::metrics::registry;
 use shared::testing::within;
 use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
-use worker::parts::limits::{Limit, Room, Standing};
+use worker::parts::limits::{Asker, Limit, Room, Standing};
 use worker::parts::metrics::WorkerMetrics;
 
 use crate::secrets::Secrets;
@@ -84,10 +84,15 @@ async fn redis_knows_completions_steps_and_limits_after_a_restart() {
     loop {
         let begun = Instant::now();
         let limit = Limit::of(1, LIMIT_WINDOW, "hubspot/62515");
-        let room = rig.ledger.take(&limit, Lane::Work, Standing::UnderWay).await;
+        let room = rig.ledger.take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await;
         assert_eq!(room, Room::Granted);
         rig.restart_redis(|_| {});
-        match within("a limit", rig.ledger.take(&limit, Lane::Work, Standing::UnderWay)).await {
+        match within(
+            "a limit",
+            rig.ledger.take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)),
+        )
+        .await
+        {
             Room::Soon(_) | Room::Place(_) => break,
             Room::Granted => assert!(begun.elapsed() >= LIMIT_WINDOW, "it was forgotten"),
         }

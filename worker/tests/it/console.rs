@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod hostile;
 mod jobs;
+mod limits;
 mod pages;
 mod program;
 mod redaction;

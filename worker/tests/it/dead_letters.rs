@@ -9,4 +9,5 @@ pub(crate) mod program;
 mod redaction;
 mod retention;
 pub(crate) mod rig;
+mod standalone;
 mod states;

@@ -46,7 +46,10 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     worker.stop().await;
     rig.queues.take("dead").await;
 
-    let lines = events(&database, &["--portal", "62515"]).await;
+    let lines = events(&database, &["--origin", "hubspot/62515"]).await;
+    assert!(lines.iter().all(|line| line["origin"] == "hubspot/62515"), "{lines:?}");
+    // Short for the same.
+    assert_eq!(events(&database, &["--portal", "62515"]).await, lines);
     let mut ends: Vec<(u64, &str, u64)> = lines
         .iter()
         .map(|line| {

@@ -64,6 +64,21 @@ async fn an_event_that_was_moved_here_by_hand_is_run() {
     rig.finish().await;
 }
 
+/// On RabbitMQ alone: a data file of an earlier build is not opened at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_build_left_is_a_letter_that_says_how_to_drain_it() {
+    let rig = Rig::new().await;
+    let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
+    rig.queues.rabbitmq().put_as_earlier_build("work.0", &fresh(&deal(1))).await;
+    let letter = within("the letter", rig.queues.take("dead")).await.message.unwrap();
+    assert_eq!(&letter.event.body()[..], deal(1).as_bytes());
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, death.code.as_str()), (DeathReason::Unreadable, "UNREADABLE"));
+    assert!(death.error.contains("let that build's workers drain the queues"), "{}", death.error);
+    worker.stop().await;
+    rig.finish().await;
+}
+
 async fn a_message_for_a_handler_that_stays_away_is_a_dead_letter(engine: Engine) {
     let rig = Rig::on(engine, &["--retry-attempts", "2"]).await;
     let worker = rig.worker(|_| {});

@@ -11,7 +11,9 @@ mod closings;
 mod contacts;
 mod facts;
 mod gone;
+mod services;
 mod shop;
+mod tokens;
 mod waiting;
 
 use shop::{Shop, UPDATE, changed, closed, event, ids, told};

@@ -7,6 +7,7 @@ mod failing;
 mod interrupted;
 mod locked;
 mod open;
+mod owners;
 pub(crate) mod program;
 mod refused;
 pub(crate) mod replay;

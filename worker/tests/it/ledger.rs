@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shared::broker::Lane;
-use shared::testing::{Proxy, redis_url};
+use shared::event::Identity;
+use shared::testing::{Proxy, prefix, redis_url};
 use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::parts::limits::{Limit, Room, Standing};
+use worker::parts::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
 
-use crate::harness::{Engine, on_every_engine, within};
+use crate::harness::{Engine, OwnCluster, TARGET, on_every_engine, within};
 
 mod case;
 
@@ -50,7 +51,7 @@ async fn of_two_hundred_claimers_one_starts(engine: Engine) {
         match claim {
             Claim::Started(lease) => {
                 started += 1;
-                assert_eq!((lease.fence, lease.abandoned), (1, 0));
+                assert_eq!(lease.abandoned, 0);
             }
             Claim::Held(left) => assert!(left <= LONG && !left.is_zero(), "{left:?}"),
             other => panic!("{other:?}"),
@@ -171,7 +172,7 @@ async fn steps_come_back_with_the_next_claim_of_the_same_generation(engine: Engi
 
     let raised = EntryKey { generation: 1, ..case.entry() };
     let again = started(ledger.claim(&raised, 0).await);
-    assert_eq!((again.fence, again.step("order")), (1, None));
+    assert_eq!((again.abandoned, again.step("order")), (0, None));
     let other = EntryKey { target: "another", ..case.entry() };
     started(ledger.claim(&other, 0).await);
 }
@@ -186,20 +187,157 @@ async fn what_has_expired_is_as_if_it_had_never_been(engine: Engine) {
     assert!(ledger.remember(&first, "order", "42").await);
     assert!(fleeting.extend(&first).await, "kept no longer than this one would have it");
     expired().await;
-    refused(&ledger, &first).await;
     let second = case.start(&ledger, 0).await;
-    assert_eq!((second.fence, second.abandoned, second.step("order")), (1, 0, None));
+    assert_eq!((second.abandoned, second.step("order")), (0, None));
+    assert!(second.fence > first.fence, "{} after {}", second.fence, first.fence);
     refused(&ledger, &first).await;
     assert!(fleeting.release(&second, Release::Next(7)).await);
     expired().await;
     case.start(&ledger, 0).await;
 }
 
+/// Each write of its owner puts it back, with all that the lease knows.
+async fn what_was_lost_is_written_anew_by_its_owner(engine: Engine) {
+    for write in ["extend", "remember", "release", "release for the next"] {
+        let case = case_on(engine).await;
+        let ledger = case.ledger(LONG);
+        let first = case.start(&ledger, 4).await;
+        assert!(ledger.remember(&first, "order", "42").await);
+        case.lose().await;
+        let (written, state, lowest) = match write {
+            "extend" => (ledger.extend(&first).await, "S", "4"),
+            "remember" => (ledger.remember(&first, "order", "42").await, "S", "4"),
+            "release" => (ledger.release(&first, Release::Same).await, "R", "4"),
+            _ => (ledger.release(&first, Release::Next(7)).await, "R", "7"),
+        };
+        assert!(written, "{write}");
+        let parts = case.parts().await;
+        let found = ["s", "o", "l", "f", "a", "step:order"].map(|part| parts[part].as_str());
+        let fence = first.fence.to_string();
+        let owner = found[1];
+        assert_eq!(found, [state, owner, lowest, &fence, "0", "42"], "{write}");
+        assert!(matches!(ledger.claim(&case.entry(), 3).await, Claim::Stale), "{write}");
+        if state == "S" {
+            assert!(matches!(ledger.claim(&case.entry(), 7).await, Claim::Held(_)), "{write}");
+            assert!(ledger.release(&first, Release::Same).await, "{write}");
+        }
+        let next = case.start(&ledger, 7).await;
+        assert_eq!(next.step("order").as_deref(), Some("42"), "{write}");
+        assert!(next.fence > first.fence, "{write}: {} after {}", next.fence, first.fence);
+    }
+}
+
+async fn what_is_done_is_not_done_again_although_its_entry_was_lost_meanwhile(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledger = case.ledger(LONG);
+    let lease = case.start(&ledger, 0).await;
+    assert!(ledger.remember(&lease, "order", "42").await);
+    case.lose().await;
+    assert!(ledger.complete(&lease).await);
+    assert!(ledger.complete(&lease).await, "told twice, done once");
+    assert!(matches!(ledger.claim(&case.entry(), 0).await, Claim::Completed));
+    let parts = case.parts().await;
+    assert_eq!(parts["s"], "C");
+    assert!(!parts.contains_key("step:order"), "a step outlived the completion");
+}
+
+async fn who_has_taken_what_was_lost_has_it(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledger = case.ledger(LONG);
+    let first = case.start(&ledger, 0).await;
+    assert!(ledger.remember(&first, "order", "42").await);
+    case.lose().await;
+    let second = case.start(&ledger, 0).await;
+    assert!(second.fence > first.fence, "{} after {}", second.fence, first.fence);
+    assert_eq!(second.step("order"), None);
+    refused(&ledger, &first).await;
+    assert!(ledger.complete(&second).await);
+    refused(&ledger, &first).await;
+}
+
+/// A Redis that is full may forget them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_were_lost_come_back_with_the_release() {
+    let case = Case::on_redis().await;
+    let ledger = case.ledger(LONG);
+    let first = case.start(&ledger, 0).await;
+    assert!(ledger.remember(&first, "order", "42").await);
+    assert!(ledger.remember(&first, "slack", "7").await);
+    case.lose_steps().await;
+    assert!(ledger.release(&first, Release::Next(1)).await);
+    let next = case.start(&ledger, 1).await;
+    assert_eq!(next.step("order").as_deref(), Some("42"));
+    assert_eq!(next.step("slack").as_deref(), Some("7"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let ledger = case.ledger_at(&proxy.url(&redis_url()));
+    for release in [Release::Same, Release::Next(1)] {
+        let lease = case.start(&ledger, 0).await;
+        proxy.cut();
+        let given_up = async {
+            while ledger.is_up() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = ledger.remember(&lease, "order", "42") => panic!("written without Redis"),
+            () = within("the ledger to notice", given_up) => {}
+        }
+        assert_eq!(lease.step("order").as_deref(), Some("42"), "known at once");
+        assert!(!case.parts().await.contains_key("step:order"));
+        proxy.restore();
+        assert!(ledger.release(&lease, release).await);
+        assert_eq!(case.parts().await["step:order"], "42");
+        case.lose().await;
+    }
+}
+
+/// A node of a cluster takes some keys and sends others away: it is not up, and not hammered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_redis_cluster_is_no_ledger() {
+    let cluster = OwnCluster::start().await;
+    let mut prefix = prefix();
+    while !cluster.is_on_first(&format!("{prefix}:alive")).await {
+        prefix.push('x');
+    }
+    let mut number: u32 = 0;
+    let identity = loop {
+        let identity = Identity::of_unreadable(&number.to_be_bytes());
+        if !cluster.is_on_first(&format!("{prefix}:run:{{{identity}}}:{TARGET}:0")).await {
+            break identity;
+        }
+        number += 1;
+    };
+    let ledger = Case::ledger_of(&cluster.url(), &prefix);
+    within("the sign of life", async {
+        while !ledger.is_up() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let entry = EntryKey { identity: &identity, target: TARGET, generation: 0 };
+    let sent_away = async {
+        while ledger.is_up() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        claim = ledger.claim(&entry, 0) => panic!("{claim:?} by a node that has no such key"),
+        () = within("the ledger to notice", sent_away) => {}
+    }
+}
+
 async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let (limit, under_way) = (of_portal(100), Standing::UnderWay);
-    let ask = |call: usize| ledgers[call % ledgers.len()].take(&limit, Lane::Work, under_way);
+    let ask = |call: usize| {
+        ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, under_way))
+    };
     let answers = join_all((0..200).map(ask)).await;
     let granted = answers.iter().filter(|answer| **answer == Room::Granted).count();
     assert_eq!(granted, 100);
@@ -209,8 +347,8 @@ async fn of_two_hundred_requests_a_hundred_fit_into_a_hundred(engine: Engine) {
         }
     }
     let other = Limit::of(100, WINDOW, "hubspot/1");
-    assert_eq!(ledgers[0].take(&other, Lane::Work, under_way).await, Room::Granted);
-    let bulk = ledgers[0].take(&limit, Lane::Bulk, under_way).await;
+    assert_eq!(ledgers[0].take(&other, Asker::fresh(Lane::Work, under_way)).await, Room::Granted);
+    let bulk = ledgers[0].take(&limit, Asker::fresh(Lane::Bulk, under_way)).await;
     assert!(matches!(bulk, Room::Soon(_)), "{bulk:?}");
 }
 
@@ -222,7 +360,7 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
     let new = Standing::New { requests: 2.5 };
     let mut places = Vec::new();
     for call in 0..20 {
-        match ledgers[call % ledgers.len()].take(&limit, Lane::Work, new).await {
+        match ledgers[call % ledgers.len()].take(&limit, Asker::fresh(Lane::Work, new)).await {
             Room::Granted => assert!(places.is_empty(), "{places:?}"),
             Room::Place(wait) => places.push(wait.as_secs_f64()),
             Room::Soon(wait) => panic!("whoever is new waits {wait:?} for nothing"),
@@ -236,7 +374,8 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
         assert!((least..=most).contains(wait), "{place}: {wait}");
     }
     // Whose turn it is does not queue again.
-    let room = ledgers[0].take(&limit, Lane::Work, Standing::Placed { requests: 1.0 }).await;
+    let room =
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::Placed { requests: 1.0 })).await;
     assert_eq!(room, Room::Granted);
 }
 
@@ -244,22 +383,84 @@ async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
     let limit = Limit::none("erp");
-    assert_eq!(ledgers[0].take(&limit, Lane::Work, Standing::UnderWay).await, Room::Granted);
+    assert_eq!(
+        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await,
+        Room::Granted
+    );
     ledgers[0].hold(&limit, Duration::from_secs(60)).await;
     let last = ledgers.last().unwrap();
-    let Room::Soon(wait) = last.take(&limit, Lane::Work, Standing::UnderWay).await else {
+    let Room::Soon(wait) = last.take(&limit, Asker::fresh(Lane::Work, Standing::UnderWay)).await
+    else {
         panic!("asked although it is to be left alone");
     };
     assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60), "{wait:?}");
-    let Room::Place(first) = last.take(&limit, Lane::Work, Standing::New { requests: 1.0 }).await
+    let Room::Place(first) =
+        last.take(&limit, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
-    let Room::Place(next) = last.take(&limit, Lane::Bulk, Standing::New { requests: 1.0 }).await
+    let Room::Place(next) =
+        last.take(&limit, Asker::fresh(Lane::Bulk, Standing::New { requests: 1.0 })).await
     else {
         panic!("no place");
     };
     assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
+}
+
+const CALLER: Caller<'_> =
+    Caller { origin: "hubspot/62515", lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
+
+async fn entered(ledger: &Ledger, way: &Way) -> i64 {
+    match ledger.enter(way, CALLER, false).await {
+        Passage::Open { slot_ms, .. } => slot_ms,
+        shut => panic!("not let through: {shut:?}"),
+    }
+}
+
+/// Nobody says that their calls have ended: as if their worker had been killed.
+async fn slots_of_who_is_no_more_come_back(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: Duration::from_millis(300) };
+    for _ in 0..2 {
+        entered(&ledgers[0], &way).await;
+    }
+    let last = ledgers.last().unwrap();
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(1..)));
+    let free = async {
+        while let Passage::Full(_) = last.enter(&way, CALLER, true).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("slots to come back", free).await;
+    for _ in 0..2 {
+        entered(last, &way).await;
+    }
+    assert!(matches!(last.enter(&way, CALLER, false).await, Passage::Full(_)));
+}
+
+/// What one worker's calls find out holds for all.
+async fn a_service_that_is_down_is_called_by_nobody(engine: Engine) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let way = Way { key: "erp".to_owned(), cap: 100, lease: LONG };
+    let mut slots = Vec::new();
+    for call in 0..10 {
+        slots.push(entered(&ledgers[call % ledgers.len()], &way).await);
+    }
+    for (call, slot_ms) in slots.into_iter().enumerate() {
+        let ledger = &ledgers[call % ledgers.len()];
+        assert_eq!(ledger.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
+    }
+    for ledger in &ledgers {
+        for is_asking in [true, false] {
+            let passage = ledger.enter(&way, CALLER, is_asking).await;
+            let Passage::Shut(wait_ms) = passage else { panic!("{passage:?}") };
+            assert!((1..=8000).contains(&wait_ms), "{wait_ms}");
+        }
+    }
+    let other = Way { key: "slack".to_owned(), ..way };
+    entered(&ledgers[0], &other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +470,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let ledger = case.ledger_at(&proxy.url(&redis_url()));
     // Each of its connections in turn, so that all of them are there.
     for _ in 0..8 {
-        ledger.take(&of_portal(100), Lane::Work, Standing::UnderWay).await;
+        ledger.take(&of_portal(100), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     }
     proxy.mute_server();
     let entry = case.entry();
@@ -286,7 +487,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     };
     let (claim, ()) = tokio::join!(ledger.claim(&entry, 0), carried_out_and_lost);
     let lease = started(claim);
-    assert_eq!((lease.fence, lease.abandoned), (1, 0));
+    assert_eq!(lease.abandoned, 0);
     assert!(ledger.complete(&lease).await);
 }
 
@@ -304,8 +505,9 @@ async fn every_key_has_its_end() {
             _ => assert!(ledger.remember(&lease, "order", "42").await),
         }
     }
-    ledger.take(&of_portal(1), Lane::Work, Standing::UnderWay).await;
+    ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
+    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -317,8 +519,8 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, a limit, the sign of life, and the two numbers.
-    assert_eq!(keys.len(), 9, "{keys:?}");
+    // Four entries, one with steps, a limit, a service, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 10, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.
@@ -342,7 +544,12 @@ on_every_engine! {
     an_attempt_is_stale_once_a_later_one_is_known
     steps_come_back_with_the_next_claim_of_the_same_generation
     what_has_expired_is_as_if_it_had_never_been
+    what_was_lost_is_written_anew_by_its_owner
+    what_is_done_is_not_done_again_although_its_entry_was_lost_meanwhile
+    who_has_taken_what_was_lost_has_it
     of_two_hundred_requests_a_hundred_fit_into_a_hundred
     what_finds_no_room_gets_a_place_in_line
     who_is_left_alone_is_asked_by_nobody
+    slots_of_who_is_no_more_come_back
+    a_service_that_is_down_is_called_by_nobody
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 use tokio::sync::watch;
-use worker::parts::sender::Sender;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::console::rig::Browser;
@@ -31,15 +31,15 @@ fn contact(id: u64) -> String {
     )
 }
 
-fn sender(process: &Process) -> Sender {
+fn poster(process: &Process) -> Poster {
     let url = format!("http://{}/webhooks/hubspot", process.address);
     let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-    Sender::new(&url, None, secret, Version::V3).unwrap()
+    Poster::new(&url, None, secret, Version::V3).unwrap()
 }
 
 async fn send(process: &Process, events: &[String]) {
     let body = format!("[{}]", events.join(","));
-    let answer = sender(process).send(body.into_bytes()).await.unwrap();
+    let answer = poster(process).send(body.into_bytes()).await.unwrap();
     assert_eq!((answer.status, answer.body), (200, format!("{{\"received\":{}}}", events.len())));
 }
 
@@ -61,11 +61,11 @@ struct Load {
 }
 
 impl Load {
-    async fn run(self: Arc<Self>, sender: Sender, batch: u64) {
+    async fn run(self: Arc<Self>, poster: Poster, batch: u64) {
         loop {
             let first = self.next.fetch_add(batch, Ordering::Relaxed);
             let events: Vec<String> = (first..first + batch).map(contact).collect();
-            match sender.send(format!("[{}]", events.join(",")).into_bytes()).await {
+            match poster.send(format!("[{}]", events.join(",")).into_bytes()).await {
                 Ok(answer) if answer.status == 200 => {
                     self.confirmed.send_modify(|confirmed| confirmed.extend(first..first + batch));
                 }
@@ -94,7 +94,7 @@ async fn killed_fifty_times_under_load_it_ends_every_event_that_was_answered_200
             load.next.store(1_000_000 + round * 10_000, Ordering::Relaxed);
         }
         let posting: Vec<_> = [1, 2, 7, 20]
-            .map(|batch| tokio::spawn(Arc::clone(&load).run(sender(&process), batch)))
+            .map(|batch| tokio::spawn(Arc::clone(&load).run(poster(&process), batch)))
             .into();
         // At no moment in particular: after some more answers, whatever else is going on.
         let enough = load.confirmed.borrow().len() + 1 + rand::random::<u8>() as usize;
@@ -267,7 +267,7 @@ async fn its_console_shows_what_was_done_and_whom_its_endpoint_refused() {
     data.worked_off().await;
     let endpoint = format!("http://{}/webhooks/hubspot", process.address);
     let wrong = ClientSecret::new("another".to_owned()).unwrap();
-    let stranger = Sender::new(&endpoint, None, wrong, Version::V3).unwrap();
+    let stranger = Poster::new(&endpoint, None, wrong, Version::V3).unwrap();
     assert_eq!(stranger.send(b"[]".to_vec()).await.unwrap().status, 401);
     let browser = Browser::at(process.console);
     let shown = async {

@@ -51,9 +51,9 @@ async fn no_command_prints_what_steers(engine: DatabaseEngine) {
     let quoted = HOSTILE.replace('\'', "''");
     rig.database
         .run(&format!(
-            "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, \
+            "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, \
              started_ms, settled_ms, attempt, generation, target, verdict, code, error) VALUES \
-             (99999, 1, '{}', 62515, '{quoted}', 1, 0, 0, 1, 0, 0, '{quoted}', 'permanent', \
+             (99999, 1, '{}', 'hubspot/62515', '{quoted}', 1, 0, 0, 1, 0, 0, '{quoted}', 'permanent', \
              '{quoted}', '{quoted}')",
             letters[0].identity
         ))

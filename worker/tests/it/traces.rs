@@ -9,7 +9,7 @@ use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::TraceSettings;
 use shared::testing::{Collector, Mood, SentSpan};
 use worker::parts::Worker;
-use worker::parts::sender::Sender;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{
@@ -53,8 +53,8 @@ impl Line {
     async fn deliver(&self, body: &str) {
         let url = format!("http://{}/webhooks/hubspot", self.receiver.address());
         let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-        let sender = Sender::new(&url, None, secret, Version::V3).unwrap();
-        let answer = sender.send(body.as_bytes().to_vec()).await.unwrap();
+        let poster = Poster::new(&url, None, secret, Version::V3).unwrap();
+        let answer = poster.send(body.as_bytes().to_vec()).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 

@@ -1,5 +1,5 @@
-//! One supervised connection: connect, run a session until anything fails, drop all of it,
-//! wait, again, without end. Knows nothing of what a session does.
+//! One supervised connection: connect, have it used until anything fails, drop all of it, wait,
+//! again, without end. Knows nothing of what it is used for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use lapin::{Connection, Event};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{Address, Live};
+use super::dial::Address;
+use super::goodbye::close_connection;
 use super::pulse::Pulse;
-use crate::broker::Link;
+use crate::link::Link;
 use crate::metrics::BrokerMetrics;
 use crate::retry::Reconnect;
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that worked for so long is tried again at once when it fails; one that did not
 /// may fail the same way every time.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// Keeps running `session` on fresh connections until `stop`. The session reports itself
-/// through `link` when it is able to work. The broker has `patience` to answer while it works.
-pub(super) async fn supervise<S>(
+/// Keeps running `usage` on fresh connections until `stop`. It reports itself through `link` when it
+/// is able to work. The broker has `patience` to answer while it works.
+pub(super) async fn supervise<U>(
     address: Address,
     metrics: BrokerMetrics,
     link: watch::Sender<Link>,
     stop: CancellationToken,
     patience: Duration,
-    mut session: S,
+    mut usage: U,
 ) where
-    S: AsyncFnMut(&Arc<Connection>, &watch::Sender<Link>) -> Result<(), lapin::Error>,
+    U: AsyncFnMut(&Arc<Connection>, &watch::Sender<Link>) -> Result<(), lapin::Error>,
 {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {
@@ -41,7 +41,7 @@ pub(super) async fn supervise<S>(
             Some(Ok(live)) => {
                 let (since, mut pulse) = (Instant::now(), Pulse::of(&live, patience));
                 let ended = tokio::select! {
-                    ended = session(&live.connection, &link) => ended,
+                    ended = usage(&live.connection, &link) => ended,
                     never = pulse.watch(&address.name) => match never {},
                 };
                 let ended = ended.map_err(|error| error.to_string());
@@ -51,7 +51,7 @@ pub(super) async fn supervise<S>(
                 // Before the goodbye, which may take its time.
                 link.send_replace(down(ended.as_ref().err()));
                 pulse.end().await;
-                close(&live).await;
+                close_connection(&live.connection).await;
                 match ended {
                     Ok(()) => break,
                     Err(error) => {
@@ -79,11 +79,6 @@ pub(super) async fn supervise<S>(
 
 fn down(error: Option<&String>) -> Link {
     Link::Down(Arc::from(error.map_or("shut down", String::as_str)))
-}
-
-/// Says goodbye, but does not wait for a broker that hangs.
-pub(super) async fn close(live: &Live) {
-    let _ = timeout(CLOSE_TIMEOUT, live.connection.close(200, "done".into())).await;
 }
 
 /// Resolves with the error that ends `connection`.

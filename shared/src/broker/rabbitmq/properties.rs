@@ -10,31 +10,18 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::topology::DELAY_HEADER;
+use crate::broker::malformed::MalformedMessage;
 use crate::event::{Event, Identity};
+use crate::format;
 use crate::message::{Death, DeathReason, Message, OfJob};
 use crate::retry::{Hop, delay_name};
 
-/// Raised with every change of the headers.
-const VERSION: i64 = 2;
-/// What is said of a message of another version; one line, which says how to be rid of them.
-const OTHER_VERSION: &str = "it was published by another build, whose hubline-version is not 2: run that \
-    build's workers until its queues are empty, and retry or discard its dead letters there";
+/// The version of all that follows ([`format::MESSAGE`]).
+pub(crate) const VERSION_HEADER: &str = "hubline-version";
 /// What is left of a wait when the message comes back. A time to come back at would need clocks
 /// that agree.
 const REST_HEADER: &str = "hubline-rest-ms";
 const PERSISTENT: u8 = 2;
-
-/// A delivery whose properties are not those of a Hubline message; its bytes are kept.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a Hubline message: {what}")]
-pub struct MalformedMessage {
-    /// Which property is missing or wrong.
-    pub what: &'static str,
-    /// Whether nothing of Hubline's is there at all, as when it was published by hand.
-    pub is_foreign: bool,
-    /// The body as it was.
-    pub body: Bytes,
-}
 
 /// The properties of `message`; with a `hop`, of its stay in that queue.
 pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
@@ -42,7 +29,7 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
     let mut put = |name: &str, value: AMQPValue| {
         headers.insert(name.into(), value);
     };
-    put("hubline-version", AMQPValue::LongLongInt(VERSION));
+    put(VERSION_HEADER, AMQPValue::LongLongInt(format::MESSAGE));
     put("hubline-origin", text(&message.event.origin.to_string()));
     put("hubline-attempt", integer(message.attempt));
     put("hubline-received-ms", AMQPValue::LongLongInt(message.received_ms));
@@ -102,20 +89,21 @@ pub(crate) fn decode(
     properties: &BasicProperties,
     body: Bytes,
 ) -> Result<Message, MalformedMessage> {
-    read(properties, &body).map_err(|what| {
+    message(properties, &body).map_err(|what| {
         let headers = properties.headers().as_ref();
         let is_foreign =
-            headers.is_none_or(|headers| !headers.inner().contains_key("hubline-version"));
+            headers.is_none_or(|headers| !headers.inner().contains_key(VERSION_HEADER));
         MalformedMessage { what, is_foreign, body }
     })
 }
 
-fn read(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
+fn message(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'static str> {
     let headers = properties.headers().as_ref().ok_or("no headers")?;
-    match whole(headers, "hubline-version") {
-        Some(VERSION) => {}
-        Some(_) => return Err(OTHER_VERSION),
-        None => return Err("hubline-version is missing"),
+    match whole(headers, VERSION_HEADER) {
+        Some(format::MESSAGE) => {}
+        Some(..format::MESSAGE) => return Err(format::EARLIER_MESSAGE),
+        Some(_) => return Err(format::NEWER_MESSAGE),
+        None => return Err("hubline-version is missing or wrong"),
     }
     let message_id = properties.message_id().as_ref().ok_or("no message_id")?;
     let identity: Identity =
@@ -187,94 +175,4 @@ fn short(value: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
-    use super::*;
-    use crate::origin::{Origin, Sender};
-
-    fn message() -> Message {
-        Message {
-            event: Event::new(
-                Origin::hubspot(62_515),
-                "deal.creation".to_owned(),
-                Identity::of_unreadable(b"x"),
-                Bytes::from_static(b"{\"eventId\": 1}"),
-            ),
-            attempt: 3,
-            target: Some("on_deal_created".to_owned()),
-            received_ms: 1_769_081_994_066,
-            generation: 1,
-            traceparent: Some("00-aa-bb-01".to_owned()),
-            job: Some(OfJob { id: 12, attempt: 2 }),
-            waiting: Some("1700000000000 hubspot/62515 slack/#wins".parse().unwrap()),
-            death: Some(
-                Death::new(DeathReason::Exhausted, "SLACK_5XX", "503", 7)
-                    .after(vec!["erp".to_owned(), "slack".to_owned()]),
-            ),
-        }
-    }
-
-    #[test]
-    fn a_message_comes_back_as_it_was() {
-        let properties = encode(&message(), None);
-        assert_eq!(rest(&properties), Duration::ZERO);
-        assert_eq!(decode(&properties, message().event.body().clone()).unwrap(), message());
-    }
-
-    fn hop(rest_ms: u64) -> Hop {
-        let [delay, ttl, rest] = [5000, 4600, rest_ms].map(Duration::from_millis);
-        Hop { delay, ttl, rest }
-    }
-
-    #[test]
-    fn a_delayed_message_names_its_queue_its_stay_and_what_is_left_of_its_wait() {
-        for rest_ms in [0, 1, 2_592_000_000] {
-            let properties = encode(&message(), Some(&hop(rest_ms)));
-            assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "4600");
-            let headers = properties.headers().as_ref().unwrap();
-            assert_eq!(string(headers, DELAY_HEADER).unwrap(), "5s");
-            assert_eq!(headers.inner().contains_key(REST_HEADER), rest_ms > 0);
-            assert_eq!(rest(&properties), Duration::from_millis(rest_ms));
-            // Which it has not anywhere else.
-            let decoded = decode(&properties, message().event.body().clone()).unwrap();
-            assert_eq!(rest(&encode(&decoded, None)), Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn a_rest_that_is_none_is_nothing() {
-        for odd in [AMQPValue::LongLongInt(-1), AMQPValue::LongString("7".into())] {
-            let mut headers = FieldTable::default();
-            headers.insert(REST_HEADER.into(), odd);
-            assert_eq!(rest(&BasicProperties::default().with_headers(headers)), Duration::ZERO);
-        }
-        assert_eq!(rest(&BasicProperties::default()), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_message_of_another_version_is_refused_with_how_to_be_rid_of_it() {
-        let properties = encode(&message(), None);
-        let mut headers = properties.headers().clone().unwrap();
-        headers.insert("hubline-version".into(), AMQPValue::LongLongInt(1));
-        let refused = decode(&properties.with_headers(headers), Bytes::new()).unwrap_err();
-        assert!(!refused.is_foreign);
-        let how = format!("hubline-version is not {VERSION}: run that build's workers until");
-        assert!(refused.what.contains(&how) && !refused.what.contains('\n'), "{}", refused.what);
-    }
-
-    #[test]
-    fn what_could_not_be_read_comes_back_with_its_unknown_origin() {
-        let event = Event::unreadable(Sender::HubSpot, Bytes::from_static(b"{"));
-        let unreadable = Message::fresh(event, 7);
-        let body = unreadable.event.body().clone();
-        assert_eq!(decode(&encode(&unreadable, None), body).unwrap(), unreadable);
-    }
-
-    #[test]
-    fn a_foreign_message_is_refused_with_its_bytes() {
-        let body = Bytes::from_static(b"hello");
-        let refused = decode(&BasicProperties::default(), body.clone()).unwrap_err();
-        assert_eq!(refused.body, body);
-    }
-}
+mod tests;

@@ -1,10 +1,9 @@
 //! Publishing with confirms: a batch counts only when the broker has confirmed all of it.
 //!
-//! Each channel has one owner task ([`super::lane`]); batches reach it through a bounded queue.
+//! Each channel has one owner task ([`super::channel`]); batches reach it through a bounded queue.
 //! The caller's deadline holds whatever the broker does. Nothing is tried again here: whoever
 //! asked knows what a failure means.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,21 +12,24 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::channel::{self, Parcel};
 use super::connection;
 use super::depth;
 use super::dial::Address;
-use super::lane::{self, Job};
-use super::provision::{Provision, provide};
+use super::goodbye::close_channel;
+use super::outlet::Outlet;
+use super::provision::{PROVISION_TIMEOUT, Provision, provide};
 use super::pulse::PATIENCE;
+use super::reply::timed_out;
 use super::topology::Topology;
-use crate::broker::{Lane, Link, Publication, PublishError, PublisherOptions};
+use crate::broker::lane::Lane;
+use crate::broker::publication::{Publication, PublishError};
+use crate::link::Link;
 use crate::metrics::BrokerMetrics;
 use crate::settings::BrokerSettings;
 
 /// Batches that may wait in front of one channel.
 const WAITING_BATCHES: usize = 64;
-/// Declaring everything takes the broker well under this.
-pub(super) const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is looked whether somebody else has declared what is missing.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -35,37 +37,18 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// ends after the last publisher on it.
 #[derive(Debug)]
 pub(in crate::broker) struct Publisher {
-    lane: mpsc::Sender<Job>,
+    parcels: mpsc::Sender<Parcel>,
     connection: Arc<Supervised>,
 }
 
 /// The connection that publishers share.
 #[derive(Debug)]
 struct Supervised {
-    session: watch::Receiver<Option<Arc<Session>>>,
+    outlet: watch::Receiver<Option<Arc<Outlet>>>,
     link: watch::Receiver<Link>,
     depth: watch::Receiver<Option<u64>>,
     topology: Arc<Topology>,
     _stop: DropGuard,
-}
-
-/// One live connection, with everything there that is published to.
-pub(super) struct Session {
-    pub(super) connection: Arc<Connection>,
-    failures: mpsc::UnboundedSender<lapin::Error>,
-}
-
-impl Session {
-    /// Has the connection replaced.
-    pub(super) fn fail(&self, error: lapin::Error) {
-        let _ = self.failures.send(error);
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Session")
-    }
 }
 
 impl Publisher {
@@ -74,11 +57,12 @@ impl Publisher {
     pub(in crate::broker) fn start(
         settings: &BrokerSettings,
         topology: Topology,
-        options: PublisherOptions,
+        name: String,
+        watched: Option<Lane>,
         metrics: BrokerMetrics,
     ) -> anyhow::Result<Self> {
-        let address = Address::new(settings, options.name)?;
-        let (session_tx, session) = watch::channel(None);
+        let address = Address::new(settings, name)?;
+        let (outlet_tx, outlet) = watch::channel(None);
         let (link_tx, link) = watch::channel(Link::default());
         let (depth_tx, depth) = watch::channel(None);
         let (stop, topology) = (CancellationToken::new(), Arc::new(topology));
@@ -92,20 +76,20 @@ impl Publisher {
             async move |connection, link| {
                 let serving = Serving {
                     topology: &declared,
-                    session: &session_tx,
-                    depth: options.watch_depth.map(|lane| (lane, &depth_tx)),
+                    outlet: &outlet_tx,
+                    depth: watched.map(|lane| (lane, &depth_tx)),
                     metrics: &measured,
                     stop: &stopped,
                 };
                 let ended = serving.run(connection, link).await;
-                session_tx.send_replace(None);
+                outlet_tx.send_replace(None);
                 depth_tx.send_replace(None);
                 measured.publisher_up.set(0);
                 measured.publisher_blocked.set(0);
                 ended
             },
         ));
-        let connection = Supervised { session, link, depth, topology, _stop: stop.drop_guard() };
+        let connection = Supervised { outlet, link, depth, topology, _stop: stop.drop_guard() };
         Ok(Self::on(Arc::new(connection)))
     }
 
@@ -117,16 +101,16 @@ impl Publisher {
     }
 
     fn on(connection: Arc<Supervised>) -> Self {
-        let (lane, jobs) = mpsc::channel(WAITING_BATCHES);
-        let (session, topology) = (connection.session.clone(), Arc::clone(&connection.topology));
+        let (parcels, waiting) = mpsc::channel(WAITING_BATCHES);
+        let (outlet, topology) = (connection.outlet.clone(), Arc::clone(&connection.topology));
         let held = Arc::clone(&connection);
         tokio::spawn(async move {
-            lane::run(session, topology, jobs).await;
+            channel::run(outlet, topology, waiting).await;
             // The connection may end now, and not before the channel was closed by name: else
             // lapin takes it for a failure.
             drop(held);
         });
-        Self { lane, connection }
+        Self { parcels, connection }
     }
 
     /// Publishes `batch` and waits for every confirm; `deadline` is also the caller's to keep.
@@ -141,15 +125,15 @@ impl Publisher {
             Some(false) => {}
         }
         let (reply, confirmed) = oneshot::channel();
-        let job = Job { batch, deadline, reply };
-        self.lane.send(job).await.map_err(|_| PublishError::Lost)?;
+        let parcel = Parcel { batch, deadline, reply };
+        self.parcels.send(parcel).await.map_err(|_| PublishError::Lost)?;
         confirmed.await.unwrap_or(Err(PublishError::Lost))
     }
 
     /// Whether the broker takes no messages now; `None` without a connection.
     fn blocked(&self) -> Option<bool> {
-        let session = self.connection.session.borrow();
-        session.as_ref().map(|session| session.connection.status().blocked())
+        let outlet = self.connection.outlet.borrow();
+        outlet.as_ref().map(|outlet| outlet.connection.status().blocked())
     }
 
     /// Whether messages can be published now.
@@ -173,17 +157,17 @@ impl Publisher {
     }
 }
 
-/// What one session works with.
+/// What is worked with on one connection.
 struct Serving<'a> {
     topology: &'a Topology,
-    session: &'a watch::Sender<Option<Arc<Session>>>,
+    outlet: &'a watch::Sender<Option<Arc<Outlet>>>,
     depth: Option<(Lane, &'a watch::Sender<Option<u64>>)>,
     metrics: &'a BrokerMetrics,
     stop: &'a CancellationToken,
 }
 
 impl Serving<'_> {
-    /// Sees that everything is there, lets the lanes open their channels and serves until anything
+    /// Sees that everything is there, lets the channels open and serves until anything
     /// fails or `stop`.
     async fn run(
         &self,
@@ -191,9 +175,8 @@ impl Serving<'_> {
         link: &watch::Sender<Link>,
     ) -> Result<(), lapin::Error> {
         let Some(looking) = self.provide(connection, link).await? else { return Ok(()) };
-        let (failures, mut failed) = mpsc::unbounded_channel();
-        let session = Session { connection: Arc::clone(connection), failures };
-        self.session.send_replace(Some(Arc::new(session)));
+        let (outlet, mut failed) = Outlet::on(connection);
+        self.outlet.send_replace(Some(Arc::new(outlet)));
         self.metrics.publisher_up.set(1);
         link.send_replace(Link::Up);
         let error = tokio::select! {
@@ -204,7 +187,7 @@ impl Serving<'_> {
             Some(error) = failed.recv() => error,
             error = depth::watch(connection, &looking, self.topology, self.depth) => error,
             () = self.stop.cancelled() => {
-                lane::close(&looking, "done").await;
+                close_channel(&looking, "done").await;
                 return Ok(());
             }
         };
@@ -220,7 +203,7 @@ impl Serving<'_> {
     ) -> Result<Option<Channel>, lapin::Error> {
         loop {
             let providing = self.stop.run_until_cancelled(provide(connection, self.topology));
-            let why = match timeout(DECLARE_TIMEOUT, providing).await {
+            let why = match timeout(PROVISION_TIMEOUT, providing).await {
                 Ok(Some(provision)) => match provision? {
                     Provision::Complete(channel) => return Ok(Some(channel)),
                     Provision::Forbidden(why) => why,
@@ -238,9 +221,4 @@ impl Serving<'_> {
             }
         }
     }
-}
-
-/// The broker is there but does not answer.
-pub(super) fn timed_out() -> lapin::Error {
-    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

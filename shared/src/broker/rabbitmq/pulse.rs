@@ -1,6 +1,6 @@
 //! Whether the broker still answers on a connection that is open. A node whose network is gone says
-//! nothing, and neither TCP nor a session that happens to wait would tell: so it is asked all the time, and
-//! a connection without an answer is taken down, whatever its session is doing.
+//! nothing, and neither TCP nor a user that happens to wait would tell: so it is asked all the time, and
+//! a connection without an answer is taken down, whatever it is used for.
 //!
 //! The kernel's `TCP_USER_TIMEOUT` is not used: it also ends connections to a broker that is well and
 //! for a while reads nothing, as RabbitMQ does during an alarm.
@@ -13,7 +13,7 @@ use lapin::options::BasicQosOptions;
 use tokio::time::{sleep, timeout};
 
 use super::dial::Live;
-use super::lane;
+use super::goodbye::close_channel;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// How long an answer is waited for: as long as a confirm.
@@ -44,7 +44,7 @@ impl<'a> Pulse<'a> {
             }
             match timeout(self.patience, self.ask()).await {
                 Ok(Ok(())) => {}
-                // The connection's own end, which its session learns as well.
+                // The connection's own end, which its user learns as well.
                 Ok(Err(_)) => self.channel = None,
                 Err(_) if status.blocked() => {}
                 Err(_) => {
@@ -74,7 +74,7 @@ impl<'a> Pulse<'a> {
         if let Some(channel) = &self.channel
             && self.live.connection.status().connected()
         {
-            lane::close(channel, "done").await;
+            close_channel(channel, "done").await;
         }
     }
 }

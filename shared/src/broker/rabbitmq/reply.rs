@@ -1,4 +1,4 @@
-//! Which of AMQP's replies an error is.
+//! Which of AMQP's replies an error is, and the error that stands for no reply.
 
 use lapin::ErrorKind;
 
@@ -14,4 +14,9 @@ pub(super) fn is_access_refused(error: &lapin::Error) -> bool {
 
 fn is(error: &lapin::Error, code: u16) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == code)
+}
+
+/// The broker is there but does not answer.
+pub(super) fn timed_out() -> lapin::Error {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

@@ -1,32 +1,20 @@
-//! The names and declarations of everything Hubline has on RabbitMQ, with every argument in
-//! sight. Publishing and consuming code never declares.
-//!
-//! Declared here is what the code's meaning rests on (queue type, TTL, dead-lettering,
-//! overflow). Limits that an operator tunes are policies on the broker. All of it is idempotent;
-//! arguments that differ from what stands close the channel with 406, on purpose.
+//! The names of everything Hubline has on RabbitMQ, and where a message goes among them. How it is
+//! declared is `declare`'s.
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, ExchangeKind};
+use lapin::types::ShortString;
 
-use crate::broker::{Lane, Route};
+use crate::broker::lane::Lane;
+use crate::broker::queue::QueueKind;
+use crate::broker::route::Route;
 use crate::origin::Origin;
 use crate::retry::{Hop, Ladder, RetrySchedule, delay_name};
 
 /// The header by which the retry exchange finds the queue of a delay.
 pub(super) const DELAY_HEADER: &str = "hubline-delay";
 
-/// A run that takes its worker down is found out by the ledger after three times; this is the
-/// net under the net.
-const DELIVERY_LIMIT: i64 = 100;
-
-/// Dead letters are given back whenever the records' database is away. RabbitMQ 4 would drop them
-/// after 20 times if nothing was said.
-const ENDLESS: i64 = i32::MAX as i64;
-
-/// The names on the broker, and how they are declared.
+/// The names on the broker.
 #[derive(Clone, Debug)]
 pub struct Topology {
     prefix: String,
@@ -46,32 +34,32 @@ impl Topology {
         }
     }
 
-    /// First part of every name.
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
+    /// `name` under the prefix.
+    pub(super) fn name(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
     }
 
     /// The work queues, by shard.
     pub fn work_queues(&self) -> impl Iterator<Item = String> {
-        (0..self.work_shards).map(|shard| format!("{}.work.{shard}", self.prefix))
+        (0..self.work_shards).map(|shard| self.name(&format!("work.{shard}")))
     }
 
     /// The queue for replays, backfill and bulk retries.
     #[must_use]
     pub fn bulk_queue(&self) -> String {
-        format!("{}.bulk", self.prefix)
+        self.name("bulk")
     }
 
     /// The queue of dead letters.
     #[must_use]
     pub fn dead_queue(&self) -> String {
-        format!("{}.dead", self.prefix)
+        self.name("dead")
     }
 
     /// Where messages land whose routing key has no queue.
     #[must_use]
     pub fn unrouted_queue(&self) -> String {
-        format!("{}.unrouted", self.prefix)
+        self.name("unrouted")
     }
 
     /// The retry queues, ascending by delay.
@@ -79,7 +67,24 @@ impl Topology {
         self.retry_delays().map(|delay| self.retry_queue(delay))
     }
 
-    fn retry_delays(&self) -> impl Iterator<Item = Duration> {
+    /// The queues of a lane.
+    pub(super) fn lane_queues(&self, lane: Lane) -> Vec<String> {
+        match lane {
+            Lane::Work => self.work_queues().collect(),
+            Lane::Bulk => vec![self.bulk_queue()],
+        }
+    }
+
+    /// Every queue and what it is for, those with live events first.
+    pub fn queues(&self) -> impl Iterator<Item = (String, QueueKind)> {
+        let work = self.work_queues().map(|name| (name, QueueKind::Work));
+        let retry = self.retry_queues().map(|name| (name, QueueKind::Retry));
+        let others =
+            [(self.dead_queue(), QueueKind::Dead), (self.unrouted_queue(), QueueKind::Unrouted)];
+        work.chain([(self.bulk_queue(), QueueKind::Bulk)]).chain(retry).chain(others)
+    }
+
+    pub(super) fn retry_delays(&self) -> impl Iterator<Item = Duration> {
         self.ladder.iter().flat_map(Ladder::delays)
     }
 
@@ -92,12 +97,12 @@ impl Topology {
         }
     }
 
-    fn retry_queue(&self, delay: Duration) -> String {
-        format!("{}.retry.{}", self.prefix, delay_name(delay))
+    pub(super) fn retry_queue(&self, delay: Duration) -> String {
+        self.name(&format!("retry.{}", delay_name(delay)))
     }
 
-    fn exchange(&self, name: &str) -> ShortString {
-        format!("{}.{name}", self.prefix).into()
+    pub(super) fn exchange(&self, name: &str) -> ShortString {
+        self.name(name).into()
     }
 
     /// The exchange and routing key of `route` for a message of `origin`.
@@ -127,163 +132,6 @@ impl Topology {
         hash ^= hash >> 31;
         u32::try_from(hash % u64::from(self.work_shards)).unwrap_or(0)
     }
-
-    /// Asks for everything that [`Self::declare_dead_letters`] declares, and gives the same.
-    pub(super) async fn look_at_dead_letters(
-        &self,
-        channel: &Channel,
-    ) -> Result<u64, lapin::Error> {
-        let mut ready = 0;
-        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
-        {
-            self.look_at_exchange(channel, exchange).await?;
-            ready += u64::from(self.look_at_queue(channel, &queue).await?);
-        }
-        Ok(ready)
-    }
-
-    /// Asks for everything that [`Self::declare`] declares, which needs no right on the broker;
-    /// fails with 404 at the first that is missing. Arguments are not compared.
-    pub(super) async fn look(&self, channel: &Channel) -> Result<(), lapin::Error> {
-        self.look_at_dead_letters(channel).await?;
-        for name in ["events", "retry"] {
-            self.look_at_exchange(channel, name).await?;
-        }
-        for queue in self.work_queues().chain([self.bulk_queue()]).chain(self.retry_queues()) {
-            self.look_at_queue(channel, &queue).await?;
-        }
-        Ok(())
-    }
-
-    async fn look_at_exchange(&self, channel: &Channel, name: &str) -> Result<(), lapin::Error> {
-        let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-        // The kind is not looked at.
-        let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
-        channel.exchange_declare(self.exchange(name), kind, options, none).await
-    }
-
-    /// Gives how many messages are ready in it.
-    async fn look_at_queue(&self, channel: &Channel, queue: &str) -> Result<u32, lapin::Error> {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let none = FieldTable::default();
-        Ok(channel.queue_declare(queue.into(), options, none).await?.message_count())
-    }
-
-    /// Declares everything; what stands already is left as it is.
-    ///
-    /// The retry exchange comes after all that fresh events pass through. Bindings cannot be asked
-    /// for, so it is what tells [`Self::look`] that these queues were bound as well. That leaves a
-    /// moment when `WORK_SHARDS` grows: what a receiver publishes then to a queue that a worker has
-    /// declared and not bound yet lands among the unrouted. Workers first, receivers after them.
-    pub(super) async fn declare(&self, channel: &Channel) -> Result<(), lapin::Error> {
-        self.declare_dead_letters(channel).await?;
-        // Unroutable is made impossible instead of being watched for: with many messages in
-        // flight, a `mandatory` return can be matched to the wrong publish.
-        let mut alternate = FieldTable::default();
-        alternate.insert("alternate-exchange".into(), text(self.exchange("unrouted").as_str()));
-        self.declare_exchange(channel, "events", ExchangeKind::Direct, alternate.clone()).await?;
-        for (shard, queue) in self.work_queues().enumerate() {
-            self.declare_queue(channel, &queue, self.work_arguments()).await?;
-            self.bind(channel, &queue, "events", &shard.to_string(), FieldTable::default()).await?;
-        }
-        self.declare_queue(channel, &self.bulk_queue(), self.work_arguments()).await?;
-        self.bind(channel, &self.bulk_queue(), "events", "bulk", FieldTable::default()).await?;
-        self.declare_exchange(channel, "retry", ExchangeKind::Headers, alternate).await?;
-        for delay in self.retry_delays() {
-            let queue = self.retry_queue(delay);
-            self.declare_queue(channel, &queue, self.retry_arguments(delay)).await?;
-            let mut matching = FieldTable::default();
-            matching.insert("x-match".into(), text("all"));
-            matching.insert(DELAY_HEADER.into(), text(&delay_name(delay)));
-            self.bind(channel, &queue, "retry", "", matching).await?;
-        }
-        Ok(())
-    }
-
-    /// Declares the queues of what no handler will take; gives how many messages are ready there.
-    pub(super) async fn declare_dead_letters(
-        &self,
-        channel: &Channel,
-    ) -> Result<u64, lapin::Error> {
-        let mut ready = 0;
-        for (queue, exchange) in [(self.dead_queue(), "dead"), (self.unrouted_queue(), "unrouted")]
-        {
-            self.declare_exchange(channel, exchange, ExchangeKind::Fanout, FieldTable::default())
-                .await?;
-            let mut arguments = quorum();
-            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(ENDLESS));
-            ready += u64::from(self.declare_queue(channel, &queue, arguments).await?);
-            self.bind(channel, &queue, exchange, "", FieldTable::default()).await?;
-        }
-        Ok(ready)
-    }
-
-    async fn declare_exchange(
-        &self,
-        channel: &Channel,
-        name: &str,
-        kind: ExchangeKind,
-        arguments: FieldTable,
-    ) -> Result<(), lapin::Error> {
-        let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        channel.exchange_declare(self.exchange(name), kind, options, arguments).await
-    }
-
-    /// Gives how many messages are ready in it.
-    async fn declare_queue(
-        &self,
-        channel: &Channel,
-        queue: &str,
-        arguments: FieldTable,
-    ) -> Result<u32, lapin::Error> {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        Ok(channel.queue_declare(queue.into(), options, arguments).await?.message_count())
-    }
-
-    async fn bind(
-        &self,
-        channel: &Channel,
-        queue: &str,
-        exchange: &str,
-        key: &str,
-        arguments: FieldTable,
-    ) -> Result<(), lapin::Error> {
-        let exchange = self.exchange(exchange);
-        channel
-            .queue_bind(queue.into(), exchange, key.into(), QueueBindOptions::default(), arguments)
-            .await
-    }
-
-    fn work_arguments(&self) -> FieldTable {
-        let mut arguments = quorum();
-        arguments.insert("x-dead-letter-exchange".into(), text(self.exchange("dead").as_str()));
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
-        arguments
-    }
-
-    fn retry_arguments(&self, delay: Duration) -> FieldTable {
-        let mut arguments = quorum();
-        let ttl = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl));
-        // No dead-letter routing key: the shard's key comes back with the message.
-        arguments.insert("x-dead-letter-exchange".into(), text(self.exchange("events").as_str()));
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments
-    }
-}
-
-/// Every queue is a quorum queue: replicated, fsynced before it confirms. `reject-publish` also
-/// without a length limit, or at-least-once dead-lettering silently falls back to at-most-once.
-fn quorum() -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text("quorum"));
-    arguments.insert("x-overflow".into(), text("reject-publish"));
-    arguments
-}
-
-fn text(value: &str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Consuming from the data file: one task per lane that takes what is due, as long as there is
+//! Consuming from the data file: one task per queue that takes what is due, as long as there is
 //! room under the prefetch, and one that carries out settlements.
 
 use std::collections::HashSet;
@@ -11,9 +11,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Embedded, Queue};
-use crate::broker::settlement::Verb;
-use crate::broker::{ConsumerOptions, DeadQueue, Delivery, Lane, Settlement};
+use super::census;
+use super::embedded::Embedded;
+use super::queue::Queue;
+use crate::broker::delivery::{DeadQueue, Delivery};
+use crate::broker::lane::Lane;
+use crate::broker::queue::QueueKind;
+use crate::broker::settlement::{Settlement, Verb};
+use crate::link::Link;
 use crate::retry::Reconnect;
 use crate::store::Store;
 
@@ -31,42 +36,49 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Takes deliveries of an embedded broker.
 #[derive(Debug)]
 pub(in crate::broker) struct Consumer {
+    store: Arc<Store>,
+    takes: &'static [QueueKind],
     cancel: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
+/// A consumer, and where it puts what it takes.
+pub(in crate::broker) type Consuming<Source> =
+    (Consumer, mpsc::UnboundedReceiver<Delivery<Source>>);
+
 impl Consumer {
-    pub(in crate::broker) fn start(
-        broker: &Arc<Embedded>,
-        options: &ConsumerOptions,
-    ) -> (Self, mpsc::UnboundedReceiver<Delivery>) {
-        Self::of(
-            broker,
-            [
-                (&broker.work, Lane::Work, options.prefetch),
-                (&broker.bulk, Lane::Bulk, options.bulk_prefetch),
-            ],
-        )
-    }
-
-    pub(in crate::broker) fn of_dead_letters(
-        broker: &Arc<Embedded>,
-        prefetch: u16,
-    ) -> (Self, mpsc::UnboundedReceiver<Delivery<DeadQueue>>) {
-        Self::of(broker, [(&broker.dead, DeadQueue::Dead, prefetch)])
-    }
-
-    fn of<Source: Copy + Send + Sync + 'static, const N: usize>(
+    /// One that takes events.
+    pub(in crate::broker) fn events(
         broker: &Embedded,
+        prefetch: u16,
+        bulk_prefetch: u16,
+    ) -> Consuming<Lane> {
+        let queues =
+            [(broker.work(), Lane::Work, prefetch), (broker.bulk(), Lane::Bulk, bulk_prefetch)];
+        Self::start(broker.store(), &[QueueKind::Work, QueueKind::Bulk], queues)
+    }
+
+    /// One that takes dead letters.
+    pub(in crate::broker) fn dead_letters(
+        broker: &Embedded,
+        prefetch: u16,
+    ) -> Consuming<DeadQueue> {
+        let queues = [(broker.dead(), DeadQueue::Dead, prefetch)];
+        Self::start(broker.store(), &[QueueKind::Dead], queues)
+    }
+
+    fn start<Source: Copy + Send + Sync + 'static, const N: usize>(
+        store: &Arc<Store>,
+        takes: &'static [QueueKind],
         queues: [(&Arc<Queue>, Source, u16); N],
-    ) -> (Self, mpsc::UnboundedReceiver<Delivery<Source>>) {
+    ) -> Consuming<Source> {
         let (deliveries, receiver) = mpsc::unbounded_channel();
         let (cancel, stop) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
         for (queue, lane, prefetch) in queues {
-            let lane = ConsumedLane {
-                store: Arc::clone(broker.store()),
+            let lane = ConsumedQueue {
+                store: Arc::clone(store),
                 queue: Arc::clone(queue),
                 lane,
                 prefetch: usize::from(prefetch.max(1)),
@@ -76,7 +88,19 @@ impl Consumer {
             tasks.spawn(Arc::new(lane).run(deliveries.clone(), cancel.clone(), stop.clone()));
         }
         tasks.close();
-        (Self { cancel, stop, tasks }, receiver)
+        let store = Arc::clone(store);
+        (Self { store, takes, cancel, stop, tasks }, receiver)
+    }
+
+    pub(in crate::broker) fn link(&self) -> Link {
+        self.store.link()
+    }
+
+    /// How many messages there are to take, those in hand too.
+    pub(in crate::broker) async fn ready(&self) -> Result<u64, sqlx::Error> {
+        let depths = census::depths(&self.store).await?;
+        let taken = depths.iter().filter(|depth| self.takes.contains(&depth.kind));
+        Ok(taken.filter_map(|depth| depth.messages).sum())
     }
 
     pub(in crate::broker) fn cancel(&self) {
@@ -98,8 +122,8 @@ impl Drop for Consumer {
     }
 }
 
-/// One lane as one consumer sees it.
-struct ConsumedLane<Source> {
+/// One queue as one consumer sees it.
+struct ConsumedQueue<Source> {
     store: Arc<Store>,
     queue: Arc<Queue>,
     lane: Source,
@@ -109,7 +133,7 @@ struct ConsumedLane<Source> {
     room: Notify,
 }
 
-impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
+impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
     fn in_hand(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,7 +170,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedLane<Source> {
         let store = &self.store;
         let mut tries = Reconnect::default();
         while !cancel.is_cancelled() {
-            let (room, changed) = (self.room.notified(), self.queue.changed.notified());
+            let (room, changed) = (self.room.notified(), self.queue.changed());
             tokio::pin!(room, changed);
             // From here on no news is missed.
             room.as_mut().enable();

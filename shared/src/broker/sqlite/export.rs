@@ -6,8 +6,10 @@ use std::time::Duration;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Embedded, row};
-use crate::broker::{Lane, MalformedMessage};
+use super::embedded::Embedded;
+use super::row;
+use crate::broker::lane::Lane;
+use crate::broker::malformed::MalformedMessage;
 use crate::clock::now_ms;
 use crate::message::Message;
 use crate::store::NotWritten;
@@ -104,7 +106,7 @@ fn exported(row: &SqliteRow, now_ms: i64) -> Result<Exported, sqlx::Error> {
         (Some(lane), Ok(left_ms @ 1..)) => Standing::Waiting(lane, Duration::from_millis(left_ms)),
         (Some(lane), _) => Standing::Due(lane),
     };
-    let message = match row::read(row) {
+    let message = match row::decode(row) {
         Ok(message) if lane.is_none() && queue != "dead" => Err(MalformedMessage {
             what: "its queue is unknown",
             is_foreign: false,

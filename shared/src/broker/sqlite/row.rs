@@ -7,8 +7,10 @@ use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
-use super::Taken;
-use crate::broker::{Lane, MalformedMessage, Publication, Route};
+use crate::broker::lane::Lane;
+use crate::broker::malformed::MalformedMessage;
+use crate::broker::publication::Publication;
+use crate::broker::route::Route;
 use crate::event::Event;
 use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
@@ -18,6 +20,13 @@ const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin
 
 /// Rows of one statement: a few sizes only, so that each is prepared once.
 const ROWS: [usize; 3] = [64, 8, 1];
+
+/// What there was to take.
+pub(super) struct Due {
+    pub(super) messages: Vec<(i64, Result<Message, MalformedMessage>)>,
+    /// How long nothing else will be due, if anything waits at all.
+    pub(super) next_due: Option<Duration>,
+}
 
 /// Writes messages into their queues.
 pub(super) async fn insert(turn: &mut Turn, batch: &[Publication]) -> Result<(), sqlx::Error> {
@@ -74,12 +83,12 @@ pub(super) async fn take(
     after: (i64, i64),
     again: &[i64],
     wanted: usize,
-) -> Result<(Taken, (i64, i64)), sqlx::Error> {
+) -> Result<(Due, (i64, i64)), sqlx::Error> {
     let (mut messages, mut last) = (Vec::with_capacity(wanted), after);
     for id in again {
         let row = sqlx::query("SELECT * FROM message WHERE id = ?").bind(id);
         if let Some(row) = row.fetch_optional(&mut turn.connection).await? {
-            messages.push((*id, read(&row)));
+            messages.push((*id, decode(&row)));
         }
     }
     let now_ms = turn.now_ms();
@@ -96,7 +105,7 @@ pub(super) async fn take(
     .await?;
     for row in &rows {
         last = (row.try_get("due_ms")?, row.try_get("id")?);
-        messages.push((last.1, read(row)));
+        messages.push((last.1, decode(row)));
     }
     let next_due: Option<i64> =
         sqlx::query_scalar("SELECT min(due_ms) FROM message WHERE queue = ? AND due_ms > ?")
@@ -107,7 +116,7 @@ pub(super) async fn take(
     let next_due = next_due.map(|due_ms| {
         Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or_default())
     });
-    Ok((Taken { messages, next_due }, last))
+    Ok((Due { messages, next_due }, last))
 }
 
 /// Takes the first message out of `queue`.
@@ -119,7 +128,7 @@ pub(super) async fn pop(
     let first = "DELETE FROM message WHERE id = \
         (SELECT id FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT 1) RETURNING *";
     let row = sqlx::query(first).bind(queue).fetch_optional(&mut turn.connection).await?;
-    Ok(row.map(|row| read(&row)))
+    Ok(row.map(|row| decode(&row)))
 }
 
 /// The name of a lane's queue.
@@ -131,7 +140,7 @@ pub(super) fn name(lane: Lane) -> &'static str {
 }
 
 /// The message in `row`, which must have every column.
-pub(super) fn read(row: &SqliteRow) -> Result<Message, MalformedMessage> {
+pub(super) fn decode(row: &SqliteRow) -> Result<Message, MalformedMessage> {
     let body = Bytes::from(row.try_get::<Vec<u8>, _>("body").unwrap_or_default());
     message(row, &body).map_err(|what| MalformedMessage { what, is_foreign: false, body })
 }
@@ -169,3 +178,6 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         death,
     })
 }
+
+#[cfg(test)]
+mod tests;

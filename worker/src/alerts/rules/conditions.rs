@@ -184,6 +184,18 @@ pub(super) fn ledger_forgets(view: View<'_>) -> Found {
     whole(grown_or_new(view, "hubline_ledger_forgotten_total"))
 }
 
+pub(super) fn credential_paused(view: View<'_>) -> Found {
+    let services = view.all("hubline_credential_paused").max_by("service");
+    let paused = services.into_iter().filter(|(_, value)| is(*value, 1.0));
+    paused.map(|(service, value)| (About::from([("service", service)]), value)).collect()
+}
+
+pub(super) fn breaker_open(view: View<'_>) -> Found {
+    let states = view.all("hubline_breaker_state").max_by("limit").into_iter();
+    let open = states.filter(|(_, state)| *state > 0.0);
+    open.map(|(limit, state)| (About::from([("limit", limit)]), state)).collect()
+}
+
 pub(super) fn down(view: View<'_>) -> Found {
     let up = view.of("up", is_expected).latest();
     let silent = up.iter().filter(|(_, value)| is(*value, 0.0));

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::Service;
+use super::{Rate, Service};
 use crate::error::HandlerError;
 
 /// Longest reason that is taken over from an answer, in characters.
@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     /// From `Retry-After`.
     pub(crate) retry_after: Option<Duration>,
+    /// What it says of the limit that it counts against.
+    pub(crate) rate: Rate,
     /// The body, or why there is none.
     pub(super) body: Result<Vec<u8>, &'static str>,
     /// What the body may not be quoted with.
@@ -150,6 +152,7 @@ pub(crate) mod tests {
             service,
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: wait.map(Duration::from_secs),
+            rate: Rate::default(),
             body: Ok(body.as_bytes().to_vec()),
             secret: Some(SecretString::from("hunter2".to_owned())),
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::{HubSpot, Id, Subject, version};
+use super::id::Id;
+use super::{HubSpot, Subject, version};
 use crate::clients::http::Reply;
 use crate::error::HandlerError;
 

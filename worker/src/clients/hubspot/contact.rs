@@ -3,7 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{HubSpot, Id, Subject, version};
+use super::id::Id;
+use super::{HubSpot, Subject, version};
 use crate::clients::http::Reply;
 use crate::error::HandlerError;
 

@@ -12,7 +12,8 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HubSpot, Id, Presence, Subject, version};
+use super::id::Id;
+use super::{HubSpot, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
 use pass::{Note, Pass};

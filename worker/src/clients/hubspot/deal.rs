@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{HubSpot, Id, Subject, version};
+use super::id::Id;
+use super::{HubSpot, Subject, version};
 use crate::clients::http::Reply;
 use crate::clients::money::Money;
 use crate::error::HandlerError;

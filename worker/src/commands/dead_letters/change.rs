@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use clap::Args;
 use serde_json::json;
 use shared::clock::now_ms;
+use shared::harmless::cut;
 use shared::terminal;
 
 use super::by::By;
@@ -12,9 +13,8 @@ use super::filter::FilterFlags;
 use super::follow::follow;
 use super::output::{complain, say, say_json};
 use super::place::Place;
-use super::retry::Rate;
+use super::rate::Rate;
 use crate::count::count;
-use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Filter, Plan, State};
 use crate::records::jobs::{Kind, Scope, Wish};
 use crate::when;
@@ -138,7 +138,7 @@ fn describe(verb: &str, words: &str, plan: &Plan) -> String {
     format!(
         "To {verb}: {} of {}, died from {}{} UTC ({}).",
         counted(plan, "letter", "letters"),
-        portals(plan),
+        origins(plan),
         when::show(oldest_ms),
         plan.newest_ms.map(|ms| format!(" to {}", when::show(ms))).unwrap_or_default(),
         cut(words, 200)
@@ -150,12 +150,12 @@ pub(in crate::commands) fn counted(plan: &Plan, one: &str, many: &str) -> String
     format!("{}{}", if plan.more { "more than " } else { "" }, count(plan.count, one, many))
 }
 
-/// In how many portals, as far as was counted.
-pub(in crate::commands) fn portals(plan: &Plan) -> String {
+/// Of how many origins, as far as was counted.
+pub(in crate::commands) fn origins(plan: &Plan) -> String {
     if plan.more {
-        return format!("{} or more portals", plan.portals);
+        return format!("{} or more origins", plan.origins);
     }
-    count(plan.portals, "portal", "portals")
+    count(plan.origins, "origin", "origins")
 }
 
 /// Asks on the terminal.

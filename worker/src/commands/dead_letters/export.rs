@@ -13,6 +13,7 @@ use super::by::By;
 use super::filter::{FilterFlags, StateFlag};
 use super::place::{Act, Place};
 use crate::records::dead_letters::{DeadLetters, ExportFormat, Exported};
+use crate::records::redaction::Redaction;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -48,7 +49,7 @@ pub(super) struct Export {
 impl Act for Export {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
-        let redaction = self.place.records.redaction();
+        let redaction = Redaction::from(&self.place.records);
         let aliases = letters.aliases(&redaction).await?;
         let mut export = letters.export(&filter, &self.by.who).await?;
         let mut out = BufWriter::new(std::io::stdout());

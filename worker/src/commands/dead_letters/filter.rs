@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::commands::origin_flags::OriginFlags;
 use crate::records::dead_letters::{Filter, State};
 use crate::when;
 
@@ -18,9 +19,8 @@ pub(super) struct FilterFlags {
     /// Given up as permanent, exhausted, unreadable, crashed or unrouted
     #[arg(long)]
     reason: Option<String>,
-    /// Of this portal
-    #[arg(long)]
-    portal: Option<u64>,
+    #[command(flatten)]
+    origin: OriginFlags,
     /// Of this subscription type, e.g. deal.creation
     #[arg(long = "type", value_name = "TYPE")]
     subscription_type: Option<String>,
@@ -48,7 +48,7 @@ impl FilterFlags {
             fingerprint: self.problem.clone(),
             code: self.code.clone(),
             reason: self.reason.clone(),
-            portal_id: self.portal.map(u64::cast_signed),
+            origin: self.origin.origin(),
             subscription_type: self.subscription_type.clone(),
             object_id: self.object.map(u64::cast_signed),
             target: self.handler.clone(),

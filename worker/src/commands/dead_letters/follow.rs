@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::output::{complain, say, say_json};
 use super::place::{Hands, Place};
-use crate::records::dead_letters::{DeadLetters, Indexer};
+use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Fate, Job, JobState, Runner};
 
 /// How often it is looked how far the job has come.
@@ -38,7 +38,7 @@ pub(in crate::commands) async fn follow(
         match place.hands()? {
             Hands::Ours(broker) => {
                 // Tells the job of what dies again.
-                let (retention, indexing) = (place.records.retention(), letters.clone());
+                let (retention, indexing) = (Retention::from(&place.records), letters.clone());
                 let registry = &mut Registry::default();
                 let indexer =
                     Indexer::start(indexing, broker.clone(), retention, registry, metrics());

@@ -2,19 +2,21 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use shared::harmless::cut;
 
 use super::output::{say, say_json};
 use super::place::{Act, Place};
 use crate::count::count;
-use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Group, Grouping};
+use crate::records::redaction::Redaction;
 use crate::when;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum By {
     Problem,
     Code,
-    Portal,
+    #[value(alias = "portal")]
+    Origin,
     Handler,
 }
 
@@ -43,11 +45,11 @@ impl Act for Groups {
         let (by, name) = match self.by {
             By::Problem => (Grouping::Fingerprint, "PROBLEM"),
             By::Code => (Grouping::Code, "CODE"),
-            By::Portal => (Grouping::Portal, "PORTAL"),
+            By::Origin => (Grouping::Origin, "ORIGIN"),
             By::Handler => (Grouping::Target, "HANDLER"),
         };
         let mut groups = letters.groups(by, self.all).await?;
-        letters.redact_samples(&self.place.records.redaction(), &mut groups).await?;
+        letters.redact_samples(&Redaction::from(&self.place.records), &mut groups).await?;
         if self.json {
             say_json(&json!({ "groups": groups }))?;
             return Ok(true);
@@ -61,7 +63,7 @@ impl Act for Groups {
         } else {
             say(format_args!(
                 "{name:<40} {:>9} {:>9} {:>9}  {:<19}",
-                "DEAD", "PROBLEMS", "PORTALS", "LAST (UTC)"
+                "DEAD", "PROBLEMS", "ORIGINS", "LAST (UTC)"
             ))?;
             for group in &groups {
                 let key = if group.key.is_empty() { "(none)" } else { &group.key };
@@ -70,7 +72,7 @@ impl Act for Groups {
                     cut(key, 40),
                     group.dead,
                     group.problems,
-                    portals(group),
+                    origins(group),
                     when::show(group.last_ms)
                 ))?;
             }
@@ -80,7 +82,7 @@ impl Act for Groups {
         let groups = match by {
             Grouping::Fingerprint => count(groups, "problem", "problems"),
             Grouping::Code => count(groups, "code", "codes"),
-            Grouping::Portal => count(groups, "portal", "portals"),
+            Grouping::Origin => count(groups, "origin", "origins"),
             Grouping::Target => count(groups, "handler", "handlers"),
         };
         say(format_args!("{} in {groups}", count(dead, "dead letter", "dead letters")))?;
@@ -88,15 +90,15 @@ impl Act for Groups {
     }
 }
 
-/// In how many portals, as far as was counted.
-fn portals(group: &Group) -> String {
-    format!("{}{}", group.portals, if group.more_portals { "+" } else { "" })
+/// Of how many origins, as far as was counted.
+fn origins(group: &Group) -> String {
+    format!("{}{}", group.origins, if group.more_origins { "+" } else { "" })
 }
 
 fn problems(groups: &[Group]) -> anyhow::Result<()> {
     say(format_args!(
         "{:<16} {:>8} {:>6} {:>7}  {:<34} {:<19}",
-        "PROBLEM", "DEAD", "OUT", "PORTALS", "CODE", "LAST (UTC)"
+        "PROBLEM", "DEAD", "OUT", "ORIGINS", "CODE", "LAST (UTC)"
     ))?;
     for group in groups {
         let out = group.counters.map_or(0, |counters| counters.requested + counters.retried);
@@ -104,7 +106,7 @@ fn problems(groups: &[Group]) -> anyhow::Result<()> {
             "{:<16} {:>8} {out:>6} {:>7}  {:<34} {}",
             cut(&group.key, 16),
             group.dead,
-            group.portals,
+            group.origins,
             cut(group.code.as_deref().unwrap_or_default(), 34),
             when::show(group.last_ms)
         ))?;

@@ -1,12 +1,12 @@
 //! `worker dead-letters jobs`: how far jobs have come, and telling them to wait, go on or end.
 
 use clap::{Args, ValueEnum};
+use shared::harmless::{cut, harmless};
 
 use super::by::By;
 use super::follow::{follow, progress};
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
-use crate::harmless::{cut, harmless};
 use crate::records::dead_letters::DeadLetters;
 use crate::records::jobs::Job;
 use crate::when;

@@ -6,12 +6,13 @@
 )]
 
 use clap::Args;
+use shared::harmless::cut;
 
 use super::filter::{FilterFlags, StateFlag};
 use super::output::{say, say_json};
 use super::place::{Act, Place};
-use crate::harmless::cut;
 use crate::records::dead_letters::{DeadLetters, Letter};
+use crate::records::redaction::Redaction;
 use crate::when;
 
 /// Letters, the latest first, each on two lines: what died when, and why.
@@ -39,7 +40,7 @@ impl Act for List {
     async fn act(&self, letters: &DeadLetters) -> anyhow::Result<bool> {
         let filter = self.filter.filter(&[], self.state.0);
         let mut page = letters.list(&filter, self.before, self.limit).await?;
-        letters.redact(&self.place.records.redaction(), &mut page.letters).await?;
+        letters.redact(&Redaction::from(&self.place.records), &mut page.letters).await?;
         if self.json {
             say_json(&page)?;
             return Ok(true);
@@ -61,8 +62,7 @@ impl Act for List {
     }
 }
 
-const HEAD: &str =
-    "     ID  DIED (UTC)           PORTAL      TYPE                  OBJECT        TRIES  STATE";
+const HEAD: &str = "     ID  DIED (UTC)           ORIGIN              TYPE                  OBJECT        TRIES  STATE";
 
 /// A letter in a list.
 pub(super) fn lines(letter: &Letter) -> [String; 2] {
@@ -72,10 +72,10 @@ pub(super) fn lines(letter: &Letter) -> [String; 2] {
     let why = format!("{target}: {} {error}", letter.code);
     [
         format!(
-            "{:>7}  {}  {:<10}  {:<20}  {:<12}  {:>5}  {}",
+            "{:>7}  {}  {:<18}  {:<20}  {:<12}  {:>5}  {}",
             letter.id,
             when::show(letter.died_ms),
-            letter.portal_id.cast_unsigned(),
+            cut(&letter.origin.to_string(), 30),
             cut(&letter.subscription_type, 20),
             cut(&object, 20),
             letter.attempt,

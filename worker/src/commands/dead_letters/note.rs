@@ -4,12 +4,12 @@ use std::io::IsTerminal as _;
 
 use clap::Args;
 use serde_json::json;
+use shared::harmless::harmless;
 
 use super::by::By;
 use super::change::ask;
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
-use crate::harmless::harmless;
 use crate::records::dead_letters::{DeadLetters, Noted, note_version};
 
 /// Writes a note on a problem, which `groups` shows; without a text takes it away.

@@ -4,10 +4,8 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use serde::Serialize;
-
+use shared::harmless::harmless_json;
 use shared::terminal;
-
-use crate::harmless::harmless_json;
 
 /// A line on standard output.
 pub(in crate::commands) fn say(line: impl Display) -> std::io::Result<()> {

@@ -80,7 +80,7 @@ impl Place {
             Some(data) if self.records.url()?.is_none() && has_queues(data) => {
                 Ok(Records::in_directory(data))
             }
-            data => self.records.open_for_reading(data),
+            data => Records::open_for_reading(&self.records, data),
         }
     }
 

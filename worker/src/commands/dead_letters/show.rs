@@ -1,14 +1,15 @@
 //! `worker dead-letters show`: one letter with its history.
 
 use clap::{Args, ValueEnum};
+use shared::harmless::{harmless, harmless_bytes};
 
 use super::by::By;
 use super::list::lines;
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
-use crate::harmless::{WITHHELD, harmless, harmless_bytes, indented, payload};
+use crate::indented::indented;
 use crate::records::dead_letters::{DeadLetters, Shown};
-use crate::records::redaction::Redacted;
+use crate::records::redaction::{Redacted, Redaction, WITHHELD};
 use crate::when;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,7 +43,7 @@ impl Act for Show {
             complain(format_args!("there is no letter {}", self.id));
             return Ok(false);
         };
-        let redaction = self.place.records.redaction();
+        let redaction = Redaction::from(&self.place.records);
         let body = if self.payload.is_some() {
             letters.hand_out(self.id, &self.by.who).await?
         } else if redaction.is_on() {
@@ -55,7 +56,7 @@ impl Act for Show {
         if self.json {
             let mut document = serde_json::to_value(&shown)?;
             if self.payload.is_some() && body.is_some() {
-                let (name, text) = payload(&event);
+                let (name, text) = event.payload();
                 document[name] = text.into();
             }
             say_json(&document)?;
@@ -87,7 +88,7 @@ fn facts(shown: &Shown) -> std::io::Result<()> {
         ("error", format!("{} {}", letter.code, letter.error)),
         ("problem", letter.fingerprint.clone()),
         ("handler", letter.target.clone()),
-        ("portal", letter.portal_id.cast_unsigned().to_string()),
+        ("origin", letter.origin.to_string()),
         ("type", letter.subscription_type.clone()),
         ("object", number(letter.object_id)),
         ("event", letter.identity.clone()),

@@ -22,7 +22,7 @@ fn behind(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     // Each proxy adds whom it was asked by, in a line of its own or at the end of the last.
     let lines: Vec<_> = headers.get_all("x-forwarded-for").collect();
     let mut names = lines.into_iter().rev().flat_map(|line| {
-        line.to_str().unwrap_or_default().rsplit(',').map(|name| read(name.trim()))
+        line.to_str().unwrap_or_default().rsplit(',').map(|name| address_of(name.trim()))
     });
     let mut client = peer;
     while is_trusted(&client) {
@@ -33,7 +33,7 @@ fn behind(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 }
 
 /// An address, which some proxies write with a port or in brackets.
-fn read(name: &str) -> Option<IpAddr> {
+fn address_of(name: &str) -> Option<IpAddr> {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     let with_port = || name.parse::<SocketAddr>().map(|address| address.ip());
     bare.parse().or_else(|_| with_port()).ok()

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use actix_web::HttpRequest;
 
+use super::client;
 use super::guesses::Judged;
-use super::{Role, client};
+use super::person::Role;
 use crate::console::app::App;
 use crate::console::fault::Fault;
-use crate::console::metrics::Refused;
+use crate::console::metrics::TokenRefused;
 
 /// How a token came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(in crate::console) async fn role_of(
     match app.guesses.judge(client, Instant::now(), || app.access.role_of(given)) {
         Judged::Right(role) => Ok(Some(role)),
         Judged::Wrong { hold, unseen } => {
-            app.metrics.refused(Refused::Wrong);
+            app.metrics.refused(TokenRefused::Wrong);
             tracing::warn!(
                 way = way.as_str(),
                 client.address = %client,
@@ -54,7 +55,7 @@ pub(in crate::console) async fn role_of(
         }
         // Its line is that of the next one that is looked at.
         Judged::Unseen(wait) => {
-            app.metrics.refused(Refused::Unseen);
+            app.metrics.refused(TokenRefused::Unseen);
             Err(Fault::TooMany(wait))
         }
     }

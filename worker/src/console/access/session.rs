@@ -8,7 +8,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{Access, Person, Role, Token};
+use super::person::{Person, Role};
+use super::tokens::{Access, Token};
 use crate::records::Key;
 
 /// How long a session lasts, in seconds.

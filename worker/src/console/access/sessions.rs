@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::session::Session;
-use super::{Access, Role, session};
+use super::person::Role;
+use super::session::{self, Session};
+use super::tokens::Access;
 use crate::console::fault::Fault;
 use crate::records::{Key, Purpose, Records};
 

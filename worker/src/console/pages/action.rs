@@ -13,7 +13,7 @@ use super::super::query::Query;
 use super::super::selection::{self, Condition};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page};
-use super::jobs;
+use super::jobs::making;
 use crate::records::dead_letters::{Count, Filter, Plan};
 use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Wish};
 use crate::when;
@@ -30,7 +30,7 @@ struct PlanPage {
     count: i64,
     more: bool,
     letters: String,
-    portals: String,
+    origins: String,
     oldest: Option<Part<Moment>>,
     newest: Option<Part<Moment>>,
     cutoff: Part<Moment>,
@@ -70,13 +70,13 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         count: plan.count,
         more: plan.more,
         letters: at_least(plan.count, plan.more, "letter", "letters"),
-        portals: portals(&plan),
+        origins: origins(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: action.kind().publishes().then_some(DEFAULT_RATE),
-        takes: jobs::takes(&plan, DEFAULT_RATE),
+        takes: making::takes(&plan, DEFAULT_RATE),
         forgets_steps: action == Action::Retry && plan.forgets_steps(visit.now_ms),
         filter: address(&filter),
         back: list(action, &filter),
@@ -107,7 +107,7 @@ pub(in crate::console) async fn carry_out(
     let rate = if action.kind().publishes() { rate_of(&form)? } else { 0 };
     let scope = action.scope(filter, visit.app.retention);
     let wish = Wish { scope, cutoff_ms, rate, who: visit.person.name.clone() };
-    jobs::make(&visit, wish, planned).await
+    making::make(&visit, wish, planned).await
 }
 
 /// How many the plan was about that was agreed to, if the form says it: that is not counted again.
@@ -116,9 +116,9 @@ pub(super) fn planned(form: &Query) -> Result<Option<Count>, Fault> {
     Ok(count.map(|count| Count { count, more: form.get("more").is_some() }))
 }
 
-/// In how many portals, as far as was counted.
-pub(super) fn portals(plan: &Plan) -> String {
-    grouped(plan.portals) + if plan.more { " or more" } else { "" }
+/// Of how many origins, as far as was counted.
+pub(super) fn origins(plan: &Plan) -> String {
+    grouped(plan.origins) + if plan.more { " or more" } else { "" }
 }
 
 /// Letters or events a second, as a form says it.
@@ -160,7 +160,7 @@ fn understood(action: Action, query: &Query) -> Result<Filter, Fault> {
 
 /// A filter in which every word is understood: what is left out by mistake would make it wider.
 fn selected(query: &Query) -> Result<Filter, Fault> {
-    let selection = selection::read(query);
+    let selection = selection::selection_of(query);
     if selection.mistakes.is_empty() {
         Ok(selection.filter)
     } else {

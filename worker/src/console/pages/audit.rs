@@ -5,7 +5,7 @@ use askama::Template;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, grouped};
 use super::super::visit::{Answer, Visit, page};
-use super::ROWS;
+use super::paging::ROWS;
 
 struct Row {
     at: Part<Moment>,

@@ -8,9 +8,9 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::at_least;
 use super::super::selection;
 use super::super::visit::{Answer, Visit, page_with};
-use super::ROWS;
 use super::letter_row::LetterRow;
 use super::messages::{all, retention_ms};
+use super::paging::ROWS;
 use crate::records::dead_letters::{Count, Filter, State};
 use crate::when;
 
@@ -35,7 +35,7 @@ struct DiscardedPage {
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
-    let selection = selection::read(&visit.query);
+    let selection = selection::selection_of(&visit.query);
     let mistakes = selection.mistakes;
     let is_understood = mistakes.is_empty();
     let filter = Filter { state: Some(State::Discarded), ..selection.filter };

@@ -25,7 +25,7 @@ struct EventPage {
     /// What people call it.
     name: String,
     is_alias: bool,
-    portal: u64,
+    origin: String,
     object: Option<u64>,
     subscription_type: String,
     property: Option<String>,
@@ -93,7 +93,10 @@ fn template(visit: &Visit, name: String, found: Found) -> EventPage {
     log.truncate(LINES as usize);
     let line = log.first();
     let letter = letters.last();
-    let portal_id = line.map(|line| line.portal_id).or(letter.map(|letter| letter.portal_id));
+    let origin = line
+        .map(|line| &line.origin)
+        .or(letter.map(|letter| &letter.origin))
+        .map(ToString::to_string);
     let object_id =
         line.and_then(|line| line.object_id).or(letter.and_then(|letter| letter.object_id));
     let subscription_type = line
@@ -105,7 +108,7 @@ fn template(visit: &Visit, name: String, found: Found) -> EventPage {
     let row = |letter| LetterRow::new(letter, retention_ms(visit), visit.now_ms);
     EventPage {
         frame: visit.frame("Event", Tab::Events).live(true),
-        portal: portal_id.unwrap_or_default().cast_unsigned(),
+        origin: origin.unwrap_or_default(),
         object: object_id.map(i64::cast_unsigned),
         subscription_type: or_none(subscription_type.unwrap_or_default()).to_owned(),
         property: line.and_then(|line| line.property.clone()),

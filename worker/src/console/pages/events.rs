@@ -6,11 +6,11 @@ use askama::Template;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part};
 use super::super::query::{Query, Writer};
-use super::super::selection::{Condition, or_none, unknown};
+use super::super::selection::{Condition, or_none, origin_named, unknown};
 use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
-use super::ROWS;
 use super::messages::Fields;
+use super::paging::ROWS;
 use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Found, Line, Question, Records, SEARCH_PATIENCE};
 use crate::verdict::Verdict;
@@ -22,7 +22,7 @@ struct Row {
     short: String,
     subscription_type: String,
     property: Option<String>,
-    portal: u64,
+    origin: String,
     object: Option<u64>,
     target: String,
     attempt: i64,
@@ -54,7 +54,7 @@ struct EventsPage {
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
-    let question = read(&visit, &visit.query, &mut mistakes);
+    let question = question_of(&visit, &visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
     let (records, redaction, asked) =
         (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
@@ -93,8 +93,8 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     page_with(if is_understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &template)
 }
 
-const FIELDS: [&str; 8] =
-    ["event", "portal", "object", "type", "handler", "verdict", "since", "until"];
+const FIELDS: [&str; 9] =
+    ["event", "origin", "portal", "object", "type", "handler", "verdict", "since", "until"];
 
 /// What else stands in an address beside these.
 const BESIDE: [&str; 4] = ["since_ms", "until_ms", "after", "done"];
@@ -105,13 +105,14 @@ fn conditions(query: &Query) -> Vec<Condition> {
     FIELDS.into_iter().filter_map(condition).collect()
 }
 
-pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
+pub(super) fn question_of(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
+    let origin = origin_named(query, mistakes);
     let mut number = |name: &str, label: &str| {
         let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
         number.map_err(|_| mistakes.push(format!("{label}: write a number."))).ok()
     };
-    let (portal_id, object_id) = (number("portal", "Portal"), number("object", "Object"));
+    let object_id = number("object", "Object");
     let mut time = |name: &str, label: &str| {
         // Exactly, where a plan was made of it; else as people write it.
         if let Some(exact) = query.get(&format!("{name}_ms")) {
@@ -137,7 +138,7 @@ pub(super) fn read(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> 
     Question {
         event,
         called: None,
-        portal_id,
+        origin,
         object_id,
         subscription_type: text("type"),
         target: text("handler"),
@@ -194,7 +195,7 @@ fn row(line: &Line, now_ms: i64) -> Row {
         short: line.identity.chars().take(8).collect(),
         subscription_type: or_none(&line.subscription_type).to_owned(),
         property: line.property.clone(),
-        portal: line.portal_id.cast_unsigned(),
+        origin: line.origin.to_string(),
         object: line.object_id.map(i64::cast_unsigned),
         target: line.target.clone().unwrap_or_default(),
         attempt: i64::from(line.attempt) + 1,

@@ -17,7 +17,7 @@ const WAYS: [(&str, &str, &str, Grouping); 4] = [
     ("problem", "Problem", "Problem", Grouping::Fingerprint),
     ("code", "Code", "Code", Grouping::Code),
     ("handler", "Handler", "Handler", Grouping::Target),
-    ("portal", "Portal", "Portal", Grouping::Portal),
+    ("origin", "Origin", "Origin", Grouping::Origin),
 ];
 
 struct Way {
@@ -39,7 +39,7 @@ struct Row {
     /// Out for a retry.
     out: i64,
     problems: String,
-    portals: String,
+    origins: String,
     /// How retries have ended, if there were any.
     retries: Option<String>,
     first: Option<Part<Moment>>,
@@ -132,12 +132,7 @@ fn row(group: &Group, by: Grouping, now_ms: i64) -> Row {
     let counters = group.counters.unwrap_or_default();
     let name = match by {
         Grouping::Fingerprint => group.code.clone().unwrap_or_default(),
-        // Kept as the number with the same bits.
-        Grouping::Portal => group
-            .key
-            .parse::<i64>()
-            .map_or_else(|_| group.key.clone(), |id| id.cast_unsigned().to_string()),
-        Grouping::Code | Grouping::Target => group.key.clone(),
+        Grouping::Code | Grouping::Target | Grouping::Origin => group.key.clone(),
     };
     let ended = (counters.resolved, counters.died_again);
     let retries = (ended != (0, 0))
@@ -150,7 +145,7 @@ fn row(group: &Group, by: Grouping, now_ms: i64) -> Row {
         dead: grouped(group.dead),
         out: counters.requested + counters.retried,
         problems: grouped(group.problems),
-        portals: grouped(group.portals) + if group.more_portals { " and more" } else { "" },
+        origins: grouped(group.origins) + if group.more_origins { " and more" } else { "" },
         retries,
         first: group.first_ms.map(|ms| Moment::new(ms, now_ms)),
         last: Moment::new(group.last_ms, now_ms),
@@ -167,6 +162,6 @@ fn filter(group: &Group, by: Grouping) -> Filter {
         Grouping::Fingerprint => Filter { fingerprint: Some(key), ..nothing },
         Grouping::Code => Filter { code: Some(key), ..nothing },
         Grouping::Target => Filter { target: Some(key), ..nothing },
-        Grouping::Portal => Filter { portal_id: key.parse().ok(), ..nothing },
+        Grouping::Origin => Filter { origin: key.parse().ok(), ..nothing },
     }
 }

@@ -5,17 +5,18 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use askama::Template;
+use shared::harmless::steers;
 
 use super::super::access::door::{self, Way};
-use super::super::access::{Access, Person, cookie, session};
+use super::super::access::person::Person;
+use super::super::access::{Access, cookie, session};
 use super::super::app::App;
 use super::super::form::Form;
 use super::super::frame::{Frame, Tab};
-use super::super::guard::origin::is_tls;
+use super::super::guard::site::is_tls;
 use super::super::own_path::own_path;
 use super::super::query::Query;
 use super::super::visit::{Answer, page_with, see};
-use crate::harmless::steers;
 use crate::records::dead_letters::is_reserved;
 
 #[derive(Template)]

@@ -22,7 +22,7 @@ struct MessagePage {
     letter: Letter,
     /// Whether the event is not called by its identity.
     is_alias: bool,
-    portal: u64,
+    origin: String,
     object: Option<u64>,
     target: String,
     code: String,
@@ -89,7 +89,7 @@ fn template(visit: &Visit, shown: Shown, payload: Option<Payload>) -> MessagePag
     MessagePage {
         frame: visit.frame(format!("Letter {}", letter.id), Tab::Letters).live(true),
         is_alias: visit.app.redaction.is_on(),
-        portal: letter.portal_id.cast_unsigned(),
+        origin: letter.origin.to_string(),
         object: letter.object_id.map(i64::cast_unsigned),
         target: or_none(&letter.target).to_owned(),
         code: or_none(&letter.code).to_owned(),

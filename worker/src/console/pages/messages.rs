@@ -11,8 +11,8 @@ use super::super::query::Query;
 use super::super::selection::{self, Condition, Selection, words_of};
 use super::super::shell;
 use super::super::visit::{Answer, Visit, page_with};
-use super::ROWS;
 use super::letter_row::LetterRow;
+use super::paging::ROWS;
 use crate::records::dead_letters::{Count, Filter, Group, State};
 
 /// What can be chosen as a state.
@@ -31,6 +31,11 @@ impl Fields {
     /// What was written into the field, to stand there again.
     pub(super) fn of(&self, name: &str) -> &str {
         self.query.field(name)
+    }
+
+    /// The same of the origin, whichever way it was named.
+    pub(super) fn origin(&self) -> &str {
+        self.query.get("origin").unwrap_or_else(|| self.query.field("portal"))
     }
 }
 
@@ -138,7 +143,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 
 /// The filter of the address; of dead letters, unless it names another state.
 pub(super) fn selected(query: &Query) -> Selection {
-    let mut selection = selection::read(query);
+    let mut selection = selection::selection_of(query);
     selection.filter.state = match query.get("state") {
         None => Some(State::Dead),
         Some("any") => None,

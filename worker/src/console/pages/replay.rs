@@ -8,8 +8,9 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, at_least};
 use super::super::query::{Query, Writer};
 use super::super::visit::{Answer, Visit, page};
-use super::action::{planned, portals, rate_of};
-use super::{events, jobs};
+use super::action::{origins, planned, rate_of};
+use super::events;
+use super::jobs::making;
 use crate::records::Question;
 use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
 
@@ -21,7 +22,7 @@ struct ReplayPage {
     count: i64,
     more: bool,
     events: String,
-    portals: String,
+    origins: String,
     oldest: Option<Part<Moment>>,
     newest: Option<Part<Moment>>,
     cutoff: Part<Moment>,
@@ -56,13 +57,13 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
         count: plan.count,
         more: plan.more,
         events: at_least(plan.count, plan.more, "event", "events"),
-        portals: portals(&plan),
+        origins: origins(&plan),
         oldest: plan.oldest_ms.map(moment),
         newest: plan.newest_ms.map(moment),
         cutoff: moment(cutoff_ms),
         cutoff_ms,
         rate: DEFAULT_RATE,
-        takes: jobs::takes(&plan, DEFAULT_RATE),
+        takes: making::takes(&plan, DEFAULT_RATE),
         question: exactly(&question),
         back: address,
     })
@@ -80,7 +81,7 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
     let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
     let meant = async move { events::meant(&records, &redaction, question).await };
     let scope = scope(visit.app.ask(meant).await?, is_forced);
-    jobs::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
+    making::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
 }
 
 fn scope(question: Question, force: bool) -> Scope {
@@ -91,7 +92,7 @@ fn scope(question: Question, force: bool) -> Scope {
 /// record: nobody means all events ever by mistake.
 fn understood(visit: &Visit, query: &Query) -> Result<Question, Fault> {
     let mut mistakes = Vec::new();
-    let question = events::read(visit, query, &mut mistakes);
+    let question = events::question_of(visit, query, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(format!("Nothing was done. {}", mistakes.join(" "))));
     }
@@ -119,10 +120,11 @@ fn exactly(question: &Question) -> String {
             writer.add(name, text);
         }
     }
-    for (name, id) in [("portal", question.portal_id), ("object", question.object_id)] {
-        if let Some(id) = id {
-            writer.add(name, &id.cast_unsigned());
-        }
+    if let Some(origin) = &question.origin {
+        writer.add("origin", origin);
+    }
+    if let Some(id) = question.object_id {
+        writer.add("object", &id.cast_unsigned());
     }
     for (name, ms) in [("since_ms", question.since_ms), ("until_ms", question.until_ms)] {
         if let Some(ms) = ms {
@@ -136,6 +138,7 @@ fn conditions(query: &Query) -> Vec<(&'static str, String)> {
     let names = [
         ("event", "event"),
         ("object", "object"),
+        ("origin", "origin"),
         ("portal", "portal"),
         ("type", "type"),
         ("handler", "with a run of"),

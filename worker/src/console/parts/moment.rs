@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Part;
+use super::part::Part;
 use crate::when;
 
 /// A time as people and programs read it.

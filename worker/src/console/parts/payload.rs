@@ -3,9 +3,11 @@
 
 use askama::Template;
 use askama::filters::Safe;
+use shared::harmless::harmless_bytes;
 
-use super::{Part, size};
-use crate::harmless::{harmless_bytes, indented};
+use super::numbers::size;
+use super::part::Part;
+use crate::indented::indented;
 use crate::records::redaction::Redacted;
 
 /// Bytes of an event that a page shows.

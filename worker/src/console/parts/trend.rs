@@ -3,7 +3,8 @@
 use askama::Template;
 use askama::filters::Safe;
 
-use super::{Part, count_of, grouped};
+use super::numbers::{count_of, grouped};
+use super::part::Part;
 
 /// What bars are drawn into, in units of the picture.
 const HEIGHT: i64 = 24;

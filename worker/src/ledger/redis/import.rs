@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::link::Link;
 use super::script::{Call, Script};
-use super::{key, millis};
+use super::{format, millis};
 use crate::ledger::entry::{Entry, State};
 
 /// Redis did not answer, or not as it should. What was asked may have been carried out.
@@ -41,7 +41,7 @@ impl Importer {
     pub(crate) async fn import(&self, entries: &[Entry]) -> Result<u64, NotImported> {
         let writing = entries.iter().map(|entry| async {
             let answer = self.link.call(Arc::new(self.call(entry))).await;
-            answer.and_then(read).map_err(NotImported)
+            answer.and_then(was_written).map_err(NotImported)
         });
         let written = try_join_all(writing).await?;
         Ok(written.into_iter().map(u64::from).sum())
@@ -49,8 +49,9 @@ impl Importer {
 
     fn call(&self, entry: &Entry) -> Call {
         let (identity, rest) = entry.name.split_once(':').unwrap_or((&entry.name, ""));
-        let key = key(&self.prefix, identity, rest);
-        let (value, left_ms) = (value(entry), millis(entry.left));
+        let key = format::key(&self.prefix, identity, rest);
+        let left_ms = millis(entry.left);
+        let value = format::imported(entry, left_ms);
         // What is done has no more need of its steps, and most entries are.
         if entry.state == State::Completed {
             return Call::Begin { key, value, retention_ms: left_ms };
@@ -63,22 +64,8 @@ impl Importer {
     }
 }
 
-/// As the scripts read it. The process that had a started one is dead: a lease of nothing within
-/// a retention of all that is left is over from the first moment, so whoever claims it next starts
-/// at once and counts an abandoned run.
-fn value(entry: &Entry) -> String {
-    let Entry { token, lowest, fence, abandoned, .. } = entry;
-    match entry.state {
-        State::Completed => format!("C:{token}"),
-        State::Released => format!("R:{token}:{lowest}:{fence}:{abandoned}"),
-        State::Started => {
-            format!("S:{token}:{lowest}:{fence}:{abandoned}:0:{}", millis(entry.left))
-        }
-    }
-}
-
 /// Whether it was written: a script says 1, `SET … NX GET` shows that nothing stood there.
-fn read(answer: Value) -> Result<bool, String> {
+fn was_written(answer: Value) -> Result<bool, String> {
     match answer {
         Value::Nil => Ok(true),
         Value::Int(written) => Ok(written == 1),

@@ -4,45 +4,39 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{self, AsyncConnectionConfig, RedisError, RedisResult, Value};
-use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
-use secrecy::{ExposeSecret, SecretString};
+use deadpool_redis::redis::{self, RedisResult, Value};
+use deadpool_redis::{Connection, Pool};
+use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::address::{CONNECT_TIMEOUT, pool};
+use super::refusal::{Refusal, said};
 use super::script::{Call, Script};
 
+mod state;
+
+use state::State;
+
 /// Pipelines under way at once.
-const LINKS: usize = 1;
+pub(super) const LINKS: usize = 1;
 /// Calls in one pipeline.
 const BATCH: usize = 256;
 /// How often other tasks get their turn before a pipeline is sent.
 const TURNS: usize = 2;
 /// A pipeline not answered by then is given up; whether it was carried out is then unknown.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Without calls for so long, Redis is asked whether it is there: readiness must not tell of
 /// the last call of yesterday.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long a server that is none for Hubline is left alone: it may take a sign of life and refuse
+/// the next call.
+const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// How long the sign of life stands, in ms.
 const SIGN_MS: u64 = 60_000;
-/// What a server says that cannot be worked with now (redis.io/docs/latest/develop/reference/protocol-spec,
-/// and the sources of Redis 7): scripts gone, a replica, loading; out of memory, disk full, no rights,
-/// too few replicas, no primary, a cluster that is down.
-const REFUSALS: [&str; 9] = [
-    "NOSCRIPT",
-    "READONLY",
-    "LOADING",
-    "OOM",
-    "MISCONF",
-    "NOPERM",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-];
 
 type Answer = Result<Value, String>;
 type Waiting = (Arc<Call>, oneshot::Sender<Answer>);
@@ -51,7 +45,7 @@ type Waiting = (Arc<Call>, oneshot::Sender<Answer>);
 pub(super) struct Link {
     queues: Vec<mpsc::UnboundedSender<Waiting>>,
     next: AtomicUsize,
-    up: Arc<watch::Sender<bool>>,
+    state: Arc<State>,
 }
 
 impl Link {
@@ -60,25 +54,25 @@ impl Link {
     pub(super) fn start(url: &SecretString, prefix: Option<&str>) -> anyhow::Result<Self> {
         let pool = pool(url)?;
         let sign = prefix.map(|prefix| Arc::from(format!("{prefix}:alive")));
-        let up = Arc::new(watch::Sender::new(false));
+        let state = Arc::new(State::new());
         let queues = (0..LINKS)
             .map(|_| {
                 // Bounded by the runs a worker has under way, each with one call at a time.
                 let (queue, calls) = mpsc::unbounded_channel();
-                tokio::spawn(serve(pool.clone(), sign.clone(), calls, Arc::clone(&up)));
+                tokio::spawn(serve(pool.clone(), sign.clone(), calls, Arc::clone(&state)));
                 queue
             })
             .collect();
-        Ok(Self { queues, next: AtomicUsize::new(0), up })
+        Ok(Self { queues, next: AtomicUsize::new(0), state })
     }
 
     pub(super) fn is_up(&self) -> bool {
-        *self.up.borrow()
+        *self.state.up.borrow()
     }
 
     /// Resolves when Redis, away now, is back.
     pub(super) async fn back(&self) {
-        let mut up = self.up.subscribe();
+        let mut up = self.state.up.subscribe();
         if *up.borrow() || up.wait_for(|up| *up).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -86,10 +80,27 @@ impl Link {
 
     /// Resolves once Redis has gone away and is back.
     pub(super) async fn back_again(&self) {
-        let mut up = self.up.subscribe();
+        let mut up = self.state.up.subscribe();
         if up.wait_for(|up| !*up).await.is_err() || up.wait_for(|up| *up).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Resolves when Redis is back the next time, or was found to have forgotten.
+    pub(super) async fn renewed(&self) {
+        if self.state.renewed.subscribe().changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Says that Redis was found to have forgotten.
+    pub(super) fn renew(&self) {
+        self.state.renewed.send_replace(());
+    }
+
+    /// Redis' clock as far as it is known, ms since the Unix epoch.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.state.now_ms()
     }
 
     /// The script's answer, or why there is none; it may have been carried out all the same.
@@ -102,40 +113,13 @@ impl Link {
     }
 }
 
-/// Host and port of `url`, for people; neither user nor password.
-pub(super) fn server(url: &SecretString) -> anyhow::Result<String> {
-    let client = redis::Client::open(url.expose_secret()).map_err(|_| malformed())?;
-    Ok(client.get_connection_info().addr().to_string())
-}
-
-fn malformed() -> anyhow::Error {
-    anyhow::anyhow!("REDIS_URL is not a Redis address: write it as redis://:password@host:6379/0")
-}
-
-/// A pool for `url`; the error does not quote it.
-pub(super) fn pool(url: &SecretString) -> anyhow::Result<Pool> {
-    // The client's own limit is shorter than ours.
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
-    let manager = Manager::new_with_config(url.expose_secret(), config).map_err(|_| malformed())?;
-    let timeouts = Timeouts {
-        wait: Some(CONNECT_TIMEOUT),
-        create: Some(CONNECT_TIMEOUT),
-        recycle: Some(CONNECT_TIMEOUT),
-    };
-    Ok(Pool::builder(manager)
-        .max_size(LINKS)
-        .timeouts(timeouts)
-        .runtime(Runtime::Tokio1)
-        .build()?)
-}
-
 async fn serve(
     pool: Pool,
     sign: Option<Arc<str>>,
     mut calls: mpsc::UnboundedReceiver<Waiting>,
-    up: Arc<watch::Sender<bool>>,
+    state: Arc<State>,
 ) {
-    let mut connection = connect(&pool, sign.as_deref(), &up).await.ok();
+    let mut connection = connect(&pool, sign.as_deref(), &state).await.ok();
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         // Without calls an empty batch asks for a sign of life.
@@ -144,7 +128,7 @@ async fn serve(
         }
         gather(&mut calls, &mut batch).await;
         if connection.is_none() {
-            connection = match connect(&pool, sign.as_deref(), &up).await {
+            connection = match connect(&pool, sign.as_deref(), &state).await {
                 Ok(connection) => Some(connection),
                 Err(error) => {
                     for (_, reply) in batch.drain(..) {
@@ -155,12 +139,17 @@ async fn serve(
             };
         }
         let Some(open) = connection.as_mut() else { continue };
-        if !answer(open, sign.as_deref(), &mut batch, &up).await {
-            // Not back into the pool: answers to old questions may still be on their way.
-            connection = connection.take().and_then(|broken| {
-                drop(Connection::take(broken));
-                None
-            });
+        let end = answer(open, sign.as_deref(), &mut batch, &state.up).await;
+        if end == End::Sound {
+            continue;
+        }
+        // Not back into the pool: answers to old questions may still be on their way.
+        connection = connection.take().and_then(|broken| {
+            drop(Connection::take(broken));
+            None
+        });
+        if end == End::Elsewhere {
+            tokio::time::sleep(ELSEWHERE).await;
         }
     }
 }
@@ -188,11 +177,7 @@ fn sign_of_life(key: Option<&str>) -> redis::Cmd {
 }
 
 /// A connection that knows the scripts, to a Redis that takes writes.
-async fn connect(
-    pool: &Pool,
-    sign: Option<&str>,
-    up: &watch::Sender<bool>,
-) -> Result<Connection, String> {
+async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Connection, String> {
     let connecting = async {
         let mut connection = pool.get().await.map_err(|error| error.to_string())?;
         for script in Script::ALL {
@@ -201,32 +186,44 @@ async fn connect(
                 .arg(script.code())
                 .query_async::<()>(&mut connection)
                 .await
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| said(&error))?;
         }
         let asked = sign_of_life(sign).query_async::<()>(&mut connection).await;
-        asked.map_err(|error| error.to_string())?;
+        asked.map_err(|error| said(&error))?;
+        // No less than Redis': from before the question. Without the right to ask, our own has to do.
+        let asked = Instant::now();
+        if let Ok(time) = redis::cmd("TIME").query_async(&mut connection).await {
+            state.set_clock(time, asked);
+        }
         Ok(connection)
     };
     let connected = timeout(CONNECT_TIMEOUT * 2, connecting)
         .await
         .unwrap_or_else(|_| Err("timed out".to_owned()));
-    match (&connected, up.send_replace(connected.is_ok())) {
-        (Ok(_), false) => tracing::info!("redis connected"),
-        (Err(error), true) => {
-            tracing::warn!(error, "redis is away: no event is processed until it is back");
-        }
-        _ => {}
+    match &connected {
+        Ok(_) => state.is_back(),
+        Err(error) => state.is_away(error),
     }
     connected
 }
 
-/// Answers a whole batch from one pipeline; false if the connection is of no more use.
+/// What a batch says of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Sound,
+    /// Of no more use: another one may be.
+    Broken,
+    /// Of no more use, and another one is not likely to be.
+    Elsewhere,
+}
+
+/// Answers a whole batch from one pipeline.
 async fn answer(
     connection: &mut Connection,
     sign: Option<&str>,
     batch: &mut Vec<Waiting>,
     up: &watch::Sender<bool>,
-) -> bool {
+) -> End {
     let mut pipeline = redis::pipe();
     if batch.is_empty() {
         pipeline.add_command(sign_of_life(sign));
@@ -239,18 +236,21 @@ async fn answer(
         timeout(ANSWER_TIMEOUT, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
     let lost = match asked {
         Ok(Ok(answers)) if answers.len() == batch.len().max(1) => {
-            let errors = answers.iter().filter_map(|answer| answer.as_ref().err());
-            let refusal = errors.into_iter().find(|error| !is_harmless(error));
+            let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+            let refusal = errors.find_map(|error| Some((Refusal::of(error)?, said(error))));
             let sound = refusal.is_none();
             let changed = up.send_if_modified(|up| std::mem::replace(up, sound) != sound);
-            if let (Some(error), true) = (refusal, changed) {
-                let error = error.to_string();
+            if let (Some((_, error)), true) = (&refusal, changed) {
                 tracing::warn!(error, "redis refuses: no event is processed until it does not");
             }
             for ((_, reply), answer) in batch.drain(..).zip(answers) {
-                let _ = reply.send(answer.map_err(|error| error.to_string()));
+                let _ = reply.send(answer.map_err(|error| said(&error)));
             }
-            return sound;
+            return match refusal {
+                None => End::Sound,
+                Some((Refusal::ForNow, _)) => End::Broken,
+                Some((Refusal::ForGood, _)) => End::Elsewhere,
+            };
         }
         Ok(Ok(_)) => "fewer answers than questions".to_owned(),
         Ok(Err(error)) => error.to_string(),
@@ -261,12 +261,5 @@ async fn answer(
     for (_, reply) in batch.drain(..) {
         let _ = reply.send(Err(lost.clone()));
     }
-    false
-}
-
-/// An error of one call that says nothing of the connection. Scripts that are gone (a restart)
-/// come back with a new connection, and so does a primary that became a replica. A server that
-/// takes no writes is tried again with a new connection, until one has taken the sign of life.
-fn is_harmless(error: &RedisError) -> bool {
-    !error.code().is_some_and(|code| REFUSALS.contains(&code))
+    End::Broken
 }

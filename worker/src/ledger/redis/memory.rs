@@ -42,6 +42,7 @@ pub(super) fn watch(
                 Ok(forgotten) => {
                     has_written = true;
                     if let Some(forgotten) = forgotten {
+                        link.renew();
                         metrics.ledger_forgot(forgotten);
                         tracing::error!(
                             ledger.forgotten = forgotten.as_str(),

@@ -1,17 +1,17 @@
-//! The ledger's transitions, each one atomic step by Redis' own clock.
-//!
-//! An entry is a string: `S:token:lowest:fence:abandoned:lease:retention` while a run has it,
-//! `R:token:lowest:fence:abandoned` when it was given back, `C:token` when it is done. `token`
-//! is the last owner's, `lowest` the lowest live attempt, times are ms. Every claim and
-//! extension sets the entry to expire after `retention`, and so the time it has left tells how
-//! old the lease is: no clock but Redis' has a say. Steps are a hash beside the entry.
-//!
-//! A first claim needs no script: `SET … NX GET` is four times cheaper, and nearly every event
-//! is claimed once.
+//! What is asked of Redis: which scripts there are, by which hash they are called, and how a call is
+//! put into a pipeline. What a script says stands in a file for each noun.
 
 use std::sync::LazyLock;
 
 use deadpool_redis::redis::{self, Pipeline};
+
+mod claims;
+mod marks;
+mod memory;
+
+use super::gate::GATE;
+use super::look::{KNOWN, LOOK};
+use super::take::{HOLD, TAKE};
 
 /// A transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,46 +21,62 @@ pub(super) enum Script {
     Step,
     Complete,
     Release,
+    Restore,
     Take,
     Hold,
+    Gate,
+    Look,
+    Known,
     Delayed,
     Import,
     Recall,
+    Pause,
 }
 
 impl Script {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: &[Self] = &[
         Self::Claim,
         Self::Extend,
         Self::Step,
         Self::Complete,
         Self::Release,
+        Self::Restore,
         Self::Take,
         Self::Hold,
+        Self::Gate,
+        Self::Look,
+        Self::Known,
         Self::Delayed,
         Self::Import,
         Self::Recall,
+        Self::Pause,
     ];
 
     pub(super) fn code(self) -> &'static str {
         match self {
-            Self::Claim => CLAIM,
-            Self::Extend => EXTEND,
-            Self::Step => STEP,
-            Self::Complete => COMPLETE,
-            Self::Release => RELEASE,
+            Self::Claim => claims::CLAIM,
+            Self::Extend => claims::EXTEND,
+            Self::Step => claims::STEP,
+            Self::Complete => claims::COMPLETE,
+            Self::Release => claims::RELEASE,
+            Self::Restore => claims::RESTORE,
             Self::Take => TAKE,
             Self::Hold => HOLD,
-            Self::Delayed => DELAYED,
-            Self::Import => IMPORT,
-            Self::Recall => RECALL,
+            Self::Gate => GATE,
+            Self::Look => LOOK,
+            Self::Known => KNOWN,
+            Self::Delayed => marks::DELAYED,
+            Self::Import => claims::IMPORT,
+            Self::Recall => memory::RECALL,
+            Self::Pause => super::pause::PAUSE,
         }
     }
 
     /// The SHA-1 by which Redis calls it.
     fn hash(self) -> &'static str {
-        static HASHES: LazyLock<[String; 10]> = LazyLock::new(|| {
-            Script::ALL.map(|script| redis::Script::new(script.code()).get_hash().to_owned())
+        static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
+            let hash = |script: &Script| redis::Script::new(script.code()).get_hash().to_owned();
+            Script::ALL.iter().map(hash).collect()
         });
         &HASHES[self as usize]
     }
@@ -105,255 +121,3 @@ impl Call {
         }
     }
 }
-
-/// token, lease, attempt, retention → {code, fence or ms left, abandoned, steps}.
-/// Claiming again with the token one holds already answers the same as the first time; with one
-/// that was given back it claims nothing: that is an old call come late, which nobody waits for.
-const CLAIM: &str = r"
-local value = redis.call('GET', KEYS[1])
-local state, owner, lowest, fence, abandoned, lease, retention = '', '', 0, 0, 0, 0, 0
-if value then
-  if string.sub(value, 1, 2) == 'C:' then return {2, 0, 0, {}} end
-  state, owner, lowest, fence, abandoned, lease, retention =
-    string.match(value, '^(%a):(%x+):(%d+):(%d+):(%d+):?(%d*):?(%d*)$')
-end
-if state == 'R' and owner == ARGV[1] then return {1, 0, 0, {}} end
-if tonumber(ARGV[3]) < tonumber(lowest) then return {3, 0, 0, {}} end
-fence = tonumber(fence)
-abandoned = tonumber(abandoned)
-if state ~= 'S' then
-  fence = fence + 1
-elseif owner ~= ARGV[1] then
-  local left = redis.call('PTTL', KEYS[1]) - (tonumber(retention) - tonumber(lease))
-  if left > 0 then return {1, left, 0, {}} end
-  fence = fence + 1
-  abandoned = abandoned + 1
-end
-value = table.concat({'S', ARGV[1], ARGV[3], fence, abandoned, ARGV[2], ARGV[4]}, ':')
-redis.call('SET', KEYS[1], value, 'PX', ARGV[4])
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-return {0, fence, abandoned, redis.call('HGETALL', KEYS[2])}
-";
-
-/// token, lease, retention → 1 if still the owner. A lease that ran out but that nobody took is
-/// still its owner's.
-const EXTEND: &str = r"
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
-local head, owner = string.match(value, '^(S:(%x+):%d+:%d+:%d+):')
-if owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], head .. ':' .. ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[3])
-return 1
-";
-
-/// token, step, JSON, retention → 1 if still the owner.
-const STEP: &str = r"
-local value = redis.call('GET', KEYS[1])
-if not value or string.match(value, '^S:(%x+):') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-return 1
-";
-
-/// token, whether there are steps → 1 if the owner, also when asked again. Steps go: they may
-/// hold what need not be remembered for days.
-const COMPLETE: &str = r"
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
-local state, owner = string.match(value, '^(%a):(%x+)')
-if owner ~= ARGV[1] then return 0 end
-if state == 'C' then return 1 end
-if state ~= 'S' then return 0 end
-redis.call('SET', KEYS[1], 'C:' .. ARGV[1], 'KEEPTTL')
-if ARGV[2] == '1' then redis.call('DEL', KEYS[2]) end
-return 1
-";
-
-/// token, next attempt or nothing, retention → 1 if the owner, also when asked again. A run
-/// that came to its end clears the count of abandoned ones.
-const RELEASE: &str = r"
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
-local state, owner, lowest, fence, abandoned = string.match(value, '^(%a):(%x+):(%d+):(%d+):(%d+)')
-if owner ~= ARGV[1] then return 0 end
-if state == 'R' then return 1 end
-if state ~= 'S' then return 0 end
-if ARGV[2] ~= '' then
-  abandoned = 0
-  lowest = math.max(tonumber(lowest), tonumber(ARGV[2]))
-end
-value = table.concat({'R', owner, lowest, fence, abandoned}, ':')
-redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 1
-";
-
-/// What [`crate::limits`] means, word for word, by Redis' clock: there the reasons stand, and its tests
-/// are those of the rules. The state is one value, packed. Asked twice because an answer was lost it
-/// counts twice, which only makes it more careful.
-///
-/// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
-/// tenths of bulk, spacing, lateness, nearness → {0} granted, {1, ms} soon, {2, ms} a place.
-const TAKE: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
-local standing, requests, of_ten = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local spacing, late, near = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local packed = redis.call('GET', KEYS[1])
-if not packed and not size then return {0, 0} end
-local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
-local function forget(times, until_ms)
-  while times[1] and times[1] <= until_ms do table.remove(times, 1) end
-end
-local function until_room(times, cap, long)
-  local too_many = #times + 1 - cap
-  if too_many <= 0 then return 0 end
-  if not times[too_many] then return long end
-  return math.max(times[too_many] + long - now, 1)
-end
-local function tenths(many)
-  local part = math.max(math.floor(size * many / 10), 1)
-  return part, math.floor(window * part * 10 / (math.max(size, 1) * many))
-end
-local function ends(slots) return slots[#slots] or 0 end
-local function answer(code, ms)
-  local last = math.max(ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
-  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
-  return {code, ms}
-end
-local function spaced(finish, hold)
-  local begin = math.max(hold, now)
-  if finish < begin or (finish <= now and hold <= now) then return begin end
-  return finish + spacing
-end
-local function push(slots, at, count, most)
-  for _ = 1, count do slots[#slots + 1] = at end
-  while #slots > math.max(most, count) do table.remove(slots, 1) end
-end
-local function book(name, begin, part, long)
-  local slots, rest = s[name], name .. '_rest'
-  local thousandths = requests + s[rest]
-  s[rest] = thousandths % 1000
-  local count = math.max(math.floor(thousandths / 1000), 1)
-  local fit, place = math.min(count, part), begin
-  local too_many = #slots + fit - part
-  if too_many > 0 and slots[too_many] then place = math.max(place, slots[too_many] + long) end
-  push(slots, place + math.floor((count - 1) / math.max(part, 1)) * long, fit, size)
-  return place
-end
-if standing == 'new' then
-  local name = bulk and 'bulk' or 'work'
-  local finish = math.max(ends(s[name]), ends(s.back))
-  local place
-  if not size then
-    place = spaced(finish, s.hold)
-    if place > now then push(s[name], place, 1, 1) end
-  else
-    local begin = math.max(now, s.hold, finish)
-    local other = ends(bulk and s.work or s.bulk)
-    local part, long = size, window
-    if bulk then part, long = tenths(other > begin and 1 or of_ten)
-    elseif other > begin then part, long = tenths(9) end
-    place = book(name, begin, part, long)
-  end
-  if place > now then return answer(2, place - now) end
-end
-forget(s.granted, now - window)
-local wait, has_turn = math.max(s.hold - now, 0), false
-if size then
-  local part, long = tenths(1)
-  forget(s.turns, now - long)
-  local turns = math.max(part - #s.turns, 0)
-  has_turn = bulk and turns > 0
-  local room
-  if has_turn then room = until_room(s.granted, size, window)
-  elseif bulk then
-    local turn = until_room(s.turns, part, long)
-    room = until_room(s.granted, math.max(math.floor(size * of_ten / 10), 1), window)
-    room = math.min(math.max(room, s.work_waits - now, 0), turn)
-  elseif s.bulk_waits > now then room = until_room(s.granted, math.max(size - turns, 0), window)
-  else room = until_room(s.granted, size, window) end
-  wait = math.max(wait, room)
-end
-if wait == 0 then
-  if size then
-    s.granted[#s.granted + 1] = now
-    if has_turn then s.turns[#s.turns + 1] = now end
-  end
-  return answer(0, 0)
-end
-if wait > near and standing == 'placed' then
-  local place
-  if size then place = book('back', math.max(now + wait, ends(s.back)), size, window)
-  else
-    place = spaced(ends(s.back), now + wait)
-    push(s.back, place, 1, 1)
-  end
-  return answer(2, place - now)
-end
-if not bulk then s.work_waits = math.max(s.work_waits, now + wait + late)
-elseif has_turn then s.bulk_waits = math.max(s.bulk_waits, now + wait + late) end
-return answer(1, wait)
-";
-
-/// for how long, window → 1: nothing is granted meanwhile.
-const HOLD: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local packed = redis.call('GET', KEYS[1])
-local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0 }
-s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
-local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
-redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)
-return 1
-";
-
-/// retention, due, received, due, received, … → the smallest time of receipt of all marks that
-/// are not over, or nothing. A mark stands for all that is delayed until it is due, and the oldest
-/// of it. What is over is told by Redis' clock: a worker whose clock is ahead must not end the others'
-/// marks.
-const DELAYED: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for i = 2, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'LT', ARGV[i + 1], ARGV[i]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-local marks = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-local oldest = false
-for i = 1, #marks, 2 do
-  if tonumber(marks[i]) < now then
-    redis.call('ZREM', KEYS[1], marks[i])
-  elseif not oldest then
-    oldest = marks[i + 1]
-  end
-end
-return oldest
-";
-
-/// value, expiry, step, JSON, step, JSON, … → 1 if it was written, 0 if something stands there,
-/// which is then left as it is with its steps. Steps without an entry are those of one that
-/// expired.
-const IMPORT: &str = r"
-if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 0 end
-redis.call('DEL', KEYS[2])
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return 1
-";
-
-/// expiry → {what was last kept by a plain command, what was last kept by this script, what it keeps now}.
-/// Each number is larger than all before it. Two writes, since Redis puts those of one script into a
-/// transaction, as it does with the steps' and most completions', and a single one not.
-const RECALL: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local kept, plain = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
-now = math.max(now, tonumber(kept or 0) + 1, tonumber(plain or 0) + 1)
-redis.call('SET', KEYS[1], string.format('%.0f', now), 'PX', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {plain, kept, now}
-";

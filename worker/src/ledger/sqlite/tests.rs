@@ -13,7 +13,7 @@ use shared::metrics::registry;
 use shared::testing::prefix;
 
 use super::*;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Release};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -126,4 +126,30 @@ async fn while_the_file_takes_no_writes_calls_wait() {
         tokio::time::timeout(LONG, async { tokio::join!(step, room) }).await.unwrap();
     assert!(remembered && ledger.is_up());
     assert_eq!(number(&store, "SELECT count(*) FROM step WHERE name = 'order'").await, 1);
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
+    let (_directory, store) = open().await;
+    let ledger = ledger(&store, LONG);
+    let identity = Identity::of_unreadable(b"an event");
+    let entry = EntryKey { identity: &identity, target: "target", generation: 0 };
+    let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
+    run(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    let json = format!("{:?}", "x".repeat(100_000));
+    let refused = async {
+        while ledger.is_up() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = ledger.remember(&lease, "order", &json) => panic!("written to a full disk"),
+        refused = tokio::time::timeout(LONG, refused) => refused.unwrap(),
+    }
+    assert_eq!(lease.step("order").as_ref(), Some(&json), "known at once");
+    while run(&store, "PRAGMA max_page_count = 100000").await.is_err() {}
+    assert_eq!(number(&store, "SELECT count(*) FROM step").await, 0);
+    assert!(ledger.release(&lease, Release::Next(1)).await);
+    let Claim::Started(next) = ledger.claim(&entry, 1).await else { panic!("not started") };
+    assert_eq!(next.step("order"), Some(json));
 }

@@ -6,8 +6,8 @@ use super::*;
 
 const WINDOW_MS: i64 = 10_000;
 
-fn asked(size: u32, lane: Lane, standing: Standing) -> Asked {
-    Asked { size: Some(size), window_ms: WINDOW_MS, lane, standing }
+fn asked(size: u32, lane: Lane, standing: Standing) -> Asked<'static> {
+    Asked { sharing: None, size: Some(size), window_ms: WINDOW_MS, lane, standing, waited_ms: 0 }
 }
 
 fn new(requests: f64) -> Standing {
@@ -20,6 +20,8 @@ struct Play {
     lane: Lane,
     requests: u32,
     between_ms: i64,
+    /// Whose, where the limit is shared.
+    sharing: Option<&'static str>,
 }
 
 /// What became of it.
@@ -34,6 +36,10 @@ struct Played {
 /// Plays runs that come at their times against a limit, and tells what became of each. Panics if a
 /// window ever has more than the limit's size.
 fn play(size: u32, runs: &[(i64, Play)]) -> Vec<Played> {
+    play_in(WINDOW_MS, size, runs)
+}
+
+fn play_in(window_ms: i64, size: u32, runs: &[(i64, Play)]) -> Vec<Played> {
     let mut line = Line::default();
     let mut played = vec![Played::default(); runs.len()];
     let mut granted: Vec<i64> = Vec::new();
@@ -41,16 +47,17 @@ fn play(size: u32, runs: &[(i64, Play)]) -> Vec<Played> {
     let mut due: std::collections::BTreeSet<(i64, usize, u32, bool)> =
         runs.iter().enumerate().map(|(run, (at_ms, _))| (*at_ms, run, 0, false)).collect();
     while let Some((now_ms, run, made, placed)) = due.pop_first() {
-        let Play { lane, requests, between_ms } = runs[run].1;
+        let Play { lane, requests, between_ms, sharing } = runs[run].1;
         let standing = match (made, placed) {
             (0, false) => new(f64::from(requests)),
-            (0, true) => Standing::Placed { requests: 2.0 },
+            (0, true) => Standing::Placed { requests: f64::from(requests.min(2)) },
             _ => Standing::UnderWay,
         };
-        match line.take(&asked(size, lane, standing), now_ms) {
+        let asked = Asked { sharing, window_ms, ..asked(size, lane, standing) };
+        match line.take(&asked, now_ms) {
             Room::Granted => {
                 granted.push(now_ms);
-                let window = granted.iter().rev().take_while(|at_ms| **at_ms > now_ms - WINDOW_MS);
+                let window = granted.iter().rev().take_while(|at_ms| **at_ms > now_ms - window_ms);
                 assert!(window.count() <= size as usize, "too many before {now_ms}");
                 if made + 1 == requests {
                     played[run].done_ms = now_ms;
@@ -79,7 +86,7 @@ fn last_ms(played: &[Played]) -> i64 {
     played.iter().map(|played| played.done_ms).max().unwrap_or_default()
 }
 
-const LIVE: Play = Play { lane: Lane::Work, requests: 3, between_ms: 60 };
+const LIVE: Play = Play { lane: Lane::Work, requests: 3, between_ms: 60, sharing: None };
 const BULK: Play = Play { lane: Lane::Bulk, ..LIVE };
 
 #[test]
@@ -128,9 +135,16 @@ fn bulk_is_not_starved() {
 
 #[test]
 fn one_a_second_is_one_a_second() {
-    let one = Play { lane: Lane::Work, requests: 1, between_ms: 0 };
+    let one = Play { requests: 1, between_ms: 0, ..LIVE };
     let mut line = Line::default();
-    let asked = |standing| Asked { size: Some(1), window_ms: 1000, lane: one.lane, standing };
+    let asked = |standing| Asked {
+        sharing: None,
+        size: Some(1),
+        window_ms: 1000,
+        lane: one.lane,
+        standing,
+        waited_ms: 0,
+    };
     assert_eq!(line.take(&asked(new(1.0)), 50_000), Room::Granted);
     for place in 1..300 {
         let room = line.take(&asked(new(1.0)), 50_000);
@@ -147,7 +161,14 @@ fn one_a_second_is_one_a_second() {
 #[test]
 fn what_the_other_side_asks_for_holds_everybody_back() {
     let mut line = Line::default();
-    let asked = |lane, standing| Asked { size: None, window_ms: 1000, lane, standing };
+    let asked = |lane, standing| Asked {
+        sharing: None,
+        size: None,
+        window_ms: 1000,
+        lane,
+        standing,
+        waited_ms: 0,
+    };
     assert_eq!(line.take(&asked(Lane::Work, new(1.0)), 1000), Room::Granted);
     line.hold(30_000, 1000);
     // A shorter one does not end it.
@@ -192,4 +213,26 @@ fn what_is_over_is_forgotten() {
     // The second has a place ten seconds on.
     assert!(!line.is_over(WINDOW_MS, 110_999));
     assert!(line.is_over(WINDOW_MS, 111_000));
+}
+
+/// A message a second to a channel that portals share.
+#[test]
+fn one_origins_backlog_is_not_anothers() {
+    let of = |sharing| Play { requests: 1, sharing: Some(sharing), ..LIVE };
+    let mut runs: Vec<_> = (0..300).map(|run| (run, of("hubspot/1"))).collect();
+    runs.extend((0..20).map(|run| (5_000 + run, of("hubspot/2"))));
+    runs.extend((0..5).map(|run| (90_000 + run, of("hubspot/3"))));
+    let played = play_in(1000, 1, &runs);
+    let (first, others) = played.split_at(300);
+    let (second, third) = others.split_at(20);
+    // In turns with the long line, and not three hundred seconds later.
+    let second_s = (last_ms(second) - 5_000) / 1000;
+    assert!((35..=45).contains(&second_s), "{second_s} s");
+    let third_s = (last_ms(third) - 90_000) / 1000;
+    assert!((8..=14).contains(&third_s), "{third_s} s");
+    // Nothing is lost of the limit, and few come by once more.
+    assert!(last_ms(first) <= 330_000, "{}", last_ms(first));
+    let passes: u32 = played.iter().map(|played| played.places).sum();
+    assert!(passes <= 325 + 50, "{passes}");
+    assert!(played.iter().all(|played| played.waits <= 3), "{played:?}");
 }

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use shared::broker::{DeadQueue, MalformedMessage};
 use shared::event::Event;
 use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
-use shared::senders::Sender;
+use shared::origin::{Origin, Sender};
 
 use super::fingerprint::fingerprint;
-use crate::records::erasure::{Contact, contact_of};
+use crate::records::contact::{Contact, contact_of};
 
 /// The longest target, type, code and trace context that are kept, in bytes: PostgreSQL's indexes
 /// take no long texts.
@@ -22,7 +22,7 @@ pub(super) struct Arrival {
     pub(super) generation: i64,
     pub(super) attempt: i64,
     pub(super) queue: &'static str,
-    pub(super) portal_id: i64,
+    pub(super) origin: Origin,
     pub(super) subscription_type: String,
     pub(super) object_id: Option<i64>,
     pub(super) contact_id: Option<i64>,
@@ -54,7 +54,8 @@ impl Arrival {
         now_ms: i64,
     ) -> Self {
         let message = message.unwrap_or_else(|malformed| unreadable(malformed, now_ms));
-        let event = message.event.hubspot().ok();
+        let sent = &message.event;
+        let event = sent.hubspot().ok();
         let (reason, death) = match message.death {
             Some(death) => (death.reason.as_str(), death),
             None => nobodys_verdict(queue, now_ms),
@@ -62,14 +63,14 @@ impl Arrival {
         let target = message.target.as_deref().map(name).unwrap_or_default();
         let (code, error) = (name(&death.code), clean(&death.error, MAX_ERROR_BYTES));
         Self {
-            identity: message.event.identity.to_string(),
+            identity: sent.identity.to_string(),
             fingerprint: fingerprint(&target, &code, &error),
             target,
             generation: i64::from(message.generation),
             attempt: i64::from(message.attempt),
             queue: queue.as_str(),
-            portal_id: message.event.origin.portal_id().unwrap_or_default().cast_signed(),
-            subscription_type: name(&message.event.topic),
+            origin: sent.origin.clone(),
+            subscription_type: name(&sent.topic),
             object_id: event.and_then(|event| event.object_id).map(u64::cast_signed),
             contact_id: event.and_then(contact_of),
             reason,
@@ -81,12 +82,12 @@ impl Arrival {
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             steps: clean(&death.steps_text(), MAX_ERROR_BYTES),
-            body: message.event.body().clone(),
+            body: sent.body().clone(),
         }
     }
 
     pub(super) fn contact(&self) -> Option<Contact> {
-        self.contact_id.map(|id| Contact { portal_id: self.portal_id, id })
+        self.contact_id.map(|id| Contact { origin: self.origin.clone(), id })
     }
 
     /// What tells it from every other.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::clock::now_ms;
 use sqlx::FromRow;
 
-use super::DeadLetters;
+use super::handle::DeadLetters;
 use crate::records::database::{Transaction, on_reading, on_transaction};
 
 /// The longest filter that is kept, in bytes: a list of ids has no end.

@@ -1,24 +1,16 @@
 //! What a job takes for itself: claimed, read with its bytes, and said to be published or given back.
 
-use super::DeadLetters;
-use super::export::{Exported, fetch};
+use super::exported::{Exported, fetch, first_bytes};
 use super::filter::Filter;
-use super::moves::{Move, Part, chunk};
+use super::handle::DeadLetters;
+use super::moves::{Move, chunk};
+use super::part::Part;
 use super::state::State;
 use crate::records::database::on_pool;
+use crate::records::runs::at_work::AtWork;
 
-/// Claimed letters read at once, and the bytes of letters in memory at once.
+/// Claimed letters read at once.
 const CLAIMED: i64 = 200;
-const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
-
-/// A job, and who is at work on it: what is written in another's name is void.
-#[derive(Clone, Copy, Debug)]
-pub struct AtWork<'a> {
-    /// The job.
-    pub job_id: i64,
-    /// Who has taken it up.
-    pub owner: &'a str,
-}
 
 /// Letters that a job wants: those that match, still have their event, and have been in their state
 /// at `cutoff_ms`: dead ones, or those whose retry was never heard of if the filter says so.
@@ -144,17 +136,4 @@ impl DeadLetters {
         let step = Move::new(&filter, &[State::Requested], Some(to));
         self.run(Move { part: Some((at, part)), ..step }).await
     }
-}
-
-/// The first letters of these ids and sizes: no more than memory should hold, and one at least.
-pub(super) fn first_bytes(sizes: Vec<(i64, i64)>) -> Vec<i64> {
-    let (mut bytes, mut ids) = (0, Vec::new());
-    for (id, size) in sizes {
-        bytes += size;
-        if bytes > AT_ONCE_BYTES && !ids.is_empty() {
-            break;
-        }
-        ids.push(id);
-    }
-    ids
 }

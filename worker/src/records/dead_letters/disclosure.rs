@@ -3,11 +3,12 @@
 
 use sqlx::QueryBuilder;
 
+use super::audit;
 use super::export::Export;
 use super::filter::Filter;
-use super::{DeadLetters, audit};
-use crate::records::Records;
+use super::handle::DeadLetters;
 use crate::records::database::on_reading;
+use crate::records::handle::Records;
 use crate::records::redaction::Redaction;
 
 impl DeadLetters {

@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 
-use sqlx::{Encode, FromRow, QueryBuilder, Type};
+use sqlx::QueryBuilder;
 
-use super::DeadLetters;
-use super::filter::{Filter, push_in};
+use super::exported::{Exported, with_bodies};
+use super::filter::Filter;
+use super::handle::DeadLetters;
 use super::letter::{COLUMNS, Letter};
-use crate::records::database::{Database, on_pool, on_reading};
+use crate::records::database::{Database, on_reading};
 
 mod format;
 
@@ -18,16 +19,6 @@ pub(crate) use format::Format;
 const PAGE: i64 = 500;
 /// Bytes read at once; one letter can have more.
 const BYTES: i64 = 4 * 1024 * 1024;
-
-/// A letter and its event's bytes.
-#[derive(Clone, Debug, FromRow)]
-pub struct Exported {
-    /// The letter.
-    #[sqlx(flatten)]
-    pub letter: Letter,
-    /// The event as HubSpot sent it; none once it was erased.
-    pub body: Option<Vec<u8>>,
-}
 
 /// An export on its way. What comes into the records meanwhile is not in it.
 #[derive(Debug)]
@@ -87,26 +78,4 @@ async fn page(
         select.push(" ORDER BY id LIMIT ").push_bind(PAGE);
         select.build_query_as().persistent(false).fetch_all(pool).await
     })
-}
-
-/// The letters with these ids that still are there, for who works with them.
-pub(super) async fn fetch(database: &Database, ids: &[i64]) -> Result<Vec<Exported>, sqlx::Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    on_pool!(database, pool => {
-        with_bodies(ids).build_query_as().persistent(false).fetch_all(pool).await
-    })
-}
-
-fn with_bodies<DB>(ids: &[i64]) -> QueryBuilder<DB>
-where
-    DB: sqlx::Database,
-    i64: for<'t> Encode<'t, DB> + Type<DB>,
-{
-    let mut select =
-        QueryBuilder::new(format!("SELECT {COLUMNS}, body FROM dead_letter WHERE true"));
-    push_in(&mut select, "id", ids);
-    select.push(" ORDER BY id");
-    select
 }

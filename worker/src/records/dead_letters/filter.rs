@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use shared::origin::Origin;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::state::State;
@@ -27,9 +28,9 @@ pub struct Filter {
     /// The class of the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The HubSpot account.
+    /// The sender, and the account there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub portal_id: Option<i64>,
+    pub origin: Option<Origin>,
     /// HubSpot's subscription type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub subscription_type: Option<String>,
@@ -84,16 +85,17 @@ impl Filter {
         String: for<'t> Encode<'t, DB> + Type<DB>,
     {
         push_in(query, "id", &self.ids);
+        let origin = self.origin.as_ref().map(Origin::to_string);
         let texts = [
             ("fingerprint", self.fingerprint.as_deref()),
             ("code", self.code.as_deref()),
             ("reason", self.reason.as_deref()),
+            ("origin", origin.as_deref()),
             ("type", self.subscription_type.as_deref()),
             ("target", self.target.as_deref()),
             ("state", self.state.map(State::as_str)),
         ];
         let numbers = [
-            ("portal_id =", self.portal_id),
             ("object_id =", self.object_id),
             ("job_id =", self.job_id),
             ("died_ms >=", self.since_ms),
@@ -124,17 +126,18 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
         let ids = ids.join(",");
+        let origin = self.origin.as_ref().map(Origin::to_string);
         let texts = [
             ("id", Some(&*ids).filter(|ids| !ids.is_empty())),
             ("problem", self.fingerprint.as_deref()),
             ("code", self.code.as_deref()),
             ("reason", self.reason.as_deref()),
+            ("origin", origin.as_deref()),
             ("type", self.subscription_type.as_deref()),
             ("handler", self.target.as_deref()),
             ("state", self.state.map(State::as_str)),
         ];
         let numbers = [
-            ("portal", self.portal_id),
             ("object", self.object_id),
             ("job", self.job_id),
             ("died_since_ms", self.since_ms),
@@ -153,10 +156,10 @@ mod tests {
         let filter = Filter {
             ids: vec![1, 2],
             code: Some("ERP_422".to_owned()),
-            portal_id: Some(7),
+            origin: Some(Origin::hubspot(7)),
             ..Filter::default()
         };
-        assert_eq!(filter.to_string(), "id=1,2 code=ERP_422 portal=7");
+        assert_eq!(filter.to_string(), "id=1,2 code=ERP_422 origin=hubspot/7");
         assert_eq!(Filter::default().to_string(), "all");
     }
 

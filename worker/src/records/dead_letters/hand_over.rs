@@ -1,19 +1,17 @@
 //! Letters that another Hubline is to have: taken out some at a time, as the messages they came as,
 //! and let go of here once they are there.
 
-use shared::event::Event;
+use anyhow::Context as _;
 use shared::message::{Death, DeathReason, Message};
 use sqlx::QueryBuilder;
 
-use super::DeadLetters;
 use super::audit::OWN_NAME;
-use super::claims::first_bytes;
-use super::export::{Exported, fetch};
+use super::exported::{Exported, fetch, first_bytes};
 use super::filter::Filter;
+use super::handle::DeadLetters;
 use super::moves::Move;
 use super::state::State;
 use crate::records::database::on_pool;
-use crate::records::origin_of;
 
 /// Those that somebody still has to do with.
 const OPEN: [State; 3] = [State::Dead, State::Requested, State::Retried];
@@ -41,7 +39,7 @@ impl DeadLetters {
             select.build_query_as().fetch_all(pool).await?
         });
         let letters = fetch(database, &first_bytes(sizes)).await?;
-        letters.into_iter().map(|letter| Ok((letter.letter.id, message(letter)?))).collect()
+        letters.into_iter().map(given_up).collect()
     }
 
     /// Lets go of letters that are elsewhere now, softly.
@@ -56,24 +54,11 @@ impl DeadLetters {
 }
 
 /// The letter as a worker gave it up.
-fn message(exported: Exported) -> anyhow::Result<Message> {
-    let Exported { letter, body } = exported;
-    let reason = letter.reason.parse().unwrap_or(DeathReason::Crashed);
+fn given_up(exported: Exported) -> anyhow::Result<(i64, Message)> {
+    let letter = &exported.letter;
+    let (id, reason) = (letter.id, letter.reason.parse().unwrap_or(DeathReason::Crashed));
     let death = Death::new(reason, &letter.code, &letter.error, letter.died_ms);
-    let identity = letter
-        .identity
-        .parse()
-        .map_err(|_| anyhow::anyhow!("letter {} has no identity", letter.id))?;
-    let (origin, topic) = (origin_of(letter.portal_id), letter.subscription_type);
-    Ok(Message {
-        event: Event::new(origin, topic, identity, body.unwrap_or_default().into()),
-        attempt: u32::try_from(letter.attempt)?,
-        target: Some(letter.target).filter(|target| !target.is_empty()),
-        received_ms: letter.received_ms,
-        generation: u32::try_from(letter.generation)?,
-        traceparent: letter.traceparent,
-        job: None,
-        waiting: None,
-        death: Some(death.after(Death::steps_of(&letter.steps))),
-    })
+    let death = death.after(Death::steps_of(&letter.steps));
+    let message = exported.message().with_context(|| format!("letter {id} cannot be a message"))?;
+    Ok((id, Message { death: Some(death), ..message }))
 }

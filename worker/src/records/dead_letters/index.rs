@@ -3,24 +3,26 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
-pub(super) use self::problems::{TREND_HOURS, hour_of};
 use self::problems::{write_hours, write_problems};
 use super::arrival::Arrival;
 use super::moves;
 use super::state::State;
 use super::tally::Tally;
+use crate::records::contact::Contact;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
-use crate::records::erasure::{Contact, catch_up, erased};
-use crate::records::jobs::{self, End, Ended};
+use crate::records::erasure::{catch_up, erased};
+use crate::records::runs::end::{End, Ended};
+use crate::records::runs::ends::note_ends;
 
 mod problems;
 #[cfg(test)]
 mod tests;
 
 const INSERT: &str = "INSERT INTO dead_letter (identity, target, generation, attempt, queue, \
-    portal_id, type, object_id, contact_id, reason, code, error, fingerprint, received_ms, died_ms, \
+    origin, type, object_id, contact_id, reason, code, error, fingerprint, received_ms, died_ms, \
     indexed_ms, traceparent, steps, body, state, state_ms) ";
 const ONCE: &str = " ON CONFLICT (identity, target, generation, attempt) DO NOTHING \
     RETURNING id, identity, target, generation, attempt";
@@ -54,7 +56,7 @@ impl Inserted {
 }
 
 /// The columns of an [`Earlier`].
-const EARLIER: &str = "id, identity, target, generation, attempt, fingerprint, portal_id, state";
+const EARLIER: &str = "id, identity, target, generation, attempt, fingerprint, origin, state";
 
 /// A letter that waits for something.
 #[derive(FromRow)]
@@ -65,7 +67,8 @@ struct Earlier {
     generation: i64,
     attempt: i64,
     fingerprint: String,
-    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    origin: Origin,
     #[sqlx(try_from = "String")]
     state: State,
 }
@@ -106,14 +109,14 @@ async fn try_to_index(database: &Database, arrivals: &[Arrival]) -> Result<Index
         Vec::new()
     };
     for (_, arrival) in &new {
-        tally.died(&arrival.fingerprint, arrival.portal_id, arrival.died_ms);
+        tally.died(&arrival.fingerprint, &arrival.origin, arrival.died_ms);
     }
     let problems = write_problems(&mut transaction, &new).await?;
     tally.write(&mut transaction).await?;
     write_hours(&mut transaction, &new).await?;
     let (died_again, known) = (died_again + back.len() as u64, arrivals.len() - inserted.len());
     let ends = new.iter().filter_map(|(_, arrival)| Some(died(arrival, arrival.job_id?)));
-    jobs::note_ends(&mut transaction, ends.chain(back).collect()).await?;
+    note_ends(&mut transaction, ends.chain(back).collect()).await?;
     transaction.commit().await?;
     catch_up(database, &contacts).await?;
     Ok(Indexed { new: inserted.len() as u64, known: known as u64, died_again, problems })
@@ -151,7 +154,7 @@ async fn insert(
                 .push_bind(arrival.generation)
                 .push_bind(arrival.attempt)
                 .push_bind(arrival.queue)
-                .push_bind(arrival.portal_id)
+                .push_bind(arrival.origin.to_string())
                 .push_bind(&arrival.subscription_type)
                 .push_bind(arrival.object_id)
                 .push_bind(arrival.contact_id)
@@ -212,7 +215,7 @@ async fn turn(
     tally: &mut Tally,
 ) -> Result<(), sqlx::Error> {
     moves::turn(transaction, letter.id, to).await?;
-    tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), Some(to));
+    tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), Some(to));
     Ok(())
 }
 

@@ -5,48 +5,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use prometheus_client::registry::Registry;
-use shared::broker::{Broker, DeadLetterOptions, DeadQueue, Delivery, Settlement};
-use shared::clock::now_ms;
+use shared::broker::Broker;
 use shared::metrics::BrokerMetrics;
 use shared::retry::Reconnect;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::DeadLetters;
-use super::arrival::Arrival;
-use super::fingerprint::keyed;
-use super::index::{Indexed, index};
+use super::handle::DeadLetters;
+use super::intake::{BATCH, answers, commit, gather, options};
 use super::retention::Retention;
-use crate::records::Purpose;
 
 mod metrics;
 
 use metrics::IndexMetrics;
 
-/// Letters of one transaction.
-const BATCH: usize = 500;
-/// What the broker may send ahead: letters can be large, and each of these may be in memory.
-const PREFETCH: u16 = 500;
-/// A batch takes no more letters behind the one that takes it over this: one can have megabytes.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// How long a letter waits for company.
-const MOMENT: Duration = Duration::from_millis(200);
-/// How long the database may take for a batch.
-const COMMIT: Duration = Duration::from_secs(30);
 /// How long the last batch may take at the end.
 const CLOSE: Duration = Duration::from_secs(5);
 /// What has been over for too long is looked for so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
-/// In a queue that others take from too, letters that do not come within this are theirs; the first
-/// may take longer.
-const QUIET: Duration = Duration::from_secs(1);
-const FIRST: Duration = Duration::from_secs(5);
 
 /// Runs until closed or dropped.
 #[derive(Debug)]
@@ -178,121 +158,4 @@ impl Indexing {
         consumer.close().await;
         ended
     }
-}
-
-/// How [`drain`] went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
-    /// What became of the letters that were there.
-    pub indexed: Indexed,
-    /// Whether that was all of them.
-    pub complete: bool,
-}
-
-/// Takes the letters that are there now into the records; gives up after `patience`, which is no
-/// error: the others wait. Must be called on a multi-thread runtime.
-pub async fn drain(
-    letters: &DeadLetters,
-    broker: &Broker,
-    patience: Duration,
-) -> anyhow::Result<Drained> {
-    let deadline = Instant::now() + patience;
-    timeout_at(deadline, answers(letters))
-        .await
-        .context("the records' database does not answer in time")??;
-    let metrics = BrokerMetrics::register(&mut Registry::default());
-    let (consumer, mut deliveries) = broker.dead_letters(options(), metrics)?;
-    let mut drained = Drained::default();
-    let draining = async {
-        let (expected, mut taken) = (consumer.ready().await?, 0);
-        let never = CancellationToken::new();
-        while taken < expected {
-            let left = usize::try_from(expected - taken).unwrap_or(BATCH).min(BATCH);
-            let patience = if taken == 0 { FIRST } else { QUIET };
-            let batch = gather(&mut deliveries, left, Some(patience), &never).await;
-            if batch.is_empty() {
-                // Somebody else has them, or they are slow to come.
-                return Ok(taken > 0);
-            }
-            taken += batch.len() as u64;
-            let Indexed { new, known, died_again, problems } = commit(letters, batch).await?;
-            drained.indexed.new += new;
-            drained.indexed.known += known;
-            drained.indexed.died_again += died_again;
-            drained.indexed.problems += problems;
-        }
-        anyhow::Ok(true)
-    };
-    let ended = timeout_at(deadline, draining).await;
-    drop(deliveries);
-    consumer.close().await;
-    drained.complete = ended.unwrap_or(Ok(false))?;
-    Ok(drained)
-}
-
-fn options() -> DeadLetterOptions {
-    DeadLetterOptions { name: "hubline dead letters".to_owned(), prefetch: PREFETCH }
-}
-
-/// Whether the database can be used.
-async fn answers(letters: &DeadLetters) -> anyhow::Result<()> {
-    timeout(COMMIT, async { letters.records.ready().await?.ping().await })
-        .await
-        .context("the records' database does not answer in time")?
-}
-
-/// The next letters: as many as come within a moment, up to `limit`. None if nothing comes within
-/// `patience`, or none any more once it is to `stop`.
-async fn gather(
-    deliveries: &mut UnboundedReceiver<Delivery<DeadQueue>>,
-    limit: usize,
-    patience: Option<Duration>,
-    stop: &CancellationToken,
-) -> Vec<(Arrival, Settlement)> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    let mut deadline = patience.map(|patience| Instant::now() + patience);
-    while batch.len() < limit && bytes < BATCH_BYTES {
-        let receiving = async {
-            match deadline {
-                Some(deadline) => timeout_at(deadline, deliveries.recv()).await.ok().flatten(),
-                None => deliveries.recv().await,
-            }
-        };
-        let delivery = stop.run_until_cancelled(receiving).await.flatten();
-        let Some(Delivery { message, lane, settlement, .. }) = delivery else { break };
-        if settlement.is_lost() {
-            // Its copy is on its way.
-            continue;
-        }
-        if batch.is_empty() {
-            deadline = Some(Instant::now() + MOMENT);
-        }
-        let arrival = Arrival::new(message, lane, now_ms());
-        bytes += arrival.body.len();
-        batch.push((arrival, settlement));
-    }
-    batch
-}
-
-/// Writes a batch and then acks it. Dropped in between, all of it goes back.
-async fn commit(
-    letters: &DeadLetters,
-    batch: Vec<(Arrival, Settlement)>,
-) -> anyhow::Result<Indexed> {
-    let (mut arrivals, settlements): (Vec<Arrival>, Vec<_>) = batch.into_iter().unzip();
-    let database = letters.records.ready().await?;
-    let key = timeout(COMMIT, letters.records.key(Purpose::Problems))
-        .await
-        .context("the records' database does not answer in time")??;
-    for arrival in &mut arrivals {
-        arrival.fingerprint = keyed(&key, &arrival.fingerprint);
-    }
-    let indexed = timeout(COMMIT, index(database, &arrivals))
-        .await
-        .context("the records' database did not take dead letters in time")?
-        .context("the records' database takes no dead letters")?;
-    for settlement in settlements {
-        settlement.ack();
-    }
-    Ok(indexed)
 }

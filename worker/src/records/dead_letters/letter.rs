@@ -1,12 +1,13 @@
 //! A dead letter as it stands in the records, without its bytes.
 
 use serde::Serialize;
+use shared::origin::Origin;
 use sqlx::FromRow;
 
 use super::state::State;
 
 /// The columns of a [`Letter`].
-pub(super) const COLUMNS: &str = "id, identity, target, generation, attempt, queue, portal_id, type, \
+pub(super) const COLUMNS: &str = "id, identity, target, generation, attempt, queue, origin, type, \
     object_id, reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, traceparent, \
     CAST(length(body) AS BIGINT) AS body_bytes, state, state_ms, job_id, previous_id, steps";
 
@@ -27,8 +28,9 @@ pub struct Letter {
     pub attempt: i64,
     /// `dead` or `unrouted`.
     pub queue: String,
-    /// The HubSpot account, 0 if unreadable.
-    pub portal_id: i64,
+    /// The sender, and the account there.
+    #[sqlx(try_from = "String")]
+    pub origin: Origin,
     /// HubSpot's subscription type, empty if unreadable.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]

@@ -2,17 +2,18 @@
 //! is left alone, so that of two who do the same each moves every letter once at most. Every
 //! function tells how many really moved.
 
-use std::collections::HashMap;
-
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::claims::AtWork;
+use super::audit;
 use super::filter::{Filter, push_in};
+use super::handle::DeadLetters;
+use super::part::Part;
 use super::state::State;
-use super::tally::{Progress, Tally};
-use super::{DeadLetters, audit};
+use super::tally::Tally;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
+use crate::records::runs::at_work::AtWork;
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
 const CHUNK: u32 = 2000;
@@ -41,66 +42,6 @@ pub(super) struct Move<'a> {
     pub(super) by: Option<(&'a str, &'a str)>,
 }
 
-/// What a job does by a move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Takes letters for itself, to publish them.
-    Claim,
-    /// Has published what it had claimed.
-    Publish,
-    /// Lets go of what it had claimed and cannot publish.
-    Refuse,
-    /// Lets go of what it had claimed and not begun to publish.
-    GiveBack,
-    /// Lets go of what it had claimed and begun to publish: who did is gone, or was told of no confirm.
-    Leave,
-    /// Moves letters, which is all it has to do with them.
-    Move,
-}
-
-impl Part {
-    /// Whether it is about letters that the job has claimed before.
-    fn is_of_claimed(self) -> bool {
-        match self {
-            Self::Claim | Self::Move => false,
-            Self::Publish | Self::Refuse | Self::GiveBack | Self::Leave => true,
-        }
-    }
-
-    /// Whether it is about letters whose publishing was begun, if that matters.
-    fn is_of_begun(self) -> Option<bool> {
-        match self {
-            Self::GiveBack => Some(false),
-            Self::Leave => Some(true),
-            Self::Claim | Self::Publish | Self::Refuse | Self::Move => None,
-        }
-    }
-
-    /// What it changes of the job, where `letters` are moved, of which `last` is the last. Counted
-    /// with the claim: a run may end before its letter is known to be published.
-    fn progress(self, letters: i64, last: i64) -> Progress {
-        let none = Progress::default();
-        match self {
-            Self::Claim => {
-                Progress { published: letters, place_id: Some(last), must_run: true, ..none }
-            }
-            Self::Publish | Self::Leave => none,
-            Self::Refuse => {
-                Progress { published: -letters, runs: letters, skipped: letters, ..none }
-            }
-            Self::GiveBack => Progress { published: -letters, ..none },
-            Self::Move => Progress {
-                published: letters,
-                runs: letters,
-                succeeded: letters,
-                place_id: Some(last),
-                must_run: true,
-                ..none
-            },
-        }
-    }
-}
-
 impl<'a> Move<'a> {
     pub(super) fn new(filter: &'a Filter, from: &'a [State], to: Option<State>) -> Self {
         Self {
@@ -116,54 +57,17 @@ impl<'a> Move<'a> {
     }
 }
 
-/// A run that succeeded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// The event's identity.
-    pub identity: String,
-    /// The target.
-    pub target: String,
-    /// The generation of the run.
-    pub generation: i64,
-}
-
 #[derive(Debug, FromRow)]
 struct Selected {
     id: i64,
     fingerprint: String,
-    portal_id: i64,
     #[sqlx(try_from = "String")]
-    state: State,
-}
-
-/// A letter that waits for something.
-#[derive(Debug, FromRow)]
-struct Open {
-    id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    fingerprint: String,
-    portal_id: i64,
+    origin: Origin,
     #[sqlx(try_from = "String")]
     state: State,
 }
 
 impl DeadLetters {
-    /// These have succeeded, retried or replayed: whatever letter there is of them has no more to
-    /// wait for. A run of a later generation counts for earlier letters too: the event was started
-    /// over.
-    pub async fn mark_resolved(&self, done: &[Done]) -> anyhow::Result<u64> {
-        let database = self.records.ready().await?;
-        let mut moved = 0;
-        for done in done.chunks(CHUNK as usize) {
-            let mut transaction = database.transaction().await?;
-            moved += resolve(&mut transaction, done).await?;
-            transaction.commit().await?;
-        }
-        Ok(moved)
-    }
-
     /// Moves all there are, some at a time.
     pub(super) async fn run(&self, step: Move<'_>) -> anyhow::Result<u64> {
         step.filter.check()?;
@@ -209,7 +113,7 @@ async fn try_chunk(
     write(&mut transaction, step, &ids).await?;
     let mut tally = Tally::default();
     for row in &selected {
-        tally.moved(&row.fingerprint, row.portal_id, Some(row.state), step.to);
+        tally.moved(&row.fingerprint, &row.origin, Some(row.state), step.to);
     }
     if let (Some((at, part)), Some(last)) = (step.part, ids.last()) {
         let letters = i64::try_from(ids.len()).unwrap_or(i64::MAX);
@@ -238,7 +142,7 @@ async fn select(
     let locking = transaction.locking();
     on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, fingerprint, portal_id, state FROM dead_letter WHERE state IN (",
+            "SELECT id, fingerprint, origin, state FROM dead_letter WHERE state IN (",
         );
         let mut states = select.separated(", ");
         for state in step.from {
@@ -262,7 +166,7 @@ async fn select(
     })
 }
 
-async fn write(
+pub(super) async fn write(
     transaction: &mut Transaction,
     step: Move<'_>,
     ids: &[i64],
@@ -301,51 +205,4 @@ pub(super) async fn turn(
             .await?;
     });
     Ok(())
-}
-
-/// Makes the letters of `done` resolved ones; tells how many.
-pub(in crate::records) async fn resolve(
-    transaction: &mut Transaction,
-    done: &[Done],
-) -> Result<u64, sqlx::Error> {
-    if done.is_empty() {
-        return Ok(0);
-    }
-    let locking = transaction.locking();
-    let open: Vec<Open> = on_transaction!(transaction, connection => {
-        let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, fingerprint, portal_id, state \
-             FROM dead_letter WHERE state IN ('dead', 'requested', 'retried') AND identity IN (",
-        );
-        let mut identities = select.separated(", ");
-        for done in done {
-            identities.push_bind(&done.identity);
-        }
-        select.push(") ORDER BY id").push(locking);
-        select.build_query_as().persistent(false).fetch_all(connection).await?
-    });
-    let mut runs: HashMap<&str, Vec<&Done>> = HashMap::new();
-    for done in done {
-        runs.entry(&done.identity).or_default().push(done);
-    }
-    let ended = |letter: &&Open| {
-        // A letter of no target was an event for all of them.
-        let of_it = |done: &&Done| letter.target.is_empty() || letter.target == done.target;
-        let mut runs = runs.get(&*letter.identity).into_iter().flatten().copied();
-        runs.any(|done| of_it(&done) && letter.generation <= done.generation)
-    };
-    let ended: Vec<&Open> = open.iter().filter(ended).collect();
-    if ended.is_empty() {
-        return Ok(0);
-    }
-    let filter = Filter::default();
-    let step = Move::new(&filter, &[], Some(State::Resolved));
-    let ids: Vec<i64> = ended.iter().map(|letter| letter.id).collect();
-    write(transaction, step, &ids).await?;
-    let mut tally = Tally::default();
-    for letter in &ended {
-        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), step.to);
-    }
-    tally.write(transaction).await?;
-    Ok(ids.len() as u64)
 }

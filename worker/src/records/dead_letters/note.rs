@@ -4,8 +4,9 @@
 use sha2::{Digest as _, Sha256};
 use sqlx::AssertSqlSafe;
 
-use super::{DeadLetters, audit};
-use crate::harmless::hex;
+use super::audit;
+use super::handle::DeadLetters;
+use crate::hex::hex;
 use crate::records::database::on_transaction;
 
 /// The longest note, in bytes.

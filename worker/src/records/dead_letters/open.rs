@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::DeadLetters;
+use super::handle::DeadLetters;
 use crate::records::database::on_reading;
 
 const EVERY: Duration = Duration::from_secs(15);

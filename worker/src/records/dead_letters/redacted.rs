@@ -1,10 +1,10 @@
 //! What people are shown of errors: they may quote what must not be shown of their events.
 
-use super::DeadLetters;
-use super::groups::Group;
+use super::group::Group;
+use super::handle::DeadLetters;
 use super::letter::Letter;
 use super::show::Shown;
-use crate::records::Aliases;
+use crate::records::alias::Aliases;
 use crate::records::redaction::{Redacted, Redaction};
 
 impl DeadLetters {

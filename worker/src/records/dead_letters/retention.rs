@@ -6,13 +6,14 @@ use std::time::Duration;
 use shared::clock::now_ms;
 use sqlx::QueryBuilder;
 
+use super::audit;
 use super::filter::Filter;
-use super::index::{TREND_HOURS, hour_of};
+use super::handle::DeadLetters;
+use super::hour::{TREND_HOURS, hour_of};
 use super::moves::Move;
 use super::state::State;
-use super::{DeadLetters, audit};
 use crate::records::database::{Database, on_pool, on_transaction};
-use crate::records::jobs;
+use crate::records::runs::forget::forget;
 
 /// Problems deleted in one transaction.
 const CHUNK: i64 = 500;
@@ -65,7 +66,7 @@ impl DeadLetters {
                 "old dead letters deleted: they were over"
             );
         }
-        jobs::forget(database, limit(retention.resolved)).await?;
+        forget(database, limit(retention.resolved)).await?;
         on_pool!(database, pool => {
             sqlx::query("DELETE FROM problem_hour WHERE hour <= $1")
                 .bind(hour_of(now_ms()) - TREND_HOURS)
@@ -105,7 +106,7 @@ async fn delete_problems(database: &Database, limit_ms: i64) -> Result<u64, sqlx
         if fingerprints.is_empty() {
             return Ok(deleted);
         }
-        for table in ["problem_hour", "problem_portal", "problem"] {
+        for table in ["problem_hour", "problem_origin", "problem"] {
             on_transaction!(&mut transaction, connection => {
                 let mut delete =
                     QueryBuilder::new(format!("DELETE FROM {table} WHERE fingerprint IN ("));

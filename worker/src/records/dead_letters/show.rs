@@ -3,10 +3,10 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::DeadLetters;
+use super::handle::DeadLetters;
 use super::letter::{COLUMNS, Letter};
 use crate::records::database::{Database, on_reading};
-use crate::records::{Line, Question};
+use crate::records::history::{Line, Question};
 
 /// Lines of the event log that are shown.
 const LINES: u32 = 200;

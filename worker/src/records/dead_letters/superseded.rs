@@ -4,12 +4,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
+use super::moves::turn;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
-use crate::records::jobs::End;
+use crate::records::runs::end::End;
 
 /// A run of a job that was told `stale`, or was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +31,8 @@ struct Related {
     generation: i64,
     attempt: i64,
     fingerprint: String,
-    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    origin: Origin,
     job_id: Option<i64>,
     #[sqlx(try_from = "String")]
     state: State,
@@ -116,8 +119,8 @@ pub(in crate::records) async fn end_superseded(
         };
         let end = if to == State::Resolved { End::Skipped } else { End::Died };
         ends.insert(run.clone(), end);
-        super::moves::turn(transaction, letter.id, to).await?;
-        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), Some(to));
+        turn(transaction, letter.id, to).await?;
+        tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), Some(to));
     }
     tally.write(transaction).await?;
     Ok(ends)
@@ -210,9 +213,9 @@ pub(in crate::records) async fn return_skipped(
         let is_its = |run: &&Stale| letter.is_out(run) && letter.is_of(run);
         let Some(run) = skipped.iter().find(is_its) else { continue };
         undone.insert(run.clone());
-        super::moves::turn(transaction, letter.id, State::Dead).await?;
+        turn(transaction, letter.id, State::Dead).await?;
         let to = Some(State::Dead);
-        tally.moved(&letter.fingerprint, letter.portal_id, Some(letter.state), to);
+        tally.moved(&letter.fingerprint, &letter.origin, Some(letter.state), to);
     }
     tally.write(transaction).await?;
     Ok(undone)
@@ -229,7 +232,7 @@ async fn related(
     let locking = transaction.locking();
     on_transaction!(transaction, connection => {
         let mut select = QueryBuilder::new(
-            "SELECT id, identity, target, generation, attempt, fingerprint, portal_id, job_id, \
+            "SELECT id, identity, target, generation, attempt, fingerprint, origin, job_id, \
              state \
              FROM dead_letter WHERE identity IN (",
         );

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use shared::origin::Origin;
 use sqlx::QueryBuilder;
 
-use super::claims::AtWork;
 use super::state::{Counters, State};
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::runs::at_work::AtWork;
 
 /// Changes of counters. In order, so that two transactions take their locks alike.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     problems: BTreeMap<String, Counters>,
-    /// Dead letters of a problem in one portal, and when the last one died, if one did now.
-    portals: BTreeMap<(String, i64), (i64, i64)>,
+    /// Dead letters of a problem and one origin, and when the last one died, if one did now.
+    origins: BTreeMap<(String, Origin), (i64, i64)>,
     /// A job that does it, who must be at work on that, and how far it comes by it.
     job: Option<(i64, String, Progress)>,
 }
@@ -37,7 +38,7 @@ impl Tally {
     pub(super) fn moved(
         &mut self,
         fingerprint: &str,
-        portal_id: i64,
+        origin: &Origin,
         from: Option<State>,
         to: Option<State>,
     ) {
@@ -50,15 +51,16 @@ impl Tally {
         }
         let difference = i64::from(to == Some(State::Dead)) - i64::from(from == Some(State::Dead));
         if difference != 0 {
-            self.portals.entry((fingerprint.to_owned(), portal_id)).or_default().0 += difference;
+            self.origins.entry((fingerprint.to_owned(), origin.clone())).or_default().0 +=
+                difference;
         }
     }
 
     /// A letter that is new.
-    pub(super) fn died(&mut self, fingerprint: &str, portal_id: i64, died_ms: i64) {
-        self.moved(fingerprint, portal_id, None, Some(State::Dead));
-        let portal = self.portals.entry((fingerprint.to_owned(), portal_id)).or_default();
-        portal.1 = portal.1.max(died_ms);
+    pub(super) fn died(&mut self, fingerprint: &str, origin: &Origin, died_ms: i64) {
+        self.moved(fingerprint, origin, None, Some(State::Dead));
+        let of = self.origins.entry((fingerprint.to_owned(), origin.clone())).or_default();
+        of.1 = of.1.max(died_ms);
     }
 
     /// A job does it.
@@ -91,7 +93,7 @@ impl Tally {
                 .await?;
             });
         }
-        write_portals(transaction, self.portals.into_iter().collect()).await?;
+        write_origins(transaction, self.origins.into_iter().collect()).await?;
         let Some((job_id, owner, progress)) = self.job else { return Ok(true) };
         // Last of all, as whoever notes the ends of runs does: two never wait for one another.
         let written = on_transaction!(transaction, connection => {
@@ -117,64 +119,64 @@ impl Tally {
     }
 }
 
-/// Of a problem in one portal: how many more letters are dead, and when the last one died.
-type OfPortal = ((String, i64), (i64, i64));
+/// Of a problem and one origin: how many more letters are dead, and when the last one died.
+type OfOrigin = ((String, Origin), (i64, i64));
 
-/// Writes what changed of each problem in each portal, and of each portal over all problems.
-async fn write_portals(
+/// Writes what changed of each problem and each origin, and of each origin over all problems.
+async fn write_origins(
     transaction: &mut Transaction,
-    changes: Vec<OfPortal>,
+    changes: Vec<OfOrigin>,
 ) -> Result<(), sqlx::Error> {
-    let mut portals: BTreeMap<i64, (i64, i64, i64)> = BTreeMap::new();
+    let mut origins: BTreeMap<String, (i64, i64, i64)> = BTreeMap::new();
     for rows in changes.chunks(1000) {
-        let written: Vec<(String, i64, i64)> = on_transaction!(transaction, connection => {
+        let written: Vec<(String, String, i64)> = on_transaction!(transaction, connection => {
             let mut upsert = QueryBuilder::new(
-                "INSERT INTO problem_portal (fingerprint, portal_id, dead, last_ms) ",
+                "INSERT INTO problem_origin (fingerprint, origin, dead, last_ms) ",
             );
-            upsert.push_values(rows, |mut row, ((fingerprint, portal_id), (dead, last_ms))| {
+            upsert.push_values(rows, |mut row, ((fingerprint, origin), (dead, last_ms))| {
                 row.push_bind(fingerprint)
-                    .push_bind(*portal_id)
+                    .push_bind(origin.to_string())
                     .push_bind(*dead)
                     .push_bind(*last_ms);
             });
             upsert.push(
-                " ON CONFLICT (fingerprint, portal_id) DO UPDATE SET \
-                 dead = problem_portal.dead + excluded.dead, \
-                 last_ms = CASE WHEN excluded.last_ms > problem_portal.last_ms \
-                 THEN excluded.last_ms ELSE problem_portal.last_ms END \
-                 RETURNING fingerprint, portal_id, dead",
+                " ON CONFLICT (fingerprint, origin) DO UPDATE SET \
+                 dead = problem_origin.dead + excluded.dead, \
+                 last_ms = CASE WHEN excluded.last_ms > problem_origin.last_ms \
+                 THEN excluded.last_ms ELSE problem_origin.last_ms END \
+                 RETURNING fingerprint, origin, dead",
             );
             upsert.build_query_as().persistent(false).fetch_all(connection).await?
         });
-        let changes: BTreeMap<(&str, i64), (i64, i64)> = rows
+        let changes: BTreeMap<(&str, String), (i64, i64)> = rows
             .iter()
-            .map(|((problem, portal), change)| ((&**problem, *portal), *change))
+            .map(|((problem, origin), change)| ((&**problem, origin.to_string()), *change))
             .collect();
-        for (fingerprint, portal_id, now) in &written {
+        for (fingerprint, origin, now) in written {
             let (dead, last_ms) =
-                changes.get(&(&**fingerprint, *portal_id)).copied().unwrap_or_default();
-            let portal = portals.entry(*portal_id).or_default();
-            portal.0 += dead;
-            portal.1 += i64::from(*now > 0) - i64::from(now - dead > 0);
-            portal.2 = portal.2.max(last_ms);
+                changes.get(&(&*fingerprint, origin.clone())).copied().unwrap_or_default();
+            let of = origins.entry(origin).or_default();
+            of.0 += dead;
+            of.1 += i64::from(now > 0) - i64::from(now - dead > 0);
+            of.2 = of.2.max(last_ms);
         }
     }
-    let portals: Vec<_> = portals.into_iter().collect();
-    for rows in portals.chunks(1000) {
+    let origins: Vec<_> = origins.into_iter().collect();
+    for rows in origins.chunks(1000) {
         on_transaction!(transaction, connection => {
             let mut upsert =
-                QueryBuilder::new("INSERT INTO portal (portal_id, dead, problems, last_ms) ");
-            upsert.push_values(rows, |mut row, (portal_id, (dead, problems, last_ms))| {
-                row.push_bind(*portal_id)
+                QueryBuilder::new("INSERT INTO origin (origin, dead, problems, last_ms) ");
+            upsert.push_values(rows, |mut row, (origin, (dead, problems, last_ms))| {
+                row.push_bind(origin)
                     .push_bind(*dead)
                     .push_bind(*problems)
                     .push_bind(*last_ms);
             });
             upsert.push(
-                " ON CONFLICT (portal_id) DO UPDATE SET dead = portal.dead + excluded.dead, \
-                 problems = portal.problems + excluded.problems, \
-                 last_ms = CASE WHEN excluded.last_ms > portal.last_ms \
-                 THEN excluded.last_ms ELSE portal.last_ms END",
+                " ON CONFLICT (origin) DO UPDATE SET dead = origin.dead + excluded.dead, \
+                 problems = origin.problems + excluded.problems, \
+                 last_ms = CASE WHEN excluded.last_ms > origin.last_ms \
+                 THEN excluded.last_ms ELSE origin.last_ms END",
             );
             upsert.build().persistent(false).execute(connection).await?;
         });

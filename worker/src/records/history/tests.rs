@@ -9,10 +9,10 @@ use crate::records::testing::{assert_found_by, explain};
 
 /// Of every condition 20 rows of 20,000 have what is asked for.
 const FILL: &str = "
-    INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, started_ms,
+    INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, started_ms,
         settled_ms, attempt, generation, target, verdict)
     WITH RECURSIVE line (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < 19999)
-    SELECT {day}, ({ms} + n) * 1048576, CAST(1000000 + n AS TEXT), n % 1000,
+    SELECT {day}, ({ms} + n) * 1048576, CAST(1000000 + n AS TEXT), 'hubspot/' || (n % 1000),
         CASE WHEN n % 1000 = 1 THEN 'rare.type' ELSE 'deal.creation' END, n / 20, 0, 0, {ms} + n, 0, 0,
         CASE WHEN n % 1000 = 2 THEN 'rare_handler' ELSE 'on_deal_created' END,
         CASE WHEN n % 1000 = 3 THEN 'crashed' ELSE 'succeeded' END
@@ -39,7 +39,7 @@ async fn every_list_and_filter_of_events_is_found_by_an_index(engine: DatabaseEn
         ("id", Question { since_ms: Some(ms + 19_990), ..nothing.clone() }),
         ("id", Question { until_ms: Some(ms + 10), ..nothing.clone() }),
         ("identity", Question { event: some("10000"), ..nothing.clone() }),
-        ("portal_id", Question { portal_id: Some(7), ..nothing.clone() }),
+        ("origin", Question { origin: Some(Origin::hubspot(7)), ..nothing.clone() }),
         ("object_id", Question { object_id: Some(7), ..nothing.clone() }),
         ("type", Question { subscription_type: some("rare.type"), ..nothing.clone() }),
         ("target", Question { target: some("rare_handler"), ..nothing.clone() }),

@@ -3,11 +3,13 @@
 use shared::clock::now_ms;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+use super::handle::Jobs;
 use super::job::{COLUMNS, Job, JobState};
+use super::replay;
 use super::wish::{MAX_RATE, Scope, Wish};
-use super::{Jobs, replay};
 use crate::records::database::{on_pool, on_reading, on_transaction};
-use crate::records::dead_letters::{Asked, Count, PLANNED, Plan, audit};
+use crate::records::dead_letters::audit;
+use crate::records::dead_letters::plan::{Asked, Count, PLANNED, Plan};
 
 /// Generations are counted in seconds since 2025 began, so that they grow over a new database beside
 /// an old ledger too; within 32 bits until 2093.
@@ -18,7 +20,7 @@ const TRIES: u32 = 100;
 const MAX_WHO_BYTES: usize = 200;
 
 impl Jobs {
-    /// What a job would be about: letters or events, the times of the first and the last, portals.
+    /// What a job would be about: letters or events, the times of the first and the last, origins.
     pub async fn plan(&self, scope: &Scope, cutoff_ms: i64) -> anyhow::Result<Plan> {
         self.count(scope, cutoff_ms, PLANNED).await
     }

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Jobs;
+use super::handle::Jobs;
 use super::job::Job;
-use crate::records::dead_letters::AtWork;
+use crate::records::runs::at_work::AtWork;
 
 /// So long a job waits for whoever died at it.
 pub(super) const LEASE: Duration = Duration::from_secs(10);

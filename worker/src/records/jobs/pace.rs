@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Job;
-use super::ends::RECENT;
+use super::job::Job;
+use crate::records::runs::counts::RECENT;
 
 /// The most that is published at once.
 const BATCH: u32 = 200;

@@ -3,10 +3,10 @@
 
 use shared::clock::now_ms;
 
-use super::Jobs;
+use super::handle::Jobs;
 use super::job::{Job, JobState};
 use crate::records::database::on_pool;
-use crate::records::dead_letters::AtWork;
+use crate::records::runs::at_work::AtWork;
 
 impl Jobs {
     /// Says why the job does not move.

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use anyhow::Context as _;
 use shared::message::{Message, OfJob};
+use shared::origin::Origin;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::letters::bulk;
-use super::work::Batch;
-use super::{Job, Jobs};
-use crate::records::Question;
+use super::batch::{Batch, bulk};
+use super::handle::Jobs;
+use super::job::Job;
 use crate::records::clock::{day_of, first_line};
 use crate::records::database::{Database, on_pool, on_reading};
-use crate::records::dead_letters::{Count, Counted, Plan};
-use crate::records::origin_of;
+use crate::records::dead_letters::plan::{Count, Counted, Plan};
+use crate::records::history::Question;
+use crate::records::kept::Kept;
 
 /// Bytes of events published at once; one event can have more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -50,7 +52,8 @@ impl Wanted {
 
 #[derive(FromRow)]
 struct Bytes {
-    portal_id: i64,
+    #[sqlx(try_from = "String")]
+    origin: Origin,
     #[sqlx(rename = "type")]
     subscription_type: String,
     received_ms: i64,
@@ -70,7 +73,7 @@ pub(super) async fn plan(
     let Looked { lines: found, given_up, counted } = on_reading!(database, pool => {
         let mut select = QueryBuilder::new(
             "WITH found AS MATERIALIZED \
-             (SELECT identity, settled_ms, portal_id, target, verdict, attempt, generation FROM event_log WHERE id < ",
+             (SELECT identity, settled_ms, origin, target, verdict, attempt, generation FROM event_log WHERE id < ",
         );
         select.push_bind(first_line(cutoff_ms.saturating_add(1)));
         question.restrict(&mut select, "");
@@ -79,7 +82,7 @@ pub(super) async fn plan(
             ") SELECT count(*) AS lines, min(settled_ms) AS oldest_ms, \
              max(settled_ms) AS newest_ms, \
              (SELECT count(*) FROM (SELECT DISTINCT identity FROM found) AS events) AS count, \
-             (SELECT count(*) FROM (SELECT DISTINCT portal_id FROM found) AS portals) AS portals, \
+             (SELECT count(*) FROM (SELECT DISTINCT origin FROM found) AS origins) AS origins, \
              (SELECT count(*) FROM (SELECT identity FROM found WHERE target IS NOT NULL \
               GROUP BY identity, target HAVING sum(CASE WHEN verdict = 'succeeded' THEN 1 ELSE 0 END) = 0 \
               AND sum(CASE WHEN verdict IN ('exhausted', 'permanent', 'crashed') \
@@ -133,10 +136,14 @@ impl Jobs {
             bytes += event.body.len();
             messages += wanted.len();
             batch.counted += 1;
-            let identity = identity.parse().map_err(|_| anyhow::anyhow!("not an identity"))?;
-            let (origin, topic) = (origin_of(event.portal_id), event.subscription_type);
-            let sent = shared::event::Event::new(origin, topic, identity, event.body.into());
-            let message = Message::fresh(sent, event.received_ms);
+            let kept = Kept {
+                identity,
+                origin: event.origin,
+                topic: event.subscription_type,
+                received_ms: event.received_ms,
+                body: event.body,
+            };
+            let message = kept.message().context("an event of the log has no identity")?;
             batch.publications.extend(wanted.into_iter().map(|wanted| {
                 let Wanted { target, generation, attempt } = wanted;
                 let job = Some(OfJob { id: job.id.cast_unsigned(), attempt });
@@ -260,7 +267,7 @@ fn after(run: &Run) -> Wanted {
 async fn event(database: &Database, identity: &str) -> Result<Option<Bytes>, sqlx::Error> {
     on_pool!(database, pool => {
         sqlx::query_as(
-            "SELECT portal_id, type, received_ms, body FROM event_log \
+            "SELECT origin, type, received_ms, body FROM event_log \
              WHERE identity = $1 AND body IS NOT NULL ORDER BY settled_ms LIMIT 1",
         )
         .bind(identity)

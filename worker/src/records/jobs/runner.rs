@@ -12,10 +12,11 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::handle::Jobs;
+use super::job::Kind;
 use super::lease::Lease;
 use super::take::{Taken, Watched};
 use super::work::Work;
-use super::{Jobs, Kind};
 
 /// Jobs worked on at once of those that publish, and as many of those that do not: these never wait
 /// behind the others, which take long.

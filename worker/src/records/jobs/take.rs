@@ -8,11 +8,11 @@ use shared::clock::now_ms;
 use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
 use tokio::time::{Duration, Instant};
 
-use super::Jobs;
+use super::handle::Jobs;
 use super::job::{COLUMNS, Job, Kind};
 use super::lease::LEASE;
 use crate::records::database::{on_pool, on_transaction};
-use crate::records::dead_letters::AtWork;
+use crate::records::runs::at_work::AtWork;
 
 /// Looks that are further apart have missed too much: what they saw begins anew.
 const GAP: Duration = Duration::from_secs(4);

@@ -5,9 +5,10 @@
 use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
-use super::{Job, JobState, Jobs};
-use crate::records::Records;
-use crate::records::dead_letters::AtWork;
+use super::handle::Jobs;
+use super::job::{Job, JobState};
+use crate::records::handle::Records;
+use crate::records::runs::at_work::AtWork;
 
 /// A replay that `one` has, at its second place.
 const JOB: &str = "INSERT INTO job (id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, planned, \

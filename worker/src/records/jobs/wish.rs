@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::job::Kind;
-use crate::records::Question;
-use crate::records::dead_letters::{Filter, State, retention_limit};
+use crate::records::dead_letters::filter::Filter;
+use crate::records::dead_letters::retention;
+use crate::records::dead_letters::state::State;
+use crate::records::history::Question;
 
 /// Messages a second, unless told otherwise: quick for hundreds, gentle for what has just failed.
 pub const DEFAULT_RATE: u32 = 50;
@@ -94,7 +96,7 @@ impl Scope {
     /// `retention` ago: those are about to be deleted.
     #[must_use]
     pub fn restore(filter: Filter, retention: Duration) -> Self {
-        let since_ms = Some(retention_limit(retention));
+        let since_ms = Some(retention::limit(retention));
         Self::Letters { filter, action: Action::Restore, since_ms }
     }
 

@@ -1,61 +1,30 @@
-//! The work on one job: some letters moved; or some letters or events published and confirmed, and
-//! again, no faster than wanted. That begins with a few until one has succeeded, and stops by itself
-//! when most fail.
+//! Somebody at work on one job, under a lease, until it is over: step by step, and no step without knowing
+//! how the job stands.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::broker::{Broker, Lane, Link, Publication, PublishError, Publisher, PublisherOptions};
+use shared::broker::{Broker, Lane, Publisher, PublisherOptions};
 use shared::metrics::BrokerMetrics;
-use shared::trace::{KeyValue, Span, SpanKind, Tracer, number};
+use shared::trace::Tracer;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::batch::Batch;
+use super::handle::Jobs;
+use super::job::Job;
 use super::lease::Lease;
-use super::pace::{due, failing, limit, takes};
-use super::wish::{Action, Scope};
-use super::{Job, JobState, Jobs};
-use crate::records::dead_letters::{AtWork, ClaimOf, Filter};
 
-/// How long one batch may take to be confirmed.
-const CONFIRM: Duration = Duration::from_secs(10);
-/// Said while the first few are waited for.
-const PROBING: &str = "waiting for a first success; pause and resume it to go on without";
-/// Letters moved in one transaction.
-const MOVED: u32 = 2000;
-/// What may wait in the bulk queue: what is there already cannot be cancelled.
-const MAX_WAITING: u64 = 2000;
+mod publish;
+mod step;
+
 /// How long one step may take, with all it asks.
 const STEP: Duration = Duration::from_secs(60);
-/// Until something is looked at again that was not so far.
-const LOOK: Duration = Duration::from_millis(300);
 /// Until something is tried again that has failed.
 const TRY: Duration = Duration::from_secs(1);
 /// How long the last batch may take to be noted at the end; within what all the work has then.
 const NOTE: Duration = Duration::from_secs(3);
-
-/// What is published at once.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) publications: Vec<Publication>,
-    /// The letters they are of.
-    pub(super) letters: Vec<i64>,
-    /// Letters that cannot be published.
-    pub(super) unfit: Vec<i64>,
-    /// How far the log was read.
-    pub(super) place: Option<(i64, i64)>,
-    /// Events to be counted as published; letters are with their claim.
-    pub(super) counted: i64,
-    /// Events whose bytes are gone.
-    pub(super) gone: i64,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.publications.is_empty() && self.unfit.is_empty() && self.gone == 0
-    }
-}
 
 /// What comes next.
 enum Next {
@@ -161,173 +130,6 @@ impl Work {
         }
     }
 
-    async fn step(&mut self, job: &Job) -> anyhow::Result<Next> {
-        // However the job stands by now, and whoever has it next.
-        if self.published.is_some() {
-            return self.note_published(job).await;
-        }
-        match job.state {
-            JobState::Running => {}
-            JobState::Cancelling => {
-                return self.cancel(job).await;
-            }
-            JobState::Paused
-            | JobState::Stopped
-            | JobState::Cancelled
-            | JobState::Done
-            | JobState::Unknown => {
-                self.jobs.let_go(self.lease.at()).await?;
-                return Ok(Next::Nothing);
-            }
-        }
-        let Ok(scope) = serde_json::from_str::<Scope>(&job.scope) else {
-            let reason = "made by another version, which this one does not understand";
-            return self.end(job, JobState::Stopped, reason).await;
-        };
-        // What a kind of job comes down to is said here, and nowhere else.
-        let (jobs, at) = (self.jobs.clone(), self.lease.clone());
-        match scope {
-            Scope::Letters { filter, action: Action::Discard, .. } => {
-                let claim = claim(job, at.at(), &filter, MOVED);
-                let moved = jobs.letters().discard_for_job(claim).await?;
-                self.moved(job, moved).await
-            }
-            Scope::Letters { filter, action: Action::Restore, since_ms } => {
-                let claim = claim(job, at.at(), &filter, MOVED);
-                let moved = jobs.letters().restore_for_job(claim, since_ms).await?;
-                self.moved(job, moved).await
-            }
-            Scope::Letters { filter, action: Action::Retry, .. } => {
-                let next =
-                    |limit| jobs.next_letters(job, claim(job, at.at(), &filter, limit), false);
-                self.publish_some(job, next).await
-            }
-            Scope::Letters { filter, action: Action::Restart, .. } => {
-                let next =
-                    |limit| jobs.next_letters(job, claim(job, at.at(), &filter, limit), true);
-                self.publish_some(job, next).await
-            }
-            Scope::Events { question, force } => {
-                let next = |limit| jobs.next_events(job, &question, force, limit);
-                self.publish_some(job, next).await
-            }
-        }
-    }
-
-    /// Goes on with a job that moves letters, unless there were none any more.
-    async fn moved(&self, job: &Job, letters: usize) -> anyhow::Result<Next> {
-        if letters > 0 {
-            return Ok(Next::After(Duration::ZERO));
-        }
-        tracing::info!(job.id, letters = job.published, "job done: all is moved");
-        self.end(job, JobState::Done, "").await
-    }
-
-    /// Ends the work, unless somebody has turned the job meanwhile.
-    async fn end(&self, job: &Job, to: JobState, reason: &str) -> anyhow::Result<Next> {
-        let ended = self.jobs.end(job, self.lease.at(), to, reason).await?;
-        Ok(if ended { Next::Nothing } else { Next::After(Duration::ZERO) })
-    }
-
-    /// Lets go of what is claimed. What was perhaps published stays so: nobody knows, and shown as dead it
-    /// would be retried beside itself.
-    async fn cancel(&self, job: &Job) -> anyhow::Result<Next> {
-        let (letters, at) = (self.jobs.letters(), self.lease.at());
-        let (left, given_back) = (letters.leave_begun(at).await?, letters.give_back(at).await?);
-        let reason = match left {
-            0 => String::new(),
-            left => {
-                format!("{left} were being published when it was cut off, and may be on their way")
-            }
-        };
-        tracing::info!(job.id, letters = given_back, left, "job cancelled");
-        self.end(job, JobState::Cancelled, &reason).await
-    }
-
-    /// Publishes the next batch, if it is time for one and they do not fail.
-    async fn publish_some<F>(
-        &mut self,
-        job: &Job,
-        next: impl FnOnce(u32) -> F,
-    ) -> anyhow::Result<Next>
-    where
-        F: Future<Output = anyhow::Result<Batch>>,
-    {
-        if let Some(reason) = failing(job) {
-            tracing::warn!(job.id, published = job.published, reason, "job stopped itself");
-            return self.end(job, JobState::Stopped, &reason).await;
-        }
-        let begun = Instant::now();
-        if begun < self.due {
-            return Ok(Next::After(self.due - begun));
-        }
-        let Some(publisher) = &self.publisher else {
-            // Only those were taken that need none.
-            anyhow::bail!("there is no broker to publish to");
-        };
-        match publisher.link() {
-            Link::Up => {}
-            // Nothing is claimed that cannot be published.
-            Link::Connecting => return Ok(Next::After(LOOK)),
-            Link::Down(why) => {
-                let reason = format!("the broker is away: {why}");
-                self.jobs.remark(job, self.lease.at(), &reason).await?;
-                return Ok(Next::After(TRY));
-            }
-        }
-        if publisher.depth().is_some_and(|depth| depth > MAX_WAITING) {
-            return Ok(Next::After(LOOK));
-        }
-        let limit = limit(job);
-        let mut batch = next(limit).await?;
-        if batch.is_empty() && limit == 0 {
-            self.jobs.remark(job, self.lease.at(), PROBING).await?;
-            return Ok(Next::After(LOOK));
-        }
-        if batch.is_empty() {
-            tracing::info!(job.id, published = job.published, "job done: all is published");
-            return self.end(job, JobState::Done, "").await;
-        }
-        let mut publications = std::mem::take(&mut batch.publications);
-        if !self.jobs.expect(self.lease.at(), &publications).await? {
-            return Ok(Next::After(Duration::ZERO));
-        }
-        self.due = due(self.due, begun, takes(job, publications.len()));
-        let span = self.trace(job, &mut publications);
-        // Not past the lease, which is prolonged meanwhile: another may have the job then.
-        let deadline = self.lease.until().min(Instant::now() + CONFIRM);
-        let publishing = publisher.publish(publications.clone(), deadline);
-        if let Err(error) = span.around(publishing).await {
-            if matches!(error, PublishError::Unavailable | PublishError::Blocked) {
-                self.jobs.withdraw(self.lease.at(), &publications).await?;
-            }
-            // What is claimed stays so, and is the first thing to be published again.
-            self.jobs.remark(job, self.lease.at(), &format!("waiting: {error}")).await?;
-            return Ok(Next::After(TRY));
-        }
-        self.published = Some(batch);
-        self.note_published(job).await
-    }
-
-    /// Notes what is published. If that is not possible now it is what the next step does: published
-    /// once more it would be there twice.
-    async fn note_published(&mut self, job: &Job) -> anyhow::Result<Next> {
-        let Some(batch) = &self.published else { return Ok(Next::After(Duration::ZERO)) };
-        let (letters, at) = (self.jobs.letters(), self.lease.at());
-        letters.mark_retried(at, &batch.letters).await?;
-        letters.put_back(at, &batch.unfit).await?;
-        if let Some(place) = batch.place {
-            self.jobs.advance(at, place, batch.counted, batch.gone).await?;
-        }
-        if !job.reason.is_empty() {
-            self.jobs.remark(job, at, "").await?;
-        }
-        self.published = None;
-        Ok(Next::After(self.due.saturating_duration_since(Instant::now())))
-    }
-}
-
-impl Work {
     /// Tells why, once until it goes on, and gives how long.
     fn waits(&mut self, job: &Job, error: &anyhow::Error) -> Duration {
         let error = format!("{error:#}");
@@ -344,24 +146,4 @@ impl Work {
             tracing::info!(job.id, published = job.published, "job goes on");
         }
     }
-
-    /// The batch's span. What belongs to no trace, as replayed events do, goes on in the batch's.
-    fn trace(&self, job: &Job, publications: &mut [Publication]) -> Span {
-        if !self.tracer.is_on() {
-            return Span::default();
-        }
-        let context = self.tracer.begin();
-        for publication in publications {
-            publication.message.traceparent.get_or_insert_with(|| context.to_string());
-        }
-        self.tracer.root(context, SpanKind::Internal, || {
-            let kind = KeyValue::new("job.kind", job.kind.as_str());
-            ("job batch".into(), vec![number("job.id", job.id), kind])
-        })
-    }
-}
-
-/// The next letters of a job.
-fn claim<'a>(job: &Job, at: AtWork<'a>, filter: &'a Filter, limit: u32) -> ClaimOf<'a> {
-    ClaimOf { at, filter, cutoff_ms: job.cutoff_ms, after: job.place_id, limit }
 }

@@ -1,4 +1,4 @@
-//! The event log's rows: entries as the database has them, each once.
+//! The event log's rows: lines as the database has them, each once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,37 +6,40 @@ use shared::clock::now_ms;
 use sqlx::QueryBuilder;
 
 use crate::records::clock::{any_line, day_of};
+use crate::records::contact::Contact;
 use crate::records::database::{Database, Transaction, on_transaction};
-use crate::records::dead_letters::{self, Done, Stale};
-use crate::records::entry::Entry;
-use crate::records::erasure::{Contact, catch_up_merged, erased};
-use crate::records::jobs::{self, End, Ended};
+use crate::records::dead_letters::resolve::{Done, resolve};
+use crate::records::dead_letters::superseded::{Stale, end_superseded, return_skipped};
+use crate::records::erasure::{catch_up_merged, erased};
+use crate::records::log::logged::Logged;
+use crate::records::runs::end::{End, Ended};
+use crate::records::runs::ends::note_ends;
 use crate::verdict::Verdict;
 
-const INSERT: &str = "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, \
+const INSERT: &str = "INSERT INTO event_log (day, id, identity, origin, type, object_id, \
     contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
     code, error, trace_id, job_id, logged_ms, body) ";
 /// A batch whose commit was not heard of is written again.
 const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING RETURNING id";
 
-/// Numbers for all entries, each another one.
-pub(super) fn ids(batch: &[Entry]) -> Vec<i64> {
+/// Numbers for all lines, each another one.
+pub(super) fn ids(batch: &[Logged]) -> Vec<i64> {
     let mut taken = HashSet::with_capacity(batch.len());
-    let free = |entry: &Entry| {
-        let mut id = any_line(entry.settled_ms);
+    let free = |line: &Logged| {
+        let mut id = any_line(line.settled_ms);
         while !taken.insert(id) {
-            id = any_line(entry.settled_ms);
+            id = any_line(line.settled_ms);
         }
         id
     };
     batch.iter().map(free).collect()
 }
 
-/// Writes all of a batch or nothing. Where another process has taken a number, the entry gets
+/// Writes all of a batch or nothing. Where another process has taken a number, the line gets
 /// another; but a batch of which every number is taken is one whose commit was not heard of.
 pub(super) async fn insert(
     database: &Database,
-    batch: &[Entry],
+    batch: &[Logged],
     ids: &mut [i64],
     is_new: bool,
 ) -> Result<(), sqlx::Error> {
@@ -63,25 +66,25 @@ pub(super) async fn insert(
 }
 
 /// Those that a batch is about.
-pub(super) fn contacts(batch: &[Entry]) -> BTreeSet<Contact> {
-    batch.iter().filter_map(Entry::contact).collect()
+pub(super) fn contacts(batch: &[Logged]) -> BTreeSet<Contact> {
+    batch.iter().filter_map(Logged::contact).collect()
 }
 
 /// Who was merged into whom, of a batch.
-pub(super) fn merges(batch: &[Entry]) -> BTreeMap<Contact, BTreeSet<i64>> {
+pub(super) fn merges(batch: &[Logged]) -> BTreeMap<Contact, BTreeSet<i64>> {
     let mut merges: BTreeMap<Contact, BTreeSet<i64>> = BTreeMap::new();
-    for entry in batch.iter().filter(|entry| !entry.merged.is_empty()) {
-        if let Some(survivor) = entry.contact() {
-            merges.entry(survivor).or_default().extend(&entry.merged);
+    for line in batch.iter().filter(|line| !line.merged.is_empty()) {
+        if let Some(survivor) = line.contact() {
+            merges.entry(survivor).or_default().extend(&line.merged);
         }
     }
     merges
 }
 
-/// Writes some entries; gives the numbers of those that were free.
+/// Writes some lines; gives the numbers of those that were free.
 async fn insert_rows(
     transaction: &mut Transaction,
-    batch: &[Entry],
+    batch: &[Logged],
     ids: &[i64],
     places: &[usize],
     gone: &HashSet<Contact>,
@@ -90,29 +93,29 @@ async fn insert_rows(
     on_transaction!(transaction, connection => {
         let mut insert = QueryBuilder::new(INSERT);
         insert.push_values(places, |mut row, place| {
-            let (entry, id) = (&batch[*place], ids[*place]);
-            let is_erased = entry.contact().is_some_and(|contact| gone.contains(&contact));
-            row.push_bind(day_of(entry.settled_ms))
+            let (line, id) = (&batch[*place], ids[*place]);
+            let is_erased = line.contact().is_some_and(|contact| gone.contains(&contact));
+            row.push_bind(day_of(line.settled_ms))
                 .push_bind(id)
-                .push_bind(&entry.identity)
-                .push_bind(entry.portal_id)
-                .push_bind(&entry.subscription_type)
-                .push_bind(entry.object_id)
-                .push_bind(entry.contact_id)
-                .push_bind(&entry.property)
-                .push_bind(entry.received_ms)
-                .push_bind(entry.started_ms)
-                .push_bind(entry.settled_ms)
-                .push_bind(entry.attempt)
-                .push_bind(entry.generation)
-                .push_bind(&entry.target)
-                .push_bind(entry.verdict.as_str())
-                .push_bind(&entry.code)
-                .push_bind(entry.error.as_ref().filter(|_| !is_erased))
-                .push_bind(&entry.trace_id)
-                .push_bind(entry.job_id)
+                .push_bind(&line.identity)
+                .push_bind(line.origin.to_string())
+                .push_bind(&line.subscription_type)
+                .push_bind(line.object_id)
+                .push_bind(line.contact_id)
+                .push_bind(&line.property)
+                .push_bind(line.received_ms)
+                .push_bind(line.started_ms)
+                .push_bind(line.settled_ms)
+                .push_bind(line.attempt)
+                .push_bind(line.generation)
+                .push_bind(&line.target)
+                .push_bind(line.verdict.as_str())
+                .push_bind(&line.code)
+                .push_bind(line.error.as_ref().filter(|_| !is_erased))
+                .push_bind(&line.trace_id)
+                .push_bind(line.job_id)
                 .push_bind(now_ms)
-                .push_bind(entry.body.as_ref().filter(|_| !is_erased));
+                .push_bind(line.body.as_ref().filter(|_| !is_erased));
         });
         insert.push(ONCE);
         // Sizes vary: not worth remembering.
@@ -124,59 +127,58 @@ async fn insert_rows(
 
 /// What jobs have published and how it ended: their counters, and letters that have no more to wait
 /// for. Letters may wait for a run that no job has published: then for a later attempt than the first.
-async fn tell_jobs(transaction: &mut Transaction, batch: &[Entry]) -> Result<(), sqlx::Error> {
+async fn tell_jobs(transaction: &mut Transaction, batch: &[Logged]) -> Result<(), sqlx::Error> {
     let done: Vec<Done> = batch
         .iter()
-        .filter(|entry| {
+        .filter(|line| {
             use Verdict::{Duplicate, Gone, OwnWrite, Succeeded, Unwanted};
             // What was started over came from a job, which a migration leaves behind.
-            let is_of_job = entry.job_id.is_some() || entry.generation > 0;
-            match entry.verdict {
-                Succeeded | Gone => is_of_job || entry.attempt > 0,
+            let is_of_job = line.job_id.is_some() || line.generation > 0;
+            match line.verdict {
+                Succeeded | Gone => is_of_job || line.attempt > 0,
                 Duplicate | Unwanted | OwnWrite => is_of_job,
                 _ => false,
             }
         })
-        .map(|entry| Done {
-            identity: entry.identity.clone(),
-            target: entry.target.clone().unwrap_or_default(),
-            generation: i64::from(entry.generation),
+        .map(|line| Done {
+            identity: line.identity.clone(),
+            target: line.target.clone().unwrap_or_default(),
+            generation: i64::from(line.generation),
         })
         .collect();
-    let is_stale =
-        |entry: &&Entry| entry.job_id.is_some() && matches!(entry.verdict, Verdict::Stale);
+    let is_stale = |line: &&Logged| line.job_id.is_some() && matches!(line.verdict, Verdict::Stale);
     let is_skipped =
-        |entry: &&Entry| entry.job_id.is_some() && matches!(entry.verdict, Verdict::Skipped);
+        |line: &&Logged| line.job_id.is_some() && matches!(line.verdict, Verdict::Skipped);
     let stale: Vec<Stale> = batch.iter().filter(is_stale).map(run).collect();
     let skipped: Vec<Stale> = batch.iter().filter(is_skipped).map(run).collect();
-    dead_letters::resolve(transaction, &done).await?;
-    let over = dead_letters::end_superseded(transaction, &stale).await?;
-    let undone = dead_letters::return_skipped(transaction, &skipped).await?;
-    let ends = batch.iter().filter_map(|entry| {
-        let job_id = entry.job_id?;
-        let end = match entry.verdict {
-            Verdict::Stale => over.get(&run(entry)).copied(),
-            Verdict::Skipped => undone.contains(&run(entry)).then_some(End::Died),
+    resolve(transaction, &done).await?;
+    let over = end_superseded(transaction, &stale).await?;
+    let undone = return_skipped(transaction, &skipped).await?;
+    let ends = batch.iter().filter_map(|line| {
+        let job_id = line.job_id?;
+        let end = match line.verdict {
+            Verdict::Stale => over.get(&run(line)).copied(),
+            Verdict::Skipped => undone.contains(&run(line)).then_some(End::Died),
             _ => None,
         };
         Some(Ended {
             job_id,
-            identity: entry.identity.clone(),
-            target: entry.target.clone().unwrap_or_default(),
-            published_as: (i64::from(entry.generation), entry.published_as),
-            end: end.or_else(|| End::of_verdict(entry.verdict)),
-            targets: entry.targets.clone(),
+            identity: line.identity.clone(),
+            target: line.target.clone().unwrap_or_default(),
+            published_as: (i64::from(line.generation), line.published_as),
+            end: end.or_else(|| End::of_verdict(line.verdict)),
+            targets: line.targets.clone(),
         })
     });
-    jobs::note_ends(transaction, ends.collect()).await
+    note_ends(transaction, ends.collect()).await
 }
 
-fn run(entry: &Entry) -> Stale {
+fn run(line: &Logged) -> Stale {
     Stale {
-        job_id: entry.job_id.unwrap_or_default(),
-        identity: entry.identity.clone(),
-        target: entry.target.clone().unwrap_or_default(),
-        generation: i64::from(entry.generation),
-        attempt: i64::from(entry.attempt),
+        job_id: line.job_id.unwrap_or_default(),
+        identity: line.identity.clone(),
+        target: line.target.clone().unwrap_or_default(),
+        generation: i64::from(line.generation),
+        attempt: i64::from(line.attempt),
     }
 }

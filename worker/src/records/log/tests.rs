@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use shared::clock::now_ms;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
@@ -9,10 +10,10 @@ use crate::records::clock::day_of;
 use crate::records::database::Database;
 use crate::verdict::Verdict;
 
-fn entry(number: u64, settled_ms: i64) -> Entry {
-    Entry {
+fn entry(number: u64, settled_ms: i64) -> Logged {
+    Logged {
         identity: format!("{number:064x}"),
-        portal_id: 1,
+        origin: Origin::hubspot(1),
         subscription_type: "deal.creation".to_owned(),
         object_id: None,
         contact_id: None,
@@ -63,13 +64,13 @@ async fn a_batch_that_was_there_already_is_there_once(engine: DatabaseEngine) {
     let test = TestDatabase::new(engine).await;
     let records = records(&test);
     let database = records.ready().await.unwrap();
-    let batch: Vec<Entry> = (0..10).map(|number| entry(number, now_ms())).collect();
+    let batch: Vec<Logged> = (0..10).map(|number| entry(number, now_ms())).collect();
     let mut ids = ids(&batch);
     insert(database, &batch, &mut ids, true).await.unwrap();
     // Its commit was not heard of.
     insert(database, &batch, &mut ids, false).await.unwrap();
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 10);
-    // Another's entries with the same numbers are others.
+    // Another's lines with the same numbers are others.
     insert(database, &batch, &mut ids, true).await.unwrap();
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 20);
     records.close().await;
@@ -93,22 +94,22 @@ const OUT: &str = "
             0, 0, 0, 0, '', 0 FROM (SELECT 1 AS id UNION ALL SELECT 2) AS jobs;
     INSERT INTO problem (fingerprint, rule, code, target, dead, requested, retried, resolved,
         died_again, discarded, first_ms, last_ms) VALUES ('f', 1, 'X', 't', 0, 0, 1, 0, 0, 0, 0, 0);
-    INSERT INTO dead_letter (identity, target, generation, attempt, queue, portal_id, type, reason,
+    INSERT INTO dead_letter (identity, target, generation, attempt, queue, origin, type, reason,
         code, error, fingerprint, received_ms, died_ms, indexed_ms, state, state_ms, job_id) VALUES
-        ('event', 't', 0, 1, 'dead', 1, 'x', 'permanent', 'X', 'e', 'f', 0, 0, 0, 'retried', 0, 1);
+        ('event', 't', 0, 1, 'dead', 'hubspot/1', 'x', 'permanent', 'X', 'e', 'f', 0, 0, 0, 'retried', 0, 1);
 ";
 
 /// A line of the log, of an attempt.
 fn line(attempt: i64, verdict: &str) -> String {
     format!(
-        "INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, \
+        "INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, \
         settled_ms, attempt, generation, target, verdict) \
-        VALUES (0, {attempt}, 'event', 1, 'x', 0, 0, {attempt}, {attempt}, 0, 't', '{verdict}');"
+        VALUES (0, {attempt}, 'event', 'hubspot/1', 'x', 0, 0, {attempt}, {attempt}, 0, 't', '{verdict}');"
     )
 }
 
-fn of_job(job_id: i64, verdict: Verdict) -> Entry {
-    Entry {
+fn of_job(job_id: i64, verdict: Verdict) -> Logged {
+    Logged {
         identity: "event".to_owned(),
         target: Some("t".to_owned()),
         attempt: 1,
@@ -121,7 +122,7 @@ fn of_job(job_id: i64, verdict: Verdict) -> Entry {
 }
 
 /// In which state the letter is once a line is written, and how many runs of the line's job died.
-async fn told(test: &TestDatabase, records: &Records, entry: Entry) -> (&'static str, i64) {
+async fn told(test: &TestDatabase, records: &Records, entry: Logged) -> (&'static str, i64) {
     let job_id = entry.job_id.unwrap();
     let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
     log.write(entry);
@@ -220,7 +221,7 @@ async fn an_erasure_that_meets_another_doubles_no_line() {
     test.run(
         "CREATE SEQUENCE erased; \
          CREATE FUNCTION bury() RETURNS trigger AS $$ BEGIN \
-         INSERT INTO erasure VALUES (NEW.portal_id, NEW.contact_id, 0, FALSE) \
+         INSERT INTO erasure VALUES (NEW.origin, NEW.contact_id, 0, FALSE) \
          ON CONFLICT DO NOTHING; RETURN NEW; END $$ LANGUAGE plpgsql; \
          CREATE TRIGGER bury BEFORE INSERT ON event_log FOR EACH ROW EXECUTE FUNCTION bury(); \
          CREATE FUNCTION meet() RETURNS trigger AS $$ BEGIN \
@@ -230,7 +231,7 @@ async fn an_erasure_that_meets_another_doubles_no_line() {
     )
     .await;
     let (log, writer) = Writer::start(records.clone(), &mut Registry::default());
-    log.write(Entry { contact_id: Some(7), body: Some(vec![1]), ..entry(1, now_ms()) });
+    log.write(Logged { contact_id: Some(7), body: Some(vec![1]), ..entry(1, now_ms()) });
     writer.close().await;
     assert_eq!(test.number("SELECT count(*) FROM event_log").await, 1);
     assert_eq!(test.number("SELECT count(*) FROM event_log WHERE body IS NULL").await, 1);

@@ -2,9 +2,12 @@
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
+use shared::clock::now_ms;
 use shared::testing::{DatabaseEngine, TestDatabase};
 
 use super::*;
+use crate::records::clock::day_of;
+use crate::records::handle::Records;
 
 /// A worker and a console that come up together, more than once. What one runs into is an error in
 /// PostgreSQL's log, whether or not it is looked at here.
@@ -39,8 +42,8 @@ async fn a_day_that_has_rows_elsewhere_is_left_where_it_is() {
     let records = Records::new(&SecretString::from(test.url())).unwrap();
     let database = records.ready().await.unwrap();
     test.run(
-        "INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, \
-         settled_ms, attempt, generation, verdict) VALUES (7, 1, 'a', 1, 'x', 0, 0, 0, 0, 0, 'x')",
+        "INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, \
+         settled_ms, attempt, generation, verdict) VALUES (7, 1, 'a', 'hubspot/1', 'x', 0, 0, 0, 0, 0, 'x')",
     )
     .await;
     make(database, 7).await.unwrap();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::REDACTED;
+use super::sign::REDACTED;
 use super::spans::texts;
 use super::tokens::unescaped;
 

@@ -1,94 +1,92 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use std::fmt::Write as _;
+
 use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::database::on_pool;
 
-/// Brings an empty database to what it was after the first `count` migrations.
-async fn migrate_to(database: &Database, count: usize) {
-    let known = migrations(database.dialect()).into_iter().take(count).collect();
-    let migrator = Migrator::with_migrations(known);
-    on_pool!(database, pool => migrator.run(pool).await).unwrap();
+/// What the tables of this version are, as the databases tell it. A change of them is another version:
+/// raise `VERSION`, and let a file of its own say what that is. Once released, a file is never changed.
+const GOLDEN: [&str; 2] =
+    [include_str!("golden/postgres.1.txt"), include_str!("golden/sqlite.1.txt")];
+
+/// Each column with its type, collation, default, and whether it may be empty; then keys and indexes.
+const OF_POSTGRES: &str = "
+    SELECT line FROM (
+    SELECT table_name || '.' || column_name || ' ' || data_type
+        || coalesce(' collate ' || collation_name, '') || coalesce(' default ' || column_default, '')
+        || CASE is_identity WHEN 'YES' THEN ' identity' ELSE '' END
+        || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END AS line, 1 AS part,
+        table_name || to_char(ordinal_position, '000') AS place
+    FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name !~ '^event_log_'
+    UNION ALL SELECT replace(indexdef, schemaname || '.', ''), 2, indexname FROM pg_indexes
+    WHERE schemaname = current_schema() AND tablename !~ '^event_log_'
+    UNION ALL SELECT 'partitioned ' || relname || ' ' || pg_get_partkeydef(oid), 3, relname::text FROM pg_class
+    WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
+    ) AS told ORDER BY part, place COLLATE \"C\", line COLLATE \"C\"";
+
+async fn told_by_the_database(database: &Database) -> String {
+    let lines: Vec<String> = match database {
+        Database::Postgres(pools) => {
+            sqlx::query_scalar(OF_POSTGRES).fetch_all(&pools.writing).await.unwrap()
+        }
+        Database::Sqlite(pools, _) => {
+            let select = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL \
+                AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name";
+            let told: Vec<String> =
+                sqlx::query_scalar(select).fetch_all(&pools.writing).await.unwrap();
+            // However it is laid out.
+            let plain = |sql: String| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            told.into_iter().map(plain).collect()
+        }
+    };
+    lines.iter().fold(String::new(), |mut text, line| {
+        writeln!(text, "{line}").unwrap();
+        text
+    })
 }
 
-const EARLIER: &str = "
-    INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, started_ms,
-        settled_ms, attempt, generation, verdict, body) VALUES
-        (1, 1, 'a', 1, 'contact.creation', 7, 0, 0, 0, 0, 0, 'x', NULL),
-        (1, 2, 'b', 1, 'deal.creation', 7, 0, 0, 0, 0, 0, 'x', NULL),
-        (1, 3, 'c', 1, 'object.creation', 7, 0, 0, 0, 0, 0, 'x', {contact}),
-        (2, 4, 'c', 1, 'object.creation', 7, 0, 0, 0, 1, 0, 'x', NULL),
-        (1, 5, 'd', 1, 'object.creation', 7, 0, 0, 0, 0, 0, 'x', {deal}),
-        (1, 6, 'e', 1, 'contact.associationChange', NULL, 0, 0, 0, 0, 0, 'x', NULL);
-    INSERT INTO dead_letter (id, identity, target, generation, attempt, queue, portal_id, type,
-        object_id, reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, body, state,
-        state_ms) VALUES
-        (1, 'a', '', 0, 0, 'dead', 1, 'contact.creation', 7, 'x', 'X', 'one', 'f', 0, 0, 0,
-            {deal}, 'dead', 0),
-        (2, 'b', '', 0, 0, 'dead', 1, 'object.creation', 7, 'x', 'X', 'two', 'f', 0, 0, 0,
-            {contact}, 'dead', 0),
-        (3, 'c', '', 0, 0, 'dead', 1, 'object.creation', 7, 'x', 'X', 'three', 'f', 0, 0, 0,
-            {deal}, 'dead', 0);
-    INSERT INTO problem (fingerprint, rule, code, target, sample, dead, requested, retried, resolved,
-        died_again, discarded, first_ms, last_ms) VALUES
-        ('f', 1, 'X', '', 'one', 3, 0, 0, 0, 0, 0, 0, 0);
-";
-
-async fn what_was_there_before_knows_its_contact(engine: DatabaseEngine) {
+async fn a_version_stands_for_one_set_of_tables(engine: DatabaseEngine) {
     let test = TestDatabase::new(engine).await;
     let database = Database::new(&SecretString::from(test.url())).unwrap();
-    migrate_to(&database, 3).await;
-    let bytes = |json: &str| match engine {
-        DatabaseEngine::Postgres => format!("'{json}'::bytea"),
-        DatabaseEngine::Sqlite => format!("CAST('{json}' AS BLOB)"),
-    };
-    let earlier = EARLIER
-        .replace("{contact}", &bytes(r#"{"objectId":7,"objectTypeId":"0-1"}"#))
-        .replace("{deal}", &bytes(r#"{"objectId":7,"objectTypeId":"0-10"}"#));
-    test.run(&earlier).await;
-    migrate(&database).await.unwrap();
-    for (table, ids) in [("event_log", 1 + 3 + 4), ("dead_letter", 1 + 2)] {
-        let query = format!("SELECT CAST(sum(id) AS BIGINT) FROM {table} WHERE contact_id = 7");
-        assert_eq!(test.number(&query).await, ids, "{table}");
-        let query = format!("SELECT count(*) FROM {table} WHERE contact_id <> 7");
-        assert_eq!(test.number(&query).await, 0, "{table}");
-    }
-    assert_eq!(test.number("SELECT sample_id FROM problem").await, 3);
+    make(&database).await.unwrap();
+    let [postgres, sqlite] = GOLDEN;
+    let golden = if engine == DatabaseEngine::Postgres { postgres } else { sqlite };
+    let told = told_by_the_database(&database).await;
+    assert!(told == golden, "the tables have changed: is it another version? They are\n{told}");
+    let version = i64::from(VERSION);
+    assert_eq!(test.number("SELECT CAST(version AS BIGINT) FROM records_schema").await, version);
     // Whoever comes second finds it done.
-    migrate(&database).await.unwrap();
+    make(&database).await.unwrap();
+    assert_eq!(test.number("SELECT count(*) FROM records_schema").await, 1);
     database.close().await;
     test.end().await;
 }
 
-async fn a_newer_database_is_refused_and_holds_up_nobody(engine: DatabaseEngine) {
+async fn another_version_is_refused_and_holds_up_nobody(engine: DatabaseEngine) {
     let test = TestDatabase::new(engine).await;
-    let (old, other) = (SecretString::from(test.url()), SecretString::from(test.url()));
-    let (old, other) = (Database::new(&old).unwrap(), Database::new(&other).unwrap());
-    migrate(&old).await.unwrap();
-    test.run(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         SELECT 999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
-    )
-    .await;
-    for database in [&old, &other, &old] {
-        let error = migrate(database).await.unwrap_err().to_string();
-        assert!(error.contains("newer Hubline") && error.contains("999"), "{error}");
-    }
-    test.run("DELETE FROM _sqlx_migrations WHERE version = 999").await;
-    migrate(&other).await.unwrap();
-    // As if a step had been another: the checksum of its neighbour.
-    test.run(
-        "UPDATE _sqlx_migrations SET checksum =
-         (SELECT checksum FROM _sqlx_migrations WHERE version = 1) WHERE version = 2",
-    )
-    .await;
-    for database in [&old, &other, &old] {
-        let error = migrate(database).await.unwrap_err().to_string();
-        assert!(error.contains("an earlier build") && error.contains("step 2"), "{error}");
-    }
-    old.close().await;
+    let (one, other) = (SecretString::from(test.url()), SecretString::from(test.url()));
+    let (one, other) = (Database::new(&one).unwrap(), Database::new(&other).unwrap());
+    make(&one).await.unwrap();
+    let refused = async |said: [&str; 2]| {
+        for database in [&one, &other, &one] {
+            let error = make(database).await.unwrap_err().to_string();
+            assert!(said.iter().all(|said| error.contains(said)), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    };
+    test.run("UPDATE records_schema SET version = 999").await;
+    refused(["newer Hubline", "version 999"]).await;
+    test.run("UPDATE records_schema SET version = 0").await;
+    refused(["an earlier build", "discard its dead letters"]).await;
+    // As builds left it before versions had a number.
+    test.run("DROP TABLE records_schema").await;
+    refused(["an earlier build", "discard its dead letters"]).await;
+    assert_eq!(test.number("SELECT count(*) FROM event_log").await, 0);
+    one.close().await;
     other.close().await;
     test.end().await;
 }
@@ -98,12 +96,12 @@ async fn a_server_that_says_nothing_is_given_up() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("postgres://a:b@{}/c", silent.local_addr().unwrap());
     let database = Database::new(&SecretString::from(url)).unwrap();
-    let migrating = timeout(PATIENCE * 5, migrate(&database)).await;
-    let error = format!("{:#}", migrating.unwrap().unwrap_err());
+    let making = timeout(PATIENCE * 5, make(&database)).await;
+    let error = format!("{:#}", making.unwrap().unwrap_err());
     assert_eq!(error, "the records' database does not answer: no connection within 3 s");
 }
 
 on_every_database! {
-    what_was_there_before_knows_its_contact
-    a_newer_database_is_refused_and_holds_up_nobody
+    a_version_stands_for_one_set_of_tables
+    another_version_is_refused_and_holds_up_nobody
 }

@@ -78,7 +78,7 @@ async fn every_page_is_whole_in_any_width_and_light() {
     discarded(&visitor).await;
     visitor.open_until("/", "in 3 problems").await;
     draw(&visitor, "problems").await;
-    for by in ["code", "handler", "portal"] {
+    for by in ["code", "handler", "origin"] {
         visitor.open(&format!("/?by={by}&all=1")).await;
         look(&visitor).await;
     }
@@ -223,7 +223,7 @@ async fn nothing_that_was_sent_makes_a_page_wider() {
     site.send(&[event]).await;
     visitor.open_until("/", "1 dead letter").await;
     let link = "return document.querySelector('tbody th a').getAttribute('href')";
-    for path in ["/", "/?by=portal", "/letters", "/letters/1", "/actions/retry?id=1"] {
+    for path in ["/", "/?by=origin", "/letters", "/letters/1", "/actions/retry?id=1"] {
         visitor.open(path).await;
         look(&visitor).await;
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args as _, Command, FromArgMatches as _};
 use shared::senders::hubspot::signature::{ClientSecret, Version};
-use worker::parts::sender::{Answer, Sender};
+use worker::parts::poster::{Answer, Poster};
 use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;
 use worker::{HandlerError, Registry};
@@ -28,7 +28,7 @@ pub(super) struct Site {
     /// Where the console is: `http://127.0.0.1:41234`.
     pub(super) console: String,
     endpoint: SocketAddr,
-    sender: Sender,
+    poster: Poster,
     running: Running,
 }
 
@@ -62,7 +62,7 @@ impl Site {
     }
 
     fn new(console: String, endpoint: SocketAddr, running: Running) -> Self {
-        Self { console, endpoint, sender: sender(endpoint, SECRET), running }
+        Self { console, endpoint, poster: poster(endpoint, SECRET), running }
     }
 
     /// Posts a signed delivery of these events.
@@ -75,7 +75,7 @@ impl Site {
     pub(super) async fn send_bytes(&self, body: Vec<u8>) {
         let sending = async {
             loop {
-                match self.sender.send(body.clone()).await.unwrap() {
+                match self.poster.send(body.clone()).await.unwrap() {
                     Answer { status: 200, .. } => return,
                     answer => assert_eq!(answer.status, 503, "{answer:?}"),
                 }
@@ -86,8 +86,8 @@ impl Site {
 
     /// Posts a delivery that somebody else has signed.
     pub(super) async fn send_forged(&self, body: Vec<u8>) {
-        let sender = sender(self.endpoint, "not-the-s3cret");
-        let answer = within("an answer", sender.send(body)).await.unwrap();
+        let poster = poster(self.endpoint, "not-the-s3cret");
+        let answer = within("an answer", poster.send(body)).await.unwrap();
         assert_eq!(answer.status, 401, "{answer:?}");
     }
 
@@ -100,10 +100,10 @@ impl Site {
     }
 }
 
-fn sender(endpoint: SocketAddr, secret: &str) -> Sender {
+fn poster(endpoint: SocketAddr, secret: &str) -> Poster {
     let url = format!("http://{endpoint}/webhooks/hubspot");
     let secret = ClientSecret::new(secret.to_owned()).unwrap();
-    Sender::new(&url, None, secret, Version::V3).unwrap()
+    Poster::new(&url, None, secret, Version::V3).unwrap()
 }
 
 /// A handler for every event. It fails for good, in the words that `error` finds for the event's

@@ -18,7 +18,7 @@ async fn letters_are_discarded_and_restored_as_planned(engine: DatabaseEngine) {
     rig.browser.get(plan).await.shows(&[
         "Discard 30 letters?",
         "code</i> ERP_422",
-        "<dt>Portals</dt><dd>2</dd>",
+        "<dt>Origins</dt><dd>2</dd>",
         "restored for 7 days",
         "worker dead-letters discard --code=ERP_422",
     ]);

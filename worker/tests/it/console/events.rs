@@ -35,7 +35,7 @@ async fn an_event_is_found_with_its_whole_way(engine: DatabaseEngine) {
 
     let console = console(&database.url(), rig.queues.broker(), &[]);
     let browser = Browser::at(console.address());
-    let (mut path, mut lines, mut pages) = ("/events?portal=62515".to_owned(), 0, 0);
+    let (mut path, mut lines, mut pages) = ("/events?origin=hubspot%2F62515".to_owned(), 0, 0);
     loop {
         let page = browser.get(&path).await;
         page.shows(&[TARGET]);

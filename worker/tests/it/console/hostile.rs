@@ -60,7 +60,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
         "/",
         "/?by=code",
         "/?by=handler",
-        "/?by=portal",
+        "/?by=origin",
         "/letters",
         "/audit",
         "/discarded",
@@ -83,7 +83,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     let shown = rig.browser.get(&format!("/letters?{code}")).await;
     shown.shows(&["1 dead letter", "&#60;script&#62;", "\\u{202e}"]);
     // What is at fault is told without being repeated as markup.
-    let wrong = rig.browser.get(&format!("/letters?{}", encode(&[("portal", HOSTILE)]))).await;
+    let wrong = rig.browser.get(&format!("/letters?{}", encode(&[("origin", HOSTILE)]))).await;
     assert!(wrong.status == 400 && !wrong.text.contains("<script>"), "{}", wrong.text);
     let nowhere = rig.browser.get("/letters/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
     assert!(nowhere.status == 404 && !nowhere.text.contains("<script>"), "{}", nowhere.text);

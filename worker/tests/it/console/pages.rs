@@ -15,7 +15,7 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
     for (path, words) in [
         ("/", "No dead letters"),
         ("/?by=code", "No dead letters"),
-        ("/?by=portal&all=1", "No dead letters"),
+        ("/?by=origin&all=1", "No dead letters"),
         ("/letters", "Nothing was given up"),
         ("/letters?code=X", "No letter matches"),
         ("/letters?state=any", "None is in this state"),
@@ -23,6 +23,7 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
         ("/events", "No events yet"),
         ("/events?object=7", "Nothing in the event log answers that"),
         ("/audit", "Nobody did anything yet"),
+        ("/limits", "Name the workers"),
         ("/health", "Nothing was worked on"),
     ] {
         let page = rig.browser.get(path).await;
@@ -73,7 +74,7 @@ async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
     for (path, words) in [
         ("/?by=code", ["1,235 dead letters in 2 codes", "SLACK_5XX"]),
         ("/?by=handler", ["1,235 dead letters in 1 handler", "on_deal_created"]),
-        ("/?by=portal", ["1,235 dead letters in 2 portals", "62515"]),
+        ("/?by=origin", ["1,235 dead letters in 2 origins", "hubspot/62515"]),
     ] {
         rig.browser.get(path).await.shows(&words);
     }
@@ -121,9 +122,12 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
     }
     let wrong = rig.browser.get("/letters?portal=abc&since=yesterday&state=gone").await;
     assert_eq!(wrong.status, 400);
-    for words in
-        ["Portal: write a number", "Died since: write 2h", "State: write dead", "value=\"abc\""]
-    {
+    for words in [
+        "Origin: write hubspot/62515",
+        "Died since: write 2h",
+        "State: write dead",
+        "value=\"abc\"",
+    ] {
         assert!(wrong.text.contains(words), "{words} in {}", wrong.text);
     }
     rig.finish().await;

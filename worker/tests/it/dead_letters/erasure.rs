@@ -1,6 +1,7 @@
 //! Letters of a contact that HubSpot deleted for privacy keep no content, whenever they come in.
 
 use shared::message::{Death, DeathReason, Message};
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::{Filter, Grouping, State};
 
@@ -81,14 +82,14 @@ async fn the_letters_stay_and_their_content_goes(engine: DatabaseEngine) {
     let (contact, others) = (of_the_contact(), of_others());
     rig.index(&[contact.clone(), others.clone()].concat()).await;
     assert!(have_content(&rig, &contact).await && have_content(&rig, &others).await);
-    let erased = records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap();
+    let erased = records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap();
     assert_eq!(erased, contact.len() as u64);
     assert!(!have_content(&rig, &contact).await);
     assert!(have_content(&rig, &others).await);
     assert_eq!(rig.in_state(State::Dead).await, 12);
     rig.assert_counters().await;
     // Once more, as HubSpot may deliver it: nothing is left to erase.
-    assert_eq!(records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap(), 0);
+    assert_eq!(records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap(), 0);
     let mut export = rig.records.export(&Filter::default(), "ann").await.unwrap();
     let exported = export.next().await.unwrap();
     assert_eq!(exported.iter().filter(|exported| exported.body.is_none()).count(), 6);
@@ -101,7 +102,7 @@ async fn more_letters_than_one_statement_takes_are_erased(engine: DatabaseEngine
     let messages: Vec<Message> =
         (1..=450).map(|id| letter("contact.propertyChange", PORTAL, id, &object)).collect();
     rig.index(&messages).await;
-    assert_eq!(records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap(), 450);
+    assert_eq!(records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap(), 450);
     assert!(!have_content(&rig, &messages).await);
     rig.finish().await;
 }
@@ -110,7 +111,7 @@ async fn a_letter_that_comes_after_the_erasure_has_no_content(engine: DatabaseEn
     let rig = Letters::new(engine).await;
     let (contact, others) = (of_the_contact(), of_others());
     rig.put(&[contact.clone(), others.clone()].concat()).await;
-    assert_eq!(records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap(), 0);
+    assert_eq!(records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap(), 0);
     crate::erasure::refuse_content(&rig.database, "dead_letter").await;
     rig.drain().await;
     let later: Vec<Message> = contact.iter().map(again).collect();
@@ -132,11 +133,14 @@ async fn a_problem_is_shown_by_a_letter_that_still_says_something(engine: Databa
     let groups = rig.records.groups(Grouping::Fingerprint, true).await.unwrap();
     assert_eq!((groups.len(), groups[0].dead), (1, 7), "{groups:?}");
     assert!(groups[0].sample_id.unwrap() > 1);
-    records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap();
+    records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap();
     let groups = rig.records.groups(Grouping::Fingerprint, true).await.unwrap();
     let other = rig.records.show(groups[0].sample_id.unwrap()).await.unwrap().unwrap().letter;
-    assert_eq!((other.portal_id, other.error), (9, groups[0].sample.clone().unwrap()));
-    records(&rig).erase_contact(9, CONTACT).await.unwrap();
+    assert_eq!(
+        (other.origin, other.error),
+        (Origin::hubspot(9), groups[0].sample.clone().unwrap())
+    );
+    records(&rig).erase_contact(&Origin::hubspot(9), CONTACT).await.unwrap();
     assert_eq!(samples(&rig).await, [""]);
     let stored = rig.database.number("SELECT count(*) FROM problem WHERE sample_id > 0").await;
     assert_eq!(stored, 1);
@@ -181,8 +185,12 @@ async fn however_erasing_and_indexing_meet_no_content_is_left(engine: DatabaseEn
             .collect();
         rig.put(&some[..2]).await;
         let records = records(&rig);
-        let ((), _, erased) =
-            tokio::join!(rig.put(&some[2..]), rig.drain(), records.erase_contact(PORTAL, contact),);
+        let origin = Origin::hubspot(PORTAL);
+        let ((), _, erased) = tokio::join!(
+            rig.put(&some[2..]),
+            rig.drain(),
+            records.erase_contact(&origin, contact),
+        );
         erased.unwrap();
         messages.extend(some);
     }
@@ -219,7 +227,7 @@ async fn nothing_is_left_in_the_bytes_of_a_file() {
         file.windows(SECRET.len()).filter(|bytes| *bytes == SECRET.as_bytes()).count()
     };
     assert!(bytes().await > 6000);
-    records(&rig).erase_contact(PORTAL, CONTACT).await.unwrap();
+    records(&rig).erase_contact(&Origin::hubspot(PORTAL), CONTACT).await.unwrap();
     assert_eq!(bytes().await, 0);
     rig.finish().await;
 }

@@ -26,7 +26,8 @@ async fn a_letter_is_kept_with_all_there_is_to_know_of_it(engine: DatabaseEngine
         (kept.identity.clone(), &*kept.target),
         (message.event.identity.to_string(), "on_deal_created")
     );
-    assert_eq!((kept.generation, kept.attempt, kept.portal_id), (2, 10, 62515));
+    assert_eq!((kept.generation, kept.attempt), (2, 10));
+    assert_eq!(kept.origin, Origin::hubspot(62515));
     assert_eq!((&*kept.subscription_type, kept.object_id), ("deal.creation", Some(7)));
     assert_eq!((&*kept.reason, &*kept.code, &*kept.error), ("exhausted", "ERP_422", &*death.error));
     assert_eq!((kept.died_ms, kept.received_ms), (death.dead_ms, message.received_ms));
@@ -138,19 +139,22 @@ async fn what_is_one_problem_is_one_group(engine: DatabaseEngine) {
     rig.index(&messages).await;
     let groups = rig.records.groups(Grouping::Fingerprint, false).await.unwrap();
     assert_eq!(groups.iter().map(|group| group.dead).collect::<Vec<_>>(), [30, 1, 1]);
-    assert_eq!((groups[0].portals, groups[0].code.as_deref()), (2, Some("ERP_422")));
+    assert_eq!((groups[0].origins, groups[0].code.as_deref()), (2, Some("ERP_422")));
     assert_eq!(groups[0].trend.as_ref().unwrap().iter().sum::<i64>(), 30);
     let codes = rig.records.groups(Grouping::Code, false).await.unwrap();
-    assert_eq!((codes.len(), codes[0].dead, codes[0].problems, codes[0].portals), (1, 32, 3, 2));
+    assert_eq!((codes.len(), codes[0].dead, codes[0].problems, codes[0].origins), (1, 32, 3, 2));
     let targets = rig.records.groups(Grouping::Target, false).await.unwrap();
     assert_eq!(targets.iter().map(|group| group.dead).collect::<Vec<_>>(), [31, 1]);
-    let portals = rig.records.groups(Grouping::Portal, false).await.unwrap();
-    assert_eq!(portals.iter().map(|group| &*group.key).collect::<Vec<_>>(), ["62515", "9"]);
+    let origins = rig.records.groups(Grouping::Origin, false).await.unwrap();
+    assert_eq!(
+        origins.iter().map(|group| &*group.key).collect::<Vec<_>>(),
+        ["hubspot/62515", "hubspot/9"]
+    );
     for (by, all) in [
         (Grouping::Fingerprint, groups),
         (Grouping::Code, codes),
         (Grouping::Target, targets),
-        (Grouping::Portal, portals),
+        (Grouping::Origin, origins),
     ] {
         let mut pages = Vec::new();
         for first in 0..=3 {

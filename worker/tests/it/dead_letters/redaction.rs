@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use shared::message::{Death, DeathReason, Message};
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::parts::records::dead_letters::Filter;
 
@@ -32,9 +33,9 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
         let error = &message.death.as_ref().unwrap().error;
         rig.database
             .run(&format!(
-                "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, \
+                "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, \
                  started_ms, settled_ms, attempt, generation, target, verdict, code, error) VALUES \
-                 (99999, {id}, '{}', 62515, 'contact.propertyChange', {id}, 0, 0, {id}, 0, 0, \
+                 (99999, {id}, '{}', 'hubspot/62515', 'contact.propertyChange', {id}, 0, 0, {id}, 0, 0, \
                  'on_contact_created', 'permanent', 'ERP_422', '{error}')",
                 message.event.identity
             ))
@@ -148,7 +149,7 @@ async fn what_cannot_be_read_and_names_a_property_is_not_shown(engine: DatabaseE
 async fn what_was_erased_is_said_to_be(engine: DatabaseEngine) {
     let rig = Letters::new(engine).await;
     rig.index(&[changed(1, "email", SECRET)]).await;
-    super::rig::records(&rig).erase_contact(62515, 1).await.unwrap();
+    super::rig::records(&rig).erase_contact(&Origin::hubspot(62515), 1).await.unwrap();
     for arguments in [
         &["show", "1", "--payload"][..],
         &["list"],

@@ -117,7 +117,7 @@ async fn a_problem_with_a_note_stays_and_one_that_is_met_again_begins_anew(engin
     for group in &groups {
         // The trend was forgotten with the problem, and kept with the other.
         let deaths = if group.note.is_some() { 2 } else { 1 };
-        assert_eq!((group.dead, group.portals), (1, 1), "{group:?}");
+        assert_eq!((group.dead, group.origins), (1, 1), "{group:?}");
         assert_eq!(group.trend.as_ref().unwrap().iter().sum::<i64>(), deaths, "{group:?}");
     }
     rig.assert_counters().await;

@@ -187,14 +187,14 @@ impl Letters {
             let filter = Filter { fingerprint: Some(group.key.clone()), ..Filter::default() };
             let scope = Scope::letters(Action::Discard, filter);
             let plan = self.records.jobs().plan(&scope, ALWAYS).await.unwrap();
-            assert_eq!((group.dead, group.portals), (plan.count, plan.portals), "{}", group.key);
+            assert_eq!((group.dead, group.origins), (plan.count, plan.origins), "{}", group.key);
         }
-        for group in self.records.groups(Grouping::Portal, true).await.unwrap() {
-            let portal_id = Some(group.key.parse().unwrap());
-            let filter = Filter { portal_id, state: Some(State::Dead), ..Filter::default() };
+        for group in self.records.groups(Grouping::Origin, true).await.unwrap() {
+            let origin = Some(group.key.parse().unwrap());
+            let filter = Filter { origin, state: Some(State::Dead), ..Filter::default() };
             assert_eq!(group.dead, self.count(&filter).await, "{group:?}");
         }
-        for by in [Grouping::Code, Grouping::Target, Grouping::Portal] {
+        for by in [Grouping::Code, Grouping::Target, Grouping::Origin] {
             let groups = self.records.groups(by, true).await.unwrap();
             let dead: i64 = groups.iter().map(|group| group.dead).sum();
             assert_eq!(dead, self.in_state(State::Dead).await, "{by:?}");

@@ -104,7 +104,7 @@ async fn what_dies_after_the_plan_is_left_alone(engine: DatabaseEngine) {
     rig.index(&[letter(50, "A", "x")]).await;
     let scope = Scope::letters(Action::Discard, all());
     let plan = rig.records.jobs().plan(&scope, newest).await.unwrap();
-    assert_eq!((plan.count, plan.portals), (3, 1));
+    assert_eq!((plan.count, plan.origins), (3, 1));
     assert_eq!(rig.discard(&all(), newest, "ann").await, 3);
     assert_eq!(rig.in_state(State::Dead).await, 1);
     rig.finish().await;

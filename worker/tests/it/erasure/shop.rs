@@ -14,6 +14,10 @@ use crate::harness::{Engine, PATIENCE, Rig, within};
 
 const SECRET: &str = "jane@example.com";
 
+/// Rows about the contact 42, by what the tables had before they knew contacts.
+pub(super) const OF_THE_CONTACT: &str = "origin = 'hubspot/62515' AND object_id = 42 \
+    AND (type LIKE 'contact.%' OR type = 'object.propertyChange')";
+
 /// A worker with the built-in handlers, an ERP, and records.
 pub(super) struct Shop {
     pub(super) rig: Rig,

@@ -8,24 +8,24 @@ pub(crate) async fn bury_on_insert(database: &TestDatabase, table: &str) {
     let statements = match database.engine() {
         DatabaseEngine::Postgres => format!(
             "CREATE FUNCTION bury() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             INSERT INTO erasure VALUES (NEW.portal_id, NEW.contact_id, 0, FALSE) \
+             INSERT INTO erasure VALUES (NEW.origin, NEW.contact_id, 0, FALSE) \
              ON CONFLICT DO NOTHING; RETURN NULL; END $$; \
              CREATE TRIGGER bury AFTER INSERT ON {table} FOR EACH ROW \
-             WHEN (NEW.contact_id IS NOT NULL AND NEW.portal_id = 62515) EXECUTE FUNCTION bury();"
+             WHEN (NEW.contact_id IS NOT NULL AND NEW.origin = 'hubspot/62515') EXECUTE FUNCTION bury();"
         ),
         DatabaseEngine::Sqlite => format!(
             "CREATE TRIGGER bury AFTER INSERT ON {table} \
-             WHEN NEW.contact_id IS NOT NULL AND NEW.portal_id = 62515 \
+             WHEN NEW.contact_id IS NOT NULL AND NEW.origin = 'hubspot/62515' \
              BEGIN INSERT OR IGNORE INTO erasure \
-             VALUES (NEW.portal_id, NEW.contact_id, 0, FALSE); END;"
+             VALUES (NEW.origin, NEW.contact_id, 0, FALSE); END;"
         ),
     };
     database.run(&statements).await;
 }
 
-/// Refuses every row of the contact 42 of portal 62515 that comes in with content.
+/// Refuses every row of the contact 42 of hubspot/62515 that comes in with content.
 pub(crate) async fn refuse_content(database: &TestDatabase, table: &str) {
-    let condition = "NEW.contact_id = 42 AND NEW.portal_id = 62515 \
+    let condition = "NEW.contact_id = 42 AND NEW.origin = 'hubspot/62515' \
         AND (NEW.body IS NOT NULL OR NEW.error <> '')";
     let statements = match database.engine() {
         DatabaseEngine::Postgres => format!(

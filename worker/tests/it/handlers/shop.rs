@@ -37,14 +37,26 @@ impl Shop {
         flags: &[&str],
         set: impl FnOnce(&mut IntegrationSettings),
     ) -> Self {
+        Self::stage(engine, flags, |_, settings| set(settings)).await
+    }
+
+    /// With stand-ins that are made ready before the worker starts.
+    pub(super) async fn stage(
+        engine: Engine,
+        flags: &[&str],
+        set: impl FnOnce(&StandIns, &mut IntegrationSettings),
+    ) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
         let mut rig = Rig::on(engine, flags).await;
         rig.settings.processing.integrations = stand_ins.settings();
-        set(&mut rig.settings.processing.integrations);
-        let worker = rig.worker(|registry| {
-            *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
-        });
+        set(&stand_ins, &mut rig.settings.processing.integrations);
+        let worker = start(&rig);
         Self { rig, stand_ins, worker }
+    }
+
+    /// Another worker on the same queues.
+    pub(super) fn another_worker(&self) -> Worker {
+        start(&self.rig)
     }
 
     /// A won deal with these contacts.
@@ -96,6 +108,12 @@ impl Shop {
         self.worker.stop().await;
         self.rig.finish().await;
     }
+}
+
+fn start(rig: &Rig) -> Worker {
+    rig.worker(|registry| {
+        *registry = worker::handlers::registry(&rig.settings.processing.integrations).unwrap();
+    })
 }
 
 pub(super) fn event(subscription_type: &str, id: u64, more: &str) -> String {

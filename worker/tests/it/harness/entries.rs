@@ -24,11 +24,13 @@ impl Entries {
     /// lowest live attempt, `f` fence, `a` abandoned runs, `x` end of the lease (ms since the
     /// epoch), `step:<name>`; empty if there is none.
     pub(crate) async fn of(&self, identity: &Identity) -> HashMap<String, String> {
-        let key = format!("{}:run:{{{identity}}}:{TARGET}:0", self.prefix);
+        let key = self.key(identity);
         let mut redis = self.redis.clone();
         let Some(value) = redis.get(&key).await.unwrap() else { return HashMap::new() };
         let left: i64 =
             deadpool_redis::redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.unwrap();
+        // The number of the format stands in front.
+        let value = value.strip_prefix('1').unwrap_or_else(|| panic!("{value}"));
         let parts: Vec<&str> = value.split(':').collect();
         let names = ["s", "o", "l", "f", "a"];
         let mut entry: HashMap<String, String> =
@@ -43,6 +45,21 @@ impl Entries {
         let steps: HashMap<String, String> = redis.hgetall(format!("{key}:steps")).await.unwrap();
         entry.extend(steps.into_iter().map(|(name, json)| (format!("step:{name}"), json)));
         entry
+    }
+
+    /// Takes the entry away with its steps.
+    pub(crate) async fn lose(&self, identity: &Identity) {
+        self.lose_steps(identity).await;
+        self.redis.clone().del(self.key(identity)).await.unwrap();
+    }
+
+    /// Takes its steps away.
+    pub(crate) async fn lose_steps(&self, identity: &Identity) {
+        self.redis.clone().del(format!("{}:steps", self.key(identity))).await.unwrap();
+    }
+
+    fn key(&self, identity: &Identity) -> String {
+        format!("{}:run:{{{identity}}}:{TARGET}:0", self.prefix)
     }
 
     /// Waits until `field` of the entry is `value`.

@@ -23,11 +23,15 @@ impl OwnRedis {
 
     /// Sets one of Redis' own settings.
     pub(crate) async fn set(&self, name: &str, value: &str) {
+        self.ask(&["CONFIG", "SET", name, value]).await;
+    }
+
+    /// Has it do something.
+    pub(crate) async fn ask(&self, words: &[&str]) {
         let client = deadpool_redis::redis::Client::open(self.url.as_str()).unwrap();
         let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-        let mut setting = deadpool_redis::redis::cmd("CONFIG");
-        setting.arg("SET").arg(name).arg(value);
-        setting.query_async::<()>(&mut redis).await.unwrap();
+        let mut command = deadpool_redis::redis::cmd(words[0]);
+        command.arg(&words[1..]).query_async::<()>(&mut redis).await.unwrap();
     }
 
     /// Starts it (again), with its data, on the same port.

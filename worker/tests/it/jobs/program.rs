@@ -60,7 +60,7 @@ async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
     bulk.mend();
     let planned = run(&bulk, &["dead-letters", "retry", "--all", "--dry-run"]).await;
     assert_eq!(planned.code, Some(0), "{planned:?}");
-    assert!(planned.stdout.contains("To retry: 12 letters of 1 portal"), "{planned:?}");
+    assert!(planned.stdout.contains("To retry: 12 letters of 1 origin"), "{planned:?}");
     assert!(planned.stdout.contains("about 1s at 50/s"), "{planned:?}");
     assert_eq!(bulk.in_state(State::Dead).await, 12);
     let first = bulk.letters.list(&Filter::default(), None, 1).await.unwrap().letters[0].id;
@@ -114,7 +114,7 @@ async fn an_operator_replays_what_was_done(engine: DatabaseEngine) {
     bulk.probe.wait(6).await;
     super::replay::logged(&bulk, 6).await;
     let planned = run(&bulk, &["replay", "--since", "1h", "--dry-run"]).await;
-    assert!(planned.stdout.contains("To replay: 6 events of 1 portal"), "{planned:?}");
+    assert!(planned.stdout.contains("To replay: 6 events of 1 origin"), "{planned:?}");
     let kept = run(&bulk, &["replay", "--since", "1h", "--yes", "--json"]).await.json();
     assert_eq!((&kept["published"], &kept["skipped"]), (&6.into(), &6.into()), "{kept}");
     let forced = ["replay", "--since", "1h", "--object", "3", "--force", "--yes", "--json"];

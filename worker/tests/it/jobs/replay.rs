@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::HandlerError;
 use worker::parts::records::Question;
@@ -174,7 +175,7 @@ async fn only_what_is_asked_for_is_replayed(engine: DatabaseEngine) {
     let one = Question { since_ms, object_id: Some(3), ..Question::default() };
     assert_eq!(replayed(&bulk, of(one)).await.published, 1);
     assert_eq!(bulk.probe.runs().last().unwrap().object_id, 3);
-    let none = Question { since_ms, portal_id: Some(1), ..Question::default() };
+    let none = Question { since_ms, origin: Some(Origin::hubspot(1)), ..Question::default() };
     assert_eq!(bulk.jobs.plan(&of(none), i64::MAX).await.unwrap().count, 0);
     let none = Question { since_ms, until_ms: Some(1), ..Question::default() };
     assert_eq!(bulk.jobs.plan(&of(none), i64::MAX).await.unwrap().count, 0);

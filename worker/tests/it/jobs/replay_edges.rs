@@ -122,9 +122,9 @@ async fn an_event_is_neither_left_out_nor_sent_twice_because_of_a_late_line(
     {
         bulk.database
             .run(&format!(
-                "INSERT INTO event_log (day, id, identity, portal_id, type, object_id, received_ms, \
+                "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, \
                  started_ms, settled_ms, attempt, generation, target, verdict, logged_ms) \
-                 SELECT day, (SELECT {id} FROM event_log), identity, portal_id, type, object_id, \
+                 SELECT day, (SELECT {id} FROM event_log), identity, origin, type, object_id, \
                  received_ms, started_ms, (SELECT {settled_ms} FROM event_log), 0, 0, 'elsewhere', \
                  'succeeded', {late_ms} FROM event_log WHERE id = (SELECT max(id) FROM event_log)"
             ))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
@@ -73,7 +74,12 @@ impl Case {
     /// A ledger that reaches Redis at another address.
     pub(super) fn ledger_at(&self, url: &str) -> Ledger {
         let Engine::Redis { prefix, .. } = &self.engine else { panic!("not on Redis") };
-        let (url, prefix) = (url.to_owned().into(), prefix.clone());
+        Self::ledger_of(url, prefix)
+    }
+
+    /// A ledger on some Redis.
+    pub(super) fn ledger_of(url: &str, prefix: &str) -> Ledger {
+        let (url, prefix) = (url.to_owned().into(), prefix.to_owned());
         let options = LedgerOptions { url, prefix, lease: LONG, retention: LONG };
         Ledger::start(options, WorkerMetrics::register(&mut registry("worker"), false)).unwrap()
     }
@@ -105,6 +111,33 @@ impl Case {
             Engine::Redis { entries, .. } => entries.of(&self.identity).await,
             Engine::Sqlite { store, .. } => rows(store, &self.identity).await,
         }
+    }
+
+    /// Takes the entry away, as a failover does to a replica that had not got it. That takes longer than
+    /// the clock of fences needs for a tick.
+    pub(super) async fn lose(&self) {
+        let begin_ms = now_ms();
+        while now_ms() < begin_ms + 3 {
+            tokio::task::yield_now().await;
+        }
+        match &self.engine {
+            Engine::Redis { entries, .. } => entries.lose(&self.identity).await,
+            Engine::Sqlite { store, .. } => {
+                let lost = store.write(|turn| {
+                    Box::pin(async move {
+                        let statements = sqlx::raw_sql("DELETE FROM claim; DELETE FROM step");
+                        statements.execute(&mut turn.connection).await?;
+                        Ok(())
+                    })
+                });
+                lost.await.unwrap();
+            }
+        }
+    }
+
+    /// Takes the steps away and leaves the entry.
+    pub(super) async fn lose_steps(&self) {
+        self.entries().lose_steps(&self.identity).await;
     }
 
     /// The entries on Redis, past the ledger.

@@ -40,7 +40,7 @@ async fn directory() -> Directory {
     let broker = Broker::Sqlite(Arc::clone(&open.embedded));
     assert_eq!(drain(&letters, &broker, MINUTE).await.unwrap().indexed.new, 1);
     drop(broker);
-    records.erase_contact(late().event.origin.portal_id().unwrap(), CONTACT).await.unwrap();
+    records.erase_contact(&late().event.origin, CONTACT).await.unwrap();
     let problem = letters.groups(Grouping::Fingerprint, false).await.unwrap().remove(0);
     let note = Some("ask the ERP's people");
     assert_eq!(letters.note(&problem.key, "", note, "ann").await.unwrap(), Noted::Written);

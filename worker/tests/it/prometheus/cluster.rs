@@ -14,7 +14,7 @@ use shared::testing::{DatabaseEngine, Engine, Place, TestDatabase, redis_url};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::task::AbortOnDropHandle;
-use worker::parts::sender::Sender;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::harness::{Admin, settings, within};
@@ -107,11 +107,11 @@ impl Cluster {
     /// end: all that a test needs is that most arrive.
     pub(super) fn load(&self) -> AbortOnDropHandle<()> {
         let url = format!("http://{}/webhooks/hubspot", self.receiver.address());
-        let sender = |secret: &str| {
+        let poster = |secret: &str| {
             let secret = ClientSecret::new(secret.to_owned()).unwrap();
-            Sender::new(&url, None, secret, Version::V3).unwrap()
+            Poster::new(&url, None, secret, Version::V3).unwrap()
         };
-        let (hubspot, forger) = (sender(SECRET), sender("not-the-s3cret"));
+        let (hubspot, forger) = (poster(SECRET), poster("not-the-s3cret"));
         AbortOnDropHandle::new(tokio::spawn(async move {
             for number in 1_u64.. {
                 deliver(&hubspot, number).await;
@@ -136,8 +136,8 @@ impl Cluster {
     }
 }
 
-async fn deliver(sender: &Sender, number: u64) {
-    if let Err(error) = sender.send(delivery(number).into_bytes()).await {
+async fn deliver(poster: &Poster, number: u64) {
+    if let Err(error) = poster.send(delivery(number).into_bytes()).await {
         eprintln!("delivery {number}: {error}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use shared::senders::hubspot::signature::{ClientSecret, Version};
-use worker::parts::sender::Sender;
+use worker::parts::poster::Poster;
 
 use super::contact;
 use super::data::Data;
@@ -58,8 +58,8 @@ async fn after_the_show_the_demo_takes_what_it_is_sent_until_it_is_stopped() {
     let after = |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1];
     let secret = std::fs::read_to_string(after("--secret-file")).unwrap();
     let secret = ClientSecret::new(secret).unwrap();
-    let sender = Sender::new(after("--url"), None, secret, Version::V3).unwrap();
-    let answer = sender.send(format!("[{}]", contact(501)).into_bytes()).await.unwrap();
+    let poster = Poster::new(after("--url"), None, secret, Version::V3).unwrap();
+    let answer = poster.send(format!("[{}]", contact(501)).into_bytes()).await.unwrap();
     assert_eq!(answer.status, 200);
     until("/customers/501").await;
     until("done").await;

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use worker::parts::sender::Sender;
+use worker::parts::poster::Poster;
 
 use super::data::Data;
 use super::process::Process;
-use super::{HANDLER, contact, erp, sender, with_erp};
+use super::{HANDLER, contact, erp, poster, with_erp};
 use crate::harness::{Admin, within};
 
 const ENOSPC: u32 = 28;
@@ -89,10 +89,10 @@ struct Load {
 }
 
 impl Load {
-    async fn run(self: Arc<Self>, sender: Sender) {
+    async fn run(self: Arc<Self>, poster: Poster) {
         while !self.ends.load(Ordering::Relaxed) {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
-            let Ok(answer) = sender.send(format!("[{}]", contact(id)).into_bytes()).await else {
+            let Ok(answer) = poster.send(format!("[{}]", contact(id)).into_bytes()).await else {
                 return;
             };
             self.answers.send_modify(|answers| match answer.status {
@@ -145,7 +145,7 @@ async fn nothing_is_lost_that_was_answered_200(operation: &str, errno: u32) {
     let process = Process::start(&data.0, &environment).await;
     let admin = Admin::at(process.admin);
     let posting: Vec<_> =
-        (0..4).map(|_| tokio::spawn(Arc::clone(&load).run(sender(&process)))).collect();
+        (0..4).map(|_| tokio::spawn(Arc::clone(&load).run(poster(&process)))).collect();
     for _ in 0..2 {
         load.wait(30, 0).await;
         disk.fail(operation, errno);

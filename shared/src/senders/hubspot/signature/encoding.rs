@@ -3,9 +3,8 @@
 //! Owns that each digest has exactly one spelling. Refuses all others: upper-case hex, base64
 //! without padding, of the URL alphabet, or with stray bits at its end.
 
-use std::fmt::Write as _;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use data_encoding::HEXLOWER;
 
 /// A SHA-256, keyed or not.
 pub(super) type Digest = [u8; 32];
@@ -26,11 +25,7 @@ pub(super) fn from_base64(text: &[u8]) -> Option<Digest> {
 }
 
 pub(super) fn hex(digest: &Digest) -> String {
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(digest)
 }
 
 pub(super) fn from_hex(text: &[u8]) -> Option<Digest> {
@@ -38,16 +33,7 @@ pub(super) fn from_hex(text: &[u8]) -> Option<Digest> {
         return None;
     }
     let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-        for &character in pair {
-            let nibble = match character {
-                b'0'..=b'9' => character - b'0',
-                b'a'..=b'f' => character - b'a' + 10,
-                _ => return None,
-            };
-            *byte = *byte << 4 | nibble;
-        }
-    }
+    HEXLOWER.decode_mut(text, &mut digest).ok()?;
     Some(digest)
 }
 

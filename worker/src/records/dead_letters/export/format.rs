@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Letter;
-use crate::harmless::{harmless_json, harmless_lines, payload};
-use crate::records::Aliases;
+use shared::harmless::{harmless_json, harmless_lines};
+
+use crate::records::alias::Aliases;
+use crate::records::dead_letters::letter::Letter;
 use crate::records::redaction::Redacted;
 
 /// How letters are written.
@@ -45,7 +46,7 @@ impl Format {
 fn json_line(letter: &Letter, event: Option<&Redacted<'_>>) -> anyhow::Result<String> {
     let mut document = serde_json::to_value(letter)?;
     if let Some(event) = event {
-        let (name, text) = payload(event);
+        let (name, text) = event.payload();
         document[name] = text.into();
         document["error"] = event.text(&letter.error).into();
     }
@@ -56,7 +57,7 @@ const COLUMNS: [&str; 16] = [
     "id",
     "died_ms",
     "received_ms",
-    "portal_id",
+    "origin",
     "type",
     "object_id",
     "handler",
@@ -77,7 +78,7 @@ fn csv_line(letter: &Letter, event: Option<&Redacted<'_>>) -> String {
         letter.id.to_string(),
         letter.died_ms.to_string(),
         letter.received_ms.to_string(),
-        letter.portal_id.cast_unsigned().to_string(),
+        letter.origin.to_string(),
         text(&letter.subscription_type),
         letter.object_id.map(|id| id.to_string()).unwrap_or_default(),
         text(&letter.target),
@@ -89,7 +90,7 @@ fn csv_line(letter: &Letter, event: Option<&Redacted<'_>>) -> String {
         letter.fingerprint.clone(),
         letter.state.to_string(),
         letter.identity.clone(),
-        event.map(|event| json_text(&payload(event).1)).unwrap_or_default(),
+        event.map(|event| json_text(&event.payload().1)).unwrap_or_default(),
     ];
     cells.join(",")
 }

@@ -9,15 +9,7 @@ use sqlx::QueryBuilder;
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::arrival::Arrival;
 use crate::records::dead_letters::fingerprint::RULE;
-
-const HOUR_MS: i64 = 3600 * 1000;
-/// The trend goes back so far.
-pub(in crate::records::dead_letters) const TREND_HOURS: i64 = 24;
-
-/// The hour of a time, counted from the Unix epoch.
-pub(in crate::records::dead_letters) fn hour_of(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS)
-}
+use crate::records::dead_letters::hour::{TREND_HOURS, hour_of};
 
 /// Makes a row for each problem that has none, and notes when it was met, and by which letter last.
 pub(super) async fn write_problems(

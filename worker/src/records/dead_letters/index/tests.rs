@@ -5,9 +5,12 @@ use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::Records;
+use crate::records::dead_letters::claims::ClaimOf;
+use crate::records::dead_letters::filter::Filter;
 use crate::records::dead_letters::fingerprint::fingerprint;
-use crate::records::dead_letters::{AtWork, ClaimOf, DeadLetters, Filter};
+use crate::records::dead_letters::handle::DeadLetters;
+use crate::records::handle::Records;
+use crate::records::runs::at_work::AtWork;
 
 fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
     Arrival {
@@ -16,7 +19,7 @@ fn arrival(number: u64, attempt: i64, code: &str) -> Arrival {
         generation: 0,
         attempt,
         queue: "dead",
-        portal_id: 1,
+        origin: Origin::hubspot(1),
         subscription_type: "x".to_owned(),
         object_id: None,
         contact_id: None,

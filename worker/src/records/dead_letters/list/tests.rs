@@ -1,19 +1,22 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use secrecy::SecretString;
+use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::Records;
+use crate::records::dead_letters::plan::Asked;
+use crate::records::dead_letters::state::State;
+use crate::records::handle::Records;
 use crate::records::testing::{assert_found_by, explain};
 
 /// Of most conditions 20 of 20,000 letters have what is asked for; every tenth letter is discarded.
 const FILL: &str = "
-    INSERT INTO dead_letter (identity, target, generation, attempt, queue, portal_id, type, object_id,
+    INSERT INTO dead_letter (identity, target, generation, attempt, queue, origin, type, object_id,
         reason, code, error, fingerprint, received_ms, died_ms, indexed_ms, body, state, state_ms)
     WITH RECURSIVE letter (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM letter WHERE n < 19999)
     SELECT CAST(n AS TEXT), CASE WHEN n % 1000 = 1 THEN 'rare_handler' ELSE 'on_deal_created' END, 0, 1,
-        'dead', n % 1000, CASE WHEN n % 1000 = 2 THEN 'rare.type' ELSE 'deal.creation' END, n / 20,
+        'dead', 'hubspot/' || (n % 1000), CASE WHEN n % 1000 = 2 THEN 'rare.type' ELSE 'deal.creation' END, n / 20,
         CASE WHEN n % 1000 = 3 THEN 'crashed' ELSE 'permanent' END,
         CASE WHEN n % 1000 = 4 THEN 'RARE' ELSE 'ERP_422' END, 'x',
         CASE WHEN n % 1000 = 5 THEN 'ff' ELSE '00' END, 0, n, 0, NULL,
@@ -50,7 +53,7 @@ async fn every_list_and_filter_of_letters_is_found_by_an_index(engine: DatabaseE
         ("code", Filter { code: some("RARE"), ..dead.clone() }),
         ("code", Filter { code: some("RARE"), ..Filter::default() }),
         ("reason", Filter { reason: some("crashed"), ..dead.clone() }),
-        ("portal_id", Filter { portal_id: Some(7), ..dead.clone() }),
+        ("origin", Filter { origin: Some(Origin::hubspot(7)), ..dead.clone() }),
         ("type", Filter { subscription_type: some("rare.type"), ..dead.clone() }),
         ("target", Filter { target: some("rare_handler"), ..dead.clone() }),
         ("object_id", Filter { object_id: Some(7), ..dead.clone() }),

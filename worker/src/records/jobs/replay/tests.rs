@@ -4,14 +4,14 @@ use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
 use super::*;
-use crate::records::Records;
+use crate::records::handle::Records;
 
-/// 15 events of three lines each, of three portals.
+/// 15 events of three lines each, of three origins.
 const FILL: &str = "
-    INSERT INTO event_log (day, id, identity, portal_id, type, received_ms, started_ms, settled_ms,
+    INSERT INTO event_log (day, id, identity, origin, type, received_ms, started_ms, settled_ms,
         attempt, generation, verdict)
     WITH RECURSIVE line (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM line WHERE n < 44)
-    SELECT 0, n * 1048576, CAST(n / 3 AS TEXT), n / 15, 'x', 0, 0, n, 0, 0, 'succeeded' FROM line";
+    SELECT 0, n * 1048576, CAST(n / 3 AS TEXT), 'hubspot/' || (n / 15), 'x', 0, 0, n, 0, 0, 'succeeded' FROM line";
 
 const GIVEN_UP: &str = "
     UPDATE event_log SET target = 'a', verdict = 'permanent' WHERE settled_ms IN (0, 3);
@@ -26,7 +26,7 @@ async fn a_plan_counts_so_many_events_and_no_more(engine: DatabaseEngine) {
     test.run(FILL).await;
     let planned = async |cutoff_ms, most| {
         let plan = plan(database, &Question::default(), false, cutoff_ms, most).await.unwrap();
-        (plan.count, plan.more, plan.oldest_ms, plan.newest_ms, plan.portals)
+        (plan.count, plan.more, plan.oldest_ms, plan.newest_ms, plan.origins)
     };
     assert_eq!(planned(i64::MAX, 100).await, (15, false, Some(0), Some(44), 3));
     // Of 20 lines.

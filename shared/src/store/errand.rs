@@ -1,0 +1,75 @@
+//! Something to write or to look at, and who waits for it. What it is about is its owner's to
+//! know.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::fault::Fault;
+use super::not_written::NotWritten;
+use super::room::Space;
+use super::turn::Turn;
+
+/// What is done in a transaction.
+pub(super) type Task<'c, T> = BoxFuture<'c, Result<T, sqlx::Error>>;
+
+/// Tells whoever asked; dropped instead, it tells them that nothing was written.
+pub(super) type Reply = Box<dyn FnOnce() + Send>;
+type Done = (Reply, Result<(), Fault>);
+type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
+
+/// One write, or one look.
+pub(super) struct Errand {
+    work: Work,
+    pub(super) writes: bool,
+    /// Gone once nobody waits; `None` if it is to be done all the same.
+    awaited: Option<Weak<()>>,
+    /// Of the room that waiting errands have.
+    _space: Option<Space>,
+}
+
+impl Errand {
+    /// One that writes.
+    pub(super) fn new<T, F>(errand: F, reply: oneshot::Sender<Result<T, NotWritten>>) -> Self
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+    {
+        let work: Work = Box::new(move |turn| {
+            Box::pin(async move {
+                // Called inside as well: it can panic before it gives a future back.
+                let running = AssertUnwindSafe(async { errand(turn).await }).catch_unwind();
+                let (answer, done) = match running.await {
+                    Ok(Ok(result)) => (Ok(result), Ok(())),
+                    Ok(Err(error)) => (Err(NotWritten::Refused), Err(Fault::from(error))),
+                    // What it said is on standard error already.
+                    Err(_) => (Err(NotWritten::Refused), Err(Fault::Own("it panicked".to_owned()))),
+                };
+                let tell: Reply = Box::new(move || drop(reply.send(answer)));
+                (tell, done)
+            })
+        });
+        Self { work, writes: true, awaited: None, _space: None }
+    }
+
+    /// Not to be done once nobody has `waiting` any more; takes up `space` until then.
+    pub(super) fn awaited_by(self, waiting: &Arc<()>, space: Option<Space>) -> Self {
+        Self { awaited: Some(Arc::downgrade(waiting)), _space: space, ..self }
+    }
+
+    /// Only looks.
+    pub(super) fn reading(self) -> Self {
+        Self { writes: false, ..self }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.awaited.as_ref().is_some_and(|waiting| waiting.strong_count() == 0)
+    }
+
+    pub(super) async fn run(self, turn: &mut Turn) -> Done {
+        (self.work)(turn).await
+    }
+}

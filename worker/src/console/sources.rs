@@ -1,0 +1,40 @@
+//! What the console shows, and whom it asks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::admin::Readiness;
+use shared::broker::Broker;
+
+use super::metrics::ConsoleMetrics;
+use crate::alerts::Board;
+use crate::records::Records;
+use crate::records::dead_letters::DeadLetters;
+use crate::records::redaction::Redaction;
+
+/// They.
+pub struct Sources {
+    /// Dead letters, event log and audit.
+    pub records: Records,
+    /// How long discarded letters can be restored.
+    pub discarded_retention: Duration,
+    /// What of events is not shown.
+    pub redaction: Redaction,
+    /// The queues.
+    pub broker: Broker,
+    /// Admin addresses of receivers, beside those of the settings.
+    pub receivers: Vec<SocketAddr>,
+    /// The parts of this process that somebody might want to know of; must not block.
+    pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
+    /// What is open of the alerts.
+    pub alerts: Board,
+    /// What is measured of the console.
+    pub metrics: ConsoleMetrics,
+}
+
+impl Sources {
+    pub(super) fn letters(&self) -> DeadLetters {
+        DeadLetters::new(self.records.clone())
+    }
+}

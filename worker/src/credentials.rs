@@ -1,0 +1,241 @@
+//! What lets Hubline in at another system: the token as it is now, and whether it is taken.
+//!
+//! Owns when a token is read anew (its file changed, or it was refused: once at a time however many
+//! runs ask), and that a token which stays refused is paused, for all workers: what needs it waits in
+//! line, one run at a time tries. It refuses to show a secret, and to know what a refusal looks like.
+
+mod file;
+mod keeper;
+mod token;
+mod watch;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::sync::watch::{Receiver, Sender};
+use tokio::time::Instant;
+
+use crate::error::HandlerError;
+use crate::metrics::WorkerMetrics;
+use crate::pauses::{PauseState, Word};
+use crate::service::Service;
+use crate::settings::access::Secret;
+use file::File;
+pub(crate) use keeper::Keeper;
+pub(crate) use token::Token;
+pub(crate) use watch::watch;
+
+/// For so long nobody asks again whether the token is paused: an answer by the API tells as well.
+const OPEN: Duration = Duration::from_secs(1);
+/// What one call may take beside the wait for its answer.
+const AROUND: Duration = Duration::from_secs(5);
+
+/// A service's token, wherever it comes from.
+pub(crate) struct Credential {
+    service: Service,
+    /// The setting, for people.
+    setting: &'static str,
+    base: Url,
+    tokens: Sender<Arc<Token>>,
+    /// Where it is read again, if anywhere.
+    file: Option<File>,
+    keeper: Keeper,
+    /// Until when the token is taken for not paused.
+    open_until: Mutex<Option<Instant>>,
+    /// Within so long whoever tries the token has an answer.
+    within: Duration,
+    metrics: WorkerMetrics,
+}
+
+/// The right to use a token once.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) token: Arc<Token>,
+    /// Whether this is the one use while the token is paused.
+    is_try: bool,
+    since: Instant,
+}
+
+/// Leaves out everything that may hold a secret.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    /// A bearer token for `base`; none where the address is all there is to be known. Answers come
+    /// within `timeout`.
+    pub(crate) fn new(
+        service: Service,
+        base: &Url,
+        secret: Option<Secret>,
+        timeout: Duration,
+        keeper: Keeper,
+        metrics: WorkerMetrics,
+    ) -> anyhow::Result<Self> {
+        let token = match &secret {
+            Some(secret) => Token::bearer(service, base, &secret.value)?,
+            None => Token::address(service, base),
+        };
+        metrics.credential_paused(service, false);
+        Ok(Self {
+            service,
+            setting: secret.as_ref().map_or("ONBOARDING_URL", |secret| secret.name),
+            base: base.clone(),
+            tokens: Sender::new(Arc::new(token)),
+            file: secret.and_then(File::of),
+            keeper,
+            open_until: Mutex::default(),
+            within: timeout.saturating_add(AROUND),
+            metrics,
+        })
+    }
+
+    /// Told of each other token.
+    pub(crate) fn tokens(&self) -> Receiver<Arc<Token>> {
+        self.tokens.subscribe()
+    }
+
+    /// The token to make a request with, or the error with which a run waits while it is paused.
+    pub(crate) async fn pass(&self) -> Result<Pass, HandlerError> {
+        let since = Instant::now();
+        let token = self.token().await;
+        let is_open = self.lock().is_some_and(|until| since < until);
+        let is_try = !is_open && self.hear(&token, Word::Enter(self.within)).await?;
+        Ok(Pass { token, is_try, since })
+    }
+
+    /// The same without a pass, for who has to wait for other things first.
+    pub(crate) async fn ready(&self) -> Result<(), HandlerError> {
+        let token = self.token().await;
+        let is_open = self.lock().is_some_and(|until| Instant::now() < until);
+        if !is_open {
+            self.hear(&token, Word::Look).await?;
+        }
+        Ok(())
+    }
+
+    /// After a refusal: another token, read now or meanwhile. `None` if there is no other.
+    pub(crate) async fn anew(&self, pass: &Pass) -> Option<Pass> {
+        let file = self.file.as_ref()?;
+        let mut reading = file.reading().await;
+        if self.is_current(&pass.token) && reading.at() < pass.since {
+            let read = file.read(&mut reading).await;
+            self.take(read);
+        }
+        let token = Arc::clone(&self.tokens.borrow());
+        let is_other = !Arc::ptr_eq(&token, &pass.token);
+        is_other.then(|| Pass { token, is_try: false, since: Instant::now() })
+    }
+
+    /// The service took it.
+    pub(crate) async fn accepted(&self, pass: &Pass) {
+        if !pass.is_try {
+            return;
+        }
+        let state = self.keeper.say(pass.token.name(), Word::Accepted).await;
+        self.metrics.credential_paused(self.service, false);
+        if state == PauseState::Ended {
+            let api = self.service.as_str();
+            tracing::info!(api, "token accepted: what waited for it goes on");
+        }
+    }
+
+    /// It did not, and there is no other: the token is paused. Gives the error with which the run
+    /// waits. `code` is the service's word for it.
+    pub(crate) async fn refused(&self, pass: &Pass, code: &str) -> HandlerError {
+        *self.lock() = None;
+        let word = Word::Refused { is_try: pass.is_try };
+        let state = self.keeper.say(pass.token.name(), word).await;
+        let is_paused = self.is_current(&pass.token);
+        self.metrics.credential_paused(self.service, is_paused);
+        if let PauseState::Begun(_) = state {
+            tracing::warn!(
+                api = self.service.as_str(),
+                setting = self.setting,
+                error.code = code,
+                "token refused: what needs it waits, replace it"
+            );
+        }
+        match state {
+            PauseState::Begun(wait) | PauseState::Paused(wait) => self.waits(wait),
+            PauseState::Open | PauseState::Try | PauseState::Ended => self.waits(OPEN),
+        }
+    }
+
+    /// Looks whether the token's file has changed and whether the token is paused.
+    pub(crate) async fn look(&self) {
+        let token = self.token().await;
+        let state = self.keeper.say(token.name(), Word::Look).await;
+        let is_paused = matches!(state, PauseState::Paused(_) | PauseState::Try);
+        self.metrics.credential_paused(self.service, is_paused);
+    }
+
+    /// The token as it is now. Its file is looked at by one of those who ask; the others go on.
+    async fn token(&self) -> Arc<Token> {
+        if let Some(file) = &self.file
+            && let Some(mut reading) = file.due()
+            && file.has_changed(&mut reading).await
+        {
+            let read = file.read(&mut reading).await;
+            self.take(read);
+        }
+        Arc::clone(&self.tokens.borrow())
+    }
+
+    /// Takes what was read, if it is another token.
+    fn take(&self, read: Option<secrecy::SecretString>) {
+        let Some(secret) = read else { return };
+        match Token::bearer(self.service, &self.base, &secret) {
+            Ok(token) if token.is(&self.tokens.borrow()) => {}
+            Ok(token) => {
+                *self.lock() = None;
+                self.tokens.send_replace(Arc::new(token));
+                let (api, setting) = (self.service.as_str(), self.setting);
+                tracing::info!(api, setting, "another token was read from its file");
+            }
+            Err(error) => {
+                let (setting, error) = (self.setting, format!("{error:#}"));
+                tracing::warn!(setting, error, "the token in the file cannot be used");
+            }
+        }
+    }
+
+    /// Whether it is this use's turn to try.
+    async fn hear(&self, token: &Token, word: Word) -> Result<bool, HandlerError> {
+        match self.keeper.say(token.name(), word).await {
+            PauseState::Open | PauseState::Ended => {
+                *self.lock() = Some(Instant::now() + OPEN);
+                Ok(false)
+            }
+            PauseState::Try => Ok(true),
+            PauseState::Paused(wait) | PauseState::Begun(wait) => {
+                self.metrics.credential_paused(self.service, true);
+                Err(self.waits(wait))
+            }
+        }
+    }
+
+    /// Spread, so that not all who wait come back at once.
+    fn waits(&self, wait: Duration) -> HandlerError {
+        let wait = wait.mul_f64(1.0 + rand::random::<f64>() / 2.0);
+        let (name, setting) = (self.service.name(), self.setting);
+        let message =
+            format!("{name} refuses {setting}: replace it, events wait until it is taken");
+        HandlerError::deferred(wait, self.service.code("TOKEN_REFUSED"), message)
+    }
+
+    fn is_current(&self, token: &Arc<Token>) -> bool {
+        Arc::ptr_eq(&self.tokens.borrow(), token)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.open_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Claims on Redis, and what their owners write: each is one call of a script, or for a first claim of a
+//! plain command. What an answer means is said here, what is done on Redis in [`super::script`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::{FromRedisValue, Value};
+
+use super::script::{Call, Script};
+use super::{Ledger, format, millis};
+use crate::ledger::lease::Steps;
+use crate::ledger::{Claim, EntryKey, Lease, Release, Write, Written};
+use crate::metrics::Operation;
+
+impl Ledger {
+    pub(in crate::ledger) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+        let key = self.key(entry);
+        let token = format!("{:032x}", rand::random::<u128>());
+        let (lease, retention) = (millis(self.lease), millis(self.retention));
+        let fence = self.link.now_ms();
+        let begin = Call::Begin {
+            key: key.clone(),
+            value: format::started(&token, attempt.into(), fence, 0, lease, retention),
+            retention_ms: retention,
+        };
+        match Option::<String>::from_redis_value(
+            self.call(Operation::Claim, &Arc::new(begin)).await,
+        ) {
+            Ok(None) => return Claim::Started(Lease::new(key, token, attempt, fence, 0, [])),
+            Ok(Some(value)) if format::is_completed(&value) => return Claim::Completed,
+            Ok(Some(_)) | Err(_) => {}
+        }
+        let arguments =
+            vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
+        loop {
+            let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
+            match claimed(reply) {
+                Some(Claimed::Started(fence, abandoned, steps)) => {
+                    let lease = Lease::new(key, token, attempt, fence, abandoned, steps);
+                    return Claim::Started(lease);
+                }
+                Some(Claimed::Held(left)) => return Claim::Held(left),
+                Some(Claimed::Completed) => return Claim::Completed,
+                Some(Claimed::Stale) => return Claim::Stale,
+                Some(Claimed::Foreign) => {
+                    tracing::error!(
+                        ledger.entry = key,
+                        "ledger entry was written by another build: let that build end its \
+                         events, or use another PREFIX"
+                    );
+                    return Claim::Held(self.lease);
+                }
+                None => self.malformed(Operation::Claim).await,
+            }
+        }
+    }
+
+    /// One write under a lease. `steps` are those that may not be there yet.
+    pub(in crate::ledger) async fn write(
+        &self,
+        lease: &Lease,
+        write: Write,
+        steps: &Steps,
+    ) -> Written {
+        let (length, retention) =
+            (millis(self.lease).to_string(), millis(self.retention).to_string());
+        let (token, known) = (lease.token.clone(), lease.step_count().to_string());
+        let (operation, script, mut arguments) = match write {
+            Write::Extend => (Operation::Extend, Script::Extend, vec![token, length, retention]),
+            Write::Remember => (Operation::Step, Script::Step, vec![token, retention]),
+            Write::Complete => (Operation::Complete, Script::Complete, vec![token, known]),
+            Write::Release(release) => {
+                let next = match release {
+                    Release::Same => String::new(),
+                    Release::Next(attempt) => attempt.to_string(),
+                };
+                (Operation::Release, Script::Release, vec![token, next, retention, known])
+            }
+        };
+        if matches!(write, Write::Remember | Write::Release(_)) {
+            arguments.extend(steps.iter().cloned().flat_map(<[String; 2]>::from));
+        }
+        match self.answer(operation, script, lease, arguments).await {
+            1 => Written::Done,
+            2 => Written::Missing,
+            _ => Written::Refused,
+        }
+    }
+
+    /// Puts back what the lease knows; false if somebody else has the entry.
+    pub(in crate::ledger) async fn restore(&self, lease: &Lease) -> bool {
+        let (length, retention) = (millis(self.lease), millis(self.retention));
+        let (attempt, abandoned) = (lease.attempt.into(), lease.abandoned.into());
+        let value =
+            format::started(&lease.token, attempt, lease.fence, abandoned, length, retention);
+        let mut arguments = vec![value, lease.token.clone(), retention.to_string()];
+        arguments.extend(lease.steps().into_iter().flat_map(<[String; 2]>::from));
+        self.answer(Operation::Restore, Script::Restore, lease, arguments).await == 1
+    }
+
+    async fn answer(
+        &self,
+        operation: Operation,
+        script: Script,
+        lease: &Lease,
+        arguments: Vec<String>,
+    ) -> i64 {
+        let call = Arc::new(Call::Run { script, key: lease.key.clone(), arguments });
+        loop {
+            match i64::from_redis_value(self.call(operation, &call).await) {
+                Ok(answer) => return answer,
+                Err(_) => self.malformed(operation).await,
+            }
+        }
+    }
+
+    fn key(&self, entry: &EntryKey<'_>) -> String {
+        let EntryKey { identity, target, generation } = entry;
+        format::key(&self.prefix, identity.as_ref(), format_args!("{target}:{generation}"))
+    }
+}
+
+/// What a claim is answered.
+enum Claimed {
+    Started(u64, u32, Steps),
+    Held(Duration),
+    Completed,
+    Stale,
+    /// What stands there is of another format.
+    Foreign,
+}
+
+fn claimed(reply: Value) -> Option<Claimed> {
+    let (code, first, second, steps) =
+        <(i64, u64, u32, Vec<String>)>::from_redis_value(reply).ok()?;
+    Some(match code {
+        0 => {
+            let mut fields = steps.into_iter();
+            let pairs = std::iter::from_fn(|| Some((fields.next()?, fields.next()?)));
+            Claimed::Started(first, second, pairs.collect())
+        }
+        1 => Claimed::Held(Duration::from_millis(first)),
+        2 => Claimed::Completed,
+        3 => Claimed::Stale,
+        4 => Claimed::Foreign,
+        _ => return None,
+    })
+}

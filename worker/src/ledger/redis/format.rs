@@ -1,0 +1,62 @@
+//! How an entry stands on Redis, and the number of that format.
+//!
+//! An entry is a string: `1S:token:lowest:fence:abandoned:lease:retention` while a run has it,
+//! `1R:token:lowest:fence:abandoned` when it was given back, `1C:token` when it is done. The `1` is the
+//! format's number. `token` is the last owner's, `lowest` the lowest live attempt, `fence` grows with
+//! every run and is no smaller than the time at which the run began, times are ms. Every claim and
+//! extension sets the entry to expire after `retention`, and so the time it has left tells how old the
+//! lease is: no clock but Redis' has a say. Steps are a hash beside the entry.
+//!
+//! An entry of another number is not read: who claims it is told that it is held.
+
+use std::fmt::Display;
+
+use crate::ledger::entry::{Entry, State};
+
+/// The number, raised with every change of keys, values or steps. `format/entries.txt` has samples of
+/// it.
+macro_rules! format_number {
+    () => {
+        "1"
+    };
+}
+pub(super) use format_number;
+
+#[cfg(test)]
+mod tests;
+
+/// The key of an entry. All that belongs to an event has one slot.
+pub(super) fn key(prefix: &str, identity: &str, rest: impl Display) -> String {
+    format!("{prefix}:run:{{{identity}}}:{rest}")
+}
+
+/// While a run has it.
+pub(super) fn started(
+    token: &str,
+    lowest: u64,
+    fence: u64,
+    abandoned: u64,
+    lease_ms: u64,
+    retention_ms: u64,
+) -> String {
+    let number = format_number!();
+    format!("{number}S:{token}:{lowest}:{fence}:{abandoned}:{lease_ms}:{retention_ms}")
+}
+
+/// An entry from elsewhere, which is kept for `left_ms`. The process that had a started one is dead: a
+/// lease of nothing within a retention of all that is left is over from the first moment, so whoever
+/// claims it next starts at once and counts an abandoned run.
+pub(super) fn imported(entry: &Entry, left_ms: u64) -> String {
+    let Entry { token, lowest, fence, abandoned, .. } = entry;
+    let number = format_number!();
+    match entry.state {
+        State::Completed => format!("{number}C:{token}"),
+        State::Released => format!("{number}R:{token}:{lowest}:{fence}:{abandoned}"),
+        State::Started => started(token, *lowest, *fence, *abandoned, 0, left_ms),
+    }
+}
+
+/// Whether it is done, as far as this format tells.
+pub(super) fn is_completed(value: &str) -> bool {
+    value.starts_with(concat!(format_number!(), "C:"))
+}

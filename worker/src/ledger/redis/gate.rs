@@ -1,0 +1,242 @@
+//! A service's gate on Redis: calls are let through, or told when to come back, by Redis' clock.
+
+use deadpool_redis::redis::{FromRedisValue as _, Value};
+use shared::broker::Lane;
+
+use super::lua::{now, waits};
+use super::take::millis;
+use crate::limits::{
+    BULK_OF_TEN, CALM_MS, Caller, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE,
+    MOST_STRIKES, OPEN_MS, PROBE_MS, Passage, RECENT_S, SOONEST_MS, UNSEEN_MS, Way,
+};
+
+/// What whoever comes to a gate wants.
+pub(super) fn entering(is_asking: bool) -> &'static str {
+    if is_asking { "ask" } else { "enter" }
+}
+
+/// The arguments of [`GATE`].
+pub(super) fn gate_arguments(
+    way: &Way,
+    caller: Caller<'_>,
+    what: &str,
+    slot_ms: i64,
+) -> Vec<String> {
+    let flag = |is_set| u8::from(is_set).to_string();
+    let mut arguments = vec![
+        what.to_owned(),
+        way.cap.to_string(),
+        millis(way.lease).to_string(),
+        flag(caller.lane == Lane::Bulk),
+        flag(caller.is_placed),
+        millis(caller.waited).to_string(),
+        slot_ms.to_string(),
+        caller.origin.to_owned(),
+    ];
+    let (of_ten, least, least_of_all) = (BULK_OF_TEN.into(), LEAST.into(), LEAST_OF_ALL.into());
+    let cap = [of_ten, LATE_MS, UNSEEN_MS, SOONEST_MS];
+    let breaker =
+        [RECENT_S, least, least_of_all, OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
+    let numbers = cap.into_iter().chain(breaker).chain([PROBE_MS, MORE]);
+    arguments.extend(numbers.map(|number: i64| number.to_string()));
+    arguments
+}
+
+/// What [`GATE`] answers to who comes.
+pub(super) fn read_passage(reply: Value) -> Option<Passage> {
+    let (code, ms, is_probe) = <(i64, i64, i64)>::from_redis_value(reply).ok()?;
+    match code {
+        0 => Some(Passage::Open { slot_ms: ms, is_probe: is_probe == 1 }),
+        1 => Some(Passage::Full(ms)),
+        2 => Some(Passage::Shut(ms)),
+        _ => None,
+    }
+}
+
+/// And to who leaves.
+pub(super) fn read_left(reply: Value) -> Option<i64> {
+    let (_, ms, _) = <(i64, i64, i64)>::from_redis_value(reply).ok()?;
+    Some(ms).filter(|ms| *ms >= 0)
+}
+
+/// A [`crate::limits`] gate, word for word: a service's cap and breaker.
+///
+/// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
+/// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least of all, open,
+/// longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms} full, {2, ms}
+/// shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
+pub(super) const GATE: &str = concat!(
+    now!(),
+    r"
+local what, cap, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local bulk, placed, waited, slot = ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
+local origin, of_ten, late, unseen, soonest =
+  ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local recent_s, least, least_of_all, open_ms, longest_open, calm, strikes =
+  tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]),
+  tonumber(ARGV[18]), tonumber(ARGV[19])
+local probing, more = tonumber(ARGV[20]), tonumber(ARGV[21])
+local packed = redis.call('GET', KEYS[1])
+if not packed and what == 'ask' then return {0, 0, 0} end
+local s = packed and cmsgpack.unpack(packed)
+  or { work = {}, bulk = {}, flows = {}, back_end = 0, bulk_waits = 0, mean = unseen,
+       recent = {}, open_until = 0, closed = 0, strikes = 0, probe = 0, appointed = false, waits = {},
+       cap = cap }
+s.cap = cap
+",
+    waits!(),
+    r"
+local function answer(code, first, second)
+  local last = math.max(s.back_end, s.open_until + longest_open, s.closed + calm)
+  for _, flow in ipairs(s.flows) do last = math.max(last, flow[3]) end
+  for _, slots in ipairs({s.work, s.bulk}) do
+    for _, taken in ipairs(slots) do last = math.max(last, taken) end
+  end
+  for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
+  local newest = s.recent[#s.recent]
+  if newest then last = math.max(last, (newest[1] + recent_s) * 1000) end
+  redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', math.max(last - now, 60000))
+  return {code, first, second or 0}
+end
+local function open()
+  s.open_until = now + math.min(open_ms * 2 ^ s.strikes, longest_open)
+  s.strikes = math.min(s.strikes + 1, strikes)
+  s.recent, s.appointed, s.probe = {}, false, 0
+end
+if what == 'passed' or what == 'failed' or what == 'cut_off' then
+  for _, slots in ipairs({s.work, s.bulk}) do
+    local found
+    for i, taken in ipairs(slots) do
+      if taken == slot then found = i break end
+    end
+    if found then table.remove(slots, found) break end
+  end
+  if what == 'passed' then
+    local took = math.min(math.max(now - (slot - lease), 0), lease)
+    s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
+  end
+  if s.open_until == 0 then
+    local second = math.floor(now / 1000)
+    while s.recent[1] and s.recent[1][1] <= second - recent_s do table.remove(s.recent, 1) end
+    if what == 'cut_off' then return answer(3, -1) end
+    local failed = what == 'failed' and 1 or 0
+    local newest = s.recent[#s.recent]
+    if newest and newest[1] == second then
+      newest[2], newest[3] = newest[2] + 1, newest[3] + failed
+    else
+      s.recent[#s.recent + 1] = { second, 1, failed }
+    end
+    local calls, failures = 0, 0
+    for _, of in ipairs(s.recent) do calls, failures = calls + of[2], failures + of[3] end
+    if failed == 1 and calls >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= calls then
+      if now - s.closed > calm then s.strikes = 0 end
+      open()
+    end
+    return answer(3, -1)
+  end
+  if slot ~= s.probe then return answer(3, -1) end
+  s.probe = 0
+  if what == 'passed' then
+    s.open_until, s.closed = 0, now
+  elseif what == 'failed' then
+    open()
+    s.appointed = true
+    add_wait(s.open_until, bulk, now - waited)
+    return answer(3, s.open_until - now)
+  end
+  return answer(3, -1)
+end
+local function forget(slots)
+  local kept = {}
+  for _, taken in ipairs(slots) do
+    if taken > now then kept[#kept + 1] = taken end
+  end
+  return kept
+end
+local function take()
+  if what == 'ask' then return 0 end
+  local slots = bulk and s.bulk or s.work
+  slots[#slots + 1] = now + lease
+  return now + lease
+end
+local function flow_of(flows)
+  for _, flow in ipairs(flows) do
+    if flow[2] == bulk and flow[1] == origin then return flow end
+  end
+end
+local function flows_place(begin, step)
+  local kept, lines = {}, 0
+  for _, flow in ipairs(s.flows) do
+    if flow[3] > now then
+      kept[#kept + 1] = flow
+      if flow[2] == bulk then lines = lines + 1 end
+    end
+  end
+  s.flows = kept
+  local own = flow_of(kept)
+  if own then
+    own[3] = math.max(begin, own[3] + step * lines)
+    return own[3]
+  end
+  kept[#kept + 1] = { origin, bulk, begin }
+  return begin
+end
+local function wait(begin, at_least)
+  local step = math.max(math.floor(s.mean / math.max(cap, 1)), 1)
+  local place = math.max(begin, s.back_end + step)
+  if placed then s.back_end = place
+  else
+    if bulk then
+      local finish = 0
+      for _, flow in ipairs(s.flows) do
+        if not flow[2] then finish = math.max(finish, flow[3]) end
+      end
+      place = math.max(place, finish + step)
+    end
+    place = flows_place(place, step)
+  end
+  place = math.max(place, now + at_least)
+  add_wait(place, bulk, now - waited)
+  return place - now
+end
+if s.open_until == 0 then
+  s.work, s.bulk = forget(s.work), forget(s.bulk)
+  local used, own = #s.work + #s.bulk, math.max(math.floor(cap / 10), 1)
+  local turns = math.max(own - #s.bulk, 0)
+  local has_turn, most = bulk and turns > 0, cap
+  if bulk and not has_turn then most = math.max(math.floor(cap * of_ten / 10), 1)
+  elseif not bulk and s.bulk_waits > now then most = math.max(cap - turns, 0) end
+  if used >= most then
+    local oldest
+    for _, slots in ipairs({s.work, s.bulk}) do
+      for _, taken in ipairs(slots) do oldest = math.min(oldest or taken, taken) end
+    end
+    local hung = oldest and now - (oldest - lease) or 0
+    local guess = math.max(math.min(math.max(s.mean, hung), lease), soonest)
+    if has_turn and placed then s.bulk_waits = math.max(s.bulk_waits, now + guess + late) end
+    return answer(1, wait(now + guess, 0))
+  end
+  local own_flow = flow_of(s.flows)
+  local finish = math.max(own_flow and own_flow[3] or 0, s.back_end)
+  if not placed and finish > now and used * 2 >= cap then
+    return answer(1, wait(now + 1, 0))
+  end
+  return answer(0, take(), 0)
+end
+if now < s.open_until then
+  if not s.appointed then
+    s.appointed = true
+    add_wait(s.open_until, bulk, now - waited)
+    return answer(2, s.open_until - now)
+  end
+  return answer(2, wait(s.open_until + probing, math.floor(waited / more)))
+end
+if now < s.probe then
+  local begin = now + math.max(probing, now - (s.probe - lease))
+  return answer(2, wait(begin, math.floor(waited / more)))
+end
+local taken = take()
+if what ~= 'ask' then s.probe = taken end
+return answer(0, taken, 1)
+"
+);

@@ -1,0 +1,100 @@
+//! What the connections tell of Redis: whether it is there, why not, and what time it is there.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use shared::clock::now_ms;
+use tokio::sync::watch;
+
+/// What the tasks tell and everybody may ask.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) up: watch::Sender<bool>,
+    /// Each time that Redis is back, or was found to have forgotten.
+    pub(super) renewed: watch::Sender<()>,
+    started: Instant,
+    /// Why it is away, as it was last logged.
+    told: Mutex<Option<String>>,
+    /// Redis' clock at the start, ms since the Unix epoch: ours, until it was asked.
+    then_ms: AtomicU64,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            up: watch::Sender::new(false),
+            renewed: watch::Sender::new(()),
+            told: Mutex::default(),
+            started: Instant::now(),
+            then_ms: AtomicU64::new(u64::try_from(now_ms()).unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn is_back(&self) {
+        *self.told() = None;
+        if !self.up.send_replace(true) {
+            tracing::info!("redis connected");
+        }
+        self.renewed.send_replace(());
+    }
+
+    /// Logs each reason once: also at a start, where Redis never was there.
+    pub(super) fn is_away(&self, error: &str) {
+        self.up.send_replace(false);
+        if self.is_news(error) {
+            tracing::warn!(error, "redis is away: no event is processed until it is back");
+        }
+    }
+
+    /// Whether this was not the last that was told.
+    fn is_news(&self, error: &str) -> bool {
+        let mut told = self.told();
+        let is_news = told.as_deref() != Some(error);
+        *told = Some(error.to_owned());
+        is_news
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<String>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Redis' clock as far as it is known, ms since the Unix epoch.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.then_ms.load(Ordering::Relaxed).saturating_add(self.ms_until(Instant::now()))
+    }
+
+    /// Redis' clock was asked then, and is (seconds, microseconds).
+    pub(super) fn set_clock(&self, (seconds, micros): (u64, u64), asked: Instant) {
+        let now_ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
+        self.then_ms.store(now_ms.saturating_sub(self.ms_until(asked)), Ordering::Relaxed);
+    }
+
+    fn ms_until(&self, then: Instant) -> u64 {
+        u64::try_from(then.duration_since(self.started).as_millis()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_redis_is_away_is_told_once_also_before_it_was_ever_there() {
+        let state = State::new();
+        assert!(state.is_news("a replica"));
+        assert!(!state.is_news("a replica"));
+        assert!(state.is_news("a cluster"));
+        state.is_back();
+        assert!(state.is_news("a cluster"));
+    }
+
+    #[test]
+    fn the_clock_is_redis_own_once_it_was_asked() {
+        let state = State::new();
+        assert!(state.now_ms().abs_diff(u64::try_from(now_ms()).unwrap_or_default()) < 60_000);
+        state.set_clock((5_000_000_000, 2_000), Instant::now());
+        let passed_ms = state.now_ms() - 5_000_000_000_002;
+        assert!(passed_ms < 60_000, "{passed_ms}");
+    }
+}

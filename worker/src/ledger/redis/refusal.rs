@@ -1,0 +1,80 @@
+//! What a server says that cannot be worked with, and what that means for whoever set it up
+//! (redis.io/docs/latest/develop/reference/protocol-spec, and the sources of Redis 7).
+
+use deadpool_redis::redis::RedisError;
+
+/// Why a server is of no use. Errors of other kinds are one call's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Tried again with a new connection, until one has taken the sign of life: scripts that are gone
+    /// (a restart) come back with it, and a primary that became a replica is left for the one that the
+    /// address leads to now.
+    ForNow,
+    /// Redis Cluster, which shares out the keys among its nodes.
+    ForGood,
+}
+
+impl Refusal {
+    pub(super) fn of(error: &RedisError) -> Option<Self> {
+        match error.code()? {
+            // Scripts gone, a replica, loading; out of memory, disk full, no rights, too few replicas,
+            // no primary.
+            "NOSCRIPT" | "READONLY" | "LOADING" | "OOM" | "MISCONF" | "NOPERM" | "NOREPLICAS"
+            | "MASTERDOWN" => Some(Self::ForNow),
+            "MOVED" | "ASK" | "TRYAGAIN" | "CROSSSLOT" | "CLUSTERDOWN" => Some(Self::ForGood),
+            _ => None,
+        }
+    }
+}
+
+/// What the server said, and what is to be done about it where that is known.
+pub(super) fn said(error: &RedisError) -> String {
+    let advice = match error.code() {
+        _ if Refusal::of(error) == Some(Refusal::ForGood) => {
+            "REDIS_URL leads to a node of a Redis Cluster: Hubline needs one primary that has all keys"
+        }
+        Some("READONLY") => "REDIS_URL leads to a replica: it must lead to the primary",
+        _ if error.to_string().contains("unknown command") => {
+            "REDIS_URL leads to what is no Redis, or to a sentinel: it must lead to the primary"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{advice} ({error})")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use deadpool_redis::redis::parse_redis_value;
+
+    use super::*;
+
+    fn error(line: &str) -> RedisError {
+        let value = parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        value.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn a_cluster_a_replica_and_a_sentinel_are_called_by_name() {
+        for (line, word, refusal) in [
+            ("MOVED 866 10.0.0.7:6379", "Redis Cluster", Some(Refusal::ForGood)),
+            ("CLUSTERDOWN Hash slot not served", "Redis Cluster", Some(Refusal::ForGood)),
+            ("CROSSSLOT Keys in request don't hash", "Redis Cluster", Some(Refusal::ForGood)),
+            ("READONLY You can't write against", "a replica", Some(Refusal::ForNow)),
+            ("ERR unknown command 'SET', with args", "a sentinel", None),
+        ] {
+            let error = error(line);
+            assert!(said(&error).contains(word), "{}", said(&error));
+            let code = line.split(' ').next().unwrap();
+            assert!(code == "ERR" || said(&error).contains(code), "{}", said(&error));
+            assert_eq!(Refusal::of(&error), refusal, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_one_calls_own_is_said_as_it_stands() {
+        let error = error("WRONGTYPE Operation against a key");
+        assert_eq!((Refusal::of(&error), said(&error)), (None, error.to_string()));
+    }
+}

@@ -1,0 +1,163 @@
+//! Claims, each inside one transaction.
+//!
+//! An entry is a row of `claim`: `S` while a run has it, `R` when it was given back, `C` when it
+//! is done. `token` is the last owner's, `lowest` the lowest live attempt, `fence` grows with every run
+//! and is no smaller than the time at which the run began. An entry that has expired counts as absent,
+//! whether it was deleted yet or not. Steps live as long as their entry.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::store::Turn;
+use sqlx::Sqlite;
+use sqlx::query::QueryScalar;
+use sqlx::sqlite::SqliteArguments;
+
+use crate::ledger::{Claim, Lease};
+
+/// For all of `[key, token, attempt, fence, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
+/// be taken for a join's.
+const BEGIN: &str = "INSERT INTO claim \
+    (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
+    SELECT value ->> 0, 'S', value ->> 1, value ->> 2, value ->> 3, 0, value ->> 4, value ->> 5 \
+    FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING RETURNING token";
+const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
+    abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE key = ?1";
+const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
+    WHERE key = ?";
+
+/// Who asks for an entry.
+pub(super) struct Claimant {
+    pub(super) key: String,
+    pub(super) token: String,
+    pub(super) attempt: i64,
+    pub(super) lease_ms: i64,
+    pub(super) retention_ms: i64,
+}
+
+/// Nearly every event is claimed once: one statement for all of these.
+pub(super) async fn claim(
+    turn: &mut Turn,
+    claimants: Vec<Arc<Claimant>>,
+) -> Result<Vec<Claim>, sqlx::Error> {
+    let now_ms = turn.now_ms();
+    let rows: Vec<_> = claimants
+        .iter()
+        .map(|claimant| {
+            let lease_until_ms = now_ms.saturating_add(claimant.lease_ms);
+            let expires_ms = now_ms.saturating_add(claimant.retention_ms);
+            let Claimant { key, token, attempt, .. } = &**claimant;
+            (key, token, attempt, now_ms, lease_until_ms, expires_ms)
+        })
+        .collect();
+    let begun = tokens(sqlx::query_scalar(BEGIN).bind(json(&rows)?), turn).await?;
+    let mut claims = Vec::with_capacity(claimants.len());
+    for claimant in claimants {
+        claims.push(if begun.contains(&claimant.token) {
+            started(turn, &claimant, (now_ms, 0), false).await?
+        } else {
+            claim_again(turn, &claimant).await?
+        });
+    }
+    Ok(claims)
+}
+
+/// Claiming again with the token one holds already answers the same as the first time; with one
+/// that was given back it claims nothing: that is an old call come late, which nobody waits for.
+async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
+    let (state, owner, lowest, fence, abandoned, lease_until_ms, expires_ms) =
+        sqlx::query_as::<_, (String, String, i64, i64, i64, i64, i64)>(FIND)
+            .bind(&claimant.key)
+            .fetch_one(&mut turn.connection)
+            .await?;
+    let now_ms = turn.now_ms();
+    let next = now_ms.max(fence + 1);
+    if expires_ms <= now_ms {
+        forget_steps(turn, &[&claimant.key]).await?;
+        take(turn, claimant, (next, 0)).await?;
+        return started(turn, claimant, (next, 0), false).await;
+    }
+    let left_ms = lease_until_ms.saturating_sub(now_ms);
+    let is_owner = owner == claimant.token;
+    let run = match state.as_str() {
+        "C" => return Ok(Claim::Completed),
+        "R" if is_owner => return Ok(Claim::Held(Duration::ZERO)),
+        _ if claimant.attempt < lowest => return Ok(Claim::Stale),
+        "S" if is_owner => (fence, abandoned),
+        "S" if left_ms > 0 => return Ok(Claim::Held(duration(left_ms))),
+        "S" => (next, abandoned + 1),
+        _ => (next, abandoned),
+    };
+    take(turn, claimant, run).await?;
+    started(turn, claimant, run, true).await
+}
+
+/// Puts the claimant into the entry, with this fence and count of abandoned runs.
+async fn take(
+    turn: &mut Turn,
+    claimant: &Claimant,
+    (fence, abandoned): (i64, i64),
+) -> Result<(), sqlx::Error> {
+    let now_ms = turn.now_ms();
+    sqlx::query(TAKE)
+        .bind(&claimant.key)
+        .bind(&claimant.token)
+        .bind(claimant.attempt)
+        .bind(fence)
+        .bind(abandoned)
+        .bind(now_ms.saturating_add(claimant.lease_ms))
+        .bind(now_ms.saturating_add(claimant.retention_ms))
+        .execute(&mut turn.connection)
+        .await?;
+    Ok(())
+}
+
+async fn started(
+    turn: &mut Turn,
+    claimant: &Claimant,
+    (fence, abandoned): (i64, i64),
+    may_have_steps: bool,
+) -> Result<Claim, sqlx::Error> {
+    let steps: Vec<(String, String)> = if may_have_steps {
+        sqlx::query_as("SELECT name, json FROM step WHERE key = ?")
+            .bind(&claimant.key)
+            .fetch_all(&mut turn.connection)
+            .await?
+    } else {
+        Vec::new()
+    };
+    Ok(Claim::Started(Lease::new(
+        claimant.key.clone(),
+        claimant.token.clone(),
+        u32::try_from(claimant.attempt).unwrap_or(u32::MAX),
+        fence.cast_unsigned(),
+        u32::try_from(abandoned).unwrap_or(u32::MAX),
+        steps,
+    )))
+}
+
+pub(super) async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM step WHERE key IN (SELECT value FROM json_each(?))")
+        .bind(json(keys)?)
+        .execute(&mut turn.connection)
+        .await?;
+    Ok(())
+}
+
+/// The tokens of the entries that a statement wrote.
+pub(super) async fn tokens(
+    query: QueryScalar<'_, Sqlite, String, SqliteArguments>,
+    turn: &mut Turn,
+) -> Result<HashSet<String>, sqlx::Error> {
+    Ok(query.fetch_all(&mut turn.connection).await?.into_iter().collect())
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+fn duration(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+}

@@ -1,0 +1,185 @@
+//! What owners write under a lease, each inside one transaction; said again it is answered the same.
+
+use std::sync::Arc;
+
+use shared::store::Turn;
+
+use super::claims::{forget_steps, json, tokens};
+use crate::ledger::lease::Steps;
+use crate::ledger::{Release, Written};
+
+const EXTEND: &str = "UPDATE claim SET lease_until_ms = ?1, expires_ms = ?2 \
+    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
+const REMEMBER: &str = "INSERT INTO step (key, name, json) \
+    SELECT key, ?1, ?2 FROM claim WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
+    ON CONFLICT (key, name) DO UPDATE SET json = excluded.json";
+/// For all of `[key, token]`: no two entries ever have the same token.
+const COMPLETE: &str = "UPDATE claim SET state = 'C' \
+    WHERE key IN (SELECT value ->> 0 FROM json_each(?1)) \
+    AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
+    AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
+const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
+    abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
+    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
+const IS_MISSING: &str = "SELECT NOT EXISTS (SELECT * FROM claim WHERE key = ? AND expires_ms > ?)";
+const RESTORE: &str = "INSERT INTO claim \
+    (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
+    VALUES (?1, 'S', ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE \
+    SET state = 'S', token = excluded.token, lowest = excluded.lowest, fence = excluded.fence, \
+    abandoned = excluded.abandoned, lease_until_ms = excluded.lease_until_ms, \
+    expires_ms = excluded.expires_ms WHERE claim.expires_ms <= ?8";
+const IS_RELEASED: &str = "SELECT EXISTS (SELECT * FROM claim \
+    WHERE key = ? AND token = ? AND state = 'R' AND expires_ms > ?)";
+
+/// Who writes under a lease.
+pub(super) struct Owner {
+    pub(super) key: String,
+    pub(super) token: String,
+    pub(super) retention_ms: i64,
+}
+
+/// Who is done.
+#[derive(Clone)]
+pub(super) struct Completion {
+    pub(super) owner: Arc<Owner>,
+    pub(super) has_steps: bool,
+}
+
+/// What an owner knows of its entry.
+pub(super) struct Known {
+    pub(super) owner: Arc<Owner>,
+    pub(super) attempt: i64,
+    pub(super) fence: i64,
+    pub(super) abandoned: i64,
+    pub(super) lease_ms: i64,
+    pub(super) steps: Steps,
+}
+
+/// A lease that ran out but that nobody took is still its owner's.
+pub(super) async fn extend(
+    turn: &mut Turn,
+    owner: &Owner,
+    lease_ms: i64,
+) -> Result<Written, sqlx::Error> {
+    let now_ms = turn.now_ms();
+    let done = sqlx::query(EXTEND)
+        .bind(now_ms.saturating_add(lease_ms))
+        .bind(now_ms.saturating_add(owner.retention_ms))
+        .bind(&owner.key)
+        .bind(&owner.token)
+        .bind(now_ms)
+        .execute(&mut turn.connection)
+        .await?;
+    written(turn, &owner.key, done.rows_affected() == 1).await
+}
+
+pub(super) async fn remember(
+    turn: &mut Turn,
+    owner: &Owner,
+    steps: &Steps,
+) -> Result<Written, sqlx::Error> {
+    let mut is_owner = true;
+    for (name, json) in steps {
+        let done = sqlx::query(REMEMBER)
+            .bind(name)
+            .bind(json)
+            .bind(&owner.key)
+            .bind(&owner.token)
+            .bind(turn.now_ms())
+            .execute(&mut turn.connection)
+            .await?;
+        is_owner &= done.rows_affected() == 1;
+    }
+    written(turn, &owner.key, is_owner).await
+}
+
+/// Done also when asked again. Steps go: they may hold what need not be remembered for days.
+pub(super) async fn complete(
+    turn: &mut Turn,
+    completions: Vec<Completion>,
+) -> Result<Vec<Written>, sqlx::Error> {
+    let owners: Vec<_> =
+        completions.iter().map(|Completion { owner, .. }| (&owner.key, &owner.token)).collect();
+    let query = sqlx::query_scalar(COMPLETE).bind(json(&owners)?).bind(turn.now_ms());
+    let completed = tokens(query, turn).await?;
+    let is_owner = |completion: &Completion| completed.contains(&completion.owner.token);
+    let with_steps: Vec<&str> = completions
+        .iter()
+        .filter(|completion| completion.has_steps && is_owner(completion))
+        .map(|completion| completion.owner.key.as_str())
+        .collect();
+    if !with_steps.is_empty() {
+        forget_steps(turn, &with_steps).await?;
+    }
+    let mut answers = Vec::with_capacity(completions.len());
+    for completion in &completions {
+        answers.push(written(turn, &completion.owner.key, is_owner(completion)).await?);
+    }
+    Ok(answers)
+}
+
+/// Done also when asked again. A run that came to its end clears the count of abandoned ones. `steps`
+/// are written with it.
+pub(super) async fn release(
+    turn: &mut Turn,
+    owner: &Owner,
+    release: Release,
+    steps: &Steps,
+) -> Result<Written, sqlx::Error> {
+    let now_ms = turn.now_ms();
+    let next = match release {
+        Release::Same => None,
+        Release::Next(attempt) => Some(i64::from(attempt)),
+    };
+    remember(turn, owner, steps).await?;
+    let done = sqlx::query(RELEASE)
+        .bind(next)
+        .bind(now_ms.saturating_add(owner.retention_ms))
+        .bind(&owner.key)
+        .bind(&owner.token)
+        .bind(now_ms)
+        .execute(&mut turn.connection)
+        .await?;
+    let is_owner = done.rows_affected() == 1
+        || sqlx::query_scalar(IS_RELEASED)
+            .bind(&owner.key)
+            .bind(&owner.token)
+            .bind(now_ms)
+            .fetch_one(&mut turn.connection)
+            .await?;
+    written(turn, &owner.key, is_owner).await
+}
+
+/// True if anything was put back; nothing is while somebody else has the entry.
+pub(super) async fn restore(turn: &mut Turn, known: &Known) -> Result<bool, sqlx::Error> {
+    let (now_ms, owner) = (turn.now_ms(), &known.owner);
+    let done = sqlx::query(RESTORE)
+        .bind(&owner.key)
+        .bind(&owner.token)
+        .bind(known.attempt)
+        .bind(known.fence)
+        .bind(known.abandoned)
+        .bind(now_ms.saturating_add(known.lease_ms))
+        .bind(now_ms.saturating_add(owner.retention_ms))
+        .bind(now_ms)
+        .execute(&mut turn.connection)
+        .await?;
+    if done.rows_affected() == 1 {
+        forget_steps(turn, &[&owner.key]).await?;
+        remember(turn, owner, &known.steps).await?;
+    }
+    Ok(done.rows_affected() == 1)
+}
+
+/// What became of a write: the entry may be missing if nothing was done.
+async fn written(turn: &mut Turn, key: &str, is_done: bool) -> Result<Written, sqlx::Error> {
+    if is_done {
+        return Ok(Written::Done);
+    }
+    let is_missing: bool = sqlx::query_scalar(IS_MISSING)
+        .bind(key)
+        .bind(turn.now_ms())
+        .fetch_one(&mut turn.connection)
+        .await?;
+    Ok(if is_missing { Written::Missing } else { Written::Refused })
+}

@@ -1,0 +1,227 @@
+//! A service that is down, played with a clock of its own; and every course that a few runs can take.
+
+use std::collections::{BTreeSet, HashSet};
+
+use shared::broker::Lane;
+
+use super::*;
+
+const LEASE_MS: i64 = 20_000;
+/// Whoever gets no answer gives up after this.
+const TIMEOUT_MS: i64 = 10_000;
+
+fn asked(cap: u32, lane: Lane, is_placed: bool, waited_ms: i64) -> Asked<'static> {
+    let (origin, lease_ms) = ("hubspot/1", LEASE_MS);
+    Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms }
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Played {
+    done_ms: i64,
+    /// How often it was put off, and how often its call failed.
+    passes: u32,
+    attempts: u32,
+}
+
+/// Plays runs that come at these times, each with one call, at a service that does not answer until
+/// `up_ms` and then answers after `took_ms`.
+fn play(cap: u32, comes_ms: &[i64], up_ms: i64, took_ms: i64) -> Vec<Played> {
+    let mut gate = Gate::default();
+    let mut played = vec![Played::default(); comes_ms.len()];
+    // When, which run, its slot if it calls, since when it waits, whether it has had a place.
+    let comes = comes_ms.iter().enumerate().map(|(run, at_ms)| (*at_ms, run, 0, *at_ms, false));
+    let mut due: BTreeSet<(i64, usize, i64, i64, bool)> = comes.collect();
+    let mut calling = 0;
+    while let Some((now_ms, run, slot_ms, since_ms, is_placed)) = due.pop_first() {
+        if slot_ms > 0 {
+            calling -= 1;
+            let began_ms = slot_ms - LEASE_MS;
+            let has_failed = now_ms - began_ms >= TIMEOUT_MS;
+            let ended = if has_failed { Ended::Failed } else { Ended::Passed };
+            let asked = asked(cap, Lane::Work, is_placed, now_ms - since_ms);
+            match gate.leave(slot_ms, ended, &asked, now_ms) {
+                Some(wait_ms) => {
+                    played[run].passes += 1;
+                    due.insert((now_ms + wait_ms, run, 0, since_ms, true));
+                }
+                None if has_failed => {
+                    played[run].attempts += 1;
+                    due.insert((now_ms + 1000, run, 0, since_ms, true));
+                }
+                None => played[run].done_ms = now_ms,
+            }
+            continue;
+        }
+        match gate.enter(&asked(cap, Lane::Work, is_placed, now_ms - since_ms), now_ms) {
+            Passage::Open { slot_ms, .. } => {
+                calling += 1;
+                assert!(calling <= cap + 1, "{calling} calls at {now_ms}");
+                let long_ms = if now_ms < up_ms { TIMEOUT_MS } else { took_ms };
+                due.insert((now_ms + long_ms, run, slot_ms, since_ms, is_placed));
+            }
+            Passage::Full(wait_ms) | Passage::Shut(wait_ms) => {
+                assert!(wait_ms > 0);
+                played[run].passes += 1;
+                due.insert((now_ms + wait_ms, run, 0, since_ms, true));
+            }
+        }
+    }
+    played
+}
+
+fn last_ms(played: &[Played]) -> i64 {
+    played.iter().map(|played| played.done_ms).max().unwrap_or_default()
+}
+
+#[test]
+fn of_a_service_that_hangs_few_calls_fail_and_all_are_made_when_it_is_back() {
+    let comes_ms: Vec<i64> = (0..1000).map(|run| 1_000_000 + run * 20).collect();
+    let up_ms = 1_000_000 + 600_000;
+    let played = play(200, &comes_ms, up_ms, 50);
+    let attempts: u32 = played.iter().map(|played| played.attempts).sum();
+    assert!(attempts <= 210, "{attempts} attempts for {} runs", played.len());
+    assert!(played.iter().all(|played| played.done_ms >= up_ms && played.attempts <= 1));
+    // An eighth of ten minutes, and one time that it was open.
+    let late_s = (last_ms(&played) - up_ms) / 1000;
+    assert!(late_s <= 75 + 60 + 15, "{late_s} s");
+    let most = played.iter().map(|played| played.passes).max().unwrap_or_default();
+    assert!(most <= 30, "{most} passes");
+}
+
+#[test]
+fn more_runs_than_slots_are_all_done_and_few_come_by_in_vain() {
+    let comes_ms: Vec<i64> = (0..2000).map(|run| 1_000_000 + run).collect();
+    let played = play(10, &comes_ms, 0, 100);
+    // A hundred a second.
+    let took_s = (last_ms(&played) - 1_000_000) / 1000;
+    assert!((19..=27).contains(&took_s), "{took_s} s");
+    let passes: u32 = played.iter().map(|played| played.passes).sum();
+    assert!(passes <= 3 * 2000, "{passes}");
+    assert!(played.iter().all(|played| played.attempts == 0));
+}
+
+#[test]
+fn a_line_of_live_runs_does_not_keep_bulk_out() {
+    let mut gate = Gate::default();
+    let live = asked(1, Lane::Work, true, 0);
+    let bulk = asked(1, Lane::Bulk, true, 0);
+    let Passage::Open { slot_ms, .. } = gate.enter(&live, 1000) else { panic!("it is free") };
+    assert!(matches!(gate.enter(&bulk, 1100), Passage::Full(_)));
+    assert_eq!(gate.leave(slot_ms, Ended::Passed, &live, 1150), None);
+    assert!(matches!(gate.enter(&live, 1150), Passage::Full(_)), "bulk waits for it");
+    assert!(matches!(gate.enter(&bulk, 1200), Passage::Open { .. }));
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Run {
+    Due { at_ms: i64, is_placed: bool },
+    Calling { slot_ms: i64, until_ms: i64, is_probe: bool },
+    Done,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    now_ms: i64,
+    gate: Gate,
+    runs: [Run; 4],
+    crashed: bool,
+}
+
+const LANES: [Lane; 4] = [Lane::Work, Lane::Work, Lane::Work, Lane::Bulk];
+const UP_MS: i64 = 1_030_000;
+const END_MS: i64 = 1_300_000;
+
+impl World {
+    /// Whatever can happen at the next moment at which something can.
+    fn nexts(&self) -> Vec<Self> {
+        let at = |run: &Run| match *run {
+            Run::Due { at_ms, .. } => Some(at_ms),
+            Run::Calling { until_ms, .. } => Some(until_ms),
+            Run::Done => None,
+        };
+        let Some(now_ms) = self.runs.iter().filter_map(at).min() else { return Vec::new() };
+        let now_ms = now_ms.max(self.now_ms);
+        let mut nexts = Vec::new();
+        for run in 0..self.runs.len() {
+            if at(&self.runs[run]).is_some_and(|at_ms| at_ms <= now_ms) {
+                let world = Self { now_ms, ..self.clone() };
+                if !self.crashed && matches!(self.runs[run], Run::Calling { .. }) {
+                    let mut next = world.clone();
+                    next.crashed = true;
+                    next.runs[run] = Run::Due { at_ms: now_ms + 3_000, is_placed: true };
+                    nexts.push(next);
+                }
+                nexts.extend(world.stepped(run));
+            }
+        }
+        nexts
+    }
+
+    fn stepped(&self, run: usize) -> Vec<Self> {
+        let now_ms = self.now_ms;
+        let mut next = self.clone();
+        match self.runs[run] {
+            Run::Due { is_placed, .. } => {
+                match next.gate.enter(&asked(1, LANES[run], is_placed, 0), now_ms) {
+                    Passage::Open { slot_ms, is_probe } => {
+                        let others = self
+                            .runs
+                            .iter()
+                            .filter(|run| matches!(run, Run::Calling { is_probe: true, .. }));
+                        assert!(!is_probe || others.count() == 0, "two probes: {self:?}");
+                        let long = if now_ms < UP_MS { [100, TIMEOUT_MS] } else { [50, 300] };
+                        long.map(|long_ms| {
+                            let mut next = next.clone();
+                            let until_ms = now_ms + long_ms;
+                            next.runs[run] = Run::Calling { slot_ms, until_ms, is_probe };
+                            next
+                        })
+                        .into()
+                    }
+                    Passage::Full(wait_ms) | Passage::Shut(wait_ms) => {
+                        assert!(wait_ms > 0, "nobody waits for nothing: {self:?}");
+                        next.runs[run] = Run::Due { at_ms: now_ms + wait_ms, is_placed: true };
+                        vec![next]
+                    }
+                }
+            }
+            Run::Calling { slot_ms, is_probe, .. } => {
+                let has_failed = slot_ms - LEASE_MS < UP_MS;
+                let ended = if has_failed { Ended::Failed } else { Ended::Passed };
+                let left = next.gate.leave(slot_ms, ended, &asked(1, LANES[run], true, 0), now_ms);
+                assert!(!(is_probe && has_failed) || left.is_some(), "an attempt: {self:?}");
+                next.runs[run] = match left {
+                    Some(wait_ms) => Run::Due { at_ms: now_ms + wait_ms, is_placed: true },
+                    None if has_failed => Run::Due { at_ms: now_ms + 1000, is_placed: true },
+                    None => Run::Done,
+                };
+                vec![next]
+            }
+            Run::Done => Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn in_every_course_one_probes_and_everybody_is_done_in_the_end() {
+    let run = |run: i64| Run::Due { at_ms: 1_000_000 + run * 10, is_placed: false };
+    let world = World {
+        now_ms: 1_000_000,
+        gate: Gate::default(),
+        runs: [run(0), run(1), run(2), run(3)],
+        crashed: false,
+    };
+    let mut seen = HashSet::new();
+    let mut open = vec![world];
+    while let Some(world) = open.pop() {
+        assert!(world.now_ms < END_MS, "somebody is never done: {world:?}");
+        for next in world.nexts() {
+            if seen.insert(next.clone()) {
+                open.push(next);
+            }
+        }
+    }
+    assert!(seen.len() > 5_000, "{}", seen.len());
+}

@@ -1,0 +1,4 @@
+//! What is shown in place of a value.
+
+/// It.
+pub(super) const REDACTED: &str = "[redacted]";

@@ -1,0 +1,239 @@
+//! What one run has asked at limits: whether it is new there, has had its place or has begun, and how
+//! many requests it made.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::broker::Lane;
+use shared::message::Waiting;
+use tokio::sync::OnceCell;
+
+use super::costs::Costs;
+use super::passages::{Entered, Passages, Turned};
+use super::seats::Seats;
+use crate::ledger::Ledger;
+use crate::limits::{Asker, Limit, Room, Standing};
+
+/// A place that is nearer is waited for where the run is.
+const NEAR: Duration = Duration::from_secs(2);
+/// A wait that is longer than this takes a seat.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// A run's dealings with limits.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    lane: Lane,
+    target: String,
+    /// From then on the rest of its time is for what it does.
+    until: Instant,
+    seats: Arc<Seats>,
+    /// Where it has had its place.
+    placed: BTreeSet<String>,
+    asked: Mutex<HashMap<String, Arc<Asked>>>,
+    costs: Arc<Costs>,
+    passages: Passages,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// Whoever asks first finds the place; what asks beside it waits for that.
+    admitted: OnceCell<()>,
+    requests: AtomicU32,
+    /// How long the run has to wait here, if it does: it would have asked for more.
+    lacks: OnceLock<NoRoom>,
+}
+
+/// No room before this wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom(pub(crate) Duration);
+
+impl Rooms {
+    /// Of a run of `target` for `origin` that may wait for so long in all.
+    pub(crate) fn new(
+        lane: Lane,
+        target: &str,
+        patience: Duration,
+        waiting: Option<&Waiting>,
+        costs: Arc<Costs>,
+        seats: Arc<Seats>,
+        origin: String,
+    ) -> Self {
+        let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
+        let (target, until) = (target.to_owned(), Instant::now() + patience);
+        let passages = Passages::new(origin, lane, until, waiting, Arc::clone(&seats));
+        Self { lane, target, until, seats, placed, asked: Mutex::default(), costs, passages }
+    }
+
+    /// Lets a call through to the service that is called so.
+    pub(crate) async fn enter(
+        &self,
+        ledger: &Arc<Ledger>,
+        key: impl fmt::Display,
+    ) -> Result<Entered, Turned> {
+        self.passages.enter(ledger, key).await
+    }
+
+    /// The service with this key is not to be called for now.
+    pub(crate) fn turned(&self, key: &str, turned: Turned) {
+        self.passages.turned(key, turned);
+    }
+
+    /// Room for one request. `usual` is how many such runs make, as long as nobody has seen any.
+    pub(crate) async fn take(
+        &self,
+        ledger: &Ledger,
+        limit: &Limit,
+        usual: f64,
+    ) -> Result<(), NoRoom> {
+        let asked = self.asked(&limit.key);
+        let taken = self.take_from(&asked, ledger, limit, usual).await;
+        if let Err(no_room) = taken {
+            let _ = asked.lacks.set(no_room);
+        }
+        taken
+    }
+
+    async fn take_from(
+        &self,
+        asked: &Asked,
+        ledger: &Ledger,
+        limit: &Limit,
+        usual: f64,
+    ) -> Result<(), NoRoom> {
+        let mut is_first = false;
+        let admitted = asked.admitted.get_or_try_init(|| {
+            is_first = true;
+            let requests = self.costs.usual(&self.target, limit, usual);
+            let standing = if self.placed.contains(&limit.key) {
+                Standing::Placed { requests }
+            } else {
+                Standing::New { requests }
+            };
+            async move {
+                // What asks beside it takes no second place.
+                if let Some(no_room) = asked.lacks.get() {
+                    return Err(*no_room);
+                }
+                let taken = self.wait(ledger, limit, standing).await;
+                if let Err(no_room) = taken {
+                    let _ = asked.lacks.set(no_room);
+                }
+                taken
+            }
+        });
+        admitted.await?;
+        if !is_first {
+            self.wait(ledger, limit, Standing::UnderWay).await?;
+        }
+        asked.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The run has to wait at the limit with this key.
+    pub(crate) fn lacks(&self, key: &str, no_room: NoRoom) {
+        let _ = self.asked(key).lacks.set(no_room);
+    }
+
+    /// Where the run need not queue when it comes back: where it waits now, and where it had come to be
+    /// before. Else it would lose each place while it waits for another. If it waits for nothing but
+    /// services, those too.
+    pub(crate) fn places(&self, is_put_off: bool) -> Vec<String> {
+        let asked = self.lock();
+        let been = asked
+            .iter()
+            .filter(|(_, asked)| asked.admitted.initialized() || asked.lacks.get().is_some());
+        let mut places: Vec<String> = been.map(|(key, _)| key.clone()).collect();
+        places.extend(self.passages.places());
+        if is_put_off && asked.values().all(|asked| asked.lacks.get().is_none()) {
+            places.extend(self.passages.shut());
+        }
+        places
+    }
+
+    /// Remembers how many requests such a run makes, wherever it has made all of them.
+    pub(crate) fn learn(&self) {
+        for (key, asked) in &*self.lock() {
+            if asked.lacks.get().is_none() {
+                self.costs.learn(&self.target, key, asked.requests.load(Ordering::Relaxed));
+            }
+        }
+    }
+
+    fn asked(&self, key: &str) -> Arc<Asked> {
+        Arc::clone(self.lock().entry(key.to_owned()).or_default())
+    }
+
+    async fn wait(
+        &self,
+        ledger: &Ledger,
+        limit: &Limit,
+        mut standing: Standing,
+    ) -> Result<(), NoRoom> {
+        let mut seat = None;
+        loop {
+            let (origin, lane, waited) =
+                (self.passages.origin(), self.lane, self.passages.waited());
+            let wait = match ledger.take(limit, Asker { origin, lane, standing, waited }).await {
+                Room::Granted => return Ok(()),
+                Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
+                Room::Place(wait) | Room::Soon(wait) => wait,
+            };
+            if Instant::now() + wait > self.until {
+                return Err(NoRoom(wait));
+            }
+            if seat.is_none() && wait > MOMENT {
+                let free = self.seats.of(self.lane).try_acquire();
+                seat = Some(free.map_err(|_| NoRoom(wait))?);
+            }
+            tokio::time::sleep(wait).await;
+            if let Standing::New { requests } = standing {
+                standing = Standing::Placed { requests };
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Asked>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use prometheus_client::registry::Registry;
+    use shared::store::Store;
+    use shared::testing::prefix;
+
+    use super::*;
+    use crate::metrics::WorkerMetrics;
+
+    /// A run that asks for several things at once has one place, not one for each.
+    #[tokio::test]
+    async fn what_is_asked_beside_takes_no_second_place() {
+        let directory = std::env::temp_dir().join(prefix());
+        let store = Arc::new(Store::open(&directory).await.unwrap());
+        let metrics = WorkerMetrics::register(&mut Registry::default(), false);
+        let minute = Duration::from_secs(60);
+        let ledger = Ledger::embedded(store, minute, minute, metrics);
+        let limit = Limit::of(1, minute, "hubspot/1");
+        let rooms = || {
+            let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8, minute)));
+            let origin = "hubspot/1".to_owned();
+            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats, origin)
+        };
+        rooms().take(&ledger, &limit, 1.0).await.unwrap();
+        let run = rooms();
+        let ask = || run.take(&ledger, &limit, 1.0);
+        let (one, other, third) = tokio::join!(ask(), ask(), ask());
+        assert!(one.is_err() && one == other && other == third, "{one:?} {other:?} {third:?}");
+        assert_eq!(run.places(true), ["hubspot/1"]);
+        // The next run's place is the second behind the first, not the fourth.
+        let NoRoom(next) = rooms().take(&ledger, &limit, 1.0).await.unwrap_err();
+        assert!(next > minute && next <= 2 * minute, "{next:?}");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
