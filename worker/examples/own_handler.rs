@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 use shared::{shutdown, telemetry};
 use worker::settings::WorkerSettings;
-use worker::{Context, HandlerResult, Registry};
+use worker::{Change, Context, HandlerResult, HubSpotEvent, ObjectType, Registry, RegistryError};
 
 // docs: handler
 /// Notes companies that are new. `?` would mean "try again later".
@@ -17,7 +16,7 @@ async fn on_company_created(cx: &Context, event: &HubSpotEvent) -> HandlerResult
     Ok(())
 }
 
-fn register(registry: &mut Registry) -> Result<(), worker::registry::RegistryError> {
+fn register(registry: &mut Registry) -> Result<(), RegistryError> {
     let wanted = |event: &HubSpotEvent| event.is(ObjectType::Company, Change::Creation);
     registry.hubspot("on_company_created", wanted, on_company_created)?;
     Ok(())

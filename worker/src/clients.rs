@@ -15,10 +15,10 @@ use std::sync::Arc;
 use reqwest::Url;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::context::Context;
 use crate::credentials::{self, Credential, Keeper};
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
+use crate::run::Run;
 use crate::settings::access::Access;
 use crate::settings::integrations::IntegrationSettings;
 use erp::Erp;
@@ -72,11 +72,11 @@ impl Clients {
         })
     }
 
-    /// HubSpot's API, on behalf of the run `cx`. Handlers that have something to do, and cannot
+    /// HubSpot's API, on behalf of `run`. Handlers that have something to do, and cannot
     /// without it, fail for good if it is off: their events then wait among the dead letters.
-    pub fn hubspot<'a>(&'a self, cx: &'a Context) -> Result<HubSpot<'a>, HandlerError> {
+    pub fn hubspot<'a>(&'a self, run: &'a Run) -> Result<HubSpot<'a>, HandlerError> {
         match &self.hubspot {
-            Some(api) => HubSpot::new(api, cx),
+            Some(api) => HubSpot::new(api, run),
             None => Err(HandlerError::permanent(
                 "HUBSPOT_NOT_CONFIGURED",
                 "HUBSPOT_ACCESS_TOKEN is not set: the event waits among the dead letters",

@@ -18,8 +18,9 @@ use tokio::sync::watch::{Receiver, Sender};
 use tokio::time::Instant;
 
 use crate::error::HandlerError;
-use crate::metrics::{Service, WorkerMetrics};
+use crate::metrics::WorkerMetrics;
 use crate::pauses::{PauseState, Word};
+use crate::service::Service;
 use crate::settings::access::Secret;
 use file::File;
 pub(crate) use keeper::Keeper;

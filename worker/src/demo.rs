@@ -27,14 +27,14 @@ mod story;
 
 use embedded::Embedded;
 use processes::Processes;
-pub use processes::Servers;
+pub(crate) use processes::Servers;
 use story::{Line, Story};
 
 /// The whole show takes a few seconds; longer means that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Everything running, before the first delivery.
-pub struct Demo {
+pub(crate) struct Demo {
     stand_ins: StandIns,
     running: Running,
     lines: mpsc::UnboundedReceiver<String>,
@@ -51,7 +51,7 @@ enum Running {
 
 impl Demo {
     /// The stand-ins, a receiver and a worker, on servers.
-    pub async fn on_servers(servers: &Servers) -> anyhow::Result<Self> {
+    pub(crate) async fn on_servers(servers: &Servers) -> anyhow::Result<Self> {
         let (stand_ins, secret) = (stage().await?, secret());
         let (processes, lines) = Processes::start(servers, &stand_ins, &secret).await?;
         let url = processes.receiver_url();
@@ -59,7 +59,7 @@ impl Demo {
     }
 
     /// The stand-ins and all of Hubline, in this process.
-    pub async fn embedded() -> anyhow::Result<Self> {
+    pub(crate) async fn embedded() -> anyhow::Result<Self> {
         let (stand_ins, secret) = (stage().await?, secret());
         let (embedded, lines) = Embedded::start(&stand_ins, &secret).await?;
         let url = embedded.receiver_url();
@@ -79,7 +79,7 @@ impl Demo {
 
     /// Posts the deliveries and tells what happens until every event has come to its end. True
     /// if all of them did, and as they should.
-    pub async fn show(&mut self) -> anyhow::Result<bool> {
+    pub(crate) async fn show(&mut self) -> anyhow::Result<bool> {
         say!("Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n");
         for delivery in deliveries::all()? {
             let answer = self.poster.send(delivery.body.clone().into_bytes()).await?;
@@ -106,7 +106,7 @@ impl Demo {
 
     /// Goes on telling what happens to whatever is sent, without end. `program` is how this one
     /// is called.
-    pub async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
+    pub(crate) async fn go_on(&mut self, program: &str) -> anyhow::Result<()> {
         let Running::Embedded(embedded) = &self.running else { return Ok(()) };
         self.stand_ins.heal();
         self.story.go_on();
@@ -161,7 +161,7 @@ impl Demo {
     }
 
     /// Ends all that was started.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
         match self.running {
             Running::Cluster(processes) => processes.stop().await,
             Running::Embedded(embedded) => {

@@ -15,7 +15,7 @@ mod on_deal_closed;
 mod on_deal_created;
 mod on_deal_stage_changed;
 mod order;
-mod outcome;
+mod parts;
 
 use std::sync::Arc;
 

@@ -1,46 +1,87 @@
-//! The worker: runs handlers for HubSpot's events, each once, with retries and dead letters.
+//! The worker: runs handlers for events, each once, with retries and dead letters.
 //!
-//! An engineer of a HubSpot app needs [`Registry`], [`Context`], [`HandlerError`], [`handlers`] as
-//! the model and [`trial`] to test with; everything else makes them run.
+//! Who writes a handler needs [`Registry`], [`Context`] (which is a [`Run`]), [`HandlerError`] and
+//! [`HubSpotEvent`], or [`Event`]; [`clients`] for the systems it talks to; [`handlers`] as the model; [`trial`] and
+//! [`stand_ins`] to test with; [`run`] and [`settings`] to start. Everything else makes them run, and is
+//! no part of this library.
 
 pub mod clients;
-pub mod commands;
-pub mod console;
-pub mod context;
-pub mod demo;
-pub mod error;
 pub mod handlers;
-pub mod ledger;
-pub mod limits;
-pub mod metrics;
-pub mod poster;
-pub mod records;
-pub mod registry;
 pub mod settings;
 pub mod stand_ins;
-pub mod standalone;
 pub mod trial;
 
 mod addresses;
 mod ages;
 mod alerts;
+mod commands;
+mod console;
+mod context;
 mod count;
 mod credentials;
+mod demo;
 mod engines;
+mod error;
 mod executor;
 mod hex;
 mod indented;
+mod ledger;
+mod limits;
+mod metrics;
 mod migrate;
 mod pauses;
 mod portals;
+mod poster;
 mod processor;
+mod records;
+mod registry;
+mod router;
+mod run;
+mod service;
+mod standalone;
+mod target;
 mod turns;
 mod verdict;
 mod when;
 mod worker;
 
 pub use context::Context;
-pub use engines::Engines;
-pub use error::HandlerError;
-pub use registry::{HandlerResult, Registry};
-pub use worker::{Worker, run};
+pub use error::{Failure, HandlerError};
+pub use registry::{HandlerResult, Registry, RegistryError};
+pub use run::{Claimed, MAX_STEP_BYTES, Run};
+pub use shared::event::Event;
+pub use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
+pub use worker::run;
+
+/// What the program itself, its tests and its benchmarks need of the rest. It is no promise: anything in
+/// here may change at any time.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::engines::Engines;
+    pub use crate::worker::Worker;
+
+    pub mod commands {
+        pub use crate::commands::*;
+    }
+    pub mod console {
+        pub use crate::console::*;
+    }
+    pub mod ledger {
+        pub use crate::ledger::*;
+    }
+    pub mod limits {
+        pub use crate::limits::*;
+    }
+    pub mod metrics {
+        pub use crate::metrics::*;
+    }
+    pub mod poster {
+        pub use crate::poster::*;
+    }
+    pub mod records {
+        pub use crate::records::*;
+    }
+    pub mod standalone {
+        pub use crate::standalone::*;
+    }
+}

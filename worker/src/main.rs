@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use worker::commands::Cli;
+use worker::parts::commands::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {

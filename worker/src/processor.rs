@@ -10,7 +10,7 @@ use shared::admin::Readiness;
 use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
 use shared::metrics::{BrokerMetrics, probe};
 use shared::trace::Tracer;
-use tokio::sync::{RwLock, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -18,16 +18,15 @@ use crate::ages::{Ages, InHand};
 use crate::clients::Clients;
 use crate::credentials::Keeper;
 use crate::engines::Engines;
-use crate::executor::{Executor, NO_HANDLER, OwnWrites};
+use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, no_handler};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
+use crate::router::Router;
 use crate::settings::ProcessingSettings;
 use crate::turns::{Seats, Watch};
-
-/// How long interrupted runs have to give back what they hold.
-const GIVE_BACK: Duration = Duration::from_secs(3);
+use crate::verdict::Verdict;
 
 /// How long the last exchange of what is delayed may take.
 const LAST_MARKS: Duration = Duration::from_secs(1);
@@ -37,7 +36,8 @@ pub(crate) struct Processor {
     executor: Arc<Executor>,
     consumer: Arc<Consumer>,
     runs: TaskTracker,
-    taking: tokio::task::JoinHandle<()>,
+    /// Gives how many deliveries it had in hand and has given back.
+    taking: tokio::task::JoinHandle<u64>,
     _sharing: AbortOnDropHandle<()>,
     limits: Arc<Watch>,
     _looking: AbortOnDropHandle<()>,
@@ -65,7 +65,8 @@ impl Processor {
         let schedule = settings.retry.schedule()?;
         let broker = engines.broker(&schedule);
         let metrics = WorkerMetrics::register(registry, settings.metrics_by_portal);
-        metrics.expect(handlers.names().chain([NO_HANDLER]));
+        let verdicts = Verdict::ALL.map(Verdict::as_str);
+        metrics.expect(handlers.names().chain([no_handler()]).cloned(), &verdicts);
         let ladder = schedule.ladder();
         metrics.expect_delays(ladder.delays());
         let ages = Ages::register(registry);
@@ -88,14 +89,14 @@ impl Processor {
         };
         let (consumer, deliveries) = broker.consumer(options, broker_metrics)?;
         let consumer = Arc::new(consumer);
-        let names: Vec<_> = handlers.names().collect();
+        let names: Vec<&str> = handlers.names().map(AsRef::as_ref).collect();
         tracing::info!(
             handlers = names.join(" "),
             concurrency = settings.concurrency,
             "worker started"
         );
         let executor = Arc::new(Executor {
-            registry: handlers,
+            router: Router::new(handlers),
             clients,
             ledger,
             log: keeping.map(Keeping::log),
@@ -107,6 +108,7 @@ impl Processor {
             ages: Arc::clone(&ages),
             tracer: tracer.clone(),
             handler_timeout: settings.handler_timeout,
+            step_timeout: settings.step_timeout(),
             wait_max: settings.wait_max,
             costs: Arc::default(),
             seats: Arc::new(Seats::of_runs(
@@ -118,7 +120,7 @@ impl Processor {
                 app_id: settings.integrations.hubspot_app_id,
             },
             portals: Portals::new(settings.portal_cap()),
-            alone: RwLock::new(()),
+            gate: Gate::of_runs(settings.concurrency),
             interrupt: CancellationToken::new(),
         });
         let sharing = ages.share(Arc::clone(&executor.ledger));
@@ -149,6 +151,18 @@ impl Processor {
         })
     }
 
+    /// From now on events are for the handlers of `handlers`; runs that have begun end with those they
+    /// began with.
+    pub(crate) fn replace(&self, handlers: Registry) {
+        let verdicts = Verdict::ALL.map(Verdict::as_str);
+        let names: Vec<_> = handlers.names().cloned().collect();
+        tracing::info!(handlers = names.join(" "), "handlers replaced");
+        self.executor.metrics.expect(names.into_iter(), &verdicts);
+        for gone in self.executor.router.replace(handlers) {
+            self.executor.metrics.forget(&gone, &verdicts);
+        }
+    }
+
     /// The integrations, one line each.
     pub(crate) fn integrations(&self) -> Vec<String> {
         summary(&self.executor.clients, self.executor.records.as_ref())
@@ -170,10 +184,12 @@ impl Processor {
         self.consumer.cancel();
         self.stop_taking.cancel();
         // Drops the deliveries not started, which sends them back.
-        let _ = self.taking.await;
+        let requeued = self.taking.await.unwrap_or_default();
+        self.executor.metrics.requeued(requeued);
         self.runs.close();
         tracing::info!(
             in_flight = self.runs.len(),
+            requeued,
             grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             "draining"
         );
@@ -212,32 +228,39 @@ fn summary(clients: &Clients, records: Option<&Records>) -> Vec<String> {
 }
 
 /// Starts a run for each delivery, at most `concurrency` at once. With the ledger away every
-/// run waits for it, and so nothing more is taken.
+/// run waits for it, and so nothing more is taken. Gives how many deliveries were not started.
 async fn take(
     mut deliveries: mpsc::UnboundedReceiver<Delivery>,
     executor: Arc<Executor>,
     concurrency: usize,
     runs: TaskTracker,
     stop: CancellationToken,
-) {
+) -> u64 {
     let permits = Arc::new(Semaphore::new(concurrency));
-    let taking = async {
-        while let Some(delivery) = deliveries.recv().await {
-            let in_hand = in_hand(&executor, &delivery);
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            if delivery.settlement.is_lost() {
-                // Its copy is on its way: run now, this one would only stand in the other's.
-                continue;
-            }
-            let executor = Arc::clone(&executor);
-            // Boxed: the future is large, and a spawn moves it more than once.
-            runs.spawn(Box::pin(async move {
-                executor.process(delivery).await;
-                drop((in_hand, permit));
-            }));
+    let mut not_started = 0;
+    while let Some(Some(delivery)) = stop.run_until_cancelled(deliveries.recv()).await {
+        let in_hand = in_hand(&executor, &delivery);
+        let permit = stop.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await;
+        let Some(Ok(permit)) = permit else {
+            not_started += 1;
+            break;
+        };
+        if delivery.settlement.is_lost() {
+            // Its copy is on its way: run now, this one would only stand in the other's.
+            continue;
         }
-    };
-    stop.run_until_cancelled(taking).await;
+        let executor = Arc::clone(&executor);
+        // Boxed: the future is large, and a spawn moves it more than once.
+        runs.spawn(Box::pin(async move {
+            executor.process(delivery).await;
+            drop((in_hand, permit));
+        }));
+    }
+    deliveries.close();
+    while let Ok(delivery) = deliveries.try_recv() {
+        not_started += u64::from(!delivery.settlement.is_lost());
+    }
+    not_started
 }
 
 /// Counts a live event as in hand; replays may be of any age, and what is not to be worked on yet

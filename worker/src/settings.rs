@@ -75,6 +75,7 @@ impl WorkerSettings {
         self.trace.check()?;
         self.records.check()?;
         self.processing.check()?;
+        self.processing.check_times(self.shutdown_grace)?;
         self.processing.check_log(self.records.log_retention)
     }
 }

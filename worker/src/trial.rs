@@ -17,6 +17,7 @@ use shared::senders::hubspot::signature::{ClientSecret, Version};
 use crate::poster::Poster;
 use crate::records::{Line, Question, Records};
 use crate::registry::Registry;
+use crate::router::Table;
 use crate::settings::integrations::IntegrationSettings;
 use crate::settings::{RetrySettings, StandaloneSettings};
 use crate::standalone::Standalone;
@@ -32,7 +33,7 @@ const ON_THE_WAY: [&str; 5] = ["retried", "held", "limited", "interrupted", "los
 pub struct Trial {
     standalone: Standalone,
     records: Records,
-    registry: Registry,
+    targets: Table,
     poster: Poster,
     directory: Directory,
 }
@@ -58,7 +59,7 @@ impl Trial {
         let url = format!("http://{}/webhooks/hubspot", standalone.address());
         let poster = Poster::new(&url, None, ClientSecret::new(secret)?, Version::V3)?;
         let records = Records::in_directory(&directory.0);
-        Ok(Self { standalone, records, registry, poster, directory })
+        Ok(Self { standalone, records, targets: Table::new(registry), poster, directory })
     }
 
     /// Delivers one event, written as HubSpot writes it, and waits until every handler that wants
@@ -70,7 +71,7 @@ impl Trial {
         let before = self.ends(&identity).await.map_or(0, |ends| ends.len());
         let answer = self.poster.send(format!("[{event}]").into_bytes()).await?;
         anyhow::ensure!(answer.status == 200, "answered {} {}", answer.status, answer.body);
-        let awaited = before + self.registry.wanting(&parsed).count().max(1);
+        let awaited = before + self.targets.targets_of(&parsed).len().max(1);
         let waiting = async {
             loop {
                 // Records are opened beside the work, and may not be there yet.

@@ -26,12 +26,14 @@ pub struct Worker {
     tracer: Tracer,
 }
 
-/// Runs a worker with the handlers of `registry` until `shutdown`, then drains it.
+/// Runs a worker with the handlers of `registry` until `shutdown`, then drains it. Settings that do not
+/// fit each other are an error.
 pub async fn run(
     settings: &WorkerSettings,
     registry: Registry,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    settings.check()?;
     let worker = Worker::start(settings, registry)?;
     shutdown.cancelled().await;
     worker.stop().await;
@@ -85,6 +87,13 @@ impl Worker {
         tracing::info!(admin = %admin_address, "admin listener started");
         let grace = settings.shutdown_grace;
         Ok(Self { processor, keeping, admin, admin_address, grace, tracer })
+    }
+
+    /// From now on events are for the handlers of `handlers`. Runs that have begun end with those they
+    /// began with; what comes back for one that is no longer there waits for it as long as its attempts
+    /// last (`TARGET_UNKNOWN`).
+    pub fn replace(&self, handlers: Registry) {
+        self.processor.replace(handlers);
     }
 
     /// Where the admin listener is bound.

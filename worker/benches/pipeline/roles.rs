@@ -3,8 +3,8 @@
 use clap::Parser;
 use receiver::settings::ReceiverSettings;
 use shared::{shutdown, telemetry};
+use worker::parts::standalone::Standalone;
 use worker::settings::{StandaloneSettings, WorkerSettings};
-use worker::standalone::Standalone;
 use worker::{Context, HandlerResult, Registry};
 
 /// Settings come from the environment alone.

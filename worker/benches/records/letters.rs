@@ -9,8 +9,8 @@ use shared::metrics::BrokerMetrics;
 use shared::senders::Sender;
 use shared::testing::Place;
 use shared::trace::Tracer;
-use worker::records::dead_letters::{DeadLetters, Filter, Grouping, State, drain};
-use worker::records::jobs::{Action, Runner, Scope, Wish};
+use worker::parts::records::dead_letters::{DeadLetters, Filter, Grouping, State, drain};
+use worker::parts::records::jobs::{Action, Runner, Scope, Wish};
 
 use super::{PATIENCE, Setting, per_second, slowest};
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use shared::clock::now_ms;
 use shared::origin::Origin;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use worker::records::Question;
-use worker::records::jobs::{Jobs, Scope};
+use worker::parts::records::Question;
+use worker::parts::records::jobs::{Jobs, Scope};
 
 use super::{Setting, per_second, slowest};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use shared::settings::BrokerSettings;
 use shared::testing::{DatabaseEngine, Engine, Place, TestDatabase, amqp_url, prefix};
-use worker::records::Records;
+use worker::parts::records::Records;
 
 mod letters;
 mod log;

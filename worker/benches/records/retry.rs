@@ -6,7 +6,7 @@ use std::time::Instant;
 use secrecy::ExposeSecret as _;
 use shared::message::Message;
 use shared::testing::redis_url;
-use worker::records::dead_letters::{DeadLetters, Filter, State};
+use worker::parts::records::dead_letters::{DeadLetters, Filter, State};
 
 use super::letters::{index, letter};
 use super::{Setting, per_second};

@@ -19,8 +19,8 @@ use shared::trace::{Description, KeyValue, Span, SpanKind, number};
 
 use crate::credentials::{Credential, Token};
 use crate::error::HandlerError;
-pub(crate) use crate::metrics::Service;
 use crate::metrics::{ApiStatus, WorkerMetrics};
+pub(crate) use crate::service::Service;
 
 pub(crate) use rate::Rate;
 #[cfg(test)]
@@ -31,36 +31,6 @@ pub(crate) use reply::{Reply, plain};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Service {
-    /// For people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::HubSpot => "HubSpot",
-            Self::Slack => "Slack",
-            Self::Erp => "ERP",
-            Self::Onboarding => "onboarding",
-        }
-    }
-
-    /// `ERP_422`, `HUBSPOT_5XX`, `SLACK_TIMEOUT`.
-    pub(crate) fn code(self, what: impl fmt::Display) -> String {
-        format!("{}_{what}", self.as_str().to_ascii_uppercase())
-    }
-
-    /// The code of a run that is put off because the service wants to be left alone.
-    pub(crate) fn held(self) -> &'static str {
-        match self {
-            Self::HubSpot => "HUBSPOT_429",
-            Self::Slack => "SLACK_429",
-            Self::Erp => "ERP_429",
-            Self::Onboarding => "ONBOARDING_429",
-        }
-    }
-
-    /// Whether a call that failed so says that the service is down: a refusal does not.
-    pub(crate) fn is_down(self, error: &HandlerError) -> bool {
-        ["TIMEOUT", "UNREACHABLE", "5XX"].iter().any(|what| error.code == self.code(what))
-    }
-
     /// Answers are read up to here, in bytes: a batch of 100 contacts is well under it.
     fn max_body(self) -> usize {
         match self {

@@ -1,7 +1,7 @@
 //! HubSpot's CRM API, on behalf of one run of one handler.
 //!
 //! Owns the paths' versions, the request budget that all workers share, and what HubSpot means
-//! by a status. It refuses to be called without a [`Context`]: the budget is the portal's, and
+//! by a status. It refuses to be called without a [`Run`]: the budget is the portal's, and
 //! what a 404 means hangs on the event's age.
 
 mod associations;
@@ -22,9 +22,9 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 
 use super::http::{Api, Reply, Service};
-use crate::context::Context;
 use crate::error::HandlerError;
 use crate::limits::Limit;
+use crate::run::Run;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
@@ -73,19 +73,19 @@ impl HubSpotApi {
 #[derive(Debug)]
 pub struct HubSpot<'a> {
     api: &'a HubSpotApi,
-    cx: &'a Context,
+    run: &'a Run,
 }
 
 impl<'a> HubSpot<'a> {
     /// Refused for another portal than the token's, as far as that is known.
-    pub(super) fn new(api: &'a HubSpotApi, cx: &'a Context) -> Result<Self, HandlerError> {
-        api.portal.check(cx.portal_id)?;
-        Ok(Self { api, cx })
+    pub(super) fn new(api: &'a HubSpotApi, run: &'a Run) -> Result<Self, HandlerError> {
+        api.portal.check(run.portal_id())?;
+        Ok(Self { api, run })
     }
 
     /// What the portal takes, as far as that is known.
     fn limit(&self) -> Limit {
-        self.api.learned.limit(&format!("hubspot/{}", self.cx.portal_id), self.api.budget)
+        self.api.learned.limit(&format!("hubspot/{}", self.run.portal_id()), self.api.budget)
     }
 
     /// Sends a request within the portal's budget; the answer is a success.
@@ -98,23 +98,23 @@ impl<'a> HubSpot<'a> {
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         // Else a pause would use up the portal's budget.
         self.api.http.credential().ready().await?;
-        self.api.portal.check_when_known(self.cx.portal_id).await?;
+        self.api.portal.check_when_known(self.run.portal_id()).await?;
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
-        self.cx.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
+        self.run.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
         let is_down = |reply: &Reply| reply.status.is_server_error();
         let sending = self.api.http.send(request);
-        let reply = self.cx.call(Service::HubSpot, &limit.key, sending, is_down).await?;
+        let reply = self.run.call(Service::HubSpot, &limit.key, sending, is_down).await?;
         self.api.learned.note(&limit.key, reply.rate.burst);
         if reply.rate.left_today == Some(0) && reply.status.is_success() {
             let (code, message) =
                 ("HUBSPOT_DAILY".to_owned(), "the day's requests are spent".to_owned());
             // For the next ones; this one was answered.
-            drop(self.cx.held(&limit, SPENT_TODAY, code, message).await);
+            drop(self.run.held(&limit, SPENT_TODAY, code, message).await);
         }
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {
-            Some(wait) => Err(self.cx.held(&limit, wait, reply.code(), reply.message()).await),
+            Some(wait) => Err(self.run.held(&limit, wait, reply.code(), reply.message()).await),
             None => Ok(reply),
         }
     }
@@ -124,7 +124,7 @@ impl<'a> HubSpot<'a> {
         if reply.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal::of(&reply, subject, self.cx.since_change()))
+            Err(refusal::of(&reply, subject, self.run.since_change()))
         }
     }
 }

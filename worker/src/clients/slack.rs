@@ -12,11 +12,11 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::http::{Api, Reply, Service};
-use crate::context::Context;
 use crate::credentials::{Credential, Keeper};
 use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::metrics::WorkerMetrics;
+use crate::run::Run;
 use crate::settings::access::Access;
 
 pub use message::Message;
@@ -72,16 +72,16 @@ impl Slack {
 
     /// Posts `message` to the configured channel, at the channel's pace. Slack knows no idempotency key:
     /// call this within a step.
-    pub async fn post(&self, cx: &Context, message: &Message) -> Result<(), HandlerError> {
+    pub async fn post(&self, run: &Run, message: &Message) -> Result<(), HandlerError> {
         // Else a pause would use up the channel's turns.
         self.api.credential().ready().await?;
-        cx.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
+        run.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
         let is_down = |reply: &Reply| reply.status.is_server_error();
-        let reply = cx.call(Service::Slack, "slack", self.send(message), is_down).await?;
+        let reply = run.call(Service::Slack, "slack", self.send(message), is_down).await?;
         match wait(&reply) {
             Some(wait) => {
                 let message = "Slack takes no more messages for now".to_owned();
-                Err(cx.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
+                Err(run.held(&self.limit, wait, Service::Slack.code("RATELIMITED"), message).await)
             }
             None => outcome(&reply.success()?),
         }

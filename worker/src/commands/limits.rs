@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use shared::harmless::harmless;
 use shared::settings::parse_listener;
 
 use super::data::Data;
@@ -12,7 +13,6 @@ use super::dead_letters::output::{exit_code, say, say_json};
 use super::healthcheck::admin_of;
 use crate::limits::{self, Seen, span};
 use crate::standalone::reachable;
-use shared::harmless::harmless;
 
 /// Shows each limit: how much of it is used, who waits and for how long, when the last one's turn comes,
 /// and whether the service is called. All workers share the limits, so any of them tells.

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
 use crate::hex::hex;
-use crate::metrics::Service;
+use crate::service::Service;
 
 /// What is sent to be let in.
 pub(crate) struct Token {

@@ -19,15 +19,15 @@ const ENDED: Duration = Duration::from_secs(20);
 
 /// What the demo runs on if not in one process.
 #[derive(Clone, Debug)]
-pub struct Servers {
+pub(crate) struct Servers {
     /// RabbitMQ.
-    pub amqp_url: SecretString,
+    pub(crate) amqp_url: SecretString,
     /// Redis.
-    pub redis_url: SecretString,
+    pub(crate) redis_url: SecretString,
     /// The receiver's program.
-    pub receiver: PathBuf,
+    pub(crate) receiver: PathBuf,
     /// This program.
-    pub worker: PathBuf,
+    pub(crate) worker: PathBuf,
 }
 
 /// Both processes; they end with this.

@@ -7,7 +7,7 @@ use shared::broker::{Lane, Publication, Route};
 use shared::message::Message;
 
 use super::Executor;
-use super::settle::Disposition;
+use super::disposition::Disposition;
 
 impl Executor {
     /// Sends `message` on for the `rest` of its wait, as it is. It is acked once it is confirmed

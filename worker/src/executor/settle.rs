@@ -2,6 +2,7 @@
 //! confirm, write the ledger, then tell the caller what to do with the delivery. A crash between
 //! any two steps makes a duplicate, never a loss.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::broker::{Lane, Publication, Route};
@@ -10,7 +11,8 @@ use shared::message::{Death, Message, Waiting};
 use shared::retry::Reconnect;
 use tokio::time::Instant;
 
-use super::{Executor, NO_HANDLER};
+use super::Executor;
+use super::disposition::Disposition;
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Release};
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, Wait, decide};
@@ -21,13 +23,6 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long shutdown waits for a confirm.
 const LAST_PUBLISH: Duration = Duration::from_secs(1);
 
-/// What is left to do with a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disposition {
-    Ack,
-    Requeue,
-}
-
 /// How a verdict was carried out.
 pub(super) struct Settled {
     pub(super) disposition: Disposition,
@@ -35,11 +30,29 @@ pub(super) struct Settled {
     pub(super) verdict: Verdict,
 }
 
-/// One target's share of a delivery.
+impl Settled {
+    /// No successor could be published before shutdown: it comes again as it was.
+    const CUT_OFF: Self = Self { disposition: Disposition::Requeue, verdict: Verdict::Interrupted };
+}
+
+/// How far a decision was carried out.
+enum Carried {
+    Out(Disposition),
+    /// Nothing was published, and the claim is given back.
+    CutOff,
+    /// The lease is lost, and nothing was done.
+    Lost,
+}
+
+/// What is to be settled.
+#[derive(Clone, Copy)]
 pub(super) struct Unit<'a> {
     pub(super) message: &'a Message,
     pub(super) lane: Lane,
-    pub(super) target: &'a str,
+    /// `None` if it is for no target.
+    pub(super) target: Option<&'a str>,
+    /// The target as it is counted.
+    pub(super) label: &'a Arc<str>,
     pub(super) lease: Option<&'a Lease>,
     /// The limits at which it need not queue when it comes back.
     pub(super) places: &'a [String],
@@ -66,8 +79,10 @@ impl Executor {
 
     async fn carry_out(&self, unit: &Unit<'_>, decision: Decision) -> Settled {
         let verdict = decision.verdict;
-        if let Some(disposition) = self.try_to_carry_out(unit, decision).await {
-            return Settled { disposition, verdict };
+        match self.try_to_carry_out(unit, decision).await {
+            Carried::Out(disposition) => return Settled { disposition, verdict },
+            Carried::CutOff => return Settled::CUT_OFF,
+            Carried::Lost => {}
         }
         // Taken over: what becomes of the event is the other run's to say.
         tracing::warn!(
@@ -79,15 +94,16 @@ impl Executor {
         let outcome = Outcome::Failed(HandlerError::lease_lost());
         let decision = decide(&outcome, unit.message.attempt, &self.schedule);
         let (unit, verdict) = (Unit { lease: None, ..*unit }, decision.verdict);
-        let carried_out = self.try_to_carry_out(&unit, decision).await;
-        Settled { disposition: carried_out.unwrap_or(Disposition::Requeue), verdict }
+        match self.try_to_carry_out(&unit, decision).await {
+            Carried::Out(disposition) => Settled { disposition, verdict },
+            Carried::CutOff | Carried::Lost => Settled::CUT_OFF,
+        }
     }
 
-    /// `None` if the lease is lost and nothing was done.
-    async fn try_to_carry_out(&self, unit: &Unit<'_>, decision: Decision) -> Option<Disposition> {
+    async fn try_to_carry_out(&self, unit: &Unit<'_>, decision: Decision) -> Carried {
         if decision.message == MessageMove::Requeue {
             self.write_ledger(unit, decision.ledger).await;
-            return Some(Disposition::Requeue);
+            return Carried::Out(Disposition::Requeue);
         }
         if decision.message != MessageMove::Ack {
             // Before anything is published: a run that was taken over while its process stood
@@ -95,56 +111,33 @@ impl Executor {
             if let Some(lease) = unit.lease
                 && !self.ledger.extend(lease).await
             {
-                return None;
+                return Carried::Lost;
             }
-            if let Some(successor) = self.successor(unit, &decision.message)
-                && !self.publish(successor).await
-            {
-                // Given back, or the claim would count as abandoned once its lease ran out.
-                self.write_ledger(unit, LedgerMove::Release(Release::Same)).await;
-                return Some(Disposition::Requeue);
+            if let Some(successor) = successor(unit, &decision.message) {
+                let route = successor.route;
+                if !self.publish(successor).await {
+                    // Given back, or the claim would count as abandoned once its lease ran out.
+                    self.write_ledger(unit, LedgerMove::Release(Release::Same)).await;
+                    return Carried::CutOff;
+                }
+                self.count(unit, route, &decision.message);
             }
         }
         let written = self.write_ledger(unit, decision.ledger).await;
-        (written || decision.ledger != LedgerMove::Complete).then_some(Disposition::Ack)
+        if written || decision.ledger != LedgerMove::Complete {
+            Carried::Out(Disposition::Ack)
+        } else {
+            Carried::Lost
+        }
     }
 
-    /// The message that carries the event on, if any.
-    fn successor(&self, unit: &Unit<'_>, message_move: &MessageMove) -> Option<Publication> {
-        let Unit { message, lane, target, .. } = *unit;
-        let named = (target != NO_HANDLER).then_some(target);
-        let later = |wait: Wait, message: Message| {
-            let wait = wait.spread();
+    /// Counts what has been published.
+    fn count(&self, unit: &Unit<'_>, route: Route, message_move: &MessageMove) {
+        if let Route::Later { wait, .. } = route {
             self.metrics.delayed(self.ladder.hop(wait).delay);
-            Publication { route: Route::Later { lane, wait }, message }
-        };
-        // Why ever it comes back, it does not queue again where it has been.
-        let after = |wait: Duration, message: Message| {
-            let waiting = message.waiting.unwrap_or_default();
-            let waiting = waiting.and(wait, unit.places.iter().cloned());
-            let waiting = Some(waiting).filter(|waiting| *waiting != Waiting::default());
-            Message { waiting, ..message }
-        };
-        match message_move {
-            MessageMove::Ack | MessageMove::Requeue => None,
-            MessageMove::Again(wait) => Some(later(*wait, message.same_attempt(named))),
-            MessageMove::InLine(wait) => {
-                Some(later(*wait, after(wait.at_least, message.same_attempt(named))))
-            }
-            MessageMove::Retry(wait) => {
-                Some(later(*wait, after(Duration::ZERO, message.next_attempt(named))))
-            }
-            MessageMove::Dead { reason, code, error } => {
-                let handler =
-                    self.registry.get(target).map_or(NO_HANDLER, |handler| handler.name());
-                self.metrics.died(handler, *reason);
-                let steps = unit.lease.map(Lease::step_names).unwrap_or_default();
-                let death = Death::new(*reason, code, error, now_ms()).after(steps);
-                Some(Publication {
-                    route: Route::Dead,
-                    message: message.next_attempt(named).dead(death),
-                })
-            }
+        }
+        if let MessageMove::Dead { reason, .. } = message_move {
+            self.metrics.died(unit.label, *reason);
         }
     }
 
@@ -184,6 +177,40 @@ impl Executor {
             (LedgerMove::Release(release), Some(lease)) => {
                 self.ledger.release(lease, release).await
             }
+        }
+    }
+}
+
+/// The message that carries the event on, if any.
+fn successor(unit: &Unit<'_>, message_move: &MessageMove) -> Option<Publication> {
+    let Unit { message, lane, target, .. } = *unit;
+    let later = |wait: Wait, message: Message| Publication {
+        route: Route::Later { lane, wait: wait.spread() },
+        message,
+    };
+    // Why ever it comes back, it does not queue again where it has been.
+    let after = |wait: Duration, message: Message| {
+        let waiting = message.waiting.unwrap_or_default();
+        let waiting = waiting.and(wait, unit.places.iter().cloned());
+        let waiting = Some(waiting).filter(|waiting| *waiting != Waiting::default());
+        Message { waiting, ..message }
+    };
+    match message_move {
+        MessageMove::Ack | MessageMove::Requeue => None,
+        MessageMove::Again(wait) => Some(later(*wait, message.same_attempt(target))),
+        MessageMove::InLine(wait) => {
+            Some(later(*wait, after(wait.at_least, message.same_attempt(target))))
+        }
+        MessageMove::Retry(wait) => {
+            Some(later(*wait, after(Duration::ZERO, message.next_attempt(target))))
+        }
+        MessageMove::Dead { reason, code, error } => {
+            let steps = unit.lease.map(Lease::step_names).unwrap_or_default();
+            let death = Death::new(*reason, code, error, now_ms()).after(steps);
+            Some(Publication {
+                route: Route::Dead,
+                message: message.next_attempt(target).dead(death),
+            })
         }
     }
 }

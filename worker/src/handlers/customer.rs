@@ -29,7 +29,7 @@ pub(super) async fn put(
     let here = must_be_here(cx, event, contact_id).await;
     take_back(cx, erp, contact_id, here).await?;
     // Before it goes out: it may be done although no answer comes.
-    cx.step("erp-begun", async { Ok(()) }).await?;
+    cx.keep("erp-begun", ()).await?;
     cx.step("erp", cx.at(Service::Erp, erp.put_customer(event.portal_id, contact_id))).await?;
     let here = if looked.elapsed() < QUICK {
         must_not_be_erased(cx, event, contact_id).await

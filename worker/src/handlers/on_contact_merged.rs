@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::senders::hubspot::HubSpotEvent;
 
-use super::outcome::all_of;
+use super::parts::all_of;
 use super::{customer, record_id};
 use crate::clients::Service;
 use crate::clients::erp::Erp;

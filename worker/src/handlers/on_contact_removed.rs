@@ -9,7 +9,7 @@ use shared::senders::hubspot::{Change, HubSpotEvent};
 use tokio::time::timeout;
 
 use super::contact::is_back;
-use super::outcome::all_of;
+use super::parts::all_of;
 use super::record_id;
 use crate::clients::Service;
 use crate::context::Context;

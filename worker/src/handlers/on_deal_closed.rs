@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::senders::hubspot::HubSpotEvent;
 
-use super::outcome::all_of;
+use super::parts::all_of;
 use super::{order, record_id};
 use crate::clients::erp::Order;
 use crate::clients::hubspot::{Deal, SETTLED};

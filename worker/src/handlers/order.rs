@@ -9,6 +9,7 @@ use crate::clients::erp::{Erp, Order};
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::registry::HandlerResult;
+use crate::run::Run;
 
 /// Refusals of what the body says. Where nothing else was ever answered to the key there is no order
 /// under it, and once people have mended the deal a new body may go out, under a new key.
@@ -23,27 +24,27 @@ const CHUNK: usize = 500;
 pub(super) async fn place(cx: &Context, erp: &Erp, order: Order, won_ms: i64) -> HandlerResult {
     let fact = format!("order/{}/{}/{won_ms}", order.portal_id, order.deal_id);
     let name = format!("{}-{}-{won_ms}", order.portal_id, order.deal_id);
-    cx.within(&fact, |cx| async move {
+    cx.within(&fact, |run| async move {
         let mut revision = 0;
-        while cx.is_done(&format!("refused-{revision}")) {
+        while run.is_done(&format!("refused-{revision}")) {
             revision += 1;
         }
-        let order = keep(&cx, order, revision).await?;
+        let order = keep(&run, order, revision).await?;
         let key = match revision {
             0 => format!("hubline-order-{name}"),
             _ => format!("hubline-order-{name}-{revision}"),
         };
         // A forced replay asks again, with the same body.
-        let step = format!("ordered-{}", cx.generation);
+        let step = format!("ordered-{}", run.generation());
         let sending = async {
-            let sendings = Sendings::of(&cx, revision);
+            let sendings = Sendings::of(&run, revision);
             // Before it goes out: whoever is cut off or dies has sent it for all that is known.
             sendings.begin().await?;
             let answer = erp.create_order(&order, &key).await;
             match answer {
                 Err(error) if is_refusal(&error) && sendings.is_any_open => Err(unsure(error)),
                 Err(error) if is_refusal(&error) => {
-                    cx.step(&format!("refused-{revision}"), async { Ok(()) }).await?;
+                    run.keep(&format!("refused-{revision}"), ()).await?;
                     Err(error)
                 }
                 Err(error) if has_made_nothing(&error) => {
@@ -53,14 +54,14 @@ pub(super) async fn place(cx: &Context, erp: &Erp, order: Order, won_ms: i64) ->
                 answer => answer,
             }
         };
-        cx.step(&step, cx.at(Service::Erp, sending)).await
+        run.step(&step, run.at(Service::Erp, sending)).await
     })
     .await
 }
 
 /// What was sent under one key: each sending by a number, and open as long as it may have made an order.
 struct Sendings<'a> {
-    cx: &'a Context,
+    run: &'a Run,
     revision: u32,
     /// The one that is to come.
     number: u32,
@@ -69,10 +70,10 @@ struct Sendings<'a> {
 }
 
 impl<'a> Sendings<'a> {
-    fn of(cx: &'a Context, revision: u32) -> Self {
-        let mut sendings = Self { cx, revision, number: 0, is_any_open: false };
-        while cx.is_done(&sendings.step("sent")) {
-            sendings.is_any_open |= !cx.is_done(&sendings.step("unmade"));
+    fn of(run: &'a Run, revision: u32) -> Self {
+        let mut sendings = Self { run, revision, number: 0, is_any_open: false };
+        while run.is_done(&sendings.step("sent")) {
+            sendings.is_any_open |= !run.is_done(&sendings.step("unmade"));
             sendings.number += 1;
         }
         sendings
@@ -83,11 +84,11 @@ impl<'a> Sendings<'a> {
     }
 
     async fn begin(&self) -> HandlerResult {
-        self.cx.step(&self.step("sent"), async { Ok(()) }).await
+        self.run.keep(&self.step("sent"), ()).await
     }
 
     async fn close(&self) -> HandlerResult {
-        self.cx.step(&self.step("unmade"), async { Ok(()) }).await
+        self.run.keep(&self.step("unmade"), ()).await
     }
 }
 
@@ -108,10 +109,10 @@ fn is_refusal(error: &HandlerError) -> bool {
 }
 
 /// The body as it was first composed.
-async fn keep(cx: &Context, mut order: Order, revision: u32) -> Result<Order, HandlerError> {
+async fn keep(run: &Run, mut order: Order, revision: u32) -> Result<Order, HandlerError> {
     let contact_ids = std::mem::take(&mut order.contact_ids);
-    let composed = async { Ok((order, contact_ids.len())) };
-    let (mut order, count) = cx.step(&format!("order-{revision}"), composed).await?;
+    let composed = (order, contact_ids.len());
+    let (mut order, count) = run.keep(&format!("order-{revision}"), composed).await?;
     // By what is kept, not by numbers: another version may have kept more at once.
     for number in 0.. {
         let known = order.contact_ids.len();
@@ -119,8 +120,7 @@ async fn keep(cx: &Context, mut order: Order, revision: u32) -> Result<Order, Ha
             break;
         }
         let chunk: Vec<u64> = contact_ids.iter().skip(known).take(CHUNK).copied().collect();
-        let kept = async { Ok(chunk) };
-        order.contact_ids.extend(cx.step(&format!("contacts-{revision}-{number}"), kept).await?);
+        order.contact_ids.extend(run.keep(&format!("contacts-{revision}-{number}"), chunk).await?);
         if order.contact_ids.len() == known {
             break;
         }

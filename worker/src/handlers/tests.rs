@@ -5,7 +5,7 @@ use shared::event::Event;
 use shared::senders::Sender;
 
 use super::*;
-use crate::registry::Handler;
+use crate::router::Table;
 
 fn event(subscription_type: &str, more: &str) -> Event {
     let json = format!(
@@ -14,8 +14,9 @@ fn event(subscription_type: &str, more: &str) -> Event {
     Sender::HubSpot.identify(&json.into()).unwrap()
 }
 
-fn wanting(settings: &IntegrationSettings, event: &Event) -> Vec<&'static str> {
-    registry(settings).unwrap().wanting(event).map(Handler::name).collect()
+fn wanting(settings: &IntegrationSettings, event: &Event) -> Vec<String> {
+    let table = Table::new(registry(settings).unwrap());
+    table.targets_of(event).into_iter().map(|target| target.name().to_string()).collect()
 }
 
 fn changed(name: &str, value: &str) -> String {

@@ -22,6 +22,10 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
 /// Under RabbitMQ's default consumer timeout of 30 minutes.
 const LONGEST_RUN: Duration = Duration::from_secs(25 * 60);
 
+/// A run that is over waits no longer for a step that is under way: together with [`LONGEST_RUN`] it
+/// stays under RabbitMQ's timeout.
+const LONGEST_STEP: Duration = Duration::from_secs(4 * 60);
+
 /// Less than what is completed is remembered for.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -36,7 +40,7 @@ pub struct ProcessingSettings {
     /// quarters of CONCURRENCY
     #[arg(long, env, default_value = "0")]
     pub portal_concurrency: u16,
-    /// Longest run of a handler
+    /// Longest run of a handler; must be longer than API_TIMEOUT and no longer than SHUTDOWN_GRACE
     #[arg(long, env, default_value = "30s", value_parser = parse_duration)]
     pub handler_timeout: Duration,
     /// How long a claim holds when its worker dies; must be longer than HANDLER_TIMEOUT
@@ -84,6 +88,27 @@ impl ProcessingSettings {
         }
     }
 
+    /// How long a step that is under way when its handler's time is up may take to end. A fact's claim is
+    /// not extended, and must outlast it.
+    pub fn step_timeout(&self) -> Duration {
+        let claimed = self.lease.saturating_sub(self.handler_timeout);
+        self.integrations.api_timeout.min(claimed).min(LONGEST_STEP)
+    }
+
+    /// Refuses times in which a request, the handler that makes it and the worker that stops do not fit
+    /// into each other.
+    pub fn check_times(&self, shutdown_grace: Duration) -> anyhow::Result<()> {
+        let api_timeout = self.integrations.api_timeout;
+        anyhow::ensure!(
+            api_timeout < self.handler_timeout && self.handler_timeout <= shutdown_grace,
+            "API_TIMEOUT ({}) must be shorter than HANDLER_TIMEOUT ({}), and that no longer than SHUTDOWN_GRACE ({}): a request ends within its handler's time, and a handler before its worker does",
+            delay_name(api_timeout),
+            delay_name(self.handler_timeout),
+            delay_name(shutdown_grace),
+        );
+        Ok(())
+    }
+
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
         self.retry.schedule()?;
@@ -108,5 +133,45 @@ impl ProcessingSettings {
             delay_name(LONGEST_WAIT),
         );
         self.integrations.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        settings: ProcessingSettings,
+    }
+
+    fn settings(api: &str, handler: &str, lease: &str) -> ProcessingSettings {
+        let flags = ["--api-timeout", api, "--handler-timeout", handler, "--lease", lease];
+        Parsed::try_parse_from([&["worker"][..], &flags].concat()).unwrap().settings
+    }
+
+    #[test]
+    fn times_that_do_not_fit_into_each_other_are_refused_and_all_are_named() {
+        let (fits, grace) = (settings("10s", "30s", "1min"), Duration::from_secs(30));
+        fits.check_times(grace).unwrap();
+        let error = fits.check_times(Duration::from_secs(29)).unwrap_err().to_string();
+        for part in ["API_TIMEOUT (10s)", "HANDLER_TIMEOUT (30s)", "SHUTDOWN_GRACE (29s)"] {
+            assert!(error.contains(part), "{error}");
+        }
+        settings("30s", "30s", "1min").check_times(grace).unwrap_err();
+    }
+
+    #[test]
+    fn a_step_at_the_end_of_its_run_outlasts_neither_the_lease_nor_the_brokers_patience() {
+        let of = |api, handler, lease| settings(api, handler, lease).step_timeout();
+        assert_eq!(of("10s", "30s", "1min"), Duration::from_secs(10));
+        assert_eq!(of("10s", "30s", "35s"), Duration::from_secs(5));
+        assert_eq!(of("10min", "20min", "2h"), LONGEST_STEP);
+        assert!(LONGEST_RUN + LONGEST_STEP < Duration::from_secs(30 * 60));
     }
 }

@@ -67,6 +67,7 @@ impl StandaloneSettings {
         self.endpoint.check()?;
         self.records.check()?;
         self.processing.check()?;
+        self.processing.check_times(self.shutdown_grace)?;
         self.processing.check_log(self.records.log_retention)?;
         self.console.check()?;
         self.console.alerts.channel(&self.processing.integrations.slack)?;

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::ledger::Ledger;
 use crate::limits::{Of, Seen};
-use crate::metrics::Service;
+use crate::service::Service;
 
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_secs(3);

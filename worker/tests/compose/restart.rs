@@ -9,9 +9,9 @@ use shared::broker::Lane;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::testing::within;
-use worker::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
-use worker::limits::{Asker, Limit, Room, Standing};
-use worker::metrics::WorkerMetrics;
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
+use worker::parts::limits::{Asker, Limit, Room, Standing};
+use worker::parts::metrics::WorkerMetrics;
 
 use crate::secrets::Secrets;
 use crate::servers::{Server, free, redis, until_well};

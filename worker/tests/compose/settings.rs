@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Command, CommandFactory as _, Parser};
 use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
-use worker::commands::console::ConsoleCommand;
+use worker::parts::commands::console::ConsoleCommand;
 use worker::settings::{ConsoleProgramSettings, WorkerSettings};
 
 use crate::file::{service, text};
@@ -59,7 +59,7 @@ fn programs_are_ended_after_they_have_ended_by_themselves() {
     let worker = Worker::try_parse_from(["worker"]).unwrap();
     for (name, drain) in [
         ("receiver", receiver.shutdown_grace + Receiver::AFTER_GRACE),
-        ("worker", worker.settings.shutdown_grace + worker::Worker::AFTER_GRACE),
+        ("worker", worker.settings.shutdown_grace + worker::parts::Worker::AFTER_GRACE),
         ("console", ConsoleCommand::STOP),
     ] {
         assert!(!service(name).environment().contains_key("SHUTDOWN_GRACE"), "{name}");

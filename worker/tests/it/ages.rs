@@ -2,7 +2,8 @@
 
 use shared::broker::Lane;
 use shared::clock::now_ms;
-use worker::{HandlerError, Worker};
+use worker::HandlerError;
+use worker::parts::Worker;
 
 use crate::harness::{
     Admin, Engine, Gate, Probe, Rig, deal, fresh, on_every_engine, probed, within,

@@ -9,7 +9,8 @@ use shared::broker::Embedded;
 use shared::senders::hubspot::HubSpotEvent;
 use shared::store::Store;
 use tokio::sync::watch;
-use worker::{Context, Engines, HandlerError, HandlerResult, Registry, Worker};
+use worker::parts::{Engines, Worker};
+use worker::{Context, HandlerError, HandlerResult, Registry};
 
 use crate::harness::{Child, Engine, Probe, Rig, deal, on_every_engine, probed, settings};
 

@@ -8,13 +8,13 @@ use worker::HandlerError;
 
 use crate::harness::{
     Admin, Child, Engine, Gate, Probe, Rig, Standstill, TARGET, deal, noted, on_every_engine,
-    probed, wait_for_ends, wait_for_verdicts, within,
+    pause, probed, wait_for_ends, wait_for_verdicts, within,
 };
 
 /// For those that are killed: their claims are waited out, and still leave time for the killing.
 const CLAIMS: [&str; 4] = ["--handler-timeout", "8s", "--lease", "9s"];
-/// The same where two are waited out, one after the other.
-const CLAIMS_OF_TWO: [&str; 4] = ["--handler-timeout", "5s", "--lease", "6s"];
+/// The same where several are waited out, one after the other.
+const CLAIMS_OF_SOME: [&str; 4] = ["--handler-timeout", "5s", "--lease", "6s"];
 /// For those that bring about their own end at once.
 const SHORT_CLAIMS: [&str; 4] = ["--handler-timeout", "2900ms", "--lease", "3s"];
 /// For those that live on.
@@ -50,11 +50,55 @@ async fn a_run_that_died_with_its_worker_is_done_again_beside_others(engine: Eng
     rig.finish().await;
 }
 
-async fn a_run_that_died_with_two_workers_is_done_again_alone(engine: Engine) {
+async fn runs_that_died_with_two_workers_hold_up_each_other_and_nobody_else(engine: Engine) {
+    let rig = Rig::on(engine, &PATIENT).await;
+    let suspects = [rig.publish(&deal(1)).await, rig.publish(&deal(2)).await];
+    for _ in 0..2 {
+        let child = Child::start(&rig, "hangs", &CLAIMS_OF_SOME).await;
+        child.wait("started", 2).await;
+        child.kill().await;
+    }
+
+    let (probe, gate) = (Probe::new(), Gate::new());
+    let (runs, hold) = (probe.clone(), gate.clone());
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            let (runs, hold) = (runs.clone(), hold.clone());
+            async move {
+                runs.note(&cx, &event);
+                if event.object_id < Some(3) {
+                    hold.pass().await;
+                }
+                Ok(())
+            }
+        });
+    });
+    for suspect in &suspects {
+        rig.wait_for_entry(&suspect.event.identity, "a", "2").await;
+    }
+    rig.publish_all(3..=10).await;
+    wait_for_verdicts(&worker, "succeeded", 8).await;
+    let apart = || probe.runs().iter().filter(|run| run.object_id < 3).count();
+    within("the first suspect", async {
+        while apart() == 0 {
+            pause().await;
+        }
+    })
+    .await;
+    Admin::of(&worker).wait_for("hubline_in_flight", &[], 2).await;
+    assert_eq!(apart(), 1, "one beside the other");
+    gate.open();
+    wait_for_verdicts(&worker, "succeeded", 10).await;
+    worker.stop().await;
+    assert_eq!((probe.runs().len(), apart()), (10, 2));
+    rig.finish().await;
+}
+
+async fn a_run_that_died_with_three_workers_is_done_again_alone(engine: Engine) {
     let rig = Rig::on(engine, &PATIENT).await;
     let message = rig.publish(&deal(1)).await;
-    for _ in 0..2 {
-        let child = Child::start(&rig, "hangs", &CLAIMS_OF_TWO).await;
+    for _ in 0..3 {
+        let child = Child::start(&rig, "hangs", &CLAIMS_OF_SOME).await;
         child.wait("started", 1).await;
         child.kill().await;
     }
@@ -75,7 +119,7 @@ async fn a_run_that_died_with_two_workers_is_done_again_alone(engine: Engine) {
         });
     });
     probe.wait(1).await;
-    assert_eq!(rig.entry(&message.event.identity).await["a"], "2", "abandoned runs");
+    assert_eq!(rig.entry(&message.event.identity).await["a"], "3", "abandoned runs");
     rig.publish_all(2..=10).await;
     Admin::of(&worker).wait_for("hubline_in_flight", &[], 10).await;
     assert_eq!(probe.runs().len(), 1, "others ran beside it");
@@ -215,12 +259,12 @@ async fn an_event_that_kills_its_workers_is_found_out_and_its_neighbours_are_don
             break;
         }
         deaths += 1;
-        assert!(deaths <= 3, "it is not found out");
+        assert!(deaths <= 4, "it is not found out");
         assert_eq!(child.reports("aborting").len(), 1);
         child = Child::start(&rig, "one aborts", &later).await;
     }
     child.stop().await;
-    assert_eq!(deaths, 3, "too early");
+    assert_eq!(deaths, 4, "too early");
     assert_eq!(done.len(), 20, "{done:?}");
     // Done before the process died, and not known to be.
     assert!(done.values().all(|runs| *runs <= 2), "{done:?}");
@@ -273,7 +317,8 @@ async fn a_panic_while_routing_is_retried_and_then_a_dead_letter(engine: Engine)
 
 on_every_engine! {
     a_run_that_died_with_its_worker_is_done_again_beside_others
-    a_run_that_died_with_two_workers_is_done_again_alone
+    runs_that_died_with_two_workers_hold_up_each_other_and_nobody_else
+    a_run_that_died_with_three_workers_is_done_again_alone
     a_step_that_succeeded_before_the_crash_is_not_done_again
     a_crash_after_the_retry_was_published_does_not_fork_the_event
     a_crash_between_completion_and_ack_leaves_a_duplicate

@@ -9,7 +9,9 @@ use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use tokio::process::Command;
 use worker::HandlerError;
 
-use crate::harness::{Admin, Engine, Rig, TARGET, deal, fresh, probed, wait_for_verdicts, within};
+use crate::harness::{
+    Admin, Engine, Gate, Probe, Rig, TARGET, deal, fresh, probed, wait_for_verdicts, within,
+};
 
 /// What `worker events` says.
 async fn events(database: &TestDatabase, flags: &[&str]) -> Vec<Value> {
@@ -80,6 +82,43 @@ async fn every_end_of_an_event_is_in_the_log(engine: DatabaseEngine) {
     database.end().await;
 }
 
+async fn what_could_not_be_published_any_more_is_told_as_given_back(engine: DatabaseEngine) {
+    let database = TestDatabase::new(engine).await;
+    let mut rig = Rig::with(&["--shutdown-grace", "50ms"]).await;
+    let proxy = rig.through_proxy().await;
+    rig.settings.records.database_url = Some(SecretString::from(database.url()));
+    let (failed, gate) = (Probe::new(), Gate::new());
+    let (failures, hold) = (failed.clone(), gate.clone());
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            let (failures, hold) = (failures.clone(), hold.clone());
+            async move {
+                hold.pass().await;
+                failures.note(&cx, &event);
+                Err(HandlerError::permanent("TEST_4XX", "never"))
+            }
+        });
+    });
+    let message = rig.publish(&deal(1)).await;
+    let admin = Admin::of(&worker);
+    rig.wait_for_entry(&message.event.identity, "s", "S").await;
+    proxy.cut();
+    admin.wait_for_part("broker_publishing", "down").await;
+    gate.open();
+    failed.wait(1).await;
+    worker.stop().await;
+    proxy.restore();
+    let lines = events(&database, &[]).await;
+    let ends: Vec<_> = lines.iter().map(|line| (&line["verdict"], &line["code"])).collect();
+    assert_eq!(ends, [(&"interrupted".into(), &"TEST_4XX".into())], "not given up, as it said");
+
+    let worker = rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    rig.finish().await;
+    database.end().await;
+}
+
 /// One event's lines, the latest first.
 async fn assert_way(database: &TestDatabase, message: &Message) {
     let way = events(database, &["--event", message.event.identity.as_ref()]).await;
@@ -90,7 +129,10 @@ async fn assert_way(database: &TestDatabase, message: &Message) {
     assert_eq!((&way[0]["type"], &way[0]["handler"]), (&"deal.creation".into(), &TARGET.into()));
 }
 
-on_every_database! { every_end_of_an_event_is_in_the_log }
+on_every_database! {
+    every_end_of_an_event_is_in_the_log
+    what_could_not_be_published_any_more_is_told_as_given_back
+}
 
 /// Who reads what `worker events` says may have had enough of it; a database may be down.
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,9 @@ use shared::message::Message;
 use shared::senders::Sender;
 use shared::testing::{Place, amqp_url, prefix, redis_url};
 use tokio::time::Instant;
+use worker::Registry;
+use worker::parts::{Engines, Worker};
 use worker::settings::WorkerSettings;
-use worker::{Engines, Registry, Worker};
 
 mod admin;
 mod children;
@@ -25,7 +26,7 @@ mod publishing;
 mod standstill;
 mod verdicts;
 
-pub(crate) use admin::Admin;
+pub(crate) use admin::{Admin, pause};
 pub(crate) use children::Child;
 pub(crate) use crowd::deal_of;
 pub(crate) use entries::Entries;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use shared::broker::Lane;
 use shared::metrics::registry;
 use worker::HandlerError;
-use worker::ledger::{Claim, EntryKey, Ledger, LedgerOptions};
-use worker::metrics::WorkerMetrics;
+use worker::parts::ledger::{Claim, EntryKey, Ledger, LedgerOptions};
+use worker::parts::metrics::WorkerMetrics;
 
 use crate::harness::{
     Engine, Gate, Probe, Rig, TARGET, deal, fresh, on_every_engine, probed, wait_for_verdicts,

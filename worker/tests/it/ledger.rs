@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use shared::broker::Lane;
 use shared::event::Identity;
 use shared::testing::{Proxy, prefix, redis_url};
-use worker::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
+use worker::parts::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
 
 use crate::harness::{Engine, OwnCluster, TARGET, on_every_engine, within};
 

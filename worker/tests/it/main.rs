@@ -37,6 +37,8 @@ mod redis_restart;
 mod retries;
 mod shutdown;
 mod standalone;
+mod steps;
+mod targets;
 mod terminal;
 mod traces;
 mod two_workers;

@@ -15,9 +15,9 @@ use shared::broker::{Backlog, Broker, Lane, Route};
 use shared::message::{Death, DeathReason, Message};
 use shared::origin::Origin;
 use shared::testing::Letter;
-use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Filter, State, drain};
-use worker::records::jobs::{Action, Scope};
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{DeadLetters, Filter, State, drain};
+use worker::parts::records::jobs::{Action, Scope};
 
 use crate::dead_letters::rig::carry_out;
 use crate::harness::{Rig, TARGET, deal, deal_of, fresh};

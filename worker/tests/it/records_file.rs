@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase};
 use tokio::process::Command;
-use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Filter};
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{DeadLetters, Filter};
 
 use crate::harness::within;
 

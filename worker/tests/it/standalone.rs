@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 use tokio::sync::watch;
-use worker::poster::Poster;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::console::rig::Browser;
@@ -137,6 +137,7 @@ async fn what_was_in_hand_goes_on_at_once_after_a_kill() {
     // The lease would hold for an hour: the next process knows that its owner is dead.
     let mut environment = with_erp(&url).to_vec();
     environment.extend([("LEASE", "1h"), ("HANDLER_TIMEOUT", "20min"), ("API_TIMEOUT", "10min")]);
+    environment.push(("SHUTDOWN_GRACE", "20min"));
     let process = Process::start(&data.0, &environment).await;
     send(&process, &[contact(1)]).await;
     within("the call", stand_ins.wait_for(1, |_| true)).await;

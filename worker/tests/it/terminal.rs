@@ -6,7 +6,7 @@ use bytes::Bytes;
 use shared::message::Message;
 use shared::store::Store;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping};
+use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use crate::dead_letters::program::{command, run};
 use crate::dead_letters::rig::{Letters, letter, with_body, with_event};

@@ -8,8 +8,8 @@ use shared::broker::Lane;
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::TraceSettings;
 use shared::testing::{Collector, Mood, SentSpan};
-use worker::Worker;
-use worker::poster::Poster;
+use worker::parts::Worker;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Call, Fault, StandIns};
 
 use crate::harness::{

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _};
 use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
-use worker::Worker;
-use worker::commands::console::ConsoleCommand;
+use worker::parts::Worker;
+use worker::parts::commands::console::ConsoleCommand;
 use worker::settings::{ConsoleProgramSettings, WorkerSettings};
 
 use super::manifest::{Manifest, texts};

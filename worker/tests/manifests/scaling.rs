@@ -1,7 +1,7 @@
 //! Each workload has one that says how many, never two; and no more than the servers can bear.
 
 use serde_json::json;
-use worker::records::Records;
+use worker::parts::records::Records;
 
 use super::installation::Installation;
 use super::kustomization::folder;

@@ -16,7 +16,7 @@ use super::id::Id;
 use super::{HubSpot, Presence, Subject, version};
 use crate::clients::http::{Reply, plain};
 use crate::error::HandlerError;
-use pass::{Answered, Note, Pass};
+use pass::{Fates, Note, Pass};
 
 /// Contacts that an error names beside the first.
 const MOST_NAMED: usize = 50;
@@ -42,15 +42,15 @@ impl HubSpot<'_> {
         loop {
             let name = format!("lifecycle-{number}");
             // What is remembered first, of whichever batch it is.
-            let batch = if self.cx.is_done(&name) { Some(BTreeSet::new()) } else { pass.next() };
+            let batch = if self.run.is_done(&name) { Some(BTreeSet::new()) } else { pass.next() };
             let Some(batch) = batch else { break };
-            pass.take(self.cx.step(&name, self.update(&batch)).await?);
+            pass.take(self.run.step(&name, self.update(&batch)).await?);
             number += 1;
         }
         let end = conclude(contact_ids.len(), &pass.refused, &pass.failed);
         if end.is_err() {
             let over = async { Ok(Note::Over) };
-            self.cx.step(&format!("lifecycle-{number}"), over).await?;
+            self.run.step(&format!("lifecycle-{number}"), over).await?;
         }
         end
     }
@@ -64,7 +64,7 @@ impl HubSpot<'_> {
         let request =
             self.api.http.request(Method::POST, &path, &[]).json(&json!({ "inputs": inputs }));
         match self.send(request, Subject::Other).await {
-            Ok(reply) => Ok(Note::of(answered(&reply, batch)?)),
+            Ok(reply) => Ok(Note::of(fates_in(&reply, batch)?)),
             Err(error) if error.code == "HUBSPOT_404" && self.is_missing(batch).await? => {
                 Ok(Note::Settled(batch.clone()))
             }
@@ -121,7 +121,7 @@ fn conclude(
 /// Reads which contacts of `batch` an answer settles. 200 and 201 settle all, and 207 all that
 /// no error names: a merged contact's result carries another id, so results are looked at only
 /// where an error names nobody.
-fn answered(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Answered, HandlerError> {
+fn fates_in(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Fates, HandlerError> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(default)]
@@ -141,37 +141,37 @@ fn answered(reply: &Reply, batch: &BTreeSet<u64>) -> Result<Answered, HandlerErr
         context: Value,
     }
     if reply.status != StatusCode::MULTI_STATUS {
-        return Ok(Answered { settled: batch.clone(), ..Answered::default() });
+        return Ok(Fates { settled: batch.clone(), ..Fates::default() });
     }
     let answer: Answer = reply.json()?;
-    let mut outcome = Answered::default();
+    let mut fates = Fates::default();
     let mut someone_unnamed = answer.errors.is_empty();
     for fault in &answer.errors {
         let named: BTreeSet<u64> = ids_in(&fault.context).intersection(batch).copied().collect();
         someone_unnamed |= named.is_empty();
         match Fate::of(&fault.category) {
-            Fate::Gone => outcome.settled.extend(named),
+            Fate::Gone => fates.settled.extend(named),
             Fate::Refused => {
                 let category = plain(&fault.category, MAX_REASON);
-                outcome.refused.extend(named.into_iter().map(|id| (id, category.clone())));
+                fates.refused.extend(named.into_iter().map(|id| (id, category.clone())));
             }
-            Fate::Passing => outcome.failed.extend(named),
+            Fate::Passing => fates.failed.extend(named),
         }
     }
     let results: BTreeSet<u64> =
         answer.results.iter().filter_map(|record| record.id.number()).collect();
     for id in batch {
-        let named = outcome.settled.contains(id)
-            || outcome.refused.contains_key(id)
-            || outcome.failed.contains(id);
+        let named = fates.settled.contains(id)
+            || fates.refused.contains_key(id)
+            || fates.failed.contains(id);
         if named {
         } else if !someone_unnamed || results.contains(id) {
-            outcome.settled.insert(*id);
+            fates.settled.insert(*id);
         } else {
-            outcome.failed.insert(*id);
+            fates.failed.insert(*id);
         }
     }
-    Ok(outcome)
+    Ok(fates)
 }
 
 /// What an error's category says of trying again.

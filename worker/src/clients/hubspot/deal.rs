@@ -122,7 +122,7 @@ impl HubSpot<'_> {
         let query = if history.is_empty() { &query[..1] } else { &query[..] };
         let request = self.api.http.request(Method::GET, &path, query);
         let reply = self.send(request, Subject::Record).await?;
-        read(&reply, id, self.cx.portal_id)
+        read(&reply, id, self.run.portal_id())
     }
 }
 

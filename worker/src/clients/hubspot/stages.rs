@@ -16,14 +16,14 @@ impl HubSpot<'_> {
     /// The label of a deal stage. A label only decorates: if it cannot be had the stage's id
     /// stands in for it, and the only failure is that there is no room to ask now.
     pub async fn stage_label(&self, stage: &str) -> Result<String, HandlerError> {
-        let labels = match self.api.labels.get(self.cx.portal_id, Instant::now()) {
+        let labels = match self.api.labels.get(self.run.portal_id(), Instant::now()) {
             Some(labels) => labels,
             None => match self.read_labels().await {
                 Ok(labels) => labels,
                 Err(error) if matches!(error.kind, Failure::Deferred { .. }) => return Err(error),
                 Err(error) => {
                     tracing::warn!(
-                        portal.id = self.cx.portal_id,
+                        portal.id = self.run.portal_id(),
                         error.code = %error.code,
                         error.message = error.message,
                         "stage labels cannot be read, using the stage's id"
@@ -39,7 +39,7 @@ impl HubSpot<'_> {
         let path = [&version::PIPELINES[..], &["deals"]].concat();
         let request = self.api.http.request(Method::GET, &path, &[]);
         let labels = Arc::new(labels_in(&self.send(request, Subject::Other).await?)?);
-        self.api.labels.keep(self.cx.portal_id, &labels, Instant::now());
+        self.api.labels.keep(self.run.portal_id(), &labels, Instant::now());
         Ok(labels)
     }
 }

@@ -25,7 +25,7 @@ struct Queue {
     next: Option<Part<Moment>>,
 }
 
-struct Outcome {
+struct EndCount {
     verdict: String,
     tone: &'static str,
     count: String,
@@ -72,7 +72,7 @@ struct HealthPage {
     queues_error: Option<String>,
     has_ages: bool,
     has_consumers: bool,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<EndCount>,
     outcomes_error: Option<String>,
     total: String,
     rejections: Vec<Rejection>,
@@ -152,12 +152,12 @@ fn queue(depth: &QueueDepth, now_ms: i64) -> Queue {
     }
 }
 
-fn outcomes(outcomes: &[(String, i64)], since_ms: i64) -> Vec<Outcome> {
+fn outcomes(outcomes: &[(String, i64)], since_ms: i64) -> Vec<EndCount> {
     let largest = outcomes.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
     let outcome = |(verdict, count): &(String, i64)| {
         let mut query = Writer::default();
         query.add("verdict", &verdict).add("since", &crate::when::exact(since_ms));
-        Outcome {
+        EndCount {
             tone: tone(verdict),
             count: grouped(*count),
             share: (count * 100 / largest).max(1),

@@ -1,5 +1,7 @@
 //! What is to be a line of the event log: what became of one delivery, for one target.
 
+use std::sync::Arc;
+
 use shared::clock::now_ms;
 use shared::event::Event;
 use shared::message::Message;
@@ -38,7 +40,7 @@ pub(crate) struct Logged {
     /// The attempt that the job had published it as.
     pub(crate) published_as: i64,
     /// Of a job's message to all handlers: those that want the event.
-    pub(crate) targets: Vec<&'static str>,
+    pub(crate) targets: Vec<Arc<str>>,
     /// Only of a message fresh from the receiver: later attempts carry the same bytes.
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -48,7 +50,7 @@ pub(crate) struct Logged {
 pub(crate) struct Course<'a> {
     pub(crate) target: Option<&'a str>,
     /// The handlers that want the event, as far as it was looked.
-    pub(crate) targets: &'a [&'static str],
+    pub(crate) targets: &'a [Arc<str>],
     pub(crate) started_ms: i64,
     pub(crate) settled_ms: i64,
     pub(crate) verdict: Verdict,
@@ -94,7 +96,7 @@ impl Logged {
             trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
-            targets: course.targets.iter().filter(|_| is_to_all).copied().collect(),
+            targets: course.targets.iter().filter(|_| is_to_all).cloned().collect(),
             body: is_fresh.then(|| message.event.body().to_vec()),
         }
     }

@@ -130,7 +130,7 @@ impl Book {
         // None if an earlier line has told of it.
         let copies = self.runs.get(&all).map(|run| run.copies);
         for target in &ended.targets {
-            let key = RunId { target: (*target).to_owned(), ..all.clone() };
+            let key = RunId { target: target.to_string(), ..all.clone() };
             let run = match (self.runs.get(&key), copies) {
                 (None, copies) => Run::new(ended.published_as, copies.unwrap_or(1)),
                 (Some(run), Some(more)) if run.published_as <= ended.published_as => {

@@ -1,5 +1,7 @@
 //! What became of a message that a job had published.
 
+use std::sync::Arc;
+
 use crate::verdict::Verdict;
 
 /// What a message of a run came to that a job had published.
@@ -54,5 +56,5 @@ pub(in crate::records) struct Ended {
     /// None if that is still to come, or comes with a letter.
     pub(in crate::records) end: Option<End>,
     /// Of a message to all handlers: those that want it.
-    pub(in crate::records) targets: Vec<&'static str>,
+    pub(in crate::records) targets: Vec<Arc<str>>,
 }

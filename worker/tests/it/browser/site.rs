@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args as _, Command, FromArgMatches as _};
 use shared::senders::hubspot::signature::{ClientSecret, Version};
-use worker::poster::{Answer, Poster};
+use worker::parts::poster::{Answer, Poster};
+use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;
-use worker::standalone::Standalone;
 use worker::{HandlerError, Registry};
 
 use super::room::Room;

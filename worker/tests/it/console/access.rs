@@ -3,7 +3,7 @@
 use reqwest::Method;
 use reqwest::header::SET_COOKIE;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
+use worker::parts::records::dead_letters::State;
 
 use super::rig::{Answer, OPERATOR, Rig, VIEWER};
 use crate::dead_letters::rig::letter;

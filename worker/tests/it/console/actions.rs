@@ -3,7 +3,7 @@
 use shared::message::Message;
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping, State};
+use worker::parts::records::dead_letters::{Filter, Grouping, State};
 
 use super::rig::Rig;
 use crate::dead_letters::rig::letter;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared::testing::DatabaseEngine;
 use sqlx::{Connection as _, PgConnection};
-use worker::records::Records;
-use worker::records::dead_letters::Grouping;
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::Grouping;
 
 use super::rig::Rig;
 use crate::dead_letters::rig::letter;

@@ -1,7 +1,7 @@
 //! Whatever leaves with its content is in the audit, whichever way it leaves.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::Filter;
+use worker::parts::records::dead_letters::Filter;
 
 use super::rig::{OPERATOR, Rig, VIEWER};
 use crate::dead_letters::program::run;

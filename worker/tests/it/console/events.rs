@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use worker::HandlerError;
-use worker::records::dead_letters::drain;
+use worker::parts::records::dead_letters::drain;
 
 use super::rig::{Browser, console};
 use crate::dead_letters::rig::dead_letters;

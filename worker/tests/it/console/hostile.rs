@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shared::message::Message;
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping};
+use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use super::rig::{Answer, Rig, encode};
 use crate::dead_letters::rig::{letter, with_body, with_event};

@@ -1,7 +1,7 @@
 //! Retries, restarts and replays through their pages, with real workers.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
+use worker::parts::records::dead_letters::State;
 
 use super::rig::{Browser, OPERATOR, VIEWER, console};
 use crate::harness::deal;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use shared::message::Message;
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping};
+use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use super::rig::Rig;
 use crate::dead_letters::rig::{again, letter, with_body};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping};
+use worker::parts::records::dead_letters::{Filter, Grouping};
 
 use super::rig::{Browser, Rig, redacting};
 use crate::dead_letters::rig::{letter, with_body};

@@ -11,9 +11,9 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use shared::broker::Broker;
 use shared::testing::DatabaseEngine;
-use worker::console::{Board, Console, ConsoleMetrics, Sources};
-use worker::records::Records;
-use worker::records::redaction::Redaction;
+use worker::parts::console::{Board, Console, ConsoleMetrics, Sources};
+use worker::parts::records::Records;
+use worker::parts::records::redaction::Redaction;
 use worker::settings::ConsoleSettings;
 
 use crate::dead_letters::rig::{Letters, WEEK, run};

@@ -3,7 +3,7 @@
 use shared::message::{Death, DeathReason, Message};
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping, State};
+use worker::parts::records::dead_letters::{Filter, Grouping, State};
 
 use super::rig::{Letters, again, records};
 use crate::harness::fresh;

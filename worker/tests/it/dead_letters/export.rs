@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::Filter;
+use worker::parts::records::dead_letters::Filter;
 
 use super::rig::{Letters, letter, with_body};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shared::message::Message;
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, Place, on_every_database};
-use worker::records::dead_letters::{Filter, Grouping, Indexed, State};
+use worker::parts::records::dead_letters::{Filter, Grouping, Indexed, State};
 
 use super::rig::{Letters, again, letter, with_body, with_event};
 use crate::harness::within;

@@ -9,7 +9,7 @@ use shared::message::Message;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, Proxy, TestDatabase, database_url, on_every_database};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use worker::records::dead_letters::{Filter, drain};
+use worker::parts::records::dead_letters::{Filter, drain};
 
 use super::rig::{Letters, dead_letters, letter};
 use crate::harness::{PATIENCE, within};

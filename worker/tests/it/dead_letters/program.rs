@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
-use worker::records::dead_letters::{Filter, State};
+use worker::parts::records::dead_letters::{Filter, State};
 
 use super::rig::{Letters, letter, with_body};
 use crate::harness::within;

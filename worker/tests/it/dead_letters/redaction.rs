@@ -5,7 +5,7 @@ use serde_json::Value;
 use shared::message::{Death, DeathReason, Message};
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::Filter;
+use worker::parts::records::dead_letters::Filter;
 
 use super::program::{command, run};
 use super::rig::{Letters, letter, with_body};

@@ -4,7 +4,7 @@ use prometheus_client::registry::Registry;
 use shared::message::Message;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Done, Expired, Filter, Grouping, Indexer, State};
+use worker::parts::records::dead_letters::{Done, Expired, Filter, Grouping, Indexer, State};
 
 use super::rig::{ALWAYS, AT_ONCE, KEPT, Letters, again, letter};
 use crate::harness::within;

@@ -13,11 +13,11 @@ use shared::settings::BrokerSettings;
 use shared::testing::{DatabaseEngine, Engine, Loan, Place, TestDatabase, amqp_url, prefix};
 use shared::trace::Tracer;
 use tokio::time::Instant;
-use worker::records::Records;
-use worker::records::dead_letters::{
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{
     AtWork, ClaimOf, DeadLetters, Drained, Filter, Indexed, Indexer, Retention, State, drain,
 };
-use worker::records::jobs::{Action, Job, Runner, Scope, Wish};
+use worker::parts::records::jobs::{Action, Job, Runner, Scope, Wish};
 
 use crate::harness::{PATIENCE, deal, fresh, within};
 use crate::jobs::rig::look_again;
@@ -171,7 +171,7 @@ impl Letters {
 
     /// Every counter is what counting the rows gives.
     pub(crate) async fn assert_counters(&self) {
-        use worker::records::dead_letters::Grouping;
+        use worker::parts::records::dead_letters::Grouping;
         let groups = self.records.groups(Grouping::Fingerprint, true).await.unwrap();
         assert!(!groups.is_empty());
         for group in groups {

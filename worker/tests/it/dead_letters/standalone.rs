@@ -8,9 +8,9 @@ use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::testing::DatabaseEngine;
 use tokio::process::Command;
 use worker::Registry;
-use worker::poster::Poster;
+use worker::parts::poster::Poster;
+use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;
-use worker::standalone::Standalone;
 
 use super::rig::{Letters, letter};
 use crate::harness::within;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use rand::RngExt as _;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Done, Expired, Exported, Filter, Noted, State, note_version};
-use worker::records::jobs::{Action, Scope};
+use worker::parts::records::dead_letters::{
+    Done, Expired, Exported, Filter, Noted, State, note_version,
+};
+use worker::parts::records::jobs::{Action, Scope};
 
 use super::rig::{ALWAYS, AT_ONCE, KEPT, Letters, WEEK, again, letter};
 
@@ -186,7 +188,7 @@ async fn counters_are_right_after_whatever_was_done(engine: DatabaseEngine) {
 }
 
 async fn a_note_stays_with_its_problem(engine: DatabaseEngine) {
-    use worker::records::dead_letters::Grouping;
+    use worker::parts::records::dead_letters::Grouping;
     let rig = Letters::new(engine).await;
     rig.index(&letters(1)).await;
     let key = rig.records.groups(Grouping::Fingerprint, false).await.unwrap().remove(0).key;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 use shared::testing::{DatabaseEngine, TestDatabase};
-use worker::Worker;
-use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, drain};
+use worker::parts::Worker;
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{DeadLetters, drain};
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::harness::{Engine, PATIENCE, Rig, within};

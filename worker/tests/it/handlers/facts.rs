@@ -84,8 +84,39 @@ async fn a_handler_of_ones_own_does_a_fact_once_for_all_its_events(engine: Engin
     rig.finish().await;
 }
 
+/// What [`worker::Run::once`] does, by the claim alone, and with something to say in the end.
+async fn a_fact_that_is_claimed_by_hand_is_done_once_and_keeps_its_steps(engine: Engine) {
+    let rig = Rig::on(engine, &[]).await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let times = Arc::clone(&done);
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, _| {
+            let times = Arc::clone(&times);
+            async move {
+                let Some(claimed) = cx.claim("invoice-paid/62515/8").await? else { return Ok(()) };
+                let number = async { Ok(times.fetch_add(1, Ordering::SeqCst)) };
+                let number: usize = claimed.run().step("number", number).await?;
+                if cx.attempt() == 0 {
+                    claimed.release().await;
+                    return Err(HandlerError::transient("TEST_503", "down"));
+                }
+                assert_eq!(number, 0, "the first run's, whichever event comes next");
+                claimed.complete().await;
+                Ok(())
+            }
+        });
+    });
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    rig.publish(&deal(2)).await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    worker.stop().await;
+    rig.finish().await;
+}
+
 async fn a_handler_that_is_cut_off_holds_no_fact_back(engine: Engine) {
-    let flags = ["--handler-timeout", "500ms", "--lease", "5min"];
+    let flags = ["--handler-timeout", "500ms", "--lease", "5min", "--api-timeout", "200ms"];
     let rig = Rig::on(engine, &flags).await;
     let runs = Arc::new(AtomicUsize::new(0));
     let worker = rig.worker(|registry| {
@@ -113,5 +144,6 @@ on_every_engine! {
     twins_tell_the_channel_once
     a_new_deals_first_stage_is_no_move
     a_handler_of_ones_own_does_a_fact_once_for_all_its_events
+    a_fact_that_is_claimed_by_hand_is_done_once_and_keeps_its_steps
     a_handler_that_is_cut_off_holds_no_fact_back
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::process::Command;
-use worker::limits::{BreakerState, Of, Seen};
+use worker::parts::limits::{BreakerState, Of, Seen};
 use worker::stand_ins::{Call, Fault};
 
 use super::shop::{Shop, event};

@@ -1,6 +1,6 @@
 //! A worker with the built-in handlers, the systems that they call, and the events that it is sent.
 
-use worker::Worker;
+use worker::parts::Worker;
 use worker::settings::integrations::IntegrationSettings;
 use worker::stand_ins::{Call, StandIns};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
-use worker::Worker;
+use worker::parts::Worker;
 
 use super::within;
 
@@ -90,6 +90,6 @@ impl Admin {
 }
 
 /// A page has nothing to wait on; this is the poll of a test, not a delay.
-pub(super) async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

@@ -1,6 +1,6 @@
 //! How often each verdict fell, as workers' own metrics say.
 
-use worker::Worker;
+use worker::parts::Worker;
 
 use super::admin::pause;
 use super::{Admin, within};

@@ -7,8 +7,8 @@ use shared::clock::now_ms;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use shared::trace::Tracer;
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
 
 use super::replay::{all, logged};
 use super::rig::{Bulk, until};

@@ -1,8 +1,8 @@
 //! Jobs that are told to wait, go on or end.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, JobState, Scope};
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, JobState, Scope};
 
 use super::rig::Bulk;
 
@@ -19,7 +19,7 @@ async fn a_job_waits_and_goes_on_as_it_is_told(engine: DatabaseEngine) {
     assert!(bulk.jobs.resume(job.id, "bob").await.unwrap());
     bulk.until(job.id, "nothing is published", |job| job.published >= 2).await;
     assert!(bulk.jobs.pause(job.id, "ann").await.unwrap());
-    let let_go = |job: &worker::records::jobs::Job| job.owned_until_ms == 0;
+    let let_go = |job: &worker::parts::records::jobs::Job| job.owned_until_ms == 0;
     let paused = bulk.until(job.id, "it is held", let_go).await;
     assert_eq!(paused.state, JobState::Paused);
     assert!(paused.published < 50, "{paused:?}");

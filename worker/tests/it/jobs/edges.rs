@@ -9,8 +9,8 @@ use shared::message::{Message, OfJob};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
 use worker::HandlerError;
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, Job, JobState, Scope, Wish};
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, Job, JobState, Scope, Wish};
 
 use super::rig::Bulk;
 use crate::harness::{PATIENCE, deal, fresh};

@@ -1,8 +1,8 @@
 //! Jobs that publish what still fails: they stop by themselves, and nothing is called good that is not.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
-use worker::records::jobs::{Fate, Job, JobState};
+use worker::parts::records::dead_letters::State;
+use worker::parts::records::jobs::{Fate, Job, JobState};
 
 use super::replay::{all, logged};
 use super::rig::Bulk;

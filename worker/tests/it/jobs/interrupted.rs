@@ -2,7 +2,7 @@
 //! or the same one once it can.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
+use worker::parts::records::dead_letters::State;
 
 use super::rig::{Bulk, look_again};
 use super::standing::{letters, published_as_planned};

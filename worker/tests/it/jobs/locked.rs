@@ -2,8 +2,8 @@
 
 use shared::testing::DatabaseEngine;
 use sqlx::{Connection as _, PgConnection};
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, JobState, Scope};
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, JobState, Scope};
 
 use super::rig::Bulk;
 
@@ -17,7 +17,7 @@ async fn a_job_whose_row_is_locked_holds_up_no_other() {
     let lock = format!("BEGIN; SELECT id FROM job WHERE id = {} FOR UPDATE", locked.id);
     sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut frozen).await.unwrap();
     let runner = bulk.runner();
-    let is_done = |job: &worker::records::jobs::Job| job.state == JobState::Done;
+    let is_done = |job: &worker::parts::records::jobs::Job| job.state == JobState::Done;
     bulk.until(other.id, "it is held up", is_done).await;
     assert_eq!(bulk.in_state(State::Discarded).await, 1);
     assert_eq!(bulk.job(locked.id).await.state, JobState::Running);

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::Question;
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, Fate, Job, JobState, Scope};
+use worker::parts::records::Question;
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, Fate, Job, JobState, Scope};
 
 use super::replay::{all, logged};
 use super::rig::{Bulk, look_again};

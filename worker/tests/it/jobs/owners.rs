@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{AtWork, ClaimOf, Filter, State};
-use worker::records::jobs::JobState;
+use worker::parts::records::dead_letters::{AtWork, ClaimOf, Filter, State};
+use worker::parts::records::jobs::JobState;
 
 use super::rig::Bulk;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::process::Command;
-use worker::records::dead_letters::{Filter, State};
+use worker::parts::records::dead_letters::{Filter, State};
 
 use super::rig::Bulk;
 use crate::harness::within;
@@ -49,7 +49,7 @@ pub(crate) async fn run(bulk: &Bulk, arguments: &[&str]) -> Ended {
 }
 
 /// On a cluster the program works on jobs itself; a data file's process has to.
-fn standalone(bulk: &Bulk, engine: DatabaseEngine) -> Option<worker::records::jobs::Runner> {
+fn standalone(bulk: &Bulk, engine: DatabaseEngine) -> Option<worker::parts::records::jobs::Runner> {
     (engine == DatabaseEngine::Sqlite).then(|| bulk.runner())
 }
 

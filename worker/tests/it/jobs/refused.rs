@@ -2,7 +2,7 @@
 //! published and not noted is not left to another.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
+use worker::parts::records::dead_letters::State;
 
 use super::rig::{Bulk, look_again};
 use crate::harness::within;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, on_every_database};
 use worker::HandlerError;
-use worker::records::Question;
-use worker::records::dead_letters::State;
-use worker::records::jobs::{Job, Kind, Scope};
+use worker::parts::records::Question;
+use worker::parts::records::dead_letters::State;
+use worker::parts::records::jobs::{Job, Kind, Scope};
 
 use super::rig::{Bulk, look_again};
 use crate::harness::{Admin, Probe, deal, wait_for_verdicts, within};

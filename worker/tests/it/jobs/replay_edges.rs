@@ -1,8 +1,8 @@
 //! What a replay must not do twice, spend or leave out, found by trying to break it.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::State;
-use worker::records::jobs::{Job, JobState};
+use worker::parts::records::dead_letters::State;
+use worker::parts::records::jobs::{Job, JobState};
 use worker::{Context, HandlerError, Registry};
 
 use super::replay::{all, logged};

@@ -9,8 +9,8 @@ use shared::clock::now_ms;
 use shared::message::{Death, DeathReason, Message};
 use shared::testing::{DatabaseEngine, on_every_database};
 use tokio::time::Instant;
-use worker::records::dead_letters::{Count, Filter, State};
-use worker::records::jobs::{Action, JobState, Kind, Scope, Wish};
+use worker::parts::records::dead_letters::{Count, Filter, State};
+use worker::parts::records::jobs::{Action, JobState, Kind, Scope, Wish};
 
 use super::rig::Bulk;
 use crate::harness::{PATIENCE, deal, fresh};

@@ -10,10 +10,11 @@ use shared::clock::now_ms;
 use shared::metrics::BrokerMetrics;
 use shared::testing::{DatabaseEngine, TestDatabase};
 use shared::trace::Tracer;
-use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
-use worker::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
-use worker::{HandlerError, Registry, Worker};
+use worker::parts::Worker;
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{DeadLetters, Filter, Indexer, Retention, State};
+use worker::parts::records::jobs::{Action, Job, JobState, Jobs, Runner, Scope, Wish};
+use worker::{HandlerError, Registry};
 
 use crate::harness::{Engine, Gate, PATIENCE, Probe, Rig, deal, probed, within};
 

@@ -1,8 +1,8 @@
 //! How many jobs one process works on: those that publish have room of their own.
 
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, JobState, Scope};
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, JobState, Scope};
 
 use super::rig::Bulk;
 
@@ -19,7 +19,7 @@ async fn jobs_that_publish_and_wait_hold_up_none_that_does_not(engine: DatabaseE
     let runner = bulk.runner();
     // Nobody runs what they publish: all the room there is for such jobs is taken.
     for id in &waiting {
-        let probes = |job: &worker::records::jobs::Job| job.reason.contains("first success");
+        let probes = |job: &worker::parts::records::jobs::Job| job.reason.contains("first success");
         bulk.until(*id, "it does not wait", probes).await;
     }
     let discard = bulk.wish(Scope::letters(Action::Discard, Filter::of(&[newest])), 0).await;

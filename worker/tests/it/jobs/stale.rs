@@ -3,9 +3,9 @@
 use shared::broker::Lane;
 use shared::message::Message;
 use shared::testing::{DatabaseEngine, on_every_database};
-use worker::records::Question;
-use worker::records::dead_letters::{Filter, Letter, State};
-use worker::records::jobs::{Action, Fate, Job, Scope};
+use worker::parts::records::Question;
+use worker::parts::records::dead_letters::{Filter, Letter, State};
+use worker::parts::records::jobs::{Action, Fate, Job, Scope};
 
 use super::replay::logged;
 use super::rig::Bulk;

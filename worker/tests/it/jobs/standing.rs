@@ -5,9 +5,9 @@ use secrecy::SecretString;
 use shared::clock::now_ms;
 use shared::testing::{DatabaseEngine, Proxy, TestDatabase, database_url, on_every_database};
 use sqlx::{Connection as _, SqliteConnection};
-use worker::records::Records;
-use worker::records::dead_letters::{Filter, State};
-use worker::records::jobs::{Action, Job, Jobs, Scope};
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{Filter, State};
+use worker::parts::records::jobs::{Action, Job, Jobs, Scope};
 
 use super::replay::{all, logged};
 use super::rig::{Bulk, look_again};

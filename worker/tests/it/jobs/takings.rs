@@ -3,7 +3,7 @@
 
 use shared::testing::{DatabaseEngine, on_every_database};
 use sqlx::{Connection as _, PgConnection};
-use worker::records::dead_letters::State;
+use worker::parts::records::dead_letters::State;
 
 use super::refused::{COUNTED, a_job, refused};
 use super::rig::{Bulk, look_again};

@@ -6,8 +6,8 @@ use serde_json::Value;
 use shared::testing::{DatabaseEngine, Proxy, database_url};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
-use worker::records::dead_letters::Filter;
-use worker::records::jobs::{Action, Scope};
+use worker::parts::records::dead_letters::Filter;
+use worker::parts::records::jobs::{Action, Scope};
 
 use super::program::command;
 use super::rig::Bulk;
@@ -26,7 +26,7 @@ impl Console {
             .env("CONSOLE_LISTEN", "127.0.0.1:0")
             .env("ADMIN_LISTEN", "127.0.0.1:0")
             .env("LOG_FORMAT", "json")
-            .env("LOG_LEVEL", "info,worker::records::jobs=debug")
+            .env("LOG_LEVEL", "info,worker::parts::records::jobs=debug")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -10,8 +10,8 @@ use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
 use shared::testing::{prefix, redis_url};
-use worker::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions};
-use worker::metrics::WorkerMetrics;
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions};
+use worker::parts::metrics::WorkerMetrics;
 
 use crate::harness::{Entries, TARGET, within};
 

@@ -13,8 +13,8 @@ use shared::metrics::BrokerMetrics;
 use shared::store::Store;
 use shared::testing::prefix;
 use tokio::time::Instant;
-use worker::ledger::{Claim, EntryKey, Lease, Ledger};
-use worker::metrics::WorkerMetrics;
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger};
+use worker::parts::metrics::WorkerMetrics;
 
 use crate::harness::{PATIENCE, TARGET, within};
 

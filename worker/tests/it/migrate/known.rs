@@ -3,7 +3,7 @@
 use deadpool_redis::redis::AsyncTypedCommands as _;
 use shared::broker::{Lane, Route};
 use shared::testing::redis_url;
-use worker::ledger::Release;
+use worker::parts::ledger::Release;
 
 use super::directory::Directory;
 use super::program::Program;

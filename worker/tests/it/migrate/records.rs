@@ -7,9 +7,9 @@ use shared::broker::{Broker, Route};
 use shared::clock::now_ms;
 use shared::message::{DeathReason, Message};
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
-use worker::records::Records;
-use worker::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
-use worker::records::jobs::{Action, JobState, Jobs, Scope, Wish};
+use worker::parts::records::Records;
+use worker::parts::records::dead_letters::{DeadLetters, Filter, Grouping, Noted, drain};
+use worker::parts::records::jobs::{Action, JobState, Jobs, Scope, Wish};
 
 use super::directory::Directory;
 use super::program::Program;

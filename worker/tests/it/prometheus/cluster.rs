@@ -14,7 +14,7 @@ use shared::testing::{DatabaseEngine, Engine, Place, TestDatabase, redis_url};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::task::AbortOnDropHandle;
-use worker::poster::Poster;
+use worker::parts::poster::Poster;
 use worker::stand_ins::{Fault, StandIns};
 
 use crate::harness::{Admin, settings, within};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use shared::senders::hubspot::signature::{ClientSecret, Version};
-use worker::poster::Poster;
+use worker::parts::poster::Poster;
 
 use super::contact;
 use super::data::Data;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use worker::poster::Poster;
+use worker::parts::poster::Poster;
 
 use super::data::Data;
 use super::process::Process;

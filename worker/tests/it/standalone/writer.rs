@@ -6,8 +6,8 @@ use clap::Parser as _;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use worker::Registry;
+use worker::parts::standalone::Standalone;
 use worker::settings::StandaloneSettings;
-use worker::standalone::Standalone;
 
 use super::data::Data;
 use super::process::SECRET;

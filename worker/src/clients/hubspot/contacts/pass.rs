@@ -17,7 +17,7 @@ const MOST_ALONE: usize = 20;
 
 /// What became of the contacts of one batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answered {
+pub(super) struct Fates {
     /// Done, or gone: nothing is left to do.
     pub(super) settled: BTreeSet<u64>,
     /// Refused for good, and why.
@@ -47,8 +47,8 @@ pub(super) enum Note {
 }
 
 impl Note {
-    pub(super) fn of(outcome: Answered) -> Self {
-        let Answered { settled, refused, failed } = outcome;
+    pub(super) fn of(fates: Fates) -> Self {
+        let Fates { settled, refused, failed } = fates;
         if refused.is_empty() && failed.is_empty() {
             return Self::Settled(settled);
         }
@@ -176,7 +176,7 @@ mod tests {
         let batch = pass.next().unwrap();
         let refused = BTreeMap::from([(2, "no".to_owned())]);
         let (settled, failed) = ([1].into(), [3].into());
-        pass.take(Note::of(Answered { settled, refused, failed }));
+        pass.take(Note::of(Fates { settled, refused, failed }));
         assert_eq!((batch.len(), pass.next()), (3, None));
         assert_eq!((pass.refused.len(), pass.failed.len()), (1, 1));
         pass.take(Note::Over);
@@ -190,6 +190,21 @@ mod tests {
         assert_eq!(pass.next(), Some([2, 3].into()));
         pass.take(serde_json::from_str("[2,3]").unwrap());
         assert_eq!((pass.next(), pass.next()), (Some([4].into()), None));
+    }
+
+    #[test]
+    fn a_note_of_a_full_batch_is_small_enough_to_be_kept() {
+        let batch: BTreeSet<u64> = (0..BATCH as u64).map(|number| u64::MAX - number).collect();
+        let reason = "\"".repeat(super::super::MAX_REASON);
+        let fates = Fates {
+            settled: BTreeSet::new(),
+            refused: batch.iter().map(|id| (*id, reason.clone())).collect(),
+            failed: BTreeSet::new(),
+        };
+        for note in [Note::Settled(batch.clone()), Note::of(fates), Note::Whole { batch, reason }] {
+            let json = serde_json::to_string(&note).unwrap();
+            assert!(json.len() < crate::run::MAX_STEP_BYTES, "{}", json.len());
+        }
     }
 
     #[test]

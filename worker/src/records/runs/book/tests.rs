@@ -20,7 +20,7 @@ fn ended(target: &str, attempt: i64, end: End) -> Ended {
 }
 
 fn to_all(target: &str, end: End) -> Ended {
-    Ended { targets: vec!["one", "two"], ..ended(target, 0, end) }
+    Ended { targets: vec!["one".into(), "two".into()], ..ended(target, 0, end) }
 }
 
 fn stages(book: &Book) -> Vec<(&str, Stage)> {

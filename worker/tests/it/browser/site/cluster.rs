@@ -12,7 +12,8 @@ use shared::testing::{DatabaseEngine, TestDatabase, amqp_url};
 use shared::trace::Tracer;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use worker::{Registry, Worker};
+use worker::Registry;
+use worker::parts::Worker;
 
 use crate::harness::{Admin, Engine, PATIENCE, Rig, within};
 

@@ -13,7 +13,7 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn new() -> Self {
-        let mut worker = worker::commands::Cli::command();
+        let mut worker = worker::parts::commands::Cli::command();
         let mut receiver = receiver::commands::Cli::command();
         // Only then they have `--help` and `--version` as well.
         worker.build();

@@ -1,0 +1,85 @@
+//! The claim of a run, and what a claim finds instead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Executor;
+use super::gate::Pass;
+use crate::ledger::{Claim, EntryKey, Lease, Release};
+use crate::verdict::{Outcome, Suspicion};
+
+/// How long shutdown waits for the answer to a claim.
+const LAST_CLAIM: Duration = Duration::from_secs(1);
+
+/// How long a suspect stays away while others wait for their turn here.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// What a run holds until it is settled.
+pub(super) struct Started<'a> {
+    pub(super) lease: Arc<Lease>,
+    pub(super) suspicion: Suspicion,
+    _pass: Pass<'a>,
+}
+
+impl Executor {
+    /// Claims the entry for a run that may begin at once, or tells how it has ended. The gate is passed
+    /// before: waited for under the claim, another run's crash would be blamed on this one.
+    pub(super) async fn start(
+        &self,
+        entry: &EntryKey<'_>,
+        attempt: u32,
+    ) -> Result<Started<'_>, (Outcome, Option<Started<'_>>)> {
+        let mut expected = Suspicion::None;
+        loop {
+            let pass = self.interrupt.run_until_cancelled(self.gate.pass(expected)).await;
+            let Some(pass) = pass else { return Err((Outcome::Interrupted, None)) };
+            let Some(pass) = pass else { return Err((Outcome::Limited(AWAY), None)) };
+            let Some(claim) = self.claim(entry, attempt).await else {
+                return Err((Outcome::Interrupted, None));
+            };
+            let lease = match claim {
+                Claim::Held(_) => return Err((Outcome::Held, None)),
+                Claim::Completed => return Err((Outcome::Duplicate, None)),
+                Claim::Stale => return Err((Outcome::Stale, None)),
+                Claim::Started(lease) => Arc::new(lease),
+            };
+            let suspicion = Suspicion::of(lease.abandoned);
+            let started = Started { lease, suspicion, _pass: pass };
+            if suspicion == Suspicion::Convicted {
+                return Err((Outcome::Crashed, Some(started)));
+            }
+            if suspicion > expected {
+                self.ledger.release(&started.lease, Release::Same).await;
+                tracing::warn!(
+                    event.id = %entry.identity,
+                    handler = entry.target,
+                    abandoned = started.lease.abandoned,
+                    is_alone = suspicion == Suspicion::Accused,
+                    "earlier runs ended with their worker: running apart"
+                );
+                expected = suspicion;
+                continue;
+            }
+            if self.interrupt.is_cancelled() {
+                return Err((Outcome::Interrupted, Some(started)));
+            }
+            return Ok(started);
+        }
+    }
+
+    /// Claims, unless shutdown came first. A claim on its way is waited for a moment longer:
+    /// dropped, it would stand until its lease ran out and then be held against the event as
+    /// an abandoned run.
+    async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Option<Claim> {
+        if self.interrupt.is_cancelled() {
+            return None;
+        }
+        let mut claiming = std::pin::pin!(self.ledger.claim(entry, attempt));
+        tokio::select! {
+            claim = &mut claiming => Some(claim),
+            () = self.interrupt.cancelled() => timeout(LAST_CLAIM, claiming).await.ok(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One target's share of a delivery: a place, a claim, the handler, and what all of it ended in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::broker::Lane;
+use shared::clock::now_ms;
+use shared::event::Event;
+use shared::message::Message;
+use shared::trace::SpanKind;
+
+use super::claim::Started;
+use super::disposition::Disposition;
+use super::perform::Work;
+use super::settle::Unit;
+use super::{Executor, no_handler, report, span};
+use crate::ledger::EntryKey;
+use crate::portals::Place;
+use crate::records::Course;
+use crate::target::Target;
+use crate::verdict::{Outcome, decide};
+
+/// What is to be run, and of what.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) message: &'a Message,
+    pub(super) event: &'a Event,
+    pub(super) lane: Lane,
+    /// The target's name.
+    pub(super) name: &'a str,
+    /// `None` if there is none of that name.
+    pub(super) target: Option<&'a Target>,
+    /// All that the message is for, if it does not name one.
+    pub(super) names: &'a [Arc<str>],
+}
+
+impl Executor {
+    /// Runs the target for the event and settles the result.
+    pub(super) async fn run(&self, part: Part<'_>) -> Disposition {
+        let Part { message, event, lane, name, target, names } = part;
+        let (begun, started_ms) = (Instant::now(), now_ms());
+        let age = since(started_ms, message.received_ms);
+        let portal_id = message.event.origin.portal_id().unwrap_or_default();
+        self.metrics.started(portal_id, age);
+        let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
+            span::describe(self.publisher.system(), message, lane, name)
+        });
+        // Both held until it is settled: its place, and what may not run beside it.
+        let place;
+        let (outcome, started) = match target {
+            None => (Outcome::TargetUnknown, None),
+            Some(target) => {
+                place = self.portals.admit(portal_id).await;
+                match (&place, self.still_shut(message, lane).await) {
+                    (Err(wait), _) => (Outcome::Limited(*wait), None),
+                    (Ok(_), Some(error)) => (Outcome::Failed(error), None),
+                    (Ok(place), None) => {
+                        span.around(self.claim_and_perform(&part, target, age, place)).await
+                    }
+                }
+            }
+        };
+        let took = begun.elapsed();
+        let outcome = self.end_of_waiting(message, outcome);
+        let decision = decide(&outcome, message.attempt, &self.schedule);
+        let unit = Unit {
+            message,
+            lane,
+            target: Some(name),
+            label: target.map_or(no_handler(), Target::name),
+            lease: started.as_ref().map(|started| &*started.lease),
+            places: outcome.failure().map(|error| &*error.places).unwrap_or_default(),
+        };
+        // What only waited for room has not ended in anything yet, and may come by often. Nor does it
+        // belong into a trace, unless its handler has begun.
+        let is_put_off = outcome.is_put_off();
+        let span = if is_put_off && started.is_none() { span.discarded() } else { span };
+        let settled = span.around(self.settle(&unit, decision)).await;
+        report::log(&report::Facts {
+            message,
+            target: name,
+            outcome: &outcome,
+            verdict: settled.verdict,
+            took,
+            span: &span,
+        });
+        let error = outcome.failure().map(|error| (&*error.code, &*error.message));
+        let course = Course {
+            target: Some(name),
+            targets: names,
+            started_ms,
+            settled_ms: now_ms(),
+            verdict: settled.verdict,
+            error,
+        };
+        // A job learns from it which handlers its message is for: what comes back is for one of them.
+        let is_to_all = message.job.is_some() && message.target.is_none();
+        if !is_put_off || is_to_all {
+            self.note(message, Some(event), &course);
+        }
+        self.metrics.delivery(unit.label, settled.verdict.as_str());
+        span::end(&span, &outcome, settled.verdict);
+        settled.disposition
+    }
+
+    async fn claim_and_perform(
+        &self,
+        part: &Part<'_>,
+        target: &Target,
+        age: Duration,
+        place: &Place<'_>,
+    ) -> (Outcome, Option<Started<'_>>) {
+        let Part { message, event, lane, .. } = *part;
+        let entry = EntryKey {
+            identity: &message.event.identity,
+            target: target.name(),
+            generation: message.generation,
+        };
+        match self.start(&entry, message.attempt).await {
+            Ok(started) => {
+                let work = Work { message, event, target, lane, age, place };
+                let outcome = self.perform(&work, &started).await;
+                (outcome, Some(started))
+            }
+            Err((outcome, started)) => (outcome, started),
+        }
+    }
+}
+
+/// From one moment to another, ms since the Unix epoch.
+fn since(now_ms: i64, then_ms: i64) -> Duration {
+    let passed_ms = now_ms.saturating_sub(then_ms);
+    Duration::from_millis(u64::try_from(passed_ms).unwrap_or(0))
+}

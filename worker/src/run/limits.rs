@@ -1,0 +1,111 @@
+//! A run's dealings with limits: room for a request, or the error with which it waits for its turn.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::error::{Failure, HandlerError};
+use crate::limits::{Ended, Limit};
+use crate::service::Service;
+use crate::turns::{NoRoom, Turned};
+
+/// For no longer is anybody left alone by one answer: then one asks again.
+const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+
+impl Run {
+    /// Room for one more request at `limit`, where a run makes `usual` many; or the error with which
+    /// the run waits for its turn. `code` and `what` say what there is no room in.
+    pub(crate) async fn room(
+        &self,
+        limit: &Limit,
+        usual: f64,
+        code: &'static str,
+        what: &'static str,
+    ) -> Result<(), HandlerError> {
+        let taken = self.rooms.take(&self.ledger, limit, usual).await;
+        taken.map_err(|NoRoom(wait)| HandlerError::deferred(wait, code, what))
+    }
+
+    /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
+    /// or already.
+    pub(crate) async fn at<T>(
+        &self,
+        service: Service,
+        request: impl Future<Output = Result<T, HandlerError>>,
+    ) -> Result<T, HandlerError> {
+        let limit = Limit::none(service.as_str());
+        // Boxed: futures within futures are as large as all of them.
+        let request = Box::pin(request);
+        self.room(&limit, 1.0, service.held(), "it wants to be left alone for now").await?;
+        // Only the service's own answer holds everybody back: whoever is not let through has asked nothing,
+        // and nor has whoever waits for a token that is taken.
+        let asking = async {
+            match request.await {
+                Err(HandlerError { kind: Failure::Deferred { wait }, code, message, .. })
+                    if code == service.held() =>
+                {
+                    Err(self.held(&limit, wait, code.into_owned(), message).await)
+                }
+                answered => answered,
+            }
+        };
+        self.call(service, service.as_str(), asking, |_| false).await
+    }
+
+    /// A call of `service`, whose state is shared under `key`, unless it is down or has enough calls under
+    /// way: then the run waits for it. `is_down` says which answers show that it is.
+    pub(crate) async fn call<T>(
+        &self,
+        service: Service,
+        key: &str,
+        call: impl Future<Output = Result<T, HandlerError>>,
+        is_down: impl FnOnce(&T) -> bool,
+    ) -> Result<T, HandlerError> {
+        // Boxed: futures within futures are as large as all of them.
+        let entered = Box::pin(self.rooms.enter(&self.ledger, key)).await;
+        let entered = entered.map_err(|turned| put_off(service, turned))?;
+        let answer = Box::pin(call).await;
+        let has_failed = match &answer {
+            Ok(answer) => is_down(answer),
+            Err(error) => service.is_down(error),
+        };
+        let ended = if has_failed { Ended::Failed } else { Ended::Passed };
+        match entered.ended(ended).await {
+            // It probed for all others: that is no attempt of its own.
+            Some(turned) => {
+                self.rooms.turned(key, turned);
+                Err(put_off(service, turned))
+            }
+            None => answer,
+        }
+    }
+
+    /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told
+    /// keeps its place.
+    pub(crate) async fn held(
+        &self,
+        limit: &Limit,
+        wait: Duration,
+        code: String,
+        message: String,
+    ) -> HandlerError {
+        let wait = wait.min(LONGEST_HOLD);
+        tracing::warn!(
+            limit = limit.key,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            error.code = code,
+            "asked to be left alone: nothing is sent there meanwhile"
+        );
+        self.ledger.hold(limit, wait).await;
+        self.rooms.lacks(&limit.key, NoRoom(wait));
+        HandlerError::deferred(wait, code, message)
+    }
+}
+
+/// The error of a run that waits for `service`.
+fn put_off(service: Service, turned: Turned) -> HandlerError {
+    let (what, message) = match turned {
+        Turned::Full(_) => ("BUSY", "as many calls are under way as there may be"),
+        Turned::Shut(_) => ("DOWN", "it is down, and nobody calls it for now"),
+    };
+    HandlerError::deferred(turned.wait(), service.code(what), message)
+}

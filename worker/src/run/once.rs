@@ -1,0 +1,131 @@
+//! Work that two different events ask for, done once between them.
+//!
+//! Owns the claim of a business fact. [`Run::step`] remembers within one event; where the
+//! other side takes an idempotency key, that is better than either.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shared::event::Identity;
+use tokio::runtime::Handle;
+
+use super::Run;
+use crate::error::HandlerError;
+use crate::ledger::{Claim, EntryKey, Release};
+
+/// Whose entries facts have in the ledger, beside those of handlers.
+const TARGET: &str = "once";
+
+impl Run {
+    /// Runs `work` unless it was done for the same `fact`, by whichever event and handler, within
+    /// the ledger's memory. A fact is a text that names what happened and to what, the portal
+    /// included: `deal-won/62515/7/1790000000000`. It is kept as a hash.
+    ///
+    /// While another run is at it this one is put off, which spends no attempt. If `work` fails the
+    /// fact is free again. As with a step, a crash can make it run twice.
+    pub async fn once<F>(&self, fact: &str, work: F) -> Result<(), HandlerError>
+    where
+        F: Future<Output = Result<(), HandlerError>>,
+    {
+        // Boxed, as in a step.
+        let work = Box::pin(work);
+        let doing = async {
+            let Some(claimed) = self.claim(fact).await? else { return Ok(()) };
+            let result = work.await;
+            // Whoever took the claim over meanwhile decides; the work's own result stands.
+            match result {
+                Ok(()) => claimed.complete().await,
+                Err(_) => claimed.release().await,
+            }
+            result
+        };
+        self.see_through(doing).await
+    }
+
+    /// Claims `fact`, named as for [`Self::once`]; `None` if it is done. While another run has it this one
+    /// is to end with the error that is given, and comes back.
+    ///
+    /// The claim ends by [`Claimed::complete`] or [`Claimed::release`], and is released when it is
+    /// dropped. It holds for longer than a run may go on.
+    pub async fn claim(&self, fact: &str) -> Result<Option<Claimed>, HandlerError> {
+        self.claim_in(fact, self.generation).await
+    }
+
+    /// Runs `work` with a run whose steps are the fact's: every event of it finds them, and a
+    /// replay too. The fact itself is never done: what is done in it are steps.
+    pub(crate) async fn within<T, F>(
+        &self,
+        fact: &str,
+        work: impl FnOnce(Self) -> F,
+    ) -> Result<T, HandlerError>
+    where
+        F: Future<Output = Result<T, HandlerError>>,
+    {
+        let Some(claimed) = self.claim_in(fact, 0).await? else {
+            let message = "the ledger has it done, which it never is";
+            return Err(HandlerError::transient("FACT_DONE", message));
+        };
+        let result = work(claimed.run.clone()).await;
+        claimed.release().await;
+        result
+    }
+
+    /// Its lease outlasts the handler's time, so it needs no extending.
+    async fn claim_in(&self, fact: &str, generation: u32) -> Result<Option<Claimed>, HandlerError> {
+        // Only a hash is needed, and this kind is no event's.
+        let identity = Identity::of_unreadable(fact.as_bytes());
+        let entry = EntryKey { identity: &identity, target: TARGET, generation };
+        match self.ledger.claim(&entry, 0).await {
+            Claim::Started(lease) => {
+                let run = Self { lease: Arc::new(lease), ..self.clone() };
+                Ok(Some(Claimed { run, is_held: true }))
+            }
+            Claim::Completed | Claim::Stale => Ok(None),
+            Claim::Held(wait) => {
+                let message = "another event of the same fact is at work";
+                Err(HandlerError::deferred(wait, "FACT_HELD", message))
+            }
+        }
+    }
+}
+
+/// A fact that is claimed.
+pub struct Claimed {
+    run: Run,
+    is_held: bool,
+}
+
+impl Claimed {
+    /// The run again, but its steps are the fact's.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The fact is done, for good: its steps are forgotten.
+    pub async fn complete(mut self) {
+        self.run.ledger.complete(&self.run.lease).await;
+        self.is_held = false;
+    }
+
+    /// The fact is free again, its steps kept.
+    pub async fn release(mut self) {
+        self.run.ledger.release(&self.run.lease, Release::Same).await;
+        self.is_held = false;
+    }
+}
+
+impl fmt::Debug for Claimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claimed").field("lease", &self.run.lease).finish_non_exhaustive()
+    }
+}
+
+/// A handler that is cut off drops its work. Others need not wait for the lease's end then.
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if let (true, Ok(runtime)) = (self.is_held, Handle::try_current()) {
+            let run = self.run.clone();
+            runtime.spawn(async move { run.ledger.release(&run.lease, Release::Same).await });
+        }
+    }
+}

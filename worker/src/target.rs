@@ -1,0 +1,65 @@
+//! A target: what an event is run for, by name, and which events it wants.
+//!
+//! Owns the name's rules. Whether it is a handler that is compiled in or anything else makes no difference
+//! here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use shared::event::Event;
+
+use crate::context::Context;
+use crate::error::HandlerError;
+
+/// What a handler gives back.
+pub type HandlerResult = Result<(), HandlerError>;
+
+pub(crate) type Work =
+    dyn for<'a> Fn(&'a Context, &'a Event) -> BoxFuture<'a, HandlerResult> + Send + Sync;
+
+pub(crate) type Wants = dyn Fn(&Event) -> bool + Send + Sync;
+
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+/// A named target and the events it wants.
+#[derive(Clone)]
+pub(crate) struct Target {
+    name: Arc<str>,
+    wants: Arc<Wants>,
+    work: Arc<Work>,
+}
+
+impl Target {
+    /// `None` if the name is none: 1 to 64 lower-case letters, digits and `_`.
+    pub(crate) fn new(name: &str, wants: Arc<Wants>, work: Arc<Work>) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_name = (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(allowed);
+        is_name.then(|| Self { name: name.into(), wants, work })
+    }
+
+    /// The name in claims, headers, metrics and dead letters.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether it is to be run for `event`.
+    pub(crate) fn wants(&self, event: &Event) -> bool {
+        (self.wants)(event)
+    }
+
+    pub(crate) fn run<'a>(
+        &self,
+        cx: &'a Context,
+        event: &'a Event,
+    ) -> BoxFuture<'a, HandlerResult> {
+        (self.work)(cx, event)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.name).finish()
+    }
+}
