@@ -16,12 +16,12 @@ mod on_deal_created;
 mod on_deal_stage_changed;
 mod order;
 mod parts;
+mod record;
 
 use std::sync::Arc;
 
 use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 
-use crate::error::HandlerError;
 use crate::registry::{Registry, RegistryError};
 use crate::settings::integrations::IntegrationSettings;
 use on_contact_became_customer::on_contact_became_customer;
@@ -94,13 +94,6 @@ fn knowing(
 
 fn is_in(stages: &[String], stage: &str) -> bool {
     stages.iter().any(|known| known == stage)
-}
-
-/// The id of the record that the event is about. That there is none will not change.
-fn record_id(event: &HubSpotEvent) -> Result<u64, HandlerError> {
-    event.object_id.ok_or_else(|| {
-        HandlerError::permanent("NO_OBJECT_ID", "the event does not say which record it is about")
-    })
 }
 
 #[cfg(test)]

@@ -8,23 +8,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::event::Identity;
 use shared::store::Store;
 
 use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Seen, Way};
 use crate::metrics::{Forgotten, WorkerMetrics};
 use crate::pauses::{PauseState, Word};
 
+mod claim;
 mod entry;
 mod lease;
+mod mark;
 #[cfg(test)]
 mod model;
 mod redis;
 mod sqlite;
 mod write;
 
+pub use claim::{Claim, EntryKey, Release};
 pub(crate) use entry::Entry;
 pub use lease::Lease;
+pub(crate) use mark::Mark;
 pub use redis::LedgerOptions;
 pub(crate) use redis::import::Importer;
 pub(crate) use redis::{check_url as check_redis_url, server as redis_server};
@@ -237,46 +240,4 @@ impl Ledger {
             Self::Sqlite(ledger) => ledger.oldest_delayed().await,
         }
     }
-}
-
-/// Names an entry: one event, one target, one generation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryKey<'a> {
-    /// The event.
-    pub identity: &'a Identity,
-    /// The handler or route.
-    pub target: &'a str,
-    /// Raised by forced replays.
-    pub generation: u32,
-}
-
-/// The answer to a claim. The caller must face all four.
-#[derive(Debug)]
-pub enum Claim {
-    /// The run is the caller's until the lease ends.
-    Started(Lease),
-    /// Another run holds it for this long yet.
-    Held(Duration),
-    /// It has been done.
-    Completed,
-    /// A later attempt of it is already on its way.
-    Stale,
-}
-
-/// What a release says of the entry's future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// The run did not come to an end (no room, shutdown): the same attempt is still to come.
-    Same,
-    /// The run failed; this attempt's message is confirmed and older ones are void.
-    Next(u32),
-}
-
-/// Stands for all live events that are delayed until about `due_ms`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// When the last of them is worked on again, ms since the Unix epoch.
-    pub(crate) due_ms: i64,
-    /// When the oldest of them was received, ms since the Unix epoch.
-    pub(crate) received_ms: i64,
 }

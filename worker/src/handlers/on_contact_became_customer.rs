@@ -3,7 +3,7 @@
 use shared::senders::hubspot::HubSpotEvent;
 
 use super::contact::must_be_here;
-use super::record_id;
+use super::record::record_id;
 use crate::clients::Service;
 use crate::context::Context;
 use crate::registry::HandlerResult;

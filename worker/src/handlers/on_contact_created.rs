@@ -2,7 +2,8 @@
 
 use shared::senders::hubspot::HubSpotEvent;
 
-use super::{customer, record_id};
+use super::customer;
+use super::record::record_id;
 use crate::context::Context;
 use crate::registry::HandlerResult;
 

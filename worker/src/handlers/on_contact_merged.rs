@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use shared::senders::hubspot::HubSpotEvent;
 
+use super::customer;
 use super::parts::all_of;
-use super::{customer, record_id};
+use super::record::record_id;
 use crate::clients::Service;
 use crate::clients::erp::Erp;
 use crate::context::Context;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::contact::is_back;
 use super::parts::all_of;
-use super::record_id;
+use super::record::record_id;
 use crate::clients::Service;
 use crate::context::Context;
 use crate::error::HandlerError;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use shared::senders::hubspot::HubSpotEvent;
 
+use super::order;
 use super::parts::all_of;
-use super::{order, record_id};
+use super::record::record_id;
 use crate::clients::erp::Order;
 use crate::clients::hubspot::{Deal, SETTLED};
 use crate::clients::slack::Message;

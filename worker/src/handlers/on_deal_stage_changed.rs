@@ -2,7 +2,7 @@
 
 use shared::senders::hubspot::HubSpotEvent;
 
-use super::record_id;
+use super::record::record_id;
 use crate::clients::hubspot::Deal;
 use crate::clients::slack::Message;
 use crate::context::Context;

@@ -4,6 +4,7 @@
 use shared::event::Event;
 use shared::senders::Sender;
 
+use super::record::record_id;
 use super::*;
 use crate::router::Table;
 

@@ -6,8 +6,10 @@ use deadpool_redis::redis::{self, AsyncConnectionConfig};
 use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::link::{ANSWER_TIMEOUT, LINKS};
-
+/// Pipelines under way at once.
+pub(super) const LINKS: usize = 1;
+/// A pipeline not answered by then is given up; whether it was carried out is then unknown.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Host and port of `url`, for people; neither user nor password.

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::address::{CONNECT_TIMEOUT, pool};
+use super::address::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, LINKS, pool};
 use super::refusal::{Refusal, said};
 use super::script::{Call, Script};
 
@@ -20,14 +20,10 @@ mod state;
 
 use state::State;
 
-/// Pipelines under way at once.
-pub(super) const LINKS: usize = 1;
 /// Calls in one pipeline.
 const BATCH: usize = 256;
 /// How often other tasks get their turn before a pipeline is sent.
 const TURNS: usize = 2;
-/// A pipeline not answered by then is given up; whether it was carried out is then unknown.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Without calls for so long, Redis is asked whether it is there: readiness must not tell of
 /// the last call of yesterday.
 const IDLE: Duration = Duration::from_secs(1);
