@@ -1,10 +1,9 @@
 //! HubSpot's API as far as it is called: deals, their contacts, stages, batches, and the account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::deal::Deal;
 use super::exchange::{Answer, Request};
 use super::state::Records;
 

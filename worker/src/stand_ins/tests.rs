@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::kept::MOST;
 use super::*;
 
 async fn call(stand_ins: &StandIns, method: &str, path: &str, body: Value) -> (u16, Value) {
