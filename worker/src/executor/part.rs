@@ -40,8 +40,8 @@ impl Executor {
         let Part { message, event, lane, name, target, names } = part;
         let (begun, started_ms) = (Instant::now(), now_ms());
         let age = since(started_ms, message.received_ms);
-        let portal_id = message.event.origin.portal_id().unwrap_or_default();
-        self.metrics.started(portal_id, age);
+        let origin = &message.event.origin;
+        self.metrics.started(origin, age);
         let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
             span::describe(self.publisher.system(), message, lane, name)
         });
@@ -50,7 +50,7 @@ impl Executor {
         let (outcome, started) = match target {
             None => (Outcome::TargetUnknown, None),
             Some(target) => {
-                place = self.portals.admit(portal_id).await;
+                place = self.portals.admit(origin).await;
                 match (&place, self.still_shut(message, lane).await) {
                     (Err(wait), _) => (Outcome::Limited(*wait), None),
                     (Ok(_), Some(error)) => (Outcome::Failed(error), None),
