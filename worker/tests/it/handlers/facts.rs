@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use worker::HandlerError;
 
 use super::shop::{Shop, changed, event, generic, told};
-use crate::harness::{Engine, Rig, deal, on_every_engine, probed, wait_for_verdicts};
+use crate::harness::{Admin, Engine, Rig, deal, on_every_engine, probed, wait_for_verdicts};
 
 async fn twins_tell_the_channel_once(engine: Engine) {
     let shop = Shop::open(engine).await;
@@ -111,6 +111,9 @@ async fn a_fact_that_is_claimed_by_hand_is_done_once_and_keeps_its_steps(engine:
     rig.publish(&deal(2)).await;
     wait_for_verdicts(&worker, "succeeded", 2).await;
     assert_eq!(done.load(Ordering::SeqCst), 1);
+    let retried = &["verdict=\"retried\""];
+    let retried = Admin::of(&worker).sum("hubline_deliveries_total", retried).await;
+    assert_eq!(retried, 1, "the second event found the fact open");
     worker.stop().await;
     rig.finish().await;
 }
