@@ -96,13 +96,13 @@ fn hear(pause: Option<Pause>, word: Word, now_ms: i64) -> (Option<Pause>, PauseS
             let tried = Pause { next_ms: now_ms + within_ms, tried_ms: Some(now_ms), ..known };
             (Some(tried), PauseState::Try)
         }
-        // What was under way when it began says nothing new.
-        Word::Look | Word::Enter(_) | Word::Refused { is_try: false } => paused(known),
         Word::Refused { is_try: true } => paused(Pause::refused(known.refusals + 1, now_ms)),
         // It was no refusal, and as good a reason to wait as the last one.
         Word::Untold if known.tried_ms.is_some() => paused(Pause::refused(known.refusals, now_ms)),
-        // Others have told meanwhile.
-        Word::Untold => paused(known),
+        // What was under way when it began says nothing new, nor does a try that others have told of.
+        Word::Look | Word::Enter(_) | Word::Refused { is_try: false } | Word::Untold => {
+            paused(known)
+        }
         Word::Accepted => (None, PauseState::Ended),
     }
 }

@@ -135,9 +135,10 @@ impl Drop for Claimed {
         if let (true, Ok(runtime)) = (self.is_held, Handle::try_current()) {
             let (run, is_done) = (self.run.clone(), self.is_done);
             runtime.spawn(async move {
-                match is_done {
-                    true => run.ledger.complete(&run.lease).await,
-                    false => run.ledger.release(&run.lease, Release::Same).await,
+                if is_done {
+                    run.ledger.complete(&run.lease).await;
+                } else {
+                    run.ledger.release(&run.lease, Release::Same).await;
                 }
             });
         }

@@ -183,15 +183,14 @@ async fn ask(api: &Api) -> Result<(Known, Arc<Token>), HandlerError> {
     let request = api.request(Method::GET, &version::ACCOUNT, &[]);
     let (reply, token) = api.send_to_vouch(request).await?;
     let told = told(&reply)?;
-    match told {
-        Known::Is(portal) => {
-            tracing::info!(portal.id = portal, "hubspot says which portal the token is for");
-        }
-        _ => tracing::warn!(
+    if let Known::Is(portal) = told {
+        tracing::info!(portal.id = portal, "hubspot says which portal the token is for");
+    } else {
+        tracing::warn!(
             error.code = %reply.code(),
             error.message = %reply.message(),
             "hubspot does not say which portal the token is for: events of every portal are acted on with it, set HUBSPOT_PORTAL_ID"
-        ),
+        );
     }
     Ok((told, token))
 }
