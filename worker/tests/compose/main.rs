@@ -8,6 +8,7 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod asked_of_redis;
 mod cluster;
 mod file;
 mod image;
