@@ -145,9 +145,10 @@ fn a_handler_that_is_not_here_may_be_elsewhere_and_then_the_event_ends() {
 }
 
 #[test]
-fn a_run_that_was_taken_over_writes_nothing_and_comes_back_later() {
+fn a_run_that_has_lost_a_lease_gives_back_its_own_and_comes_back_later() {
+    // What was lost can be a fact's. If it is its own, giving that back is refused.
     let decision = decided(&Outcome::Failed(HandlerError::lease_lost()), 2);
-    assert_eq!(decision.ledger, LedgerMove::None);
+    assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
     assert!(matches!(decision.message, MessageMove::Again(_)));
 }
 
