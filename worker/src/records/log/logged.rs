@@ -41,7 +41,7 @@ pub(crate) struct Logged {
     pub(crate) published_as: i64,
     /// Of a job's message to all handlers: those that want the event.
     pub(crate) targets: Vec<Arc<str>>,
-    /// Only of a message fresh from the receiver: later attempts carry the same bytes.
+    /// Only of a first attempt, also of one that has waited for room: later ones carry the same bytes.
     pub(crate) body: Option<Vec<u8>>,
 }
 
@@ -73,7 +73,8 @@ impl Logged {
         let Event { origin, topic, identity, .. } = &message.event;
         let event = event.and_then(|event| event.hubspot().ok());
         let is_to_all = message.job.is_some() && message.target.is_none();
-        let is_fresh = message.attempt == 0 && message.target.is_none() && message.job.is_none();
+        // One that has waited names its target, and has no line of the time before.
+        let is_first = message.attempt == 0 && message.job.is_none();
         Self {
             identity: identity.to_string(),
             origin: origin.clone(),
@@ -97,7 +98,7 @@ impl Logged {
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
             targets: course.targets.iter().filter(|_| is_to_all).cloned().collect(),
-            body: is_fresh.then(|| message.event.body().to_vec()),
+            body: is_first.then(|| message.event.body().to_vec()),
         }
     }
 

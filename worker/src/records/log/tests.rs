@@ -2,9 +2,12 @@
 
 use secrecy::SecretString;
 use shared::clock::now_ms;
+use shared::message::{Message, OfJob};
 use shared::origin::Origin;
+use shared::senders::Sender;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
+use super::logged::Course;
 use super::*;
 use crate::records::clock::day_of;
 use crate::records::database::Database;
@@ -34,6 +37,24 @@ fn entry(number: u64, settled_ms: i64) -> Logged {
         targets: Vec::new(),
         body: Some(b"{}".to_vec()),
     }
+}
+
+/// Else what has waited could neither be shown nor replayed.
+#[test]
+fn the_first_line_of_an_event_has_its_bytes_also_if_it_has_waited() {
+    let body = br#"{"eventId":1,"portalId":7,"subscriptionType":"deal.creation","objectId":5}"#;
+    let event = Sender::HubSpot.event(body.as_slice().into());
+    let message = Message::fresh(event, 1);
+    let has_bytes = |message: &Message| {
+        let course = Course::now(Verdict::Succeeded);
+        Logged::new(message, Some(&message.event), &course).body.as_deref() == Some(body.as_slice())
+    };
+    assert!(has_bytes(&message));
+    let waited = message.same_attempt(Some("on_deal_created"));
+    assert!(has_bytes(&waited));
+    assert!(!has_bytes(&waited.next_attempt(None)), "the bytes stand there already");
+    let job = Some(OfJob { id: 1, attempt: 0 });
+    assert!(!has_bytes(&Message { job, ..message }), "replayed from there");
 }
 
 fn records(test: &TestDatabase) -> Records {
