@@ -83,6 +83,9 @@ async fn every_page_is_whole_in_any_width_and_light() {
         look(&visitor).await;
     }
     events(&visitor).await;
+    visitor.open("/limits").await;
+    visitor.arrives_at("Limits").await;
+    look(&visitor).await;
     for (page, title, name) in [("/audit", "Audit", "audit"), ("/health", "Health", "health")] {
         visitor.open(page).await;
         visitor.arrives_at(title).await;
@@ -199,6 +202,7 @@ async fn every_page_is_whole_with_nothing_on_it() {
         "/jobs",
         "/events",
         "/audit",
+        "/limits",
         "/health",
         "/actions/retry?code=NOTHING",
         "/replay?since=1h",

@@ -63,6 +63,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
         "/?by=origin",
         "/letters",
         "/audit",
+        "/limits",
         "/discarded",
         "/health",
     ]
