@@ -12,7 +12,7 @@ pub(crate) const MESSAGE: i64 = 2;
 pub(crate) const DATA_FILE: i64 = 5;
 
 /// Why a message with a lower version is not read.
-pub(crate) const EARLIER_MESSAGE: &str = "an earlier build of Hubline wrote it: let that build's workers drain the queues before these start";
+pub(crate) const EARLIER_MESSAGE: &str = "an earlier build of Hubline wrote it: let that build's workers empty its queues, and its console its dead letters, before these start";
 /// Why a message with a higher version is not read.
 pub(crate) const NEWER_MESSAGE: &str =
     "a newer version of Hubline wrote it: start the workers of that version";

@@ -48,6 +48,12 @@ impl Sender {
         }
     }
 
+    /// The event that the bytes hold if they can be identified, and else bytes that are none. For what came
+    /// without a journey that can be read: the event itself keeps its name.
+    pub fn event(self, body: Bytes) -> Event {
+        self.identify(&body).unwrap_or_else(|_| Event::unreadable(self, body))
+    }
+
     /// Whether this sender signs in a header of this name, in lower case.
     #[must_use]
     pub fn signs_in(self, header: &str) -> bool {

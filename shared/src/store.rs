@@ -30,7 +30,7 @@ mod turn;
 mod writer;
 
 pub use not_written::NotWritten;
-pub use schema::private;
+pub use schema::{CHECKPOINT_PAGES, PAGE_BYTES, private};
 pub use turn::Turn;
 
 use errand::{Errand, Task};

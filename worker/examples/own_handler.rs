@@ -12,7 +12,7 @@ use worker::{Change, Context, HandlerResult, HubSpotEvent, ObjectType, Registry,
 async fn on_company_created(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
     // Done once, even if what follows fails and the event is tried again.
     let number: u64 = cx.step("number", async { Ok(event.object_id.unwrap_or_default()) }).await?;
-    tracing::info!(company.id = number, portal.id = event.portal_id, "a new company");
+    tracing::info!(company.id = number, origin = %cx.origin(), "a new company");
     Ok(())
 }
 

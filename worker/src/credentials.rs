@@ -2,11 +2,14 @@
 //!
 //! Owns when a token is read anew (its file changed, or it was refused: once at a time however many
 //! runs ask), and that a token which stays refused is paused, for all workers: what needs it waits in
-//! line, one run at a time tries. It refuses to show a secret, and to know what a refusal looks like.
+//! line, one run at a time tries, and how that went is told in any case; and that a token goes out only once
+//! it is vouched for, where somebody has to. It refuses to show a secret, and to know what a refusal looks
+//! like.
 
 mod file;
 mod keeper;
 mod token;
+mod trial;
 mod watch;
 
 use std::fmt;
@@ -25,10 +28,13 @@ use crate::settings::access::Secret;
 use file::File;
 pub(crate) use keeper::Keeper;
 pub(crate) use token::Token;
+use trial::Trial;
 pub(crate) use watch::watch;
 
 /// For so long nobody asks again whether the token is paused: an answer by the API tells as well.
 const OPEN: Duration = Duration::from_secs(1);
+/// Whoever has a token that is not vouched for yet comes back after this.
+const SOON: Duration = Duration::from_secs(1);
 /// What one call may take beside the wait for its answer.
 const AROUND: Duration = Duration::from_secs(5);
 
@@ -44,18 +50,35 @@ pub(crate) struct Credential {
     keeper: Keeper,
     /// Until when the token is taken for not paused.
     open_until: Mutex<Option<Instant>>,
+    vouched: Mutex<Vouched>,
     /// Within so long whoever tries the token has an answer.
     within: Duration,
     metrics: WorkerMetrics,
+}
+
+/// Which tokens requests go out with.
+#[derive(Default)]
+enum Vouched {
+    /// Whatever is read.
+    #[default]
+    Any,
+    /// This one, if there is one yet.
+    Only(Option<Arc<Token>>),
 }
 
 /// The right to use a token once.
 #[derive(Debug)]
 pub(crate) struct Pass {
     pub(crate) token: Arc<Token>,
-    /// Whether this is the one use while the token is paused.
-    is_try: bool,
+    /// If this is the one use while the token is paused.
+    trial: Option<Trial>,
     since: Instant,
+}
+
+impl Pass {
+    fn is_try(&self) -> bool {
+        self.trial.is_some()
+    }
 }
 
 /// Leaves out everything that may hold a secret.
@@ -89,6 +112,7 @@ impl Credential {
             file: secret.and_then(File::of),
             keeper,
             open_until: Mutex::default(),
+            vouched: Mutex::default(),
             within: timeout.saturating_add(AROUND),
             metrics,
         })
@@ -105,7 +129,8 @@ impl Credential {
         let token = self.token().await;
         let is_open = self.lock().is_some_and(|until| since < until);
         let is_try = !is_open && self.hear(&token, Word::Enter(self.within)).await?;
-        Ok(Pass { token, is_try, since })
+        let trial = is_try.then(|| Trial::new(self.keeper.clone(), Arc::clone(&token)));
+        Ok(Pass { token, trial, since })
     }
 
     /// The same without a pass, for who has to wait for other things first.
@@ -128,15 +153,15 @@ impl Credential {
         }
         let token = Arc::clone(&self.tokens.borrow());
         let is_other = !Arc::ptr_eq(&token, &pass.token);
-        is_other.then(|| Pass { token, is_try: false, since: Instant::now() })
+        is_other.then(|| Pass { token, trial: None, since: Instant::now() })
     }
 
     /// The service took it.
     pub(crate) async fn accepted(&self, pass: &Pass) {
-        if !pass.is_try {
-            return;
-        }
-        let state = self.keeper.say(pass.token.name(), Word::Accepted).await;
+        let Some(trial) = &pass.trial else { return };
+        // An answer that has come must not wait for the ledger: then it is told later.
+        let telling = trial.say(Word::Accepted);
+        let Ok(state) = tokio::time::timeout(OPEN, telling).await else { return };
         self.metrics.credential_paused(self.service, false);
         if state == PauseState::Ended {
             let api = self.service.as_str();
@@ -148,8 +173,11 @@ impl Credential {
     /// waits. `code` is the service's word for it.
     pub(crate) async fn refused(&self, pass: &Pass, code: &str) -> HandlerError {
         *self.lock() = None;
-        let word = Word::Refused { is_try: pass.is_try };
-        let state = self.keeper.say(pass.token.name(), word).await;
+        let word = Word::Refused { is_try: pass.is_try() };
+        let state = match &pass.trial {
+            Some(trial) => trial.say(word).await,
+            None => self.keeper.say(pass.token.name(), word).await,
+        };
         let is_paused = self.is_current(&pass.token);
         self.metrics.credential_paused(self.service, is_paused);
         if let PauseState::Begun(_) = state {
@@ -163,6 +191,24 @@ impl Credential {
         match state {
             PauseState::Begun(wait) | PauseState::Paused(wait) => self.waits(wait),
             PauseState::Open | PauseState::Try | PauseState::Ended => self.waits(OPEN),
+        }
+    }
+
+    /// From now on requests go out with this token alone, or with none.
+    pub(crate) fn vouch(&self, token: Option<Arc<Token>>) {
+        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Vouched::Only(token);
+    }
+
+    /// Refuses a token that nobody has vouched for, if somebody has to: it was just read, and soon is.
+    pub(crate) fn vouched(&self, token: &Arc<Token>) -> Result<(), HandlerError> {
+        match &*self.vouched.lock().unwrap_or_else(PoisonError::into_inner) {
+            Vouched::Any => Ok(()),
+            Vouched::Only(Some(known)) if Arc::ptr_eq(known, token) => Ok(()),
+            Vouched::Only(_) => Err(HandlerError::deferred(
+                spread(SOON),
+                self.service.code("TOKEN_NEW"),
+                format!("{} is another one: it is not known yet what it is for", self.setting),
+            )),
         }
     }
 
@@ -219,9 +265,8 @@ impl Credential {
         }
     }
 
-    /// Spread, so that not all who wait come back at once.
     fn waits(&self, wait: Duration) -> HandlerError {
-        let wait = wait.mul_f64(1.0 + rand::random::<f64>() / 2.0);
+        let wait = spread(wait);
         let (name, setting) = (self.service.name(), self.setting);
         let message =
             format!("{name} refuses {setting}: replace it, events wait until it is taken");
@@ -235,6 +280,11 @@ impl Credential {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
         self.open_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So that not all who wait come back at once.
+fn spread(wait: Duration) -> Duration {
+    wait.mul_f64(1.0 + rand::random::<f64>() / 2.0)
 }
 
 #[cfg(test)]

@@ -78,6 +78,11 @@ impl HandlerError {
         Self::new(Failure::Deferred { wait }, code, message)
     }
 
+    /// Whether the run only waits.
+    pub(crate) fn is_deferred(&self) -> bool {
+        matches!(self.kind, Failure::Deferred { .. })
+    }
+
     /// There is nothing to do as long as what the handler works with is off. The event is not
     /// remembered as done: `worker replay` runs it once it is on.
     pub fn skipped(code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {

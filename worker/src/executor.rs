@@ -97,7 +97,7 @@ impl Executor {
         match disposition {
             Disposition::Ack => settlement.ack(),
             Disposition::Requeue => {
-                self.metrics.requeued(1);
+                self.metrics.requeued(u64::from(!settlement.is_lost()));
                 settlement.requeue();
             }
         }

@@ -34,6 +34,7 @@ pub(crate) use memory::Lines;
 pub(crate) use remote::ask;
 pub use seen::{BreakerState, Of, Seen};
 pub(crate) use seen::{Sight, span};
+pub(crate) use swaps::MOST_SWAPS;
 
 /// What is limited, and by how much.
 #[derive(Clone, Debug, PartialEq, Eq)]

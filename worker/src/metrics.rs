@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use shared::message::DeathReason;
+use shared::origin::Origin;
 
 use crate::service::Service;
 
@@ -77,8 +78,8 @@ impl WorkerMetrics {
         self.deliveries.forget(handler, verdicts);
     }
 
-    pub(crate) fn started(&self, portal_id: u64, queue_time: Duration) {
-        self.deliveries.started(portal_id, queue_time);
+    pub(crate) fn started(&self, origin: &Origin, queue_time: Duration) {
+        self.deliveries.started(origin, queue_time);
     }
 
     pub(crate) fn handled(&self, handler: &Arc<str>, duration: Duration) {

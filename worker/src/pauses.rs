@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) const FIRST_MS: i64 = 1_000;
 /// And never for longer than this, in ms.
 pub(crate) const LONGEST_MS: i64 = 300_000;
-/// Whoever comes while somebody tries comes back after this, in ms.
+/// Whoever comes while somebody tries comes back after this at the least, in ms.
 pub(crate) const NEAR_MS: i64 = 1_000;
 /// If nobody tries for so long, in ms, nobody needs it, and it is forgotten.
 pub(crate) const KEPT_MS: i64 = 3_600_000;
@@ -27,6 +27,8 @@ pub(crate) enum Word {
     Refused { is_try: bool },
     /// It was accepted.
     Accepted,
+    /// Whoever tried it has no answer that tells either.
+    Untold,
 }
 
 /// How a pause stands, after that.
@@ -48,19 +50,33 @@ pub(crate) enum PauseState {
 struct Pause {
     next_ms: i64,
     refusals: u32,
-    is_tried: bool,
+    /// Since when somebody tries.
+    tried_ms: Option<i64>,
 }
 
 impl Pause {
+    /// A try may tell nothing for as long as it takes: then who comes meanwhile waits as if it had told
+    /// nothing when it began, rather than to ask again and again.
     fn wait_ms(&self, now_ms: i64) -> i64 {
         let wait_ms = self.next_ms - now_ms;
-        if self.is_tried { wait_ms.min(NEAR_MS) } else { wait_ms }
+        match self.tried_ms {
+            Some(since_ms) => {
+                wait_ms.min(NEAR_MS).max(since_ms + last_wait_ms(self.refusals) - now_ms)
+            }
+            None => wait_ms,
+        }
     }
 
+    /// Nobody tries before the wait is over that so many refusals make.
     fn refused(refusals: u32, now_ms: i64) -> Self {
-        let doubled = FIRST_MS.saturating_mul(1_i64 << refusals.saturating_sub(1).min(30));
-        Self { next_ms: now_ms + doubled.min(LONGEST_MS), refusals, is_tried: false }
+        Self { next_ms: now_ms + last_wait_ms(refusals), refusals, tried_ms: None }
     }
+}
+
+/// The wait after so many refusals.
+fn last_wait_ms(refusals: u32) -> i64 {
+    let doubled = FIRST_MS.saturating_mul(1_i64 << refusals.saturating_sub(1).min(30));
+    doubled.min(LONGEST_MS)
 }
 
 /// What becomes of a pause by a word, and how it stands then.
@@ -69,7 +85,7 @@ fn hear(pause: Option<Pause>, word: Word, now_ms: i64) -> (Option<Pause>, PauseS
         let begun = Pause::refused(1, now_ms);
         return match word {
             Word::Refused { .. } => (Some(begun), PauseState::Begun(millis(begun.wait_ms(now_ms)))),
-            Word::Look | Word::Enter(_) | Word::Accepted => (None, PauseState::Open),
+            Word::Look | Word::Enter(_) | Word::Accepted | Word::Untold => (None, PauseState::Open),
         };
     };
     let paused = |pause: Pause| (Some(pause), PauseState::Paused(millis(pause.wait_ms(now_ms))));
@@ -77,12 +93,16 @@ fn hear(pause: Option<Pause>, word: Word, now_ms: i64) -> (Option<Pause>, PauseS
         Word::Look if known.next_ms <= now_ms => (pause, PauseState::Try),
         Word::Enter(within) if known.next_ms <= now_ms => {
             let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
-            let tried = Pause { next_ms: now_ms + within_ms, is_tried: true, ..known };
+            let tried = Pause { next_ms: now_ms + within_ms, tried_ms: Some(now_ms), ..known };
             (Some(tried), PauseState::Try)
         }
-        // What was under way when it began says nothing new.
-        Word::Look | Word::Enter(_) | Word::Refused { is_try: false } => paused(known),
         Word::Refused { is_try: true } => paused(Pause::refused(known.refusals + 1, now_ms)),
+        // It was no refusal, and as good a reason to wait as the last one.
+        Word::Untold if known.tried_ms.is_some() => paused(Pause::refused(known.refusals, now_ms)),
+        // What was under way when it began says nothing new, nor does a try that others have told of.
+        Word::Look | Word::Enter(_) | Word::Refused { is_try: false } | Word::Untold => {
+            paused(known)
+        }
         Word::Accepted => (None, PauseState::Ended),
     }
 }

@@ -1,13 +1,14 @@
-//! How much of a worker one portal takes up.
+//! How much of a worker one account takes up: a portal, as most people call it.
 //!
-//! A portal has at most its share of runs at once, and what comes on top waits for a place.
+//! An account has at most its share of runs at once, and what comes on top waits for a place.
 //! That wait is short where runs are: once the whole share is held by slow ones, nothing waits
-//! for them any more, and the slots are left to other portals.
+//! for them any more, and the slots are left to other accounts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::origin::Origin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A run that is older than this is slow.
@@ -19,7 +20,7 @@ const LONGEST_AWAY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Portals {
     share: usize,
-    portals: Mutex<HashMap<u64, Arc<Portal>>>,
+    portals: Mutex<HashMap<Origin, Arc<Portal>>>,
 }
 
 #[derive(Debug)]
@@ -57,8 +58,8 @@ impl Portals {
 
     /// A place for a run, or how long to stay away: the share is full of slow runs. Waits no
     /// longer than a run takes to turn slow or end.
-    pub(crate) async fn admit(&self, portal_id: u64) -> Result<Place<'_>, Duration> {
-        let entry = self.entry(portal_id);
+    pub(crate) async fn admit(&self, origin: &Origin) -> Result<Place<'_>, Duration> {
+        let entry = self.entry(origin);
         if *entry.portal.slow.borrow() < self.share
             && let Ok(permit) = Arc::clone(&entry.portal.places).try_acquire_owned()
         {
@@ -76,7 +77,7 @@ impl Portals {
         }
     }
 
-    fn entry(&self, portal_id: u64) -> Entry<'_> {
+    fn entry(&self, origin: &Origin) -> Entry<'_> {
         let fresh = || {
             Arc::new(Portal {
                 places: Arc::new(Semaphore::new(self.share)),
@@ -84,11 +85,11 @@ impl Portals {
                 turned_away: Mutex::new(TurnedAway { count: 0.0, at: Instant::now() }),
             })
         };
-        let portal = Arc::clone(self.lock().entry(portal_id).or_insert_with(fresh));
-        Entry { portals: self, portal_id, portal }
+        let portal = Arc::clone(self.lock().entry(origin.clone()).or_insert_with(fresh));
+        Entry { portals: self, origin: origin.clone(), portal }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Portal>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Arc<Portal>>> {
         self.portals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +136,7 @@ impl Drop for Slow<'_> {
 #[derive(Debug)]
 struct Entry<'a> {
     portals: &'a Portals,
-    portal_id: u64,
+    origin: Origin,
     portal: Arc<Portal>,
 }
 
@@ -144,7 +145,7 @@ impl Drop for Entry<'_> {
         let mut portals = self.portals.lock();
         // Clones are made under the lock: this one and the map's are the last.
         if Arc::strong_count(&self.portal) == 2 {
-            portals.remove(&self.portal_id);
+            portals.remove(&self.origin);
         }
     }
 }
@@ -159,18 +160,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_portal_waits_for_its_own_runs_and_not_for_slow_ones() {
-        let portals = Portals::new(2);
-        let places = [portals.admit(7).await.unwrap(), portals.admit(7).await.unwrap()];
-        let mut third = Box::pin(portals.admit(7));
+        let (portals, seven) = (Portals::new(2), Origin::hubspot(7));
+        let places = [portals.admit(&seven).await.unwrap(), portals.admit(&seven).await.unwrap()];
+        let mut third = Box::pin(portals.admit(&seven));
         assert!(third.as_mut().now_or_never().is_none(), "there was room over the share");
-        assert!(portals.admit(8).await.is_ok(), "another portal has a share of its own");
+        assert!(
+            portals.admit(&Origin::hubspot(8)).await.is_ok(),
+            "another portal has a share of its own"
+        );
 
         let slow = places.each_ref().map(|place| Slow::new(&place.entry.portal.slow));
         assert!(third.await.is_err(), "waited on for slow runs");
-        assert!(portals.admit(7).await.is_err());
+        assert!(portals.admit(&seven).await.is_err());
         drop(slow);
         drop(places);
-        assert!(portals.admit(7).await.is_ok());
+        assert!(portals.admit(&seven).await.is_ok());
         assert!(portals.lock().is_empty());
     }
 
@@ -187,9 +191,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_given_back_goes_to_who_waits() {
-        let portals = Portals::new(1);
-        let first = portals.admit(7).await.unwrap();
-        let mut second = Box::pin(portals.admit(7));
+        let (portals, seven) = (Portals::new(1), Origin::hubspot(7));
+        let first = portals.admit(&seven).await.unwrap();
+        let mut second = Box::pin(portals.admit(&seven));
         assert!(second.as_mut().now_or_never().is_none());
         drop(first);
         assert!(second.await.is_ok());

@@ -196,7 +196,10 @@ impl Processor {
         if tokio::time::timeout(grace, self.runs.wait()).await.is_err() {
             tracing::warn!(interrupted = self.runs.len(), "grace is over: giving the rest back");
             self.executor.interrupt.cancel();
-            let _ = tokio::time::timeout(GIVE_BACK, self.runs.wait()).await;
+            if tokio::time::timeout(GIVE_BACK, self.runs.wait()).await.is_err() {
+                // They go back with the connection.
+                self.executor.metrics.requeued(self.runs.len() as u64);
+            }
         }
         // What this worker sent to wait would else be known to nobody.
         let telling = self.executor.ages.exchange(&self.executor.ledger);
@@ -242,7 +245,7 @@ async fn take(
         let in_hand = in_hand(&executor, &delivery);
         let permit = stop.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await;
         let Some(Ok(permit)) = permit else {
-            not_started += 1;
+            not_started += u64::from(!delivery.settlement.is_lost());
             break;
         };
         if delivery.settlement.is_lost() {

@@ -45,6 +45,11 @@ impl Service {
 
     /// Whether a call that failed so says that the service is down: a refusal does not.
     pub(crate) fn is_down(self, error: &HandlerError) -> bool {
-        ["TIMEOUT", "UNREACHABLE", "5XX"].iter().any(|what| error.code == self.code(what))
+        self.is_silent(error) || error.code == self.code("5XX")
+    }
+
+    /// Whether a call failed so for want of an answer: that says nothing of what was asked.
+    pub(crate) fn is_silent(self, error: &HandlerError) -> bool {
+        ["TIMEOUT", "UNREACHABLE"].iter().any(|what| error.code == self.code(what))
     }
 }

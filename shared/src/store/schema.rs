@@ -16,10 +16,11 @@ use super::clock::Clock;
 use super::turn::Turn;
 use crate::format::DATA_FILE;
 
-const PAGE_BYTES: u32 = 1024;
+/// Of a page. A commit writes whole ones, and changes a few rows here and there.
+pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
 /// 16 MiB. After a crash no more than that is read again.
-const CHECKPOINT_PAGES: &str = "16384";
+pub const CHECKPOINT_PAGES: &str = "16384";
 /// How long a checkpoint may keep a connection waiting.
 const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.
@@ -84,7 +85,7 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
-        // Only for a new file: a commit writes whole pages, and changes a few rows here and there.
+        // Only for a new file.
         .page_size(PAGE_BYTES)
         // Only for a new file; pages that retention frees are given back step by step.
         .auto_vacuum(SqliteAutoVacuum::Incremental)

@@ -97,8 +97,9 @@ impl<'a> HubSpot<'a> {
     /// left alone.
     async fn ask(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
         // Else a pause would use up the portal's budget.
-        self.api.http.credential().ready().await?;
-        self.api.portal.check_when_known(self.run.portal_id()).await?;
+        self.run.waiting_elsewhere(self.api.http.credential().ready().await)?;
+        let known = self.api.portal.check_when_known(self.run.portal_id()).await;
+        self.run.waiting_elsewhere(known)?;
         let limit = self.limit();
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.run.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;

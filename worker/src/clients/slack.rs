@@ -74,7 +74,7 @@ impl Slack {
     /// call this within a step.
     pub async fn post(&self, run: &Run, message: &Message) -> Result<(), HandlerError> {
         // Else a pause would use up the channel's turns.
-        self.api.credential().ready().await?;
+        run.waiting_elsewhere(self.api.credential().ready().await)?;
         run.room(&self.limit, 1.0, "SLACK_PACE", "others post to the channel first").await?;
         let is_down = |reply: &Reply| reply.status.is_server_error();
         let reply = run.call(Service::Slack, "slack", self.send(message), is_down).await?;

@@ -87,7 +87,13 @@ pub(super) fn selection_of(query: &Query) -> Selection {
 
 /// The origin that an address or a form names: as `origin`, or as `portal` by a HubSpot account's number.
 pub(super) fn origin_named(query: &Query, mistakes: &mut Vec<String>) -> Option<Origin> {
-    let text = query.get("origin").or_else(|| query.get("portal"))?;
+    let text = match (query.get("origin"), query.get("portal")) {
+        (Some(_), Some(_)) => {
+            mistakes.push("Origin and portal mean the same: give one of them.".to_owned());
+            return None;
+        }
+        (origin, portal) => origin.or(portal)?,
+    };
     let origin = origin_meant(text);
     origin.map_err(|_| mistakes.push(NO_ORIGIN.to_owned())).ok()
 }

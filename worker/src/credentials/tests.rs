@@ -172,14 +172,49 @@ async fn one_tries_and_if_it_is_let_in_all_are() {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    assert!(try_pass.is_try);
+    assert!(try_pass.is_try());
     waits(&one.credential.pass().await.unwrap_err());
     waits(&other.credential.pass().await.unwrap_err());
     other.credential.accepted(&try_pass).await;
-    assert!(!one.credential.pass().await.unwrap().is_try);
+    assert!(!one.credential.pass().await.unwrap().is_try());
     assert!(!other.is_paused());
     one.credential.look().await;
     assert!(!one.is_paused());
+}
+
+#[tokio::test]
+async fn a_try_that_ends_without_a_word_makes_way_for_another_after_the_last_wait() {
+    let bench = Bench::new("same");
+    let name = bench.credential.tokens.borrow().name().to_owned();
+    let say = |word| bench.credential.keeper.say(&name, word);
+    let pass = bench.credential.pass().await.unwrap();
+    bench.credential.refused(&pass, "HUBSPOT_401").await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let try_pass = bench.credential.pass().await.unwrap();
+    assert!(try_pass.is_try());
+    drop(try_pass);
+    // Told in the background: else nobody would try for 15 s.
+    tokio::task::yield_now().await;
+    assert!(matches!(say(Word::Look).await, PauseState::Paused(_)));
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(say(Word::Look).await, PauseState::Try);
+}
+
+#[tokio::test]
+async fn a_token_goes_out_once_it_is_vouched_for() {
+    let bench = Bench::new("old");
+    let pass = bench.credential.pass().await.unwrap();
+    bench.credential.vouched(&pass.token).unwrap();
+    bench.credential.vouch(None);
+    let error = bench.credential.vouched(&pass.token).unwrap_err();
+    assert_eq!(error.code, "HUBSPOT_TOKEN_NEW");
+    assert!(matches!(error.kind, Failure::Deferred { wait } if wait <= Duration::from_secs(2)));
+    bench.credential.vouch(Some(Arc::clone(&pass.token)));
+    bench.credential.vouched(&pass.token).unwrap();
+    bench.write("new");
+    let newer = bench.credential.anew(&pass).await.unwrap();
+    bench.credential.vouched(&newer.token).unwrap_err();
+    bench.credential.vouched(&pass.token).unwrap();
 }
 
 #[test]
@@ -187,7 +222,7 @@ fn nothing_shows_the_secret() {
     let bench = Bench::new("hunter2");
     assert!(!format!("{:?}", bench.credential).contains("hunter2"));
     let token = Arc::clone(&bench.credential.tokens.borrow());
-    let pass = Pass { token, is_try: false, since: Instant::now() };
+    let pass = Pass { token, trial: None, since: Instant::now() };
     assert!(!format!("{pass:?}").contains("hunter2"));
 }
 

@@ -44,9 +44,13 @@ impl Token {
         Ok(Self { secret: SecretString::from(text.to_owned()), bearer: Some(bearer), name })
     }
 
-    /// The address itself, which may be a secret.
+    /// The address itself, which may be a secret: all of it, or what servers quote of it.
     pub(super) fn address(service: Service, base: &Url) -> Self {
-        let secret = SecretString::from(base.to_string());
+        let path = match base.query() {
+            Some(query) => format!("{}?{query}", base.path()),
+            None => base.path().to_owned(),
+        };
+        let secret = SecretString::from(if path == "/" { base.to_string() } else { path });
         Self { secret, bearer: None, name: name(service, base, "") }
     }
 

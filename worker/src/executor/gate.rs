@@ -3,9 +3,15 @@
 //! Owns that suspects run one at a time and that who is accused runs with nothing beside it. Most runs
 //! are neither and never wait here for a suspect. Why, is told in docs/architecture.md, under Claims.
 
+use std::time::Duration;
+
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
+use tokio::time::timeout;
 
 use crate::verdict::Suspicion;
+
+/// No suspect waits here for longer: its delivery is the broker's to watch over.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// One worker's.
 #[derive(Debug)]
@@ -33,14 +39,15 @@ impl Gate {
         Self { all: RwLock::new(()), suspects: Mutex::new(()), seats }
     }
 
-    /// Waits until a run of what is held to be so may begin; `None` if too many suspects wait already.
+    /// Waits until a run of what is held to be so may begin; `None` if too many suspects wait already, or
+    /// for too long.
     pub(super) async fn pass(&self, suspicion: Suspicion) -> Option<Pass<'_>> {
         Some(match suspicion {
             Suspicion::None => Pass::Beside(self.all.read().await),
             Suspicion::Suspect => {
                 let _seat = self.seats.try_acquire().ok()?;
                 // In this order: who must be alone does not wait for those who wait here.
-                let first = self.suspects.lock().await;
+                let first = timeout(LONGEST, self.suspects.lock()).await.ok()?;
                 Pass::Suspect(self.all.read().await, first)
             }
             Suspicion::Accused | Suspicion::Convicted => Pass::Alone(self.all.write().await),

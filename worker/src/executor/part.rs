@@ -40,8 +40,8 @@ impl Executor {
         let Part { message, event, lane, name, target, names } = part;
         let (begun, started_ms) = (Instant::now(), now_ms());
         let age = since(started_ms, message.received_ms);
-        let portal_id = message.event.origin.portal_id().unwrap_or_default();
-        self.metrics.started(portal_id, age);
+        let origin = &message.event.origin;
+        self.metrics.started(origin, age);
         let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
             span::describe(self.publisher.system(), message, lane, name)
         });
@@ -50,13 +50,16 @@ impl Executor {
         let (outcome, started) = match target {
             None => (Outcome::TargetUnknown, None),
             Some(target) => {
-                place = self.portals.admit(portal_id).await;
-                match (&place, self.still_shut(message, lane).await) {
-                    (Err(wait), _) => (Outcome::Limited(*wait), None),
-                    (Ok(_), Some(error)) => (Outcome::Failed(error), None),
-                    (Ok(place), None) => {
-                        span.around(self.claim_and_perform(&part, target, age, place)).await
-                    }
+                place = self.portals.admit(origin).await;
+                match &place {
+                    Err(wait) => (Outcome::Limited(*wait), None),
+                    // Asked only by who can come: it may be told to probe.
+                    Ok(place) => match self.still_shut(message, lane).await {
+                        Some(error) => (Outcome::Failed(error), None),
+                        None => {
+                            span.around(self.claim_and_perform(&part, target, age, place)).await
+                        }
+                    },
                 }
             }
         };
@@ -116,7 +119,13 @@ impl Executor {
             target: target.name(),
             generation: message.generation,
         };
-        match self.start(&entry, message.attempt).await {
+        // Whoever waits for its turn counts as slow too: else it would hold up all others of its account.
+        let started = tokio::select! {
+            biased;
+            started = self.start(&entry, message.attempt) => started,
+            () = place.turn_slow() => Err((Outcome::Limited(Duration::ZERO), None)),
+        };
+        match started {
             Ok(started) => {
                 let work = Work { message, event, target, lane, age, place };
                 let outcome = self.perform(&work, &started).await;

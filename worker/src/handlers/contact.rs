@@ -91,7 +91,7 @@ async fn is_erased(cx: &Context, portal_id: u64, contact_id: u64) -> bool {
         return is_erased;
     }
     tracing::warn!(
-        portal.id = portal_id,
+        %origin,
         contact.id = contact_id,
         "records do not say whether the contact was erased"
     );

@@ -53,7 +53,7 @@ async fn forget(cx: &Context, event: &HubSpotEvent, name: &str) -> HandlerResult
     let is_for_good = event.change() == Change::PrivacyDeletion;
     if !is_for_good && is_back(cx, event, contact_id).await? {
         tracing::info!(
-            portal.id = event.portal_id,
+            origin = %cx.origin(),
             contact.id = contact_id,
             "contact is there again, leaving its customer alone"
         );
@@ -71,7 +71,7 @@ async fn erase(cx: &Context, event: &HubSpotEvent) -> HandlerResult {
             HandlerError::transient("RECORDS_UNAVAILABLE", format_args!("{error:#}"))
         })?;
         tracing::info!(
-            portal.id = event.portal_id,
+            origin = %cx.origin(),
             contact.id = contact_id,
             rows,
             "contact erased from the records"

@@ -49,7 +49,7 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &HubSpotEvent) -> Handle
     let (deal, contact_ids) = (deal?, contact_ids?);
     if !hubspot.is_won(&deal) {
         must_have_moved_on(cx, event, &deal)?;
-        tracing::info!(portal.id = event.portal_id, deal.id, "deal is no longer won, skipping");
+        tracing::info!(origin = %cx.origin(), deal.id, "deal is no longer won, skipping");
         return Ok(());
     }
     // Remembered: the deal can be opened and won again between two attempts.

@@ -19,7 +19,7 @@ pub(super) async fn on_deal_stage_changed(cx: &Context, event: &HubSpotEvent) ->
     let stage = event.property("dealstage").unwrap_or_default();
     let deal = hubspot.deal_with_history(deal_id, &["dealname"], &["dealstage"]).await?;
     if is_first_stage(&deal, stage, event.occurred_at_ms) {
-        tracing::info!(portal.id = event.portal_id, deal.id, "a new deal's first stage is no move");
+        tracing::info!(origin = %cx.origin(), deal.id, "a new deal's first stage is no move");
         return Ok(());
     }
     let label = hubspot.stage_label(stage).await?;

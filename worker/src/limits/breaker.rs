@@ -91,7 +91,8 @@ impl Breaker {
         self.probe_ms = slot_ms;
     }
 
-    /// A call has ended. Tells for how long it is open now, if that was a probe that failed.
+    /// A call has ended. Tells for how long it is open now, if that was a probe that failed: the next is
+    /// another's, since this one may fail by its own fault.
     pub(super) fn ended(
         &mut self,
         slot_ms: i64,
@@ -116,7 +117,6 @@ impl Breaker {
             }
             Ended::Failed => {
                 self.open(now_ms);
-                self.is_appointed = true;
                 Some(self.open_until_ms - now_ms)
             }
             Ended::CutOff => None,
@@ -228,6 +228,7 @@ mod tests {
             breaker.probe(now_ms + LEASE_MS);
             let ended = breaker.ended(now_ms + LEASE_MS, Ended::Failed, 200, now_ms);
             assert_eq!(ended, Some(open_ms));
+            assert!(breaker.appoint(), "the next probe is nobody's yet");
             now_ms += open_ms;
         }
         breaker.probe(now_ms + LEASE_MS);

@@ -70,7 +70,8 @@ impl Gate {
         }
     }
 
-    /// A call has ended. Tells for how long to wait, if that was a probe that failed.
+    /// A call has ended. Tells for how long to wait, if that was a probe that failed: behind whoever comes
+    /// for the next one, but no longer than that, so that there is a next one where nobody else comes.
     pub(super) fn leave(
         &mut self,
         slot_ms: i64,
@@ -81,11 +82,8 @@ impl Gate {
         self.size = asked.cap;
         let is_done = ended == Ended::Passed;
         self.cap.give_back(slot_ms, asked.lease_ms, is_done, now_ms);
-        let wait_ms = self.breaker.ended(slot_ms, ended, asked.cap, now_ms);
-        if let Some(wait_ms) = wait_ms {
-            self.waits.add(now_ms + wait_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
-        }
-        wait_ms
+        let open_ms = self.breaker.ended(slot_ms, ended, asked.cap, now_ms)?;
+        Some(self.wait(asked, now_ms + open_ms + PROBE_MS, 0, now_ms))
     }
 
     /// As people see it.

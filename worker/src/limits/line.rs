@@ -210,19 +210,18 @@ impl Line {
         let lines = self.flows.lines(origin, asked.lane, now_ms);
         let own_ms = self.flows.end_of(origin, asked.lane).max(self.hold_ms).max(now_ms);
         let place_ms = own_ms + step_ms * lines;
-        let longest = self.flows.longest_beside(origin, asked.lane);
-        match longest {
-            Some((other, other_ms)) if place_ms + step_ms < end_ms && place_ms <= other_ms => {
-                self.swaps.add(&other, asked.lane, place_ms - step_ms + 1, end_ms);
-                self.flows.extend(&other, asked.lane, end_ms, now_ms);
-                self.flows.extend(origin, asked.lane, place_ms, now_ms);
-                place_ms
-            }
-            _ => {
-                self.flows.extend(origin, asked.lane, end_ms, now_ms);
-                end_ms
-            }
+        let from_ms = place_ms - step_ms + 1;
+        if let Some((other, other_ms)) = self.flows.longest_beside(origin, asked.lane)
+            && place_ms + step_ms < end_ms
+            && place_ms <= other_ms
+            && self.swaps.add(&other, asked.lane, from_ms, end_ms, now_ms)
+        {
+            self.flows.extend(&other, asked.lane, end_ms, now_ms);
+            self.flows.extend(origin, asked.lane, place_ms, now_ms);
+            return place_ms;
         }
+        self.flows.extend(origin, asked.lane, end_ms, now_ms);
+        end_ms
     }
 
     /// When somebody comes back who finds no room for `wait_ms`.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::message::DeathReason;
 use shared::metrics::latency;
+use shared::origin::Origin;
 
 /// Upper bounds, in seconds, for the time from receipt to the start of work: from milliseconds
 /// to the end of the retry schedule.
@@ -36,8 +37,8 @@ struct DeathLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PortalLabels {
-    portal: u64,
+struct OriginLabels {
+    origin: String,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub(super) struct Deliveries {
     handler_seconds: Family<HandlerLabels, Histogram>,
     queue_seconds: Histogram,
     dead_letters: Family<DeathLabels, Counter>,
-    portal_events: Option<Family<PortalLabels, Counter>>,
+    portal_events: Option<Family<OriginLabels, Counter>>,
 }
 
 impl Deliveries {
@@ -122,10 +123,10 @@ impl Deliveries {
         self.ends.get_or_create(&labels).inc();
     }
 
-    pub(super) fn started(&self, portal_id: u64, queue_time: Duration) {
+    pub(super) fn started(&self, origin: &Origin, queue_time: Duration) {
         self.queue_seconds.observe(queue_time.as_secs_f64());
         if let Some(portals) = &self.portal_events {
-            portals.get_or_create(&PortalLabels { portal: portal_id }).inc();
+            portals.get_or_create(&OriginLabels { origin: origin.to_string() }).inc();
         }
     }
 

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use shared::broker::{Exported, Publication, Route, Standing};
 use shared::clock::now_ms;
-use shared::event::Event;
 use shared::message::{Death, DeathReason, Message};
 use shared::senders::Sender;
 
@@ -63,7 +62,7 @@ fn publication(exported: Exported) -> Publication {
 /// As a worker gives up a delivery that it cannot read.
 fn unreadable(body: Bytes, what: &str) -> Publication {
     let death = Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms());
-    let message = Message::fresh(Event::unreadable(Sender::HubSpot, body), now_ms());
+    let message = Message::fresh(Sender::HubSpot.event(body), now_ms());
     let message = Message { attempt: 1, ..message }.dead(death);
     Publication { route: Route::Dead, message }
 }

@@ -30,7 +30,7 @@ fn paused(ms: u64) -> PauseState {
 #[test]
 fn nothing_is_kept_of_what_is_accepted() {
     let mut clock = Clock::default();
-    for word in [Word::Look, Word::Enter(WITHIN), Word::Accepted] {
+    for word in [Word::Look, Word::Enter(WITHIN), Word::Accepted, Word::Untold] {
         assert_eq!((clock.say(word), clock.pause), (PauseState::Open, None));
     }
 }
@@ -58,7 +58,8 @@ fn one_at_a_time_tries_after_waits_that_double() {
         clock.pass(i64::try_from(wait.as_millis()).unwrap());
         assert_eq!(clock.say(Word::Look), PauseState::Try, "to look is not to try");
         assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
-        assert_eq!(clock.say(Word::Enter(WITHIN)), paused(1_000), "somebody does already");
+        let tried = PauseState::Paused(wait);
+        assert_eq!(clock.say(Word::Enter(WITHIN)), tried, "somebody does already");
         clock.say(Word::Refused { is_try: true });
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
@@ -76,6 +77,52 @@ fn who_never_says_how_it_went_is_followed_by_another() {
     assert_eq!(clock.say(Word::Enter(WITHIN)), paused(500));
     clock.pass(500);
     assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
+}
+
+#[test]
+fn a_try_that_tells_nothing_is_followed_by_the_last_wait_again() {
+    let mut clock = Clock::default();
+    clock.say(Word::Refused { is_try: false });
+    for _ in 0..3 {
+        clock.pass(300_000);
+        assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
+        clock.say(Word::Refused { is_try: true });
+    }
+    for _ in 0..5 {
+        assert_eq!(clock.say(Word::Look), paused(8_000));
+        clock.pass(8_000);
+        assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
+        clock.pass(10_000);
+        assert_eq!(clock.say(Word::Untold), paused(8_000));
+    }
+    clock.pass(8_000);
+    assert_eq!(clock.say(Word::Untold), paused(0), "nobody tries");
+    assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
+    assert_eq!(clock.say(Word::Refused { is_try: true }), paused(16_000));
+    assert_eq!(clock.say(Word::Untold), paused(16_000), "it was told");
+}
+
+#[test]
+fn who_comes_while_somebody_tries_waits_what_is_left_of_the_last_wait() {
+    let mut clock = Clock::default();
+    clock.say(Word::Refused { is_try: false });
+    for _ in 0..3 {
+        clock.pass(300_000);
+        clock.say(Word::Enter(WITHIN));
+        clock.say(Word::Refused { is_try: true });
+    }
+    clock.pass(8_000);
+    assert_eq!(clock.say(Word::Enter(WITHIN)), PauseState::Try);
+    for (at_ms, left_ms) in [(0, 8_000), (5_000, 3_000), (6_900, 1_100), (9_000, 1_000)] {
+        let now_ms = clock.now_ms;
+        clock.pass(at_ms);
+        for word in [Word::Look, Word::Enter(WITHIN), Word::Refused { is_try: false }] {
+            assert_eq!(clock.say(word), paused(left_ms), "{at_ms} {word:?}");
+        }
+        clock.now_ms = now_ms;
+    }
+    clock.pass(14_800);
+    assert_eq!(clock.say(Word::Enter(WITHIN)), paused(200));
 }
 
 #[test]

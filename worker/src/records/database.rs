@@ -138,6 +138,9 @@ impl Database {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
+            // As the data file, for the same reason.
+            .page_size(shared::store::PAGE_BYTES)
+            .pragma("wal_autocheckpoint", shared::store::CHECKPOINT_PAGES)
             .auto_vacuum(sqlx::sqlite::SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             // A dead letter leaves its queue once it is in here.

@@ -63,20 +63,44 @@ impl Run {
         // Boxed: futures within futures are as large as all of them.
         let entered = Box::pin(self.rooms.enter(&self.ledger, key)).await;
         let entered = entered.map_err(|turned| put_off(service, turned))?;
+        // Begun now, it would be dropped before it is answered.
+        if self.time_left().is_zero() {
+            return Err(HandlerError::deferred(Duration::ZERO, "TIME_UP", "not begun"));
+        }
         let answer = Box::pin(call).await;
         let has_failed = match &answer {
             Ok(answer) => is_down(answer),
             Err(error) => service.is_down(error),
         };
-        let ended = if has_failed { Ended::Failed } else { Ended::Passed };
+        let ended = match &answer {
+            _ if has_failed => Ended::Failed,
+            // Nothing was sent: the run waits for something else first.
+            Err(error) if error.is_deferred() && error.code != service.held() => {
+                self.rooms.wait_elsewhere();
+                Ended::CutOff
+            }
+            _ => Ended::Passed,
+        };
         match entered.ended(ended).await {
-            // It probed for all others: that is no attempt of its own.
-            Some(turned) => {
+            // It probed for all others: without an answer that is no attempt of its own. A 5xx may be the
+            // answer to this event alone, which would else probe for ever.
+            Some(turned) if answer.as_ref().is_err_and(|error| service.is_silent(error)) => {
                 self.rooms.turned(key, turned);
                 Err(put_off(service, turned))
             }
-            None => answer,
+            _ => answer,
         }
+    }
+
+    /// Notes what the run waits for, if it waits: neither a limit nor a service.
+    pub(crate) fn waiting_elsewhere<T>(
+        &self,
+        result: Result<T, HandlerError>,
+    ) -> Result<T, HandlerError> {
+        if result.as_ref().is_err_and(HandlerError::is_deferred) {
+            self.rooms.wait_elsewhere();
+        }
+        result
     }
 
     /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told

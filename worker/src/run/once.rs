@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::event::Identity;
 use tokio::runtime::Handle;
@@ -31,6 +32,10 @@ impl Run {
         let work = Box::pin(work);
         let doing = async {
             let Some(claimed) = self.claim(fact).await? else { return Ok(()) };
+            if self.time_left().is_zero() {
+                claimed.release().await;
+                return Err(HandlerError::deferred(Duration::ZERO, "TIME_UP", "not begun"));
+            }
             let result = work.await;
             // Whoever took the claim over meanwhile decides; the work's own result stands.
             match result {
@@ -78,10 +83,11 @@ impl Run {
         match self.ledger.claim(&entry, 0).await {
             Claim::Started(lease) => {
                 let run = Self { lease: Arc::new(lease), ..self.clone() };
-                Ok(Some(Claimed { run, is_held: true }))
+                Ok(Some(Claimed { run, is_held: true, is_done: false }))
             }
             Claim::Completed | Claim::Stale => Ok(None),
             Claim::Held(wait) => {
+                self.rooms.wait_elsewhere();
                 let message = "another event of the same fact is at work";
                 Err(HandlerError::deferred(wait, "FACT_HELD", message))
             }
@@ -93,6 +99,8 @@ impl Run {
 pub struct Claimed {
     run: Run,
     is_held: bool,
+    /// Whether it is to be completed: also if whoever waits for that is cut off.
+    is_done: bool,
 }
 
 impl Claimed {
@@ -103,6 +111,7 @@ impl Claimed {
 
     /// The fact is done, for good: its steps are forgotten.
     pub async fn complete(mut self) {
+        self.is_done = true;
         self.run.ledger.complete(&self.run.lease).await;
         self.is_held = false;
     }
@@ -124,8 +133,14 @@ impl fmt::Debug for Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (self.is_held, Handle::try_current()) {
-            let run = self.run.clone();
-            runtime.spawn(async move { run.ledger.release(&run.lease, Release::Same).await });
+            let (run, is_done) = (self.run.clone(), self.is_done);
+            runtime.spawn(async move {
+                if is_done {
+                    run.ledger.complete(&run.lease).await;
+                } else {
+                    run.ledger.release(&run.lease, Release::Same).await;
+                }
+            });
         }
     }
 }

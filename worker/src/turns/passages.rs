@@ -16,6 +16,9 @@ use super::seats::Seats;
 use crate::ledger::Ledger;
 use crate::limits::{Caller, Ended, Passage, Way};
 
+/// For so long a call that has ended waits for the ledger to know.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// Whoever may call after this wait waits where it is, if there is a seat.
 const MOMENT: Duration = Duration::from_millis(500);
 /// Begins the place at a gate, beside those at limits.
@@ -102,7 +105,7 @@ impl Passages {
                         lane,
                         waited,
                         slot_ms,
-                        is_over: false,
+                        untold: Some(Ended::CutOff),
                     });
                 }
                 Passage::Full(ms) => Turned::Full(millis(ms)),
@@ -182,14 +185,19 @@ pub(crate) struct Entered {
     lane: Lane,
     waited: Duration,
     slot_ms: i64,
-    is_over: bool,
+    /// What is still to be told.
+    untold: Option<Ended>,
 }
 
 impl Entered {
     /// Gives the slot back. For how long nobody calls now, if this one has probed in vain.
+    ///
+    /// While the ledger is away that is told later: an answer that has come must not wait for it, since
+    /// what it has done would be done again by the next attempt.
     pub(crate) async fn ended(mut self, ended: Ended) -> Option<Turned> {
-        let left = self.leave(ended).await;
-        self.is_over = true;
+        self.untold = Some(ended);
+        let left = tokio::time::timeout(TELLING, self.leave(ended)).await.ok()?;
+        self.untold = None;
         left
     }
 
@@ -203,12 +211,12 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if let (false, Ok(runtime)) = (self.is_over, Handle::try_current()) {
+        if let (Some(ended), Ok(runtime)) = (self.untold, Handle::try_current()) {
             let (ledger, way, origin) =
                 (Arc::clone(&self.ledger), self.way.clone(), self.origin.clone());
             let (lane, waited, slot_ms) = (self.lane, self.waited, self.slot_ms);
-            let entered = Self { ledger, way, origin, lane, waited, slot_ms, is_over: true };
-            runtime.spawn(async move { entered.leave(Ended::CutOff).await });
+            let entered = Self { ledger, way, origin, lane, waited, slot_ms, untold: None };
+            runtime.spawn(async move { entered.leave(ended).await });
         }
     }
 }

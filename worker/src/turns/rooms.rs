@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub(crate) struct Rooms {
     asked: Mutex<HashMap<String, Arc<Asked>>>,
     costs: Arc<Costs>,
     passages: Passages,
+    /// Whether it waits for anything beside limits and services.
+    waits_elsewhere: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +66,8 @@ impl Rooms {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
         let (target, until) = (target.to_owned(), Instant::now() + patience);
         let passages = Passages::new(origin, lane, until, waiting, Arc::clone(&seats));
-        Self { lane, target, until, seats, placed, asked: Mutex::default(), costs, passages }
+        let (asked, waits_elsewhere) = (Mutex::default(), AtomicBool::new(false));
+        Self { lane, target, until, seats, placed, asked, costs, passages, waits_elsewhere }
     }
 
     /// Lets a call through to the service that is called so.
@@ -137,6 +140,12 @@ impl Rooms {
         let _ = self.asked(key).lacks.set(no_room);
     }
 
+    /// The run has to wait for something beside limits and services: it comes back for that, whichever
+    /// service is shut.
+    pub(crate) fn wait_elsewhere(&self) {
+        self.waits_elsewhere.store(true, Ordering::Relaxed);
+    }
+
     /// Where the run need not queue when it comes back: where it waits now, and where it had come to be
     /// before. Else it would lose each place while it waits for another. If it waits for nothing but
     /// services, those too.
@@ -147,7 +156,9 @@ impl Rooms {
             .filter(|(_, asked)| asked.admitted.initialized() || asked.lacks.get().is_some());
         let mut places: Vec<String> = been.map(|(key, _)| key.clone()).collect();
         places.extend(self.passages.places());
-        if is_put_off && asked.values().all(|asked| asked.lacks.get().is_none()) {
+        let waits_elsewhere = self.waits_elsewhere.load(Ordering::Relaxed)
+            || asked.values().any(|asked| asked.lacks.get().is_some());
+        if is_put_off && !waits_elsewhere {
             places.extend(self.passages.shut());
         }
         places

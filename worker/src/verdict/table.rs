@@ -46,7 +46,8 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
             dead(DeathReason::Exhausted, "TARGET_UNKNOWN", "no handler of that name is registered"),
         ),
         Outcome::Failed(error) => match error.kind {
-            Failure::LeaseLost => decision(Verdict::Lost, LedgerMove::None, shortly()),
+            // If it is the event's own, that is found before anything is written; else that goes back.
+            Failure::LeaseLost => decision(Verdict::Lost, same, shortly()),
             Failure::Deferred { wait } => {
                 let wait = Wait { delay: schedule.shortest(), at_least: wait };
                 decision(Verdict::Limited, same, MessageMove::InLine(wait))

@@ -74,7 +74,17 @@ async fn what_an_earlier_build_left_is_a_letter_that_says_how_to_drain_it() {
     assert_eq!(&letter.event.body()[..], deal(1).as_bytes());
     let death = letter.death.unwrap();
     assert_eq!((death.reason, death.code.as_str()), (DeathReason::Unreadable, "UNREADABLE"));
-    assert!(death.error.contains("let that build's workers drain the queues"), "{}", death.error);
+    assert!(death.error.contains("let that build's workers empty its queues"), "{}", death.error);
+    // Retried, it is the event that it was: HubSpot's event again is a duplicate of it.
+    assert_eq!(letter.event, fresh(&deal(1)).event);
+    rig.publish_to(
+        Lane::Work,
+        Message { death: None, attempt: 0, event: letter.event, ..fresh(&deal(1)) },
+    )
+    .await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "duplicate", 1).await;
     worker.stop().await;
     rig.finish().await;
 }

@@ -50,14 +50,15 @@ async fn a_damaged_file_takes_no_more_writes_and_says_so() {
             .await
             .unwrap();
     }
+    let bytes_a_page = usize::try_from(number(&store, "PRAGMA page_size").await).unwrap();
     let page: i64 = number(&store, "SELECT rootpage FROM sqlite_schema WHERE name = 'step'").await;
     let closed = store.closed();
     drop(store);
     closed.await;
     let file = directory.0.join(FILE);
     let mut bytes = fs::read(&file).unwrap();
-    let start = usize::try_from(page - 1).unwrap() * 4096;
-    bytes[start..start + 4096].fill(0x5a);
+    let start = usize::try_from(page - 1).unwrap() * bytes_a_page;
+    bytes[start..start + bytes_a_page].fill(0x5a);
     fs::write(&file, bytes).unwrap();
 
     let store = Store::open(&directory.0).await.unwrap();

@@ -1,12 +1,15 @@
 //! Being let in: a request goes out with the service's token, and once more with another one if that
-//! was refused and there is another.
+//! was refused and there is another. Neither goes out before it is vouched for, where somebody has to.
 //!
 //! Owns what a refused token looks like. A 403 is none: the token is taken, and lacks a right.
+
+use std::sync::Arc;
 
 use reqwest::{Client, Request, RequestBuilder, StatusCode};
 use serde::Deserialize;
 
 use super::{Api, Reply, Service};
+use crate::credentials::Token;
 use crate::error::HandlerError;
 
 /// Slack's words for a token that it does not take (docs.slack.dev/reference/methods/chat.postMessage):
@@ -18,6 +21,22 @@ impl Api {
     /// Sends it and reads the answer, whatever its status, unless the token is refused or paused for
     /// that: then this is the error with which the run waits.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
+        self.let_in(request, false).await.map(|(reply, _)| reply)
+    }
+
+    /// The same for the question what a token is for, with the token that was taken for it in the end.
+    pub(crate) async fn send_to_vouch(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(Reply, Arc<Token>), HandlerError> {
+        self.let_in(request, true).await
+    }
+
+    async fn let_in(
+        &self,
+        request: RequestBuilder,
+        is_to_vouch: bool,
+    ) -> Result<(Reply, Arc<Token>), HandlerError> {
         let (_, request): (Client, reqwest::Result<Request>) = request.build_split();
         // Boxed: futures within futures are as large as all of them, and these are in every handler.
         let mut pass = Box::pin(self.credential.pass()).await?;
@@ -25,12 +44,16 @@ impl Api {
         let mut again = request.as_ref().ok().and_then(Request::try_clone);
         let mut request = request;
         loop {
+            // A run that comes back is checked against what this token is for.
+            if !is_to_vouch {
+                self.credential.vouched(&pass.token)?;
+            }
             let reply = Box::pin(self.call(request, &pass.token)).await?;
             let Some(code) = refusal(&reply) else {
                 if is_word(&reply) {
                     Box::pin(self.credential.accepted(&pass)).await;
                 }
-                return Ok(reply);
+                return Ok((reply, Arc::clone(&pass.token)));
             };
             match again.take() {
                 Some(next) => match Box::pin(self.credential.anew(&pass)).await {

@@ -23,7 +23,7 @@ impl HubSpot<'_> {
                 Err(error) if matches!(error.kind, Failure::Deferred { .. }) => return Err(error),
                 Err(error) => {
                     tracing::warn!(
-                        portal.id = self.run.portal_id(),
+                        origin = %self.run.origin(),
                         error.code = %error.code,
                         error.message = error.message,
                         "stage labels cannot be read, using the stage's id"

@@ -62,7 +62,7 @@ impl Act for List {
     }
 }
 
-const HEAD: &str = "     ID  DIED (UTC)           ORIGIN              TYPE                  OBJECT        TRIES  STATE";
+const HEAD: &str = "     ID  DIED (UTC)           ORIGIN            TYPE                 OBJECT        TRIES  STATE";
 
 /// A letter in a list.
 pub(super) fn lines(letter: &Letter) -> [String; 2] {
@@ -72,11 +72,11 @@ pub(super) fn lines(letter: &Letter) -> [String; 2] {
     let why = format!("{target}: {} {error}", letter.code);
     [
         format!(
-            "{:>7}  {}  {:<18}  {:<20}  {:<12}  {:>5}  {}",
+            "{:>7}  {}  {:<16}  {:<19}  {:<12}  {:>5}  {}",
             letter.id,
             when::show(letter.died_ms),
             cut(&letter.origin.to_string(), 30),
-            cut(&letter.subscription_type, 20),
+            cut(&letter.subscription_type, 19),
             cut(&object, 20),
             letter.attempt,
             letter.state

@@ -137,6 +137,8 @@ impl World {
                 next.is_forgotten |= next.is_unmended;
                 next.is_unmended = false;
                 assert!(attempt >= next.floor || next.is_forgotten, "an old attempt: {self:?}");
+                // Whoever runs a later attempt makes the earlier ones void.
+                next.floor = next.floor.max(attempt);
                 next.runs += 1;
                 let (stands_still, at) = (false, At::Work);
                 next.workers[worker] = Worker::At { owned, attempt, stands_still, at };

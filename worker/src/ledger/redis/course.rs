@@ -154,6 +154,31 @@ async fn play(seed: u64, errors: u64, steps: usize) {
     }
 }
 
+/// Two lines that are longer than what one gives up to the other.
+#[tokio::test]
+async fn scripts_and_memory_swap_the_same_of_long_lines() {
+    let (lines, mut scripts) = (Lines::default(), Scripts::open().await);
+    let limit = Limit::of(1, Duration::from_secs(1), "slack").shared();
+    scripts.now_ms = 1_000_000;
+    let (new, placed) = (Standing::New { requests: 1.0 }, Standing::Placed { requests: 1.0 });
+    let come = [(ORIGINS[0], new, 700), (ORIGINS[1], new, 320)];
+    let back = [(ORIGINS[0], placed, 40), (ORIGINS[1], new, 60), (ORIGINS[0], placed, 40)];
+    for (after_ms, comes) in [(0, come.as_slice()), (45_000, &back), (700_000, &back)] {
+        scripts.now_ms += after_ms;
+        for (origin, standing, runs) in comes {
+            for run in 0..*runs {
+                let (origin, standing, lane) = (*origin, *standing, Lane::Work);
+                let asker = Asker { origin, lane, standing, waited: Duration::ZERO };
+                let arguments = take::take_arguments(&limit, asker);
+                let reply = scripts.run(Script::Take, &limit.key, arguments).await;
+                let room = lines.take_at(&limit, asker, scripts.now_ms);
+                let of = format!("run {run} at {}", scripts.now_ms);
+                assert_eq!(take::read_room(reply), Some(room), "{of}: {asker:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn scripts_and_memory_answer_the_same_to_random_courses() {
     for seed in 1..=24 {

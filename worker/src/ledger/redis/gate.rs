@@ -64,7 +64,7 @@ pub(super) fn read_left(reply: Value) -> Option<i64> {
 /// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
 /// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least
 /// of all, open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms}
-/// full, {2, ms} shut; {3, ms or -1} left, and how long it is shut for who probed in vain.
+/// full, {2, ms} shut; {3, ms or -1} left, and when to come back for who probed in vain.
 pub(super) const GATE: &str = concat!(
     now!(),
     r"
@@ -102,62 +102,6 @@ local function open()
   s.open_until = now + math.min(open_ms * 2 ^ s.strikes, longest_open)
   s.strikes = math.min(s.strikes + 1, strikes)
   s.recent, s.appointed, s.probe = {}, false, 0
-end
-if what == 'passed' or what == 'failed' or what == 'cut_off' then
-  for _, slots in ipairs({s.work, s.bulk}) do
-    local found
-    for i, taken in ipairs(slots) do
-      if taken == slot then found = i break end
-    end
-    if found then table.remove(slots, found) break end
-  end
-  if what == 'passed' then
-    local took = math.min(math.max(now - (slot - lease), 0), lease)
-    s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
-  end
-  if s.open_until == 0 then
-    local second = math.floor(now / 1000)
-    while s.recent[1] and s.recent[1][1] <= second - recent_s do table.remove(s.recent, 1) end
-    if what == 'cut_off' then return answer(3, -1) end
-    local failed = what == 'failed' and 1 or 0
-    local newest = s.recent[#s.recent]
-    if newest and newest[1] == second then
-      newest[2], newest[3] = newest[2] + 1, newest[3] + failed
-    else
-      s.recent[#s.recent + 1] = { second, 1, failed }
-    end
-    local calls, failures = 0, 0
-    for _, of in ipairs(s.recent) do calls, failures = calls + of[2], failures + of[3] end
-    if failed == 1 and calls >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= calls then
-      if now - s.closed > calm then s.strikes = 0 end
-      open()
-    end
-    return answer(3, -1)
-  end
-  if slot ~= s.probe then return answer(3, -1) end
-  s.probe = 0
-  if what == 'passed' then
-    s.open_until, s.closed = 0, now
-  elseif what == 'failed' then
-    open()
-    s.appointed = true
-    add_wait(s.open_until, bulk, now - waited)
-    return answer(3, s.open_until - now)
-  end
-  return answer(3, -1)
-end
-local function forget(slots)
-  local kept = {}
-  for _, taken in ipairs(slots) do
-    if taken > now then kept[#kept + 1] = taken end
-  end
-  return kept
-end
-local function take()
-  if what == 'ask' then return 0 end
-  local slots = bulk and s.bulk or s.work
-  slots[#slots + 1] = now + lease
-  return now + lease
 end
 local function flow_of(flows)
   for _, flow in ipairs(flows) do
@@ -198,6 +142,60 @@ local function wait(begin, at_least)
   place = math.max(place, now + at_least)
   add_wait(place, bulk, now - waited)
   return place - now
+end
+if what == 'passed' or what == 'failed' or what == 'cut_off' then
+  for _, slots in ipairs({s.work, s.bulk}) do
+    local found
+    for i, taken in ipairs(slots) do
+      if taken == slot then found = i break end
+    end
+    if found then table.remove(slots, found) break end
+  end
+  if what == 'passed' then
+    local took = math.min(math.max(now - (slot - lease), 0), lease)
+    s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
+  end
+  if s.open_until == 0 then
+    local second = math.floor(now / 1000)
+    while s.recent[1] and s.recent[1][1] <= second - recent_s do table.remove(s.recent, 1) end
+    if what == 'cut_off' then return answer(3, -1) end
+    local failed = what == 'failed' and 1 or 0
+    local newest = s.recent[#s.recent]
+    if newest and newest[1] == second then
+      newest[2], newest[3] = newest[2] + 1, newest[3] + failed
+    else
+      s.recent[#s.recent + 1] = { second, 1, failed }
+    end
+    local calls, failures = 0, 0
+    for _, of in ipairs(s.recent) do calls, failures = calls + of[2], failures + of[3] end
+    if failed == 1 and calls >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= calls then
+      if now - s.closed > calm then s.strikes = 0 end
+      open()
+    end
+    return answer(3, -1)
+  end
+  if slot ~= s.probe then return answer(3, -1) end
+  s.probe = 0
+  if what == 'passed' then
+    s.open_until, s.closed = 0, now
+  elseif what == 'failed' then
+    open()
+    return answer(3, wait(s.open_until + probing, 0))
+  end
+  return answer(3, -1)
+end
+local function forget(slots)
+  local kept = {}
+  for _, taken in ipairs(slots) do
+    if taken > now then kept[#kept + 1] = taken end
+  end
+  return kept
+end
+local function take()
+  if what == 'ask' then return 0 end
+  local slots = bulk and s.bulk or s.work
+  slots[#slots + 1] = now + lease
+  return now + lease
 end
 if s.open_until == 0 then
   s.work, s.bulk = forget(s.work), forget(s.bulk)

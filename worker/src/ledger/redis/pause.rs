@@ -14,9 +14,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local word, first, longest = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local near, kept = tonumber(ARGV[5]), tonumber(ARGV[6])
 local known = redis.call('HMGET', KEYS[1], 'next', 'refusals', 'tried')
-local next_ms, refusals, tried = tonumber(known[1] or ''), tonumber(known[2] or 0), known[3] == '1'
-local function keep(next, refused, is_tried)
-  redis.call('HSET', KEYS[1], 'next', string.format('%.0f', next), 'refusals', refused, 'tried', is_tried)
+local next_ms, refusals, tried = tonumber(known[1] or ''), tonumber(known[2] or 0), tonumber(known[3] or 0)
+local function last_wait(refused)
+  return math.min(first * 2 ^ math.min(math.max(refused - 1, 0), 30), longest)
+end
+local function keep(next, refused, tried_ms)
+  redis.call('HSET', KEYS[1], 'next', string.format('%.0f', next), 'refusals', refused,
+    'tried', string.format('%.0f', tried_ms))
   redis.call('PEXPIRE', KEYS[1], next - now + kept)
 end
 if not next_ms then
@@ -29,16 +33,21 @@ if word == 'accepted' then
   return {4, 0}
 end
 if word == 'refused' and ARGV[2] == '1' then
-  local wait = math.min(first * 2 ^ math.min(refusals, 30), longest)
+  local wait = last_wait(refusals + 1)
   keep(now + wait, refusals + 1, 0)
   return {2, wait}
 end
-if word ~= 'refused' and next_ms <= now then
-  if word == 'enter' then keep(now + tonumber(ARGV[2]), refusals, 1) end
+if word == 'untold' and tried > 0 then
+  local wait = last_wait(refusals)
+  keep(now + wait, refusals, 0)
+  return {2, wait}
+end
+if (word == 'look' or word == 'enter') and next_ms <= now then
+  if word == 'enter' then keep(now + tonumber(ARGV[2]), refusals, now) end
   return {1, 0}
 end
 local wait = next_ms - now
-if tried then wait = math.min(wait, near) end
+if tried > 0 then wait = math.max(math.min(wait, near), tried + last_wait(refusals) - now) end
 return {2, math.max(wait, 0)}
 ";
 
@@ -48,6 +57,7 @@ pub(super) fn arguments(word: Word) -> Vec<String> {
         Word::Enter(within) => ("enter", u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
         Word::Refused { is_try } => ("refused", u64::from(is_try)),
         Word::Accepted => ("accepted", 0),
+        Word::Untold => ("untold", 0),
     };
     let constants = [FIRST_MS, LONGEST_MS, NEAR_MS, KEPT_MS].map(|ms| ms.to_string());
     [name.to_owned(), more.to_string()].into_iter().chain(constants).collect()

@@ -6,7 +6,7 @@ use deadpool_redis::redis::{FromRedisValue as _, Value};
 use shared::broker::Lane;
 
 use super::lua::{now, waits};
-use crate::limits::{Asker, BULK_OF_TEN, LATE_MS, Limit, NEAR_MS, Room, SPACING_MS};
+use crate::limits::{Asker, BULK_OF_TEN, LATE_MS, Limit, MOST_SWAPS, NEAR_MS, Room, SPACING_MS};
 
 /// As scripts are told how long something is.
 pub(super) fn millis(duration: Duration) -> u64 {
@@ -29,6 +29,7 @@ pub(super) fn take_arguments(limit: &Limit, asker: Asker<'_>) -> Vec<String> {
         millis(waited).to_string(),
         origin.to_owned(),
         u8::from(limit.is_shared).to_string(),
+        MOST_SWAPS.to_string(),
     ]
 }
 
@@ -54,8 +55,8 @@ pub(super) fn hold_arguments(limit: &Limit, wait: Duration) -> Vec<String> {
 /// counts twice, which only makes it more careful.
 ///
 /// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
-/// tenths of bulk, spacing, lateness, nearness; for how long it has waited, whose it is, and whether several
-/// share the limit → {0} granted, {1, ms} soon, {2, ms} a place.
+/// tenths of bulk, spacing, lateness, nearness; for how long it has waited, whose it is, whether several
+/// share the limit, and the most swaps → {0} granted, {1, ms} soon, {2, ms} a place.
 pub(super) const TAKE: &str = concat!(
     now!(),
     r"
@@ -63,6 +64,7 @@ local size, window, bulk = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local standing, requests, of_ten = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local spacing, late, near = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local waited, origin, shared = tonumber(ARGV[10]), ARGV[11], ARGV[12] == '1'
+local most_swaps = tonumber(ARGV[13])
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
@@ -124,6 +126,19 @@ local function extend(whose, finish)
   s.flows = kept
   if own then own[3] = math.max(own[3], finish) else kept[#kept + 1] = { whose, bulk, finish } end
 end
+local function forget_swaps()
+  local kept = {}
+  for _, given in ipairs(s.swaps) do
+    if given[4] > now then kept[#kept + 1] = given end
+  end
+  s.swaps = kept
+end
+local function add_swap(whose, begin, finish)
+  forget_swaps()
+  local has_room = #s.swaps < most_swaps
+  if has_room then s.swaps[#s.swaps + 1] = { whose, bulk, begin, finish } end
+  return has_room
+end
 local function swap(finish)
   if not (shared and size) then return finish end
   local step = math.max(math.floor(window / math.max(size, 1)), 1)
@@ -136,8 +151,8 @@ local function swap(finish)
     end
   end
   local place = math.max(own, s.hold, now) + step * lines
-  if longest and place + step < finish and place <= longest[3] then
-    s.swaps[#s.swaps + 1] = { longest[1], bulk, place - step + 1, finish }
+  if longest and place + step < finish and place <= longest[3]
+    and add_swap(longest[1], place - step + 1, finish) then
     extend(longest[1], finish)
     extend(origin, place)
     return place
@@ -146,15 +161,12 @@ local function swap(finish)
   return finish
 end
 local function owed()
-  local kept, due = {}, nil
-  for _, given in ipairs(s.swaps) do
-    if given[4] > now then
-      if not due and given[2] == bulk and given[1] == origin and given[3] <= now then due = given[4]
-      else kept[#kept + 1] = given end
+  forget_swaps()
+  for i, given in ipairs(s.swaps) do
+    if given[2] == bulk and given[1] == origin and given[3] <= now then
+      return table.remove(s.swaps, i)[4]
     end
   end
-  s.swaps = kept
-  return due
 end
 if standing == 'new' then
   local name = bulk and 'bulk' or 'work'

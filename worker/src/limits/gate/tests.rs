@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use shared::broker::Lane;
 
 use super::*;
+use crate::limits::LONGEST_OPEN_MS;
 
 const LEASE_MS: i64 = 20_000;
 /// Whoever gets no answer gives up after this.
@@ -13,6 +14,19 @@ const TIMEOUT_MS: i64 = 10_000;
 fn asked(cap: u32, lane: Lane, is_placed: bool, waited_ms: i64) -> Asked<'static> {
     let (origin, lease_ms) = ("hubspot/1", LEASE_MS);
     Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms }
+}
+
+/// The longest that a run waits, and the most attempts it has: each five times later than the one before.
+const WAIT_MAX_MS: i64 = 72 * 3_600_000;
+const ATTEMPTS: u32 = 10;
+
+/// What becomes of the calls of an event that the service cannot take, down or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Poison {
+    /// 5xx.
+    Answered,
+    /// No answer.
+    Silent,
 }
 
 /// What became of a run.
@@ -27,6 +41,18 @@ struct Played {
 /// Plays runs that come at these times, each with one call, at a service that does not answer until
 /// `up_ms` and then answers after `took_ms`.
 fn play(cap: u32, comes_ms: &[i64], up_ms: i64, took_ms: i64) -> Vec<Played> {
+    play_with(cap, comes_ms, up_ms, took_ms, None)
+}
+
+/// The same with one run that is never done.
+fn play_with(
+    cap: u32,
+    comes_ms: &[i64],
+    up_ms: i64,
+    took_ms: i64,
+    poison: Option<(usize, Poison)>,
+) -> Vec<Played> {
+    let poison = |run| poison.filter(|(poisoned, _)| *poisoned == run).map(|(_, poison)| poison);
     let mut gate = Gate::default();
     let mut played = vec![Played::default(); comes_ms.len()];
     // When, which run, its slot if it calls, since when it waits, whether it has had a place.
@@ -37,19 +63,26 @@ fn play(cap: u32, comes_ms: &[i64], up_ms: i64, took_ms: i64) -> Vec<Played> {
         if slot_ms > 0 {
             calling -= 1;
             let began_ms = slot_ms - LEASE_MS;
-            let has_failed = now_ms - began_ms >= TIMEOUT_MS;
+            let is_silent = now_ms - began_ms >= TIMEOUT_MS;
+            let has_failed = is_silent || poison(run).is_some();
             let ended = if has_failed { Ended::Failed } else { Ended::Passed };
             let asked = asked(cap, Lane::Work, is_placed, now_ms - since_ms);
             match gate.leave(slot_ms, ended, &asked, now_ms) {
-                Some(wait_ms) => {
+                // Answered, it is an attempt as any other.
+                Some(wait_ms) if is_silent => {
                     played[run].passes += 1;
-                    due.insert((now_ms + wait_ms, run, 0, since_ms, true));
+                    if now_ms + wait_ms - since_ms < WAIT_MAX_MS {
+                        due.insert((now_ms + wait_ms, run, 0, since_ms, true));
+                    }
                 }
-                None if has_failed => {
+                _ if has_failed => {
                     played[run].attempts += 1;
-                    due.insert((now_ms + 1000, run, 0, since_ms, true));
+                    if played[run].attempts < ATTEMPTS {
+                        let later_ms = 1000 * 5_i64.pow(played[run].attempts - 1);
+                        due.insert((now_ms + later_ms, run, 0, since_ms, true));
+                    }
                 }
-                None => played[run].done_ms = now_ms,
+                _ => played[run].done_ms = now_ms,
             }
             continue;
         }
@@ -57,7 +90,8 @@ fn play(cap: u32, comes_ms: &[i64], up_ms: i64, took_ms: i64) -> Vec<Played> {
             Passage::Open { slot_ms, .. } => {
                 calling += 1;
                 assert!(calling <= cap + 1, "{calling} calls at {now_ms}");
-                let long_ms = if now_ms < up_ms { TIMEOUT_MS } else { took_ms };
+                let hangs = now_ms < up_ms || poison(run) == Some(Poison::Silent);
+                let long_ms = if hangs { TIMEOUT_MS } else { took_ms };
                 due.insert((now_ms + long_ms, run, slot_ms, since_ms, is_placed));
             }
             Passage::Full(wait_ms) | Passage::Shut(wait_ms) => {
@@ -87,6 +121,52 @@ fn of_a_service_that_hangs_few_calls_fail_and_all_are_made_when_it_is_back() {
     assert!(late_s <= 75 + 60 + 15, "{late_s} s");
     let most = played.iter().map(|played| played.passes).max().unwrap_or_default();
     assert!(most <= 30, "{most} passes");
+}
+
+/// Whichever of them it is, it probes for the others now and then, and never instead of them.
+#[test]
+fn an_event_that_the_service_cannot_take_keeps_nobody_else_out() {
+    let comes_ms: Vec<i64> = (0..50).map(|run| 1_000_000 + run * 100).collect();
+    let up_ms = 1_000_000 + 120_000;
+    for poison in [Poison::Answered, Poison::Silent] {
+        for poisoned in 0..comes_ms.len() {
+            let mut played = play_with(10, &comes_ms, up_ms, 50, Some((poisoned, poison)));
+            let of = played.remove(poisoned);
+            assert!(played.iter().all(|played| played.done_ms >= up_ms), "{poisoned} {poison:?}");
+            let late_s = (last_ms(&played) - up_ms) / 1000;
+            assert!(late_s <= 240, "{late_s} s, {poisoned} {poison:?}");
+            if poison == Poison::Answered {
+                assert_eq!(of.attempts, ATTEMPTS, "{of:?}");
+            }
+        }
+    }
+}
+
+/// It is nobody's turn but its own.
+#[test]
+fn one_run_alone_finds_out_soon_that_the_service_is_back() {
+    let up_ms = 1_000_000 + 6 * 3_600_000;
+    let played = play(1, &[1_000_000], up_ms, 50);
+    assert!(last_ms(&played) - up_ms <= LONGEST_OPEN_MS + PROBE_MS + TIMEOUT_MS + 50, "{played:?}");
+}
+
+#[test]
+fn who_probes_in_vain_comes_after_whoever_comes_for_the_next_probe() {
+    let (mut gate, first, other) =
+        (Gate::default(), asked(1, Lane::Work, true, 0), asked(1, Lane::Work, false, 0));
+    for call in 0..3 {
+        assert_eq!(gate.leave(0, Ended::Failed, &first, 1000 + call), None);
+    }
+    let until_ms = 1002 + 5_000;
+    assert_eq!(gate.enter(&first, 1500), Passage::Shut(until_ms - 1500));
+    let Passage::Open { slot_ms, is_probe: true } = gate.enter(&first, until_ms) else {
+        panic!("it is to probe")
+    };
+    let failed_ms = until_ms + 100;
+    assert_eq!(gate.leave(slot_ms, Ended::Failed, &first, failed_ms), Some(10_000 + PROBE_MS));
+    assert_eq!(gate.enter(&other, failed_ms + 200), Passage::Shut(9_800));
+    let slot_ms = failed_ms + 10_000 + LEASE_MS;
+    assert_eq!(gate.enter(&other, failed_ms + 10_000), Passage::Open { slot_ms, is_probe: true });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::limits::MOST_SWAPS;
 
 const WINDOW_MS: i64 = 10_000;
 
@@ -213,6 +214,35 @@ fn what_is_over_is_forgotten() {
     // The second has a place ten seconds on.
     assert!(!line.is_over(WINDOW_MS, 110_999));
     assert!(line.is_over(WINDOW_MS, 111_000));
+}
+
+/// Whatever comes, a bounded state is read by each that asks.
+#[test]
+fn of_two_long_lines_so_many_places_are_swapped_and_no_more() {
+    let ask = |line: &mut Line, sharing| {
+        let standing = new(1.0);
+        let asked =
+            Asked { sharing: Some(sharing), window_ms: 1000, ..asked(1, Lane::Work, standing) };
+        match line.take(&asked, 1000) {
+            Room::Place(wait) => ms(wait),
+            room => panic!("{room:?}"),
+        }
+    };
+    let mut line = Line::default();
+    let granted =
+        Asked { sharing: Some("hubspot/1"), window_ms: 1000, ..asked(1, Lane::Work, new(1.0)) };
+    assert_eq!(line.take(&granted, 1000), Room::Granted);
+    for run in 1..1000 {
+        assert_eq!(ask(&mut line, "hubspot/1"), run * 1000);
+    }
+    let waits: Vec<i64> = (0..400).map(|_| ask(&mut line, "hubspot/2")).collect();
+    let most = MOST_SWAPS;
+    assert!(waits[..most].iter().zip(1..).all(|(wait, run)| *wait == run * 2000), "{waits:?}");
+    // The rest come at the end, and none at the time of another.
+    assert!(
+        waits[most..].iter().zip(1000 + 256..).all(|(wait, run)| *wait == run * 1000),
+        "{waits:?}"
+    );
 }
 
 /// A message a second to a channel that portals share.

@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use shared::broker::{DeadQueue, MalformedMessage};
-use shared::event::Event;
 use shared::message::{Death, DeathReason, MAX_ERROR_BYTES, Message};
 use shared::origin::{Origin, Sender};
 
@@ -96,11 +95,11 @@ impl Arrival {
     }
 }
 
-/// What did not come from a publisher of ours, by its bytes.
+/// What has no journey that can be read, by its bytes: a retry of it is the event that they hold.
 fn unreadable(malformed: MalformedMessage, now_ms: i64) -> Message {
     let MalformedMessage { what, body, .. } = malformed;
     let death = Death::new(DeathReason::Unreadable, "UNREADABLE", what, now_ms);
-    Message::fresh(Event::unreadable(Sender::HubSpot, body), now_ms).dead(death)
+    Message::fresh(Sender::HubSpot.event(body), now_ms).dead(death)
 }
 
 /// What no worker gave up: the broker put it here.
@@ -142,6 +141,16 @@ mod tests {
         assert_eq!(&arrival.body[..], b"\xff\x00");
         let other = Arrival::new(Err(malformed(b"\xff\x01")), DeadQueue::Dead, 7);
         assert_ne!(arrival.identity, other.identity);
+    }
+
+    /// Else it could not be found by its portal, nor erased with its contact, nor retried as itself.
+    #[test]
+    fn what_has_lost_its_journey_keeps_the_name_of_its_event() {
+        let body =
+            br#"{"eventId":1,"portalId":7,"subscriptionType":"contact.creation","objectId":5}"#;
+        let arrival = Arrival::new(Err(malformed(body)), DeadQueue::Dead, 7);
+        assert_eq!((arrival.origin, arrival.contact_id), (Origin::hubspot(7), Some(5)));
+        assert_eq!(&*arrival.subscription_type, "contact.creation");
     }
 
     #[test]

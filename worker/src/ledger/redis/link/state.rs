@@ -67,7 +67,8 @@ impl State {
     /// Redis' clock was asked then, and is (seconds, microseconds).
     pub(super) fn set_clock(&self, (seconds, micros): (u64, u64), asked: Instant) {
         let now_ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        self.then_ms.store(now_ms.saturating_sub(self.ms_until(asked)), Ordering::Relaxed);
+        // Never back, though another primary's clock may be behind: fences grow by it.
+        self.then_ms.fetch_max(now_ms.saturating_sub(self.ms_until(asked)), Ordering::Relaxed);
     }
 
     fn ms_until(&self, then: Instant) -> u64 {
