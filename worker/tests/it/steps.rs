@@ -173,8 +173,9 @@ async fn a_value_that_is_too_large_is_refused_before_it_is_kept(engine: Engine) 
             async move {
                 let length = if cx.attempt() == 0 { 20_000 } else { 5 };
                 let kept = cx.keep("order", "x".repeat(length)).await?;
-                mended.open();
+                assert_eq!(kept.len(), length, "kept from before");
                 assert_eq!(kept, cx.keep("order", String::new()).await?);
+                mended.open();
                 Ok(())
             }
         });
