@@ -251,7 +251,7 @@ async fn one_admin_listener_tells_of_both_halves() {
         "hubline_received_events_total 1",
         "hubline_deliveries_total{handler=\"on_contact_created\",verdict=\"succeeded\"} 1",
         "hubline_store_up 1",
-        "hubline_queue_messages{queue=\"dead\"} 0",
+        "hubline_queue_messages{queue=\"dead\"} 0.0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }

@@ -26,7 +26,7 @@ impl Console {
             .env("CONSOLE_LISTEN", "127.0.0.1:0")
             .env("ADMIN_LISTEN", "127.0.0.1:0")
             .env("LOG_FORMAT", "json")
-            .env("LOG_LEVEL", "info,worker::parts::records::jobs=debug")
+            .env("LOG_LEVEL", "info,worker::records::jobs=debug")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
