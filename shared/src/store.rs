@@ -33,6 +33,7 @@ pub use not_written::NotWritten;
 pub use schema::{CHECKPOINT_PAGES, PAGE_BYTES, private};
 pub use turn::Turn;
 
+pub(crate) use errand::Lasting;
 use errand::{Errand, Task};
 use metrics::StoreMetrics;
 use room::Room;
@@ -152,20 +153,45 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
-        self.run(errand, |errand| errand).await
+        self.run(Lasting::Disk, errand, |errand| errand).await
+    }
+
+    /// The same for what need not survive a loss of power, only the end of this process: what the file can
+    /// be without, because what is in it still leads to it. Nothing is kept of it without what was written
+    /// before it. It is on the disk after a second, or with the next [`Self::write`].
+    pub async fn write_unsynced<T, F>(&self, errand: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+    {
+        self.run(Lasting::Process, errand, |errand| errand).await
+    }
+
+    /// The same for what is in no hurry: it waits a moment for others to share their commit.
+    pub async fn write_in_company<T, F>(&self, errand: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+    {
+        self.run(Lasting::InCompany, errand, |errand| errand).await
     }
 
     /// The same for what its owner gives up in time and brings again, such as a delivery: if this
     /// is dropped before its turn has come, nothing is written. `bytes` of it are held until then,
     /// which is refused when too many are.
-    pub async fn write_if_awaited<T, F>(&self, bytes: usize, errand: F) -> Result<T, NotWritten>
+    pub(crate) async fn write_if_awaited<T, F>(
+        &self,
+        bytes: usize,
+        lasting: Lasting,
+        errand: F,
+    ) -> Result<T, NotWritten>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let space = self.room.take(bytes).ok_or(NotWritten::Crowded)?;
         let waiting = Arc::new(());
-        self.run(errand, |errand| errand.awaited_by(&waiting, Some(space))).await
+        self.run(lasting, errand, |errand| errand.awaited_by(&waiting, Some(space))).await
     }
 
     /// Runs `errand`, which only reads, between what is written before and after it, and at the same
@@ -176,11 +202,12 @@ impl Store {
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let waiting = Arc::new(());
-        self.run(errand, |errand| errand.reading().awaited_by(&waiting, None)).await
+        self.run(Lasting::Nothing, errand, |errand| errand.awaited_by(&waiting, None)).await
     }
 
     async fn run<T, F>(
         &self,
+        lasting: Lasting,
         errand: F,
         with: impl FnOnce(Errand) -> Errand,
     ) -> Result<T, NotWritten>
@@ -189,7 +216,9 @@ impl Store {
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
     {
         let (reply, done) = oneshot::channel();
-        self.errands.send(with(Errand::new(errand, reply))).map_err(|_| NotWritten::Down)?;
+        self.errands
+            .send(with(Errand::new(lasting, errand, reply)))
+            .map_err(|_| NotWritten::Down)?;
         done.await.map_err(|_| NotWritten::Down)?
     }
 }

@@ -24,6 +24,12 @@ pub enum Route {
 }
 
 impl Route {
+    /// Whether what is published is carried on: the message that it follows stands in its queue until after
+    /// that. So without it nothing is lost.
+    pub(super) fn is_carried_on(self) -> bool {
+        matches!(self, Self::Later { .. })
+    }
+
     /// What it is called in metrics and traces.
     #[must_use]
     pub fn destination(self) -> Destination {

@@ -1,6 +1,6 @@
 //! Time that never runs backwards, neither while the process runs nor from one to the next:
 //! with the machine's clock set back, what is due would stop being so and a lease would last
-//! for hours.
+//! for hours. Written down once a second, so that after a restart it may be behind by as much.
 
 use std::time::Instant;
 

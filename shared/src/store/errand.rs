@@ -21,10 +21,24 @@ pub(super) type Reply = Box<dyn FnOnce() + Send>;
 type Done = (Reply, Result<(), Fault>);
 type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
 
+/// What of an errand is there, and when, once it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// Nothing: it only looks.
+    Nothing,
+    /// What it wrote survives the end of this process. It may wait a moment for others to share a commit with.
+    InCompany,
+    /// What it wrote survives the end of this process. After a loss of power all that was written since some
+    /// moment may be gone, the last second at most.
+    Process,
+    /// What it wrote is on the disk.
+    Disk,
+}
+
 /// One write, or one look.
 pub(super) struct Errand {
     work: Work,
-    pub(super) writes: bool,
+    pub(super) lasting: Lasting,
     /// Gone once nobody waits; `None` if it is to be done all the same.
     awaited: Option<Weak<()>>,
     /// Of the room that waiting errands have.
@@ -32,8 +46,12 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    /// One that writes.
-    pub(super) fn new<T, F>(errand: F, reply: oneshot::Sender<Result<T, NotWritten>>) -> Self
+    /// One whose result goes to `reply`.
+    pub(super) fn new<T, F>(
+        lasting: Lasting,
+        errand: F,
+        reply: oneshot::Sender<Result<T, NotWritten>>,
+    ) -> Self
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
@@ -52,17 +70,12 @@ impl Errand {
                 (tell, done)
             })
         });
-        Self { work, writes: true, awaited: None, _space: None }
+        Self { work, lasting, awaited: None, _space: None }
     }
 
     /// Not to be done once nobody has `waiting` any more; takes up `space` until then.
     pub(super) fn awaited_by(self, waiting: &Arc<()>, space: Option<Space>) -> Self {
         Self { awaited: Some(Arc::downgrade(waiting)), _space: space, ..self }
-    }
-
-    /// Only looks.
-    pub(super) fn reading(self) -> Self {
-        Self { writes: false, ..self }
     }
 
     pub(super) fn is_abandoned(&self) -> bool {

@@ -31,7 +31,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// worker has in hand is known to its process alone: after a crash all of it is ready again.
 ///
 /// A `claim` is the ledger's entry of one event, target and generation, with the states
-/// `S` started, `R` released, `C` completed; it is forgotten after `expires_ms`.
+/// `S` started, `R` released, `C` completed; it is forgotten after `expires_ms`. It is found by a hash of its
+/// key. That is all that stands in no order of time: whatever belongs to one another's time stands on the same
+/// few pages, and a commit writes whole ones. So does the `step`: its id is its claim's times 2^20, and a number.
 const TABLES: &str = "
 CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,7 +60,9 @@ CREATE TABLE message (
 CREATE INDEX message_by_due ON message (queue, due_ms, id);
 
 CREATE TABLE claim (
-    key TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    key TEXT NOT NULL,
     state TEXT NOT NULL,
     token TEXT NOT NULL,
     lowest INTEGER NOT NULL,
@@ -66,15 +70,14 @@ CREATE TABLE claim (
     abandoned INTEGER NOT NULL,
     lease_until_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX claim_by_expiry ON claim (expires_ms);
 
 CREATE TABLE step (
-    key TEXT NOT NULL,
+    id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
-    json TEXT NOT NULL,
-    PRIMARY KEY (key, name)
-) STRICT, WITHOUT ROWID;
+    json TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
@@ -90,7 +93,7 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         // Only for a new file; pages that retention frees are given back step by step.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
-        // What was committed survives a loss of power, at a sync of the disk for each commit.
+        // What was committed survives a loss of power; the writer says which commits need not.
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         // What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.

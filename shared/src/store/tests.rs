@@ -7,6 +7,7 @@ use std::fs;
 use super::*;
 
 mod failing;
+mod lasting;
 mod opening;
 mod sharing;
 
@@ -55,7 +56,7 @@ async fn reopen(store: Store, directory: &Directory) -> Store {
     }
 }
 
-const WRITE: &str = "INSERT INTO step VALUES ('b', hex(randomblob(16)), 1)";
+const WRITE: &str = "INSERT INTO step VALUES (NULL, hex(randomblob(16)), 1)";
 const WRITTEN: &str = "SELECT count(*) FROM step";
 
 /// A writer that is held inside a transaction, as by a disk that stalls.

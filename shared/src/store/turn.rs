@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::clock::Clock;
@@ -13,18 +14,33 @@ pub struct Turn {
     pub connection: SqliteConnection,
     pub(super) clock: Clock,
     pub(super) now_ms: i64,
+    /// Whether a commit syncs the disk.
+    syncs: bool,
 }
 
 impl Turn {
     pub(super) fn new(connection: SqliteConnection, clock: Clock) -> Self {
         let now_ms = clock.now_ms();
-        Self { connection, clock, now_ms }
+        Self { connection, clock, now_ms, syncs: true }
     }
 
     /// A statement of the writer's own: its failure is no single errand's.
     pub(super) async fn execute(&mut self, statement: &'static str) -> Result<(), Fault> {
         let executed = sqlx::query(statement).execute(&mut self.connection).await;
         executed.map(|_| ()).map_err(|error| Fault::from(error).of_all())
+    }
+
+    /// Whether the next commit is on the disk before it is answered. Between transactions only.
+    pub(super) async fn sync(&mut self, syncs: bool) -> Result<(), Fault> {
+        if self.syncs != syncs {
+            let level = if syncs { "FULL" } else { "NORMAL" };
+            // Made anew each time: SQLite takes the level over when a statement is prepared, not when it is run.
+            let pragma = sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA synchronous = {level}")));
+            let set = pragma.execute(&mut self.connection).await;
+            set.map_err(|error| Fault::from(error).of_all())?;
+            self.syncs = syncs;
+        }
+        Ok(())
     }
 
     #[cfg(test)]

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::errand::{Errand, Reply};
+use super::errand::{Errand, Lasting, Reply};
 use super::fault::Fault;
 use super::metrics::StoreMetrics;
 use super::turn::Turn;
@@ -18,12 +18,18 @@ use crate::link::Link;
 
 /// Errands of one transaction.
 const BATCH: usize = 1024;
+/// How long a write that is in no hurry waits for others.
+const COMPANY: Duration = Duration::from_millis(50);
+/// How long what was written may be without a sync of the disk, and how far the clock that is written may be
+/// behind.
+const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());
+const UNSYNCED_MS: i64 = 1000;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
 /// With a quarter of a MiB: a row with a key that no entry has, and its end.
 const PROBES: [&str; 2] = [
-    "INSERT OR REPLACE INTO step VALUES ('', 'probe', hex(zeroblob(131072)))",
-    "DELETE FROM step WHERE key = ''",
+    "INSERT OR REPLACE INTO step VALUES (0, 'probe', hex(zeroblob(131072)))",
+    "DELETE FROM step WHERE id = 0",
 ];
 
 /// Says that nothing is written any more when the writer ends, whatever ended it: whoever waits
@@ -46,6 +52,10 @@ pub(super) struct Writer {
     reader: SqlitePool,
     /// For good: no write may make it worse.
     is_damaged: bool,
+    /// Since when something has been written without a sync of the disk.
+    unsynced: Option<Instant>,
+    /// The time that was written last, ms since the Unix epoch.
+    high_ms: i64,
 }
 
 /// How the file fares.
@@ -63,7 +73,9 @@ impl Writer {
         metrics: StoreMetrics,
         reader: SqlitePool,
     ) -> Self {
-        Self { turn, link: Announced(link, metrics.up.clone()), metrics, reader, is_damaged: false }
+        let link = Announced(link, metrics.up.clone());
+        let (is_damaged, unsynced, high_ms) = (false, None, 0);
+        Self { turn, link, metrics, reader, is_damaged, unsynced, high_ms }
     }
 
     /// Writes until nobody is left to ask.
@@ -81,16 +93,16 @@ impl Writer {
                 next_probe = Instant::now() + PROBE;
                 continue;
             }
-            let got = if self.state() == State::Failing {
+            let is_open = if self.state() == State::Failing {
                 match timeout_at(next_probe, waiting.recv_many(&mut batch, BATCH)).await {
-                    Ok(got) => got,
+                    Ok(got) => got > 0,
                     Err(_) => continue,
                 }
             } else {
                 next_probe = Instant::now() + PROBE;
-                waiting.recv_many(&mut batch, BATCH).await
+                self.receive(&mut waiting, &mut batch).await
             };
-            if got == 0 {
+            if !is_open {
                 break;
             }
             if self.is_damaged {
@@ -107,6 +119,33 @@ impl Writer {
         drop(waiting);
         self.reader.close().await;
         let _ = self.turn.connection.close().await;
+    }
+
+    /// Takes what waits, or nothing when what was written is to be synced; false if nothing more will come.
+    async fn receive(
+        &self,
+        waiting: &mut mpsc::UnboundedReceiver<Errand>,
+        batch: &mut Vec<Errand>,
+    ) -> bool {
+        let receiving = waiting.recv_many(batch, BATCH);
+        let got = match self.unsynced {
+            None => receiving.await,
+            Some(since) => match timeout_at(since + UNSYNCED, receiving).await {
+                Ok(got) => got,
+                Err(_) => return true,
+            },
+        };
+        let until = Instant::now() + COMPANY;
+        while (1..BATCH).contains(&batch.len())
+            && batch.iter().all(|errand| errand.lasting == Lasting::InCompany)
+        {
+            let receiving = waiting.recv_many(batch, BATCH - batch.len());
+            if timeout_at(until, receiving).await.is_ok_and(|got| got > 0) {
+                continue;
+            }
+            break;
+        }
+        got > 0
     }
 
     fn state(&self) -> State {
@@ -149,6 +188,8 @@ impl Writer {
             }
             _ => {}
         }
+        // What was written before is not taken back. Once the file takes writes again, one of them syncs it.
+        self.unsynced = None;
         self.metrics.failures.inc();
         self.metrics.up.set(0);
         // Before those who asked hear of it: they look here for when to ask again.
@@ -165,7 +206,12 @@ impl Writer {
     ) -> Result<u64, Fault> {
         let turn = &mut self.turn;
         turn.now_ms = turn.clock.now_ms();
+        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
+        let syncs = is_due || errands.iter().any(|errand| errand.lasting == Lasting::Disk);
+        turn.sync(syncs).await?;
         turn.execute("BEGIN IMMEDIATE").await?;
+        // What is alone needs no mark to be undone to.
+        let is_alone = errands.len() == 1;
         let mut writes = 0;
         // One by one: who is left when all fails must not hear of it yet.
         errands.reverse();
@@ -174,8 +220,9 @@ impl Writer {
             if errand.is_abandoned() {
                 continue;
             }
-            let is_write = errand.writes;
-            if is_write {
+            let is_write = errand.lasting != Lasting::Nothing;
+            let is_marked = is_write && !is_alone;
+            if is_marked {
                 turn.execute("SAVEPOINT errand").await?;
             }
             let (tell, done) = errand.run(turn).await;
@@ -188,23 +235,36 @@ impl Writer {
                         error = why,
                         "a write to the data file failed by its own fault"
                     );
-                    if is_write {
+                    if is_marked {
                         turn.execute("ROLLBACK TO errand").await?;
+                    } else if is_write {
+                        turn.execute("ROLLBACK").await?;
+                        turn.execute("BEGIN IMMEDIATE").await?;
                     }
                 }
                 Err(fault) => return Err(fault),
             }
-            if is_write {
+            if is_marked {
                 turn.execute("RELEASE errand").await?;
             }
         }
-        if writes > 0 {
+        // A sync needs something to write, if only this.
+        let tells_time = is_due || (writes > 0 && turn.now_ms - self.high_ms >= UNSYNCED_MS);
+        if tells_time {
             let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(turn.now_ms);
             high.execute(&mut turn.connection)
                 .await
                 .map_err(|error| Fault::from(error).of_all())?;
         }
         turn.execute("COMMIT").await?;
+        if tells_time {
+            self.high_ms = turn.now_ms;
+        }
+        if syncs && (writes > 0 || is_due) {
+            self.unsynced = None;
+        } else if writes > 0 {
+            self.unsynced.get_or_insert_with(Instant::now);
+        }
         Ok(writes)
     }
 

@@ -29,7 +29,7 @@ pub(super) async fn place(cx: &Context, erp: &Erp, order: Order, won_ms: i64) ->
         while run.is_done(&format!("refused-{revision}")) {
             revision += 1;
         }
-        let order = keep(&run, order, revision).await?;
+        let order = keep(&run, order, revision)?;
         let key = match revision {
             0 => format!("hubline-order-{name}"),
             _ => format!("hubline-order-{name}-{revision}"),
@@ -108,11 +108,11 @@ fn is_refusal(error: &HandlerError) -> bool {
     error.kind == Failure::Permanent && REFUSALS.contains(&&*error.code)
 }
 
-/// The body as it was first composed.
-async fn keep(run: &Run, mut order: Order, revision: u32) -> Result<Order, HandlerError> {
+/// The body as it was first composed; on its way to the ledger, where it is before it is sent.
+fn keep(run: &Run, mut order: Order, revision: u32) -> Result<Order, HandlerError> {
     let contact_ids = std::mem::take(&mut order.contact_ids);
     let composed = (order, contact_ids.len());
-    let (mut order, count) = run.keep(&format!("order-{revision}"), composed).await?;
+    let (mut order, count) = run.keep_with_next(&format!("order-{revision}"), composed)?;
     // By what is kept, not by numbers: another version may have kept more at once.
     for number in 0.. {
         let known = order.contact_ids.len();
@@ -120,7 +120,9 @@ async fn keep(run: &Run, mut order: Order, revision: u32) -> Result<Order, Handl
             break;
         }
         let chunk: Vec<u64> = contact_ids.iter().skip(known).take(CHUNK).copied().collect();
-        order.contact_ids.extend(run.keep(&format!("contacts-{revision}-{number}"), chunk).await?);
+        order
+            .contact_ids
+            .extend(run.keep_with_next(&format!("contacts-{revision}-{number}"), chunk)?);
         if order.contact_ids.len() == known {
             break;
         }

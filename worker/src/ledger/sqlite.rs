@@ -24,7 +24,7 @@ mod tests;
 mod writes;
 
 use claims::Claimant;
-use gather::{Gather, Unawaited};
+use gather::{Gather, Survives, Unawaited};
 use writes::{Completion, Known, Owner};
 
 /// The ledger in the data file. While the file takes no writes its calls wait.
@@ -54,12 +54,17 @@ impl Ledger {
         let forgetting = tokio::spawn(forget::every_minute(Arc::clone(&store)));
         let forgetting = AbortOnDropHandle::new(forgetting);
         // A claim that nobody waits for would stand until its lease ran out, as an abandoned run.
-        let claims = Gather::start(Arc::clone(&store), Unawaited::Skipped, |turn, claimants| {
-            Box::pin(claims::claim(turn, claimants))
-        });
-        let completions = Gather::start(Arc::clone(&store), Unawaited::Run, |turn, completions| {
-            Box::pin(writes::complete(turn, completions))
-        });
+        let (of_claims, of_completions) = (Arc::clone(&store), Arc::clone(&store));
+        let claims =
+            Gather::start(of_claims, Unawaited::Skipped, Survives::Process, |turn, claimants| {
+                Box::pin(claims::claim(turn, claimants))
+            });
+        let completions = Gather::start(
+            of_completions,
+            Unawaited::Run,
+            Survives::PowerLoss,
+            |turn, completions| Box::pin(writes::complete(turn, completions)),
+        );
         Self {
             store,
             claims,
@@ -108,19 +113,18 @@ impl Ledger {
             Write::Release(_) => (Operation::Release, 0),
         };
         let steps: Arc<Steps> = Arc::new(steps.clone());
+        // Results must survive a loss of power. After one, a lease that is not given back is over as well.
+        let is_synced = !steps.is_empty();
         let job = || {
             let (owner, steps) = (Arc::clone(&owner), Arc::clone(&steps));
-            self.store.write(move |turn| {
-                Box::pin(async move {
-                    match write {
-                        Write::Extend => writes::extend(turn, &owner, lease_ms).await,
-                        Write::Release(release) => {
-                            writes::release(turn, &owner, release, &steps).await
-                        }
-                        _ => writes::remember(turn, &owner, &steps).await,
-                    }
-                })
-            })
+            let writing = writes::Writing { owner, write, lease_ms, steps };
+            async move {
+                if is_synced {
+                    self.store.write(|turn| Box::pin(writing.carry_out(turn))).await
+                } else {
+                    self.store.write_unsynced(|turn| Box::pin(writing.carry_out(turn))).await
+                }
+            }
         };
         self.call(operation, job).await
     }

@@ -1,4 +1,4 @@
-//! The ledger's entries, from the file to Redis: all of them, in the order of their names.
+//! The ledger's entries, from the file to Redis: all of them, in the order in which they were made.
 
 use super::cluster::Cluster;
 use super::error::MigrateError;
@@ -16,12 +16,13 @@ pub(super) async fn copy(
     mut progress: Progress,
     moved: &mut Moved,
 ) -> Result<(), MigrateError> {
-    let mut after = String::new();
+    let mut after = 0;
     loop {
         cluster.patience.check()?;
-        let entries = source.entries(&after, PAGE).await?;
-        let Some(last) = entries.last() else { return Ok(()) };
-        after.clone_from(&last.name);
+        let entries = source.entries(&mut after, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
         let written = cluster.import(&entries).await?;
         let count = entries.len() as u64;
         moved.entries_written += written;

@@ -86,10 +86,10 @@ impl Source {
         self.letters.as_ref()
     }
 
-    /// The next entries of the ledger behind the one named `after`.
+    /// The next entries of the ledger behind the one with the number `after`, which becomes that of the last.
     pub(super) async fn entries(
         &self,
-        after: &str,
+        after: &mut i64,
         limit: u32,
     ) -> Result<Vec<Entry>, MigrateError> {
         Ok(ledger::entries(self.embedded.store(), after, limit).await?)

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use shared::retry::Reconnect;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::rows::{contacts, ids, insert, merges};
@@ -30,6 +30,8 @@ mod tests;
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// How far apart batches begin at least: each writes whole pages of many indexes, however few its lines.
+const PACE: Duration = Duration::from_millis(250);
 /// How long a batch may take.
 const WRITE: Duration = Duration::from_secs(30);
 /// How long the last lines may take at the end, and how long if the database is away.
@@ -172,7 +174,9 @@ struct Writing {
 impl Writing {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
-        while self.take(&mut batch).await > 0 {
+        let mut next = Instant::now();
+        while self.take(&mut batch, next).await > 0 {
+            next = Instant::now() + PACE;
             let mut ids = ids(&batch);
             let mut is_new = true;
             let mut reconnect = Reconnect::default();
@@ -205,13 +209,26 @@ impl Writing {
         tokio::time::sleep(reconnect.next_delay()).await;
     }
 
-    /// What waits, up to a batch; nothing once it is closed and all is written.
-    async fn take(&mut self, batch: &mut Vec<Logged>) -> usize {
-        tokio::select! {
-            taken = self.lines.recv_many(batch, BATCH) => return taken,
-            () = self.closing.cancelled() => self.lines.close(),
+    /// What waits, up to a batch, and not before `next` unless a batch is full; nothing once it is closed and
+    /// all is written.
+    async fn take(&mut self, batch: &mut Vec<Logged>, next: Instant) -> usize {
+        let gathering = async {
+            let mut taken = self.lines.recv_many(batch, BATCH).await;
+            while (1..BATCH).contains(&taken) {
+                let more = self.lines.recv_many(batch, BATCH - taken);
+                match timeout_at(next, more).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(more) => taken += more,
+                }
+            }
+        };
+        if self.closing.run_until_cancelled(gathering).await.is_none() {
+            self.lines.close();
         }
-        self.lines.recv_many(batch, BATCH).await
+        if batch.is_empty() {
+            self.lines.recv_many(batch, BATCH).await;
+        }
+        batch.len()
     }
 
     /// Writes a batch; one that `is_new` cannot be there already.

@@ -62,11 +62,20 @@ impl Run {
         if let Some(kept) = self.lease.step(name) {
             return read(name, &kept);
         }
-        let json = serde_json::to_string(&value)?;
-        if json.len() > MAX_STEP_BYTES {
-            return Err(too_large(name, json.len()));
-        }
+        let json = text_of(name, &value)?;
         self.see_through(self.remember(name, &json)).await?;
+        Ok(value)
+    }
+
+    /// The same, but written with what is kept next, or with the release: for what leads to nothing before.
+    pub(crate) fn keep_with_next<T>(&self, name: &str, value: T) -> Result<T, HandlerError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        if let Some(kept) = self.lease.step(name) {
+            return read(name, &kept);
+        }
+        self.lease.keep(name, &text_of(name, &value)?);
         Ok(value)
     }
 
@@ -88,6 +97,15 @@ impl Run {
         );
         Ok(())
     }
+}
+
+/// A value as it is kept.
+fn text_of<T: Serialize>(name: &str, value: &T) -> Result<String, HandlerError> {
+    let json = serde_json::to_string(value)?;
+    if json.len() > MAX_STEP_BYTES {
+        return Err(too_large(name, json.len()));
+    }
+    Ok(json)
 }
 
 fn read<T: DeserializeOwned>(name: &str, kept: &str) -> Result<T, HandlerError> {

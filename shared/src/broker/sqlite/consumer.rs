@@ -244,7 +244,8 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
         let mut tries = Reconnect::default();
         loop {
             let ids = ids.clone();
-            let delete = store.write(|turn| {
+            // Not there after a loss of power, it comes again and is found to be done.
+            let delete = store.write_in_company(|turn| {
                 Box::pin(async move {
                     sqlx::query("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))")
                         .bind(ids)

@@ -14,7 +14,7 @@ use crate::broker::route::Route;
 use crate::link::Link;
 #[cfg(feature = "testing")]
 use crate::message::Message;
-use crate::store::{NotWritten, Store};
+use crate::store::{Lasting, NotWritten, Store};
 
 /// What a message takes up in memory beside its body, roughly, in bytes.
 const BESIDE: usize = 512;
@@ -91,7 +91,10 @@ impl Embedded {
         let routes: Vec<Route> = batch.iter().map(|publication| publication.route).collect();
         let bytes =
             batch.iter().map(|publication| BESIDE + publication.message.event.body().len()).sum();
-        let insert = self.store.write_if_awaited(bytes, |turn| {
+        let is_carried_on = routes.iter().all(|route| route.is_carried_on());
+        // Acked in the same file, and later: that is never there without this.
+        let lasting = if is_carried_on { Lasting::Process } else { Lasting::Disk };
+        let insert = self.store.write_if_awaited(bytes, lasting, |turn| {
             Box::pin(async move { row::insert(turn, &batch).await })
         });
         insert.await.map_err(|error| match error {

@@ -8,7 +8,7 @@ async fn a_full_disk_loses_nothing_that_was_told_and_ends_with_room() {
     let store = Store::open(&directory.0).await.unwrap();
     execute(&store, WRITE).await.unwrap();
     execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
-    let filling = "INSERT INTO step SELECT 'c', hex(randomblob(500)), value \
+    let filling = "INSERT INTO step SELECT NULL, hex(randomblob(500)), value \
         FROM json_each(json_array(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
@@ -33,7 +33,7 @@ async fn room_is_found_while_others_never_stop_asking() {
         }
     });
     execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
-    let filling = "INSERT INTO step VALUES ('k', 'n', hex(zeroblob(100000)))";
+    let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(30), store.back()).await.unwrap();
@@ -46,9 +46,7 @@ async fn a_damaged_file_takes_no_more_writes_and_says_so() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
     for _ in 0..200 {
-        execute(&store, "INSERT INTO step VALUES (hex(randomblob(9)), 'n', hex(randomblob(500)))")
-            .await
-            .unwrap();
+        execute(&store, "INSERT INTO step VALUES (NULL, 'n', hex(randomblob(500)))").await.unwrap();
     }
     let bytes_a_page = usize::try_from(number(&store, "PRAGMA page_size").await).unwrap();
     let page: i64 = number(&store, "SELECT rootpage FROM sqlite_schema WHERE name = 'step'").await;
@@ -62,7 +60,7 @@ async fn a_damaged_file_takes_no_more_writes_and_says_so() {
     fs::write(&file, bytes).unwrap();
 
     let store = Store::open(&directory.0).await.unwrap();
-    let harmless = "INSERT INTO step VALUES ('b', hex(randomblob(16)), 1)";
+    let harmless = "INSERT INTO step VALUES (NULL, hex(randomblob(16)), 1)";
     assert_eq!(execute(&store, "DELETE FROM step").await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("malformed"), "{reason}");
@@ -77,7 +75,7 @@ async fn a_write_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_wri
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     let stall = Stall::of(&store).await;
     // Each writes first, which must not stay.
-    let broken = "INSERT INTO step VALUES ('x', 'x', 1); INSERT INTO step VALUES ('x', NULL, 1)";
+    let broken = "INSERT INTO step VALUES (NULL, 'x', 1); INSERT INTO step VALUES (NULL, NULL, 1)";
     let panics = store.write(|turn| {
         Box::pin(async move {
             let written = spend(turn).await;

@@ -8,8 +8,8 @@ async fn what_nobody_waits_for_any_more_is_written_only_if_it_must_be() {
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     let stall = Stall::of(&store).await;
     let (mut given_up, mut awaited, mut write) = (
-        Box::pin(store.write_if_awaited(7, spend)),
-        Box::pin(store.write_if_awaited(7, spend)),
+        Box::pin(store.write_if_awaited(7, Lasting::Disk, spend)),
+        Box::pin(store.write_if_awaited(7, Lasting::Disk, spend)),
         Box::pin(store.write(spend)),
     );
     begin(&mut given_up).await;
@@ -26,7 +26,7 @@ async fn what_waits_is_bounded_in_bytes_and_has_room_again_when_it_is_done() {
     let directory = Directory::new();
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     let stall = Stall::of(&store).await;
-    let ask = |bytes| store.write_if_awaited(bytes, |_| Box::pin(async { Ok(()) }));
+    let ask = |bytes| store.write_if_awaited(bytes, Lasting::Disk, |_| Box::pin(async { Ok(()) }));
     let (mut first, mut second) =
         (Box::pin(ask(MAX_WAITING_BYTES / 2)), Box::pin(ask(MAX_WAITING_BYTES / 2)));
     begin(&mut first).await;

@@ -74,7 +74,7 @@ impl Past {
                 redis.clone().del(&[format!("{key}:steps"), key]).await.unwrap();
             }
             Self::Sqlite { store, .. } => {
-                execute(store, identity, &["DELETE FROM step", "DELETE FROM claim"]).await;
+                execute(store, identity, &[STEPS, "DELETE FROM claim WHERE key = ?"]).await;
             }
         }
     }
@@ -95,7 +95,8 @@ impl Past {
                 }
             }
             Self::Sqlite { store, .. } => {
-                execute(store, identity, &["UPDATE claim SET lease_until_ms = 0"]).await;
+                execute(store, identity, &["UPDATE claim SET lease_until_ms = 0 WHERE key = ?"])
+                    .await;
             }
         }
     }
@@ -109,13 +110,14 @@ impl Drop for Past {
     }
 }
 
+const STEPS: &str = "DELETE FROM step WHERE id >> 20 = (SELECT id FROM claim WHERE key = ?)";
+
 async fn execute(store: &Store, identity: &Identity, statements: &'static [&'static str]) {
     let key = format!("{identity}:target:0");
     let executed = store.write(move |turn| {
         Box::pin(async move {
             for statement in statements {
-                let statement = sqlx::AssertSqlSafe(format!("{statement} WHERE key = ?"));
-                sqlx::query(statement).bind(&key).execute(&mut turn.connection).await?;
+                sqlx::query(*statement).bind(&key).execute(&mut turn.connection).await?;
             }
             Ok(())
         })

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use shared::store::Turn;
 use sqlx::Sqlite;
 use sqlx::query::QueryScalar;
@@ -17,16 +18,21 @@ use sqlx::sqlite::SqliteArguments;
 
 use crate::ledger::{Claim, Lease};
 
-/// For all of `[key, token, attempt, fence, lease_until_ms, expires_ms]`; without the `WHERE`, `ON` would
-/// be taken for a join's.
+/// For all of `[hash, key, token, attempt, fence, lease_until_ms, expires_ms]`; without the `WHERE`, `ON`
+/// would be taken for a join's.
 const BEGIN: &str = "INSERT INTO claim \
-    (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
-    SELECT value ->> 0, 'S', value ->> 1, value ->> 2, value ->> 3, 0, value ->> 4, value ->> 5 \
-    FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING RETURNING token";
+    (hash, key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
+    SELECT unhex(value ->> 0), value ->> 1, 'S', value ->> 2, value ->> 3, value ->> 4, 0, value ->> 5, \
+    value ->> 6 FROM json_each(?) WHERE true ON CONFLICT (hash) DO NOTHING RETURNING token";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
-    abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE key = ?1";
+    abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE hash = unhex(?1)";
 const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
-    WHERE key = ?";
+    WHERE hash = unhex(?)";
+const STEPS: &str = "SELECT step.name, step.json FROM claim CROSS JOIN step \
+    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 WHERE claim.hash = unhex(?)";
+const FORGET: &str = "DELETE FROM step WHERE id IN (SELECT step.id FROM claim CROSS JOIN step \
+    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 \
+    WHERE claim.hash IN (SELECT unhex(value) FROM json_each(?)))";
 
 /// Who asks for an entry.
 pub(super) struct Claimant {
@@ -47,9 +53,9 @@ pub(super) async fn claim(
         .iter()
         .map(|claimant| {
             let lease_until_ms = now_ms.saturating_add(claimant.lease_ms);
-            let expires_ms = now_ms.saturating_add(claimant.retention_ms);
+            let expires_ms = expiry(now_ms, claimant.retention_ms);
             let Claimant { key, token, attempt, .. } = &**claimant;
-            (key, token, attempt, now_ms, lease_until_ms, expires_ms)
+            (hash(key), key, token, attempt, now_ms, lease_until_ms, expires_ms)
         })
         .collect();
     let begun = tokens(sqlx::query_scalar(BEGIN).bind(json(&rows)?), turn).await?;
@@ -69,13 +75,13 @@ pub(super) async fn claim(
 async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
     let (state, owner, lowest, fence, abandoned, lease_until_ms, expires_ms) =
         sqlx::query_as::<_, (String, String, i64, i64, i64, i64, i64)>(FIND)
-            .bind(&claimant.key)
+            .bind(hash(&claimant.key))
             .fetch_one(&mut turn.connection)
             .await?;
     let now_ms = turn.now_ms();
     let next = now_ms.max(fence + 1);
     if expires_ms <= now_ms {
-        forget_steps(turn, &[&claimant.key]).await?;
+        forget_steps(turn, &[hash(&claimant.key)]).await?;
         take(turn, claimant, (next, 0)).await?;
         return started(turn, claimant, (next, 0), false).await;
     }
@@ -102,13 +108,13 @@ async fn take(
 ) -> Result<(), sqlx::Error> {
     let now_ms = turn.now_ms();
     sqlx::query(TAKE)
-        .bind(&claimant.key)
+        .bind(hash(&claimant.key))
         .bind(&claimant.token)
         .bind(claimant.attempt)
         .bind(fence)
         .bind(abandoned)
         .bind(now_ms.saturating_add(claimant.lease_ms))
-        .bind(now_ms.saturating_add(claimant.retention_ms))
+        .bind(expiry(now_ms, claimant.retention_ms))
         .execute(&mut turn.connection)
         .await?;
     Ok(())
@@ -121,10 +127,7 @@ async fn started(
     may_have_steps: bool,
 ) -> Result<Claim, sqlx::Error> {
     let steps: Vec<(String, String)> = if may_have_steps {
-        sqlx::query_as("SELECT name, json FROM step WHERE key = ?")
-            .bind(&claimant.key)
-            .fetch_all(&mut turn.connection)
-            .await?
+        sqlx::query_as(STEPS).bind(hash(&claimant.key)).fetch_all(&mut turn.connection).await?
     } else {
         Vec::new()
     };
@@ -138,12 +141,24 @@ async fn started(
     )))
 }
 
-pub(super) async fn forget_steps(turn: &mut Turn, keys: &[&str]) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM step WHERE key IN (SELECT value FROM json_each(?))")
-        .bind(json(keys)?)
-        .execute(&mut turn.connection)
-        .await?;
+/// Forgets the steps of the entries with these hashes.
+pub(super) async fn forget_steps(turn: &mut Turn, hashes: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query(FORGET).bind(json(hashes)?).execute(&mut turn.connection).await?;
     Ok(())
+}
+
+/// What an entry is found by: 16 bytes, in hexadecimal.
+pub(super) fn hash(key: &str) -> String {
+    let digest = Sha256::digest(key);
+    data_encoding::HEXLOWER.encode(&digest[..16])
+}
+
+/// When an entry expires that changes now, ms since the Unix epoch: at the next full 1024th of the retention,
+/// so that most changes leave its place in the index of those times alone.
+pub(super) fn expiry(now_ms: i64, retention_ms: i64) -> i64 {
+    let step_ms = (retention_ms / 1024).max(1);
+    let due_ms = now_ms.saturating_add(retention_ms);
+    due_ms.saturating_add(step_ms - 1) / step_ms * step_ms
 }
 
 /// The tokens of the entries that a statement wrote.

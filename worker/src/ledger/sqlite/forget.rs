@@ -11,10 +11,11 @@ const EVERY: Duration = Duration::from_secs(60);
 const CHUNK: i64 = 1000;
 
 /// The same rows for both: nothing comes between two statements of a job.
-const STEPS: &str = "DELETE FROM step WHERE key IN \
-    (SELECT key FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, key LIMIT ?)";
-const CLAIMS: &str = "DELETE FROM claim WHERE key IN \
-    (SELECT key FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, key LIMIT ?)";
+const STEPS: &str = "DELETE FROM step WHERE id IN (SELECT step.id FROM \
+    (SELECT id FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?) AS gone \
+    CROSS JOIN step ON step.id BETWEEN gone.id << 20 AND (gone.id << 20) + 1048575)";
+const CLAIMS: &str = "DELETE FROM claim WHERE id IN \
+    (SELECT id FROM claim WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?)";
 /// A chunk of pages.
 const VACUUM: &str = "PRAGMA incremental_vacuum(1000)";
 
@@ -50,7 +51,7 @@ async fn timed(
 }
 
 async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {
-    let delete = store.write(|turn| {
+    let delete = store.write_in_company(|turn| {
         Box::pin(async move {
             let mut deleted = 0;
             for statement in [STEPS, CLAIMS] {
@@ -64,7 +65,7 @@ async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {
 }
 
 async fn free_pages(store: &Store) -> Result<u64, NotWritten> {
-    let count = store.write(|turn| {
+    let count = store.look(|turn| {
         Box::pin(async move {
             let query = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count");
             Ok(query.fetch_one(&mut turn.connection).await?.cast_unsigned())
@@ -74,7 +75,7 @@ async fn free_pages(store: &Store) -> Result<u64, NotWritten> {
 }
 
 async fn give_back_pages(store: &Store) -> Result<(), NotWritten> {
-    let vacuum = store.write(|turn| {
+    let vacuum = store.write_in_company(|turn| {
         Box::pin(async move {
             sqlx::raw_sql(VACUUM).execute(&mut turn.connection).await?;
             Ok(())

@@ -26,6 +26,14 @@ pub(super) enum Unawaited {
     Skipped,
 }
 
+/// What of a call must survive: a claim leads to nothing that is not in the file too, and after a loss of power
+/// its event is there to be claimed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Survives {
+    Process,
+    PowerLoss,
+}
+
 /// One kind of call.
 pub(super) struct Gather<Q, A> {
     waiting: mpsc::UnboundedSender<Waiting<Q, A>>,
@@ -40,7 +48,12 @@ impl<Q, A> fmt::Debug for Gather<Q, A> {
 }
 
 impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
-    pub(super) fn start(store: Arc<Store>, unawaited: Unawaited, job: Job<Q, A>) -> Self {
+    pub(super) fn start(
+        store: Arc<Store>,
+        unawaited: Unawaited,
+        survives: Survives,
+        job: Job<Q, A>,
+    ) -> Self {
         let (waiting, mut calls) = mpsc::unbounded_channel::<Waiting<Q, A>>();
         let task = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
@@ -49,7 +62,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
                     batch.retain(|(_, caller)| !caller.is_closed());
                 }
                 let (questions, callers): (Vec<Q>, Vec<Caller<A>>) = batch.drain(..).unzip();
-                answer(&store, job, questions, callers).await;
+                answer(&store, survives, job, questions, callers).await;
             }
         });
         Self { waiting, _task: AbortOnDropHandle::new(task) }
@@ -65,11 +78,17 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
 /// Gives each caller the answer to its question.
 async fn answer<Q: Clone + Send + 'static, A: Send + 'static>(
     store: &Store,
+    survives: Survives,
     job: Job<Q, A>,
     questions: Vec<Q>,
     callers: Vec<Caller<A>>,
 ) {
-    let ask = |questions: Vec<Q>| store.write(move |turn| job(turn, questions));
+    let ask = |questions: Vec<Q>| async move {
+        match survives {
+            Survives::Process => store.write_unsynced(move |turn| job(turn, questions)).await,
+            Survives::PowerLoss => store.write(move |turn| job(turn, questions)).await,
+        }
+    };
     match ask(questions.clone()).await {
         Ok(answers) => {
             for (caller, answer) in callers.into_iter().zip(answers) {

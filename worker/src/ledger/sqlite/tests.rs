@@ -64,8 +64,8 @@ async fn what_has_expired_is_deleted_and_its_pages_given_back() {
     run(
         &store,
         "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2500)
-         INSERT INTO claim SELECT 'key' || n, 'C', 'token', 0, 1, 0, 0, n FROM number;
-         INSERT INTO step SELECT key, 'order', hex(zeroblob(1000)) FROM claim WHERE token = 'token'",
+         INSERT INTO claim SELECT n + 1, randomblob(16), 'key' || n, 'C', 'token', 0, 1, 0, 0, n FROM number;
+         INSERT INTO step SELECT id << 20, 'order', hex(zeroblob(1000)) FROM claim WHERE token = 'token'",
     )
     .await
     .unwrap();
@@ -116,9 +116,12 @@ async fn while_the_file_takes_no_writes_calls_wait() {
     let step = ledger.remember(&lease, "order", &json);
     let room = async {
         // Not before another write has failed as well.
-        while run(&store, "INSERT INTO step VALUES ('k', hex(randomblob(9)), hex(zeroblob(50000)))")
-            .await
-            .is_ok()
+        while run(
+            &store,
+            "INSERT INTO step VALUES (NULL, hex(randomblob(9)), hex(zeroblob(50000)))",
+        )
+        .await
+        .is_ok()
         {}
         while run(&store, "PRAGMA max_page_count = 100000").await.is_err() {}
     };

@@ -4,32 +4,38 @@ use std::sync::Arc;
 
 use shared::store::Turn;
 
-use super::claims::{forget_steps, json, tokens};
+use super::claims::{expiry, forget_steps, hash, json, tokens};
 use crate::ledger::lease::Steps;
-use crate::ledger::{Release, Written};
+use crate::ledger::{Release, Write, Written};
 
 const EXTEND: &str = "UPDATE claim SET lease_until_ms = ?1, expires_ms = ?2 \
-    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
-const REMEMBER: &str = "INSERT INTO step (key, name, json) \
-    SELECT key, ?1, ?2 FROM claim WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
-    ON CONFLICT (key, name) DO UPDATE SET json = excluded.json";
-/// For all of `[key, token]`: no two entries ever have the same token.
+    WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5";
+/// In the place that the step has, or behind the claim's last one.
+const REMEMBER: &str = "INSERT INTO step (id, name, json) SELECT coalesce(\
+    (SELECT step.id FROM step \
+    WHERE step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 AND step.name = ?1), \
+    (SELECT max(step.id) + 1 FROM step \
+    WHERE step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575), claim.id << 20), ?1, ?2 \
+    FROM claim WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
+    ON CONFLICT (id) DO UPDATE SET json = excluded.json";
+/// For all of `[hash, token]`: no two entries ever have the same token.
 const COMPLETE: &str = "UPDATE claim SET state = 'C' \
-    WHERE key IN (SELECT value ->> 0 FROM json_each(?1)) \
+    WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) \
     AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
     AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
 const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
     abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
-    WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
-const IS_MISSING: &str = "SELECT NOT EXISTS (SELECT * FROM claim WHERE key = ? AND expires_ms > ?)";
+    WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5";
+const IS_MISSING: &str =
+    "SELECT NOT EXISTS (SELECT * FROM claim WHERE hash = unhex(?) AND expires_ms > ?)";
 const RESTORE: &str = "INSERT INTO claim \
-    (key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
-    VALUES (?1, 'S', ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE \
+    (hash, key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
+    VALUES (unhex(?9), ?1, 'S', ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (hash) DO UPDATE \
     SET state = 'S', token = excluded.token, lowest = excluded.lowest, fence = excluded.fence, \
     abandoned = excluded.abandoned, lease_until_ms = excluded.lease_until_ms, \
     expires_ms = excluded.expires_ms WHERE claim.expires_ms <= ?8";
 const IS_RELEASED: &str = "SELECT EXISTS (SELECT * FROM claim \
-    WHERE key = ? AND token = ? AND state = 'R' AND expires_ms > ?)";
+    WHERE hash = unhex(?) AND token = ? AND state = 'R' AND expires_ms > ?)";
 
 /// Who writes under a lease.
 pub(super) struct Owner {
@@ -55,17 +61,32 @@ pub(super) struct Known {
     pub(super) steps: Steps,
 }
 
+/// Any write but a completion.
+pub(super) struct Writing {
+    pub(super) owner: Arc<Owner>,
+    pub(super) write: Write,
+    /// By how much a lease is extended.
+    pub(super) lease_ms: i64,
+    pub(super) steps: Arc<Steps>,
+}
+
+impl Writing {
+    pub(super) async fn carry_out(self, turn: &mut Turn) -> Result<Written, sqlx::Error> {
+        match self.write {
+            Write::Extend => extend(turn, &self.owner, self.lease_ms).await,
+            Write::Release(next) => release(turn, &self.owner, next, &self.steps).await,
+            _ => remember(turn, &self.owner, &self.steps).await,
+        }
+    }
+}
+
 /// A lease that ran out but that nobody took is still its owner's.
-pub(super) async fn extend(
-    turn: &mut Turn,
-    owner: &Owner,
-    lease_ms: i64,
-) -> Result<Written, sqlx::Error> {
+async fn extend(turn: &mut Turn, owner: &Owner, lease_ms: i64) -> Result<Written, sqlx::Error> {
     let now_ms = turn.now_ms();
     let done = sqlx::query(EXTEND)
         .bind(now_ms.saturating_add(lease_ms))
-        .bind(now_ms.saturating_add(owner.retention_ms))
-        .bind(&owner.key)
+        .bind(expiry(now_ms, owner.retention_ms))
+        .bind(hash(&owner.key))
         .bind(&owner.token)
         .bind(now_ms)
         .execute(&mut turn.connection)
@@ -73,17 +94,13 @@ pub(super) async fn extend(
     written(turn, &owner.key, done.rows_affected() == 1).await
 }
 
-pub(super) async fn remember(
-    turn: &mut Turn,
-    owner: &Owner,
-    steps: &Steps,
-) -> Result<Written, sqlx::Error> {
+async fn remember(turn: &mut Turn, owner: &Owner, steps: &Steps) -> Result<Written, sqlx::Error> {
     let mut is_owner = true;
     for (name, json) in steps {
         let done = sqlx::query(REMEMBER)
             .bind(name)
             .bind(json)
-            .bind(&owner.key)
+            .bind(hash(&owner.key))
             .bind(&owner.token)
             .bind(turn.now_ms())
             .execute(&mut turn.connection)
@@ -98,15 +115,17 @@ pub(super) async fn complete(
     turn: &mut Turn,
     completions: Vec<Completion>,
 ) -> Result<Vec<Written>, sqlx::Error> {
-    let owners: Vec<_> =
-        completions.iter().map(|Completion { owner, .. }| (&owner.key, &owner.token)).collect();
+    let owners: Vec<_> = completions
+        .iter()
+        .map(|Completion { owner, .. }| (hash(&owner.key), &owner.token))
+        .collect();
     let query = sqlx::query_scalar(COMPLETE).bind(json(&owners)?).bind(turn.now_ms());
     let completed = tokens(query, turn).await?;
     let is_owner = |completion: &Completion| completed.contains(&completion.owner.token);
-    let with_steps: Vec<&str> = completions
+    let with_steps: Vec<String> = completions
         .iter()
         .filter(|completion| completion.has_steps && is_owner(completion))
-        .map(|completion| completion.owner.key.as_str())
+        .map(|completion| hash(&completion.owner.key))
         .collect();
     if !with_steps.is_empty() {
         forget_steps(turn, &with_steps).await?;
@@ -120,7 +139,7 @@ pub(super) async fn complete(
 
 /// Done also when asked again. A run that came to its end clears the count of abandoned ones. `steps`
 /// are written with it.
-pub(super) async fn release(
+async fn release(
     turn: &mut Turn,
     owner: &Owner,
     release: Release,
@@ -134,15 +153,15 @@ pub(super) async fn release(
     remember(turn, owner, steps).await?;
     let done = sqlx::query(RELEASE)
         .bind(next)
-        .bind(now_ms.saturating_add(owner.retention_ms))
-        .bind(&owner.key)
+        .bind(expiry(now_ms, owner.retention_ms))
+        .bind(hash(&owner.key))
         .bind(&owner.token)
         .bind(now_ms)
         .execute(&mut turn.connection)
         .await?;
     let is_owner = done.rows_affected() == 1
         || sqlx::query_scalar(IS_RELEASED)
-            .bind(&owner.key)
+            .bind(hash(&owner.key))
             .bind(&owner.token)
             .bind(now_ms)
             .fetch_one(&mut turn.connection)
@@ -160,12 +179,13 @@ pub(super) async fn restore(turn: &mut Turn, known: &Known) -> Result<bool, sqlx
         .bind(known.fence)
         .bind(known.abandoned)
         .bind(now_ms.saturating_add(known.lease_ms))
-        .bind(now_ms.saturating_add(owner.retention_ms))
+        .bind(expiry(now_ms, owner.retention_ms))
         .bind(now_ms)
+        .bind(hash(&owner.key))
         .execute(&mut turn.connection)
         .await?;
     if done.rows_affected() == 1 {
-        forget_steps(turn, &[&owner.key]).await?;
+        forget_steps(turn, &[hash(&owner.key)]).await?;
         remember(turn, owner, &known.steps).await?;
     }
     Ok(done.rows_affected() == 1)
@@ -177,7 +197,7 @@ async fn written(turn: &mut Turn, key: &str, is_done: bool) -> Result<Written, s
         return Ok(Written::Done);
     }
     let is_missing: bool = sqlx::query_scalar(IS_MISSING)
-        .bind(key)
+        .bind(hash(key))
         .bind(turn.now_ms())
         .fetch_one(&mut turn.connection)
         .await?;

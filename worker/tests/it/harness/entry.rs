@@ -13,7 +13,8 @@ use super::{Entries, Rig, TARGET, within};
 const CLAIM: &str = "\
     SELECT state, token, lowest, fence, abandoned, lease_until_ms FROM claim \
     WHERE key = ? AND expires_ms > (SELECT max(high_ms, ?) FROM clock)";
-const STEPS: &str = "SELECT 'step:' || name, json FROM step WHERE key = ?";
+const STEPS: &str = "SELECT 'step:' || name, json FROM step \
+    WHERE id >> 20 = (SELECT id FROM claim WHERE key = ?)";
 
 impl Rig {
     /// The parts of an event's entry for [`TARGET`], named as [`Entries::of`] does; empty if

@@ -162,6 +162,9 @@ pub(super) fn started(claim: Claim) -> Lease {
     }
 }
 
+const STEPS: &str = "SELECT 'step:' || name, json FROM step \
+    WHERE id >> 20 = (SELECT id FROM claim WHERE key = ?)";
+
 async fn rows(store: &Store, identity: &Identity) -> HashMap<String, String> {
     let key = format!("{identity}:{TARGET}:0");
     let read = store.write(|turn| {
@@ -176,10 +179,7 @@ async fn rows(store: &Store, identity: &Identity) -> HashMap<String, String> {
             .fetch_optional(&mut turn.connection)
             .await?;
             let steps: Vec<(String, String)> =
-                sqlx::query_as("SELECT 'step:' || name, json FROM step WHERE key = ?")
-                    .bind(&key)
-                    .fetch_all(&mut turn.connection)
-                    .await?;
+                sqlx::query_as(STEPS).bind(&key).fetch_all(&mut turn.connection).await?;
             Ok((entry, steps))
         })
     });

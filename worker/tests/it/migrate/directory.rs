@@ -24,7 +24,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const ROWS: &str = "\
     SELECT json_array(id, queue, due_ms, identity, attempt, target, error, hex(body)) FROM message \
     UNION ALL SELECT json_array(key, state, token, lowest, fence, abandoned, expires_ms) FROM claim \
-    UNION ALL SELECT json_array(key, name, json) FROM step ORDER BY 1";
+    UNION ALL SELECT json_array(id, name, json) FROM step ORDER BY 1";
 
 /// Removed when dropped; not there before it is opened.
 pub(super) struct Directory(PathBuf);
