@@ -7,14 +7,13 @@ use std::time::Duration;
 use actix_web::web::ServiceConfig;
 use prometheus_client::registry::Registry as Metrics;
 use shared::admin::Readiness;
-use shared::broker::{Consumer, ConsumerOptions, Delivery, Lane, Link, PublisherOptions};
+use shared::broker::{Consumer, ConsumerOptions, Link, PublisherOptions};
 use shared::metrics::{BrokerMetrics, probe};
 use shared::trace::Tracer;
-use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::ages::{Ages, InHand};
+use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::credentials::Keeper;
 use crate::engines::Engines;
@@ -27,6 +26,10 @@ use crate::router::Router;
 use crate::settings::ProcessingSettings;
 use crate::turns::{Seats, Watch};
 use crate::verdict::Verdict;
+
+mod taking;
+
+use taking::take;
 
 /// How long the last exchange of what is delayed may take.
 const LAST_MARKS: Duration = Duration::from_secs(1);
@@ -228,50 +231,6 @@ fn summary(clients: &Clients, records: Option<&Records>) -> Vec<String> {
         .to_owned(),
     );
     lines
-}
-
-/// Starts a run for each delivery, at most `concurrency` at once. With the ledger away every
-/// run waits for it, and so nothing more is taken. Gives how many deliveries were not started.
-async fn take(
-    mut deliveries: mpsc::UnboundedReceiver<Delivery>,
-    executor: Arc<Executor>,
-    concurrency: usize,
-    runs: TaskTracker,
-    stop: CancellationToken,
-) -> u64 {
-    let permits = Arc::new(Semaphore::new(concurrency));
-    let mut not_started = 0;
-    while let Some(Some(delivery)) = stop.run_until_cancelled(deliveries.recv()).await {
-        let in_hand = in_hand(&executor, &delivery);
-        let permit = stop.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await;
-        let Some(Ok(permit)) = permit else {
-            not_started += u64::from(!delivery.settlement.is_lost());
-            break;
-        };
-        if delivery.settlement.is_lost() {
-            // Its copy is on its way: run now, this one would only stand in the other's.
-            continue;
-        }
-        let executor = Arc::clone(&executor);
-        // Boxed: the future is large, and a spawn moves it more than once.
-        runs.spawn(Box::pin(async move {
-            executor.process(delivery).await;
-            drop((in_hand, permit));
-        }));
-    }
-    deliveries.close();
-    while let Ok(delivery) = deliveries.try_recv() {
-        not_started += u64::from(!delivery.settlement.is_lost());
-    }
-    not_started
-}
-
-/// Counts a live event as in hand; replays may be of any age, and what is not to be worked on yet
-/// is delayed.
-fn in_hand(executor: &Executor, delivery: &Delivery) -> Option<InHand> {
-    let counts = delivery.lane == Lane::Work && delivery.rest.is_zero();
-    let message = delivery.message.as_ref().ok().filter(|_| counts);
-    message.map(|message| executor.ages.take(message.received_ms))
 }
 
 fn readiness(

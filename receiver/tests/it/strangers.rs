@@ -1,17 +1,14 @@
 //! Connections of those who have no signature: none of them is held for ever, none of them costs what
 //! a delivery needs, and deliveries come through beside any number of them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use shared::testing::{Engine, amqp_url, on_every_engine, prefix};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::answer::{HUBSPOT_LIMIT, eventually};
-use crate::delivery::{Delivery, PATH, client};
+use crate::delivery::{Delivery, client};
 use crate::events;
 use crate::fixture::{Fixture, admin, queues};
 use crate::load::Load;
@@ -19,118 +16,9 @@ use crate::process::Process;
 use crate::socket::Socket;
 use crate::work;
 
-/// What a stranger does with a connection.
-#[derive(Clone, Copy, Debug)]
-enum Stranger {
-    SaysNothing,
-    HalfAHead,
-    DripsAHead,
-    AsksAndStays,
-    AsksAndDrips,
-    ChunksToNowhere,
-    ChunksUnsigned,
-    ChunksForged,
-    AnnouncesUnsigned,
-    AnnouncesForged,
-    DripsForged,
-    ChainsForged,
-}
+mod stranger;
 
-impl Stranger {
-    const ALL: [Self; 12] = [
-        Self::SaysNothing,
-        Self::HalfAHead,
-        Self::DripsAHead,
-        Self::AsksAndStays,
-        Self::AsksAndDrips,
-        Self::ChunksToNowhere,
-        Self::ChunksUnsigned,
-        Self::ChunksForged,
-        Self::AnnouncesUnsigned,
-        Self::AnnouncesForged,
-        Self::DripsForged,
-        Self::ChainsForged,
-    ];
-
-    fn head(self) -> String {
-        let plain = |path: &str, framing: &str| {
-            format!(
-                "POST {path} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n{framing}\r\n"
-            )
-        };
-        // Of the right shape and of now: only the digest can tell.
-        let forged = |framing: &str| {
-            let now = shared::clock::now_ms();
-            let signature = format!("{}=", "A".repeat(43));
-            plain(
-                PATH,
-                &format!(
-                    "x-hubspot-signature-v3: {signature}\r\nx-hubspot-request-timestamp: {now}\r\n{framing}"
-                ),
-            )
-        };
-        let chunked = "transfer-encoding: chunked\r\n";
-        let large = "content-length: 16777216\r\n";
-        match self {
-            Self::SaysNothing | Self::DripsAHead => String::new(),
-            Self::HalfAHead => format!("POST {PATH} HTTP/1.1\r\nhost: h\r\n"),
-            Self::AsksAndStays | Self::AsksAndDrips => {
-                "GET / HTTP/1.1\r\nhost: h\r\n\r\n".to_owned()
-            }
-            Self::ChunksToNowhere => plain("/nowhere", chunked),
-            Self::ChunksUnsigned => plain(PATH, chunked),
-            Self::ChunksForged => forged(chunked),
-            Self::AnnouncesUnsigned => plain(PATH, large),
-            Self::AnnouncesForged | Self::DripsForged => forged(large),
-            Self::ChainsForged => forged("content-length: 1\r\n"),
-        }
-    }
-
-    /// What it sends after that, and how often.
-    fn goes_on(self) -> Option<(Vec<u8>, Duration)> {
-        let chunk = || format!("1000\r\n{}\r\n", "x".repeat(0x1000)).into_bytes();
-        match self {
-            Self::SaysNothing | Self::HalfAHead | Self::AsksAndStays | Self::AnnouncesForged => {
-                None
-            }
-            Self::DripsAHead | Self::AsksAndDrips | Self::DripsForged => {
-                Some((b"G".to_vec(), Duration::from_secs(1)))
-            }
-            // The last byte of one request together with the head of the next.
-            Self::ChainsForged => {
-                Some((format!("x{}", self.head()).into_bytes(), Duration::from_secs(1)))
-            }
-            Self::ChunksToNowhere | Self::ChunksUnsigned | Self::ChunksForged => {
-                Some((chunk(), Duration::from_millis(1)))
-            }
-            Self::AnnouncesUnsigned => Some((vec![b' '; 64 * 1024], Duration::from_millis(5))),
-        }
-    }
-
-    /// Goes on until it is closed.
-    async fn stay(self, address: SocketAddr) {
-        // A refused or broken connection is an end as well.
-        let Ok(stream) = TcpStream::connect(address).await else { return };
-        let (mut from, mut to) = stream.into_split();
-        let sending = async {
-            to.write_all(self.head().as_bytes()).await?;
-            let Some((more, every)) = self.goes_on() else { std::future::pending().await };
-            let mut pace = tokio::time::interval(every);
-            loop {
-                pace.tick().await;
-                to.write_all(&more).await?;
-            }
-        };
-        let closed = async {
-            let mut answers = [0; 1024];
-            while let Ok(1..) = from.read(&mut answers).await {}
-        };
-        let broken = async {
-            let _: Result<(), std::io::Error> = sending.await;
-        };
-        tokio::select! { () = closed => {}, () = broken => {} }
-    }
-}
+use stranger::Stranger;
 
 /// All of them end, at most a minute from now.
 async fn all_closed(strangers: JoinSet<()>) {

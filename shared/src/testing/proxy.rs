@@ -26,6 +26,8 @@ enum Weather {
 pub struct Proxy {
     address: SocketAddr,
     weather: Arc<watch::Sender<Weather>>,
+    /// Where new connections lead to.
+    server: watch::Sender<String>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -36,15 +38,17 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (weather, _) = watch::channel(Weather::Fair);
         let weather = Arc::new(weather);
-        let (server, watched) = (server.to_owned(), Arc::clone(&weather));
+        let (server, leading) = watch::channel(server.to_owned());
+        let watched = Arc::clone(&weather);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, mut weather) = (server.clone(), watched.subscribe());
+                let (leading, mut weather) = (leading.clone(), watched.subscribe());
                 tokio::spawn(async move {
                     let heard = weather.wait_for(|weather| *weather != Weather::Silent).await;
                     if heard.map_or(true, |weather| *weather == Weather::Down) {
                         return;
                     }
+                    let server = leading.borrow().clone();
                     let Ok(upstream) = TcpStream::connect(&server).await else { return };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = upstream.into_split();
@@ -53,7 +57,7 @@ impl Proxy {
                 });
             }
         });
-        Self { address, weather, accepting }
+        Self { address, weather, server, accepting }
     }
 
     /// `url` with its host and port replaced by the proxy's.
@@ -77,6 +81,11 @@ impl Proxy {
         let rest = url.split_once("://").unwrap().1;
         let authority = rest.split('/').next().unwrap();
         authority.rsplit('@').next().unwrap().to_owned()
+    }
+
+    /// New connections lead to this server (`host:port`); those that are there stay.
+    pub fn lead_to(&self, server: &str) {
+        self.server.send_replace(server.to_owned());
     }
 
     /// Everything passes.

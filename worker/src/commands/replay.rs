@@ -14,7 +14,7 @@ use shared::clock::now_ms;
 
 use super::dead_letters::by::By;
 use super::dead_letters::change::{ask, counted, origins};
-use super::dead_letters::follow::follow;
+use super::dead_letters::follow::{Wanted, follow};
 use super::dead_letters::output::{say, say_json};
 use super::dead_letters::place::{Act, Place};
 use super::dead_letters::rate::Rate;
@@ -149,7 +149,7 @@ impl Act for ReplayCommand {
                 say(format_args!("Job {} is made.", job.id))?;
                 Ok(true)
             }
-            Some(job) => follow(&self.place, letters, job, self.json).await,
+            Some(job) => follow(&self.place, letters, job, Wanted::Done, self.json).await,
             None => {
                 if self.json {
                     say_json(&json!({ "action": "replay", "plan": plan, "done": false }))?;

@@ -59,6 +59,28 @@ impl Found {
     }
 }
 
+/// Makes the tables within a transaction of either database, unless `is_there` finds some, and ends it. Gives
+/// what was there before.
+macro_rules! make_within {
+    ($transaction:ident, $is_there:expr, $tables:expr) => {{
+        let (has_tables, has_version): (bool, bool) =
+            sqlx::query_as($is_there).fetch_one(&mut *$transaction).await?;
+        let version = if has_version {
+            let select = sqlx::query_scalar("SELECT version FROM records_schema");
+            Some(select.fetch_one(&mut *$transaction).await?)
+        } else {
+            None
+        };
+        let found = Found::new(has_tables, version);
+        if found == Found::Nothing {
+            $transaction.execute(sqlx::raw_sql($tables)).await?;
+            sqlx::query(NUMBER).bind(VERSION).execute(&mut *$transaction).await?;
+        }
+        $transaction.commit().await?;
+        found
+    }};
+}
+
 /// Makes the tables, all of them at once, unless they are there. Whoever comes second waits, and finds it
 /// done.
 pub(super) async fn make(database: &Database) -> anyhow::Result<()> {
@@ -103,21 +125,7 @@ async fn make_tables(connection: &mut sqlx::PgConnection) -> Result<Found, sqlx:
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('hubline ' || current_schema()))")
         .execute(&mut *transaction)
         .await?;
-    let (has_tables, has_version): (bool, bool) =
-        sqlx::query_as(is_there).fetch_one(&mut *transaction).await?;
-    let version = if has_version {
-        let select = sqlx::query_scalar("SELECT version FROM records_schema");
-        Some(select.fetch_one(&mut *transaction).await?)
-    } else {
-        None
-    };
-    let found = Found::new(has_tables, version);
-    if found == Found::Nothing {
-        transaction.execute(sqlx::raw_sql(POSTGRES)).await?;
-        sqlx::query(NUMBER).bind(VERSION).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(found)
+    Ok(make_within!(transaction, is_there, POSTGRES))
 }
 
 /// The same in a file, all of it in one transaction that keeps others from writing. Where a file is
@@ -141,20 +149,7 @@ async fn try_to_make_in_file(options: &SqliteConnectOptions) -> Result<Found, sq
         EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'records_schema')";
     let mut connection = options.connect().await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let (has_tables, has_version): (bool, bool) =
-        sqlx::query_as(is_there).fetch_one(&mut *transaction).await?;
-    let version = if has_version {
-        let select = sqlx::query_scalar("SELECT version FROM records_schema");
-        Some(select.fetch_one(&mut *transaction).await?)
-    } else {
-        None
-    };
-    let found = Found::new(has_tables, version);
-    if found == Found::Nothing {
-        transaction.execute(sqlx::raw_sql(SQLITE)).await?;
-        sqlx::query(NUMBER).bind(VERSION).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
+    let found = make_within!(transaction, is_there, SQLITE);
     connection.close().await?;
     Ok(found)
 }

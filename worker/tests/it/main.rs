@@ -29,6 +29,7 @@ mod jobs;
 mod lanes;
 mod ledger;
 mod migrate;
+mod panics;
 mod patience;
 mod portals;
 mod prometheus;

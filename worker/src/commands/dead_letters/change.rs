@@ -10,7 +10,7 @@ use shared::terminal;
 
 use super::by::By;
 use super::filter::FilterFlags;
-use super::follow::follow;
+use super::follow::{Wanted, follow};
 use super::output::{complain, say, say_json};
 use super::place::Place;
 use super::rate::Rate;
@@ -113,7 +113,7 @@ impl Change {
                 say(format_args!("Job {} ({}) is made.", job.id, cut(&job.filter, 200)))?;
                 Ok(true)
             }
-            Some(job) => follow(&self.place, letters, job, self.json).await,
+            Some(job) => follow(&self.place, letters, job, Wanted::Done, self.json).await,
             None => {
                 if self.json {
                     say_json(&json!({

@@ -22,11 +22,21 @@ const TELL: Duration = Duration::from_secs(3);
 /// can take hours.
 const LAST_RUNS: Duration = Duration::from_secs(15);
 
+/// What whoever follows a job wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Wanted {
+    /// All that it is about.
+    Done,
+    /// That it ends: it was just cancelled here.
+    Ended,
+}
+
 /// Follows a job until nothing more of it is to be expected soon. Gives whether it went as wanted.
 pub(in crate::commands) async fn follow(
     place: &Place,
     letters: &DeadLetters,
     job: Job,
+    wanted: Wanted,
     json: bool,
 ) -> anyhow::Result<bool> {
     let metrics = || BrokerMetrics::register(&mut Registry::default());
@@ -50,7 +60,7 @@ pub(in crate::commands) async fn follow(
                     "job {} is kept, and begins when the standalone on this directory is started",
                     job.id
                 ));
-                return told(&job, json);
+                return told(&job, wanted, json);
             }
         }
     } else {
@@ -74,12 +84,12 @@ pub(in crate::commands) async fn follow(
         ));
         return Ok(false);
     };
-    told(&job?, json)
+    told(&job?, wanted, json)
 }
 
 async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Result<Job> {
     let (mut said, mut said_at, mut over_at) = (String::new(), None::<Instant>, None);
-    let mut is_away = false;
+    let (mut is_away, mut is_paused) = (false, false);
     loop {
         let line = progress(&job);
         let is_time = said_at.is_none_or(|at| at.elapsed() >= TELL);
@@ -87,8 +97,16 @@ async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Resul
             complain(&line);
             (said, said_at) = (line, Some(Instant::now()));
         }
+        let was_paused = std::mem::replace(&mut is_paused, job.state == JobState::Paused);
         match job.state {
             JobState::Running | JobState::Cancelling => {}
+            JobState::Paused if was_paused => {}
+            // Somebody wants it to wait, and so does whoever waits for it.
+            JobState::Paused => complain(format_args!(
+                "job {id} is paused: waiting until it goes on (`worker dead-letters jobs resume \
+                 {id}`) or ends (`cancel {id}`)",
+                id = job.id
+            )),
             JobState::Done if job.open() > 0 => {
                 let over_at = *over_at.get_or_insert_with(Instant::now);
                 if over_at.elapsed() >= LAST_RUNS {
@@ -115,7 +133,7 @@ async fn watch(letters: &DeadLetters, mut job: Job, json: bool) -> anyhow::Resul
 }
 
 /// Tells how it stands; whether that is as wanted.
-fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
+fn told(job: &Job, wanted: Wanted, json: bool) -> anyhow::Result<bool> {
     if json {
         say_json(&job.json())?;
     } else {
@@ -140,7 +158,17 @@ fn told(job: &Job, json: bool) -> anyhow::Result<bool> {
             ))?;
         }
     }
-    Ok(job.state != JobState::Stopped && !matches!(job.fate(), Some(Fate::Failing | Fate::Dead)))
+    let is_cut_short = job.state == JobState::Cancelled && wanted == Wanted::Done;
+    if is_cut_short {
+        complain(format_args!(
+            "job {id} was cancelled before all was done: what it had not come to is as it was. `worker \
+             dead-letters jobs show {id}` tells how far it had come",
+            id = job.id
+        ));
+    }
+    let has_failed = matches!(job.state, JobState::Stopped | JobState::Unknown)
+        || matches!(job.fate(), Some(Fate::Failing | Fate::Dead));
+    Ok(!is_cut_short && !has_failed)
 }
 
 /// How far a job has come, in a line.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use shared::harmless::{cut, harmless};
 
 use super::by::By;
-use super::follow::{follow, progress};
+use super::follow::{Wanted, follow, progress};
 use super::output::{complain, say, say_json};
 use super::place::{Act, Place};
 use crate::records::dead_letters::DeadLetters;
@@ -122,7 +122,8 @@ impl Act for JobsCommand {
         let job = jobs.get(id).await?.unwrap_or(job);
         let goes_on = matches!(self.deed, Deed::Resume | Deed::Cancel) && !self.detach;
         if goes_on || self.deed == Deed::Follow {
-            return follow(&self.place, letters, job, self.json).await;
+            let wanted = if self.deed == Deed::Cancel { Wanted::Ended } else { Wanted::Done };
+            return follow(&self.place, letters, job, wanted, self.json).await;
         }
         if self.json {
             say_json(&job.json())?;

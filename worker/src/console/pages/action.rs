@@ -149,7 +149,10 @@ fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
             ids
         }
         Some("matching") => selected(&Query::read(query.field("filter"))?)?,
-        _ => selected(query)?,
+        None => selected(query)?,
+        Some(_) => {
+            return Err(Fault::Wrong("Nothing was done. Scope: ticked or matching.".to_owned()));
+        }
     };
     in_state(action, filter, query)
 }

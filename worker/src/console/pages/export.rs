@@ -21,7 +21,10 @@ type Chunk = Result<Bytes, std::io::Error>;
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let (format, content_type, name) = match visit.query.get("format") {
         Some("csv") => (ExportFormat::Csv, "text/csv; charset=utf-8", "letters.csv"),
-        _ => (ExportFormat::JsonLines, "application/jsonl; charset=utf-8", "letters.jsonl"),
+        None | Some("jsonl") => {
+            (ExportFormat::JsonLines, "application/jsonl; charset=utf-8", "letters.jsonl")
+        }
+        Some(_) => return Err(Fault::Wrong("Format: write jsonl or csv.".to_owned())),
     };
     let Selection { filter, mistakes } = selected(&visit.query);
     if !mistakes.is_empty() {

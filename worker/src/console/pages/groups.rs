@@ -2,15 +2,19 @@
 
 use askama::Template;
 
+use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::parts::{Moment, Part, Trend, count_of, grouped};
-use super::super::query::Writer;
-use super::super::selection::{self, or_none};
+use super::super::query::{Query, Writer};
+use super::super::selection::{or_none, unknown};
 use super::super::visit::{Answer, Visit, page};
-use crate::records::dead_letters::{Filter, Group, Grouping, Groups};
+use crate::records::dead_letters::{Group, Grouping, Groups};
 
 /// Groups of one page.
 const GROUPS: i64 = 100;
+
+/// What an address can say.
+const FIELDS: [&str; 4] = ["by", "all", "page", "done"];
 
 /// What the letters can be grouped by: the address's word, the tab's and a row's.
 const WAYS: [(&str, &str, &str, Grouping); 4] = [
@@ -69,8 +73,7 @@ struct GroupsPage {
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
-    let by = visit.query.get("by").unwrap_or("problem").to_owned();
-    let (word, _, column, grouping) = WAYS.into_iter().find(|way| way.0 == by).unwrap_or(WAYS[0]);
+    let (word, _, column, grouping) = way_of(&visit.query)?;
     let is_all = visit.query.get("all").is_some();
     let number = visit.query.number("page")?.unwrap_or(1).max(1);
     let first = (number - 1).saturating_mul(GROUPS);
@@ -98,6 +101,17 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         rows: shown.iter().map(|group| row(group, grouping, visit.now_ms)).collect(),
     };
     page(&template)
+}
+
+/// The way that is asked for. All letters are here: whoever wants fewer must not take these for them.
+fn way_of(query: &Query) -> Result<(&'static str, &'static str, &'static str, Grouping), Fault> {
+    if let Some(name) = query.unknown(&[&FIELDS]).next() {
+        return Err(Fault::Wrong(unknown(name)));
+    }
+    let by = query.get("by").unwrap_or("problem");
+    WAYS.into_iter().find(|way| way.0 == by).ok_or_else(|| {
+        Fault::Wrong("Problems are grouped by problem, code, handler or origin.".to_owned())
+    })
 }
 
 fn way(word: &str, label: &'static str, current: &str, is_all: bool) -> Way {
@@ -151,17 +165,19 @@ fn row(group: &Group, by: Grouping, now_ms: i64) -> Row {
         last: Moment::new(group.last_ms, now_ms),
         trend: group.trend.as_deref().map(Trend::new),
         note: group.note.clone(),
-        filter: selection::write(&filter(group, by)).finish(),
+        filter: filter(group, by),
         has_dead: group.dead > 0,
     }
 }
 
-fn filter(group: &Group, by: Grouping) -> Filter {
-    let (key, nothing) = (group.key.clone(), Filter::default());
-    match by {
-        Grouping::Fingerprint => Filter { fingerprint: Some(key), ..nothing },
-        Grouping::Code => Filter { code: Some(key), ..nothing },
-        Grouping::Target => Filter { target: Some(key), ..nothing },
-        Grouping::Origin => Filter { origin: key.parse().ok(), ..nothing },
-    }
+/// The key as it stands: what is no origin, as one of another build's senders, is refused where this leads
+/// to. Left out, it would be every letter.
+fn filter(group: &Group, by: Grouping) -> String {
+    let name = match by {
+        Grouping::Fingerprint => "problem",
+        Grouping::Code => "code",
+        Grouping::Target => "handler",
+        Grouping::Origin => "origin",
+    };
+    Writer::default().add(name, &or_none(&group.key)).finish()
 }

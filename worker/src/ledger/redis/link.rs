@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::address::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, LINKS, pool};
-use super::refusal::{Refusal, said};
+use super::refusal::{Refusal, said, unfit};
 use super::script::{Call, Script};
 
 mod state;
@@ -176,22 +176,14 @@ fn sign_of_life(key: Option<&str>) -> redis::Cmd {
 async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Connection, String> {
     let connecting = async {
         let mut connection = pool.get().await.map_err(|error| error.to_string())?;
-        for script in Script::ALL {
-            redis::cmd("SCRIPT")
-                .arg("LOAD")
-                .arg(script.code())
-                .query_async::<()>(&mut connection)
-                .await
-                .map_err(|error| said(&error))?;
+        match prepare(&mut connection, sign, state).await {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                // Not back into the pool: the address may lead to another server by now.
+                drop(Connection::take(connection));
+                Err(error)
+            }
         }
-        let asked = sign_of_life(sign).query_async::<()>(&mut connection).await;
-        asked.map_err(|error| said(&error))?;
-        // No less than Redis': from before the question. Without the right to ask, our own has to do.
-        let asked = Instant::now();
-        if let Ok(time) = redis::cmd("TIME").query_async(&mut connection).await {
-            state.set_clock(time, asked);
-        }
-        Ok(connection)
     };
     let connected = timeout(CONNECT_TIMEOUT * 2, connecting)
         .await
@@ -201,6 +193,36 @@ async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Conne
         Err(error) => state.is_away(error),
     }
     connected
+}
+
+async fn prepare(
+    connection: &mut Connection,
+    sign: Option<&str>,
+    state: &State,
+) -> Result<(), String> {
+    // A node of a cluster may well take the sign of life, and send the first event away. Whoever has
+    // signed in may ask this without a right; what gives no answer is judged by the sign of life.
+    if let Ok(answer) = redis::cmd("HELLO").query_async(connection).await
+        && let Some(why) = unfit(answer)
+    {
+        return Err(why.to_owned());
+    }
+    for script in Script::ALL {
+        redis::cmd("SCRIPT")
+            .arg("LOAD")
+            .arg(script.code())
+            .query_async::<()>(connection)
+            .await
+            .map_err(|error| said(&error))?;
+    }
+    let asked = sign_of_life(sign).query_async::<()>(connection).await;
+    asked.map_err(|error| said(&error))?;
+    // No less than Redis': from before the question. Without the right to ask, our own has to do.
+    let asked = Instant::now();
+    if let Ok(time) = redis::cmd("TIME").query_async(connection).await {
+        state.set_clock(time, asked);
+    }
+    Ok(())
 }
 
 /// What a batch says of its connection.

@@ -1,7 +1,15 @@
 //! What a server says that cannot be worked with, and what that means for whoever set it up
 //! (redis.io/docs/latest/develop/reference/protocol-spec, and the sources of Redis 7).
 
-use deadpool_redis::redis::RedisError;
+use std::collections::HashMap;
+
+use deadpool_redis::redis::{FromRedisValue as _, RedisError, Value};
+
+const CLUSTER: &str =
+    "REDIS_URL leads to a node of a Redis Cluster: Hubline needs one primary that has all keys";
+const REPLICA: &str = "REDIS_URL leads to a replica: it must lead to the primary";
+const SENTINEL: &str =
+    "REDIS_URL leads to what is no Redis, or to a sentinel: it must lead to the primary";
 
 /// Why a server is of no use. Errors of other kinds are one call's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +38,25 @@ impl Refusal {
 /// What the server said, and what is to be done about it where that is known.
 pub(super) fn said(error: &RedisError) -> String {
     let advice = match error.code() {
-        _ if Refusal::of(error) == Some(Refusal::ForGood) => {
-            "REDIS_URL leads to a node of a Redis Cluster: Hubline needs one primary that has all keys"
-        }
-        Some("READONLY") => "REDIS_URL leads to a replica: it must lead to the primary",
-        _ if error.to_string().contains("unknown command") => {
-            "REDIS_URL leads to what is no Redis, or to a sentinel: it must lead to the primary"
-        }
+        _ if Refusal::of(error) == Some(Refusal::ForGood) => CLUSTER,
+        Some("READONLY") => REPLICA,
+        _ if error.to_string().contains("unknown command") => SENTINEL,
         _ => return error.to_string(),
     };
     format!("{advice} ({}: {error})", error.code().unwrap_or("ERR"))
+}
+
+/// Why a server is none for Hubline, as far as it says so itself: `answer` is the one to `HELLO`, a list
+/// of names and values or a map.
+pub(super) fn unfit(answer: Value) -> Option<&'static str> {
+    let facts: HashMap<String, Value> = HashMap::from_redis_value(answer).ok()?;
+    let fact = |name: &str| String::from_redis_value_ref(facts.get(name)?).ok();
+    match (fact("mode").as_deref(), fact("role").as_deref()) {
+        (Some("cluster"), _) => Some(CLUSTER),
+        (Some("sentinel"), _) => Some(SENTINEL),
+        (_, Some("replica" | "slave")) => Some(REPLICA),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +87,29 @@ mod tests {
             assert!(said(&error).contains(code), "{}", said(&error));
             assert_eq!(Refusal::of(&error), refusal, "{line}");
         }
+    }
+
+    /// What Redis 7 answers to `HELLO`, by RESP2 or RESP3.
+    fn hello(list: &str, mode: &str, role: &str) -> Value {
+        let text = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+        let words = ["server", "redis", "version", "7.0.15", "mode", mode, "role", role];
+        let words: String = words.map(text).concat();
+        let answer = format!("{list}\r\n{words}{}:2\r\n{}*0\r\n", text("proto"), text("modules"));
+        parse_redis_value(answer.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_server_says_itself_what_it_is() {
+        for list in ["*12", "%6"] {
+            assert_eq!(unfit(hello(list, "standalone", "master")), None);
+            assert_eq!(unfit(hello(list, "cluster", "master")), Some(CLUSTER));
+            assert_eq!(unfit(hello(list, "cluster", "replica")), Some(CLUSTER));
+            assert_eq!(unfit(hello(list, "standalone", "replica")), Some(REPLICA));
+            assert_eq!(unfit(hello(list, "sentinel", "master")), Some(SENTINEL));
+        }
+        // Whoever says nothing of it is judged by what it does.
+        assert_eq!(unfit(Value::Okay), None);
+        assert_eq!(unfit(Value::Array(Vec::new())), None);
     }
 
     #[test]

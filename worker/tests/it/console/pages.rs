@@ -52,6 +52,33 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
     rig.finish().await;
 }
 
+async fn what_cannot_be_read_is_refused_and_not_taken_for_everything(engine: DatabaseEngine) {
+    let rig = Rig::new(engine).await;
+    rig.letters.index(&[letter(1, "A", "x"), letter(2, "A", "x")]).await;
+    // As a later build writes it, which knows more senders.
+    rig.letters.database.run("UPDATE origin SET origin = 'nobody/1'").await;
+    let page = rig.browser.get("/?by=origin").await;
+    page.shows(&["nobody/1", "href=\"/letters?origin=nobody%2F1\""]);
+    let retry = page.link("Retry…").unwrap();
+    for (path, words) in [
+        ("/letters?origin=nobody%2F1", "Origin: write hubspot/62515"),
+        (retry.as_str(), "Nothing was done. Origin: write hubspot/62515"),
+        ("/discarded?origin=nobody%2F1", "Origin: write hubspot/62515"),
+        ("/events?origin=nobody%2F1", "Origin: write hubspot/62515"),
+        ("/replay?since=2h&origin=nobody%2F1", "Nothing was done. Origin: write hubspot/62515"),
+        ("/letters/export?origin=nobody%2F1", "Origin: write hubspot/62515"),
+        ("/letters/export?format=xml", "Format: write jsonl or csv"),
+        ("/actions/retry?scope=match&filter=code%3DA", "Scope: ticked or matching"),
+        ("/?by=sender", "grouped by problem, code, handler or origin"),
+        ("/?origin=hubspot%2F62515", "There is no filter `origin`"),
+    ] {
+        let wrong = rig.browser.get(path).await;
+        assert_eq!(wrong.status, 400, "{path}: {}", wrong.text);
+        assert!(wrong.text.contains(words), "{path}: {words} in {}", wrong.text);
+    }
+    rig.finish().await;
+}
+
 async fn problems_are_grouped_and_counted(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     let mut messages: Vec<Message> = (1..=1234)
@@ -207,6 +234,7 @@ async fn an_export_has_every_letter_that_matches(engine: DatabaseEngine) {
 
 on_every_database! {
     a_console_without_letters_says_that_nothing_was_given_up
+    what_cannot_be_read_is_refused_and_not_taken_for_everything
     problems_are_grouped_and_counted
     pages_of_a_filter_show_every_letter_once
     a_letter_has_a_page_with_all_there_is_to_know

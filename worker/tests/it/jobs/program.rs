@@ -1,11 +1,12 @@
 //! `worker dead-letters retry` and `jobs`, and `worker replay`: the program itself.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::broker::Broker;
 use shared::testing::{DatabaseEngine, on_every_database};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use worker::parts::records::dead_letters::{Filter, State};
 
@@ -20,6 +21,15 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -43,14 +53,22 @@ pub(crate) fn command(bulk: &Bulk, arguments: &[&str]) -> Command {
 }
 
 pub(crate) async fn run(bulk: &Bulk, arguments: &[&str]) -> Ended {
-    let output = within("the program's end", command(bulk, arguments).output()).await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ended::of(within("the program's end", command(bulk, arguments).output()).await.unwrap())
 }
 
 /// On a cluster the program works on jobs itself; a data file's process has to.
 fn standalone(bulk: &Bulk, engine: DatabaseEngine) -> Option<worker::parts::records::jobs::Runner> {
     (engine == DatabaseEngine::Sqlite).then(|| bulk.runner())
+}
+
+/// Waits until the job has published so many letters.
+async fn begun(bulk: &Bulk, id: i64, published: i64) {
+    let begun = async {
+        while bulk.jobs.get(id).await.unwrap().is_none_or(|job| job.published < published) {
+            super::rig::look_again().await;
+        }
+    };
+    within("letters published", begun).await;
 }
 
 async fn an_operator_retries_what_was_mended(engine: DatabaseEngine) {
@@ -104,6 +122,64 @@ async fn a_job_that_stops_itself_is_a_failure_and_can_be_cancelled(engine: Datab
     bulk.finish().await;
 }
 
+async fn who_follows_a_job_that_is_paused_waits_until_it_goes_on(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let runner = standalone(&bulk, engine);
+    bulk.die(1..=30).await;
+    bulk.mend();
+    // Six seconds of work: it is paused before it is through.
+    let mut command = command(&bulk, &["dlq", "retry", "--all", "--yes", "--rate", "5/s"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    begun(&bulk, 1, 1).await;
+    assert!(bulk.jobs.pause(1, "bob").await.unwrap());
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    let told = async {
+        while !line.contains("job 1 is paused: waiting until it goes on") {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).await.unwrap(), 0, "it has ended");
+        }
+    };
+    within("the program to say that it waits", told).await;
+    assert!(bulk.jobs.resume(1, "bob").await.unwrap());
+    let ended = within("the program's end", child.wait_with_output()).await.unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{rest}");
+    assert!(!rest.contains("is paused"), "said twice: {rest}");
+    let stdout = String::from_utf8(ended.stdout).unwrap();
+    assert!(stdout.contains("30 of 30 published, 30 succeeded"), "{stdout}");
+    if let Some(runner) = runner {
+        runner.close().await;
+    }
+    bulk.finish().await;
+}
+
+async fn a_job_that_somebody_cancels_is_not_done(engine: DatabaseEngine) {
+    let bulk = Bulk::new(engine).await;
+    let runner = standalone(&bulk, engine);
+    bulk.die(1..=60).await;
+    bulk.mend();
+    let mut command = command(&bulk, &["dlq", "retry", "--all", "--yes", "--rate", "1/s"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    begun(&bulk, 1, 1).await;
+    assert!(bulk.jobs.cancel(1, "bob").await.unwrap());
+    let ended = within("the program's end", child.wait_with_output()).await.unwrap();
+    let ended = Ended::of(ended);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("job 1 cancelled"), "{ended:?}");
+    assert!(ended.stderr.contains("job 1 was cancelled before all was done"), "{ended:?}");
+    let followed = run(&bulk, &["dlq", "jobs", "follow", "1", "--json"]).await;
+    assert_eq!((followed.code, &followed.json()["state"]), (Some(1), &"cancelled".into()));
+    assert!(followed.stderr.contains("jobs show 1"), "{followed:?}");
+    // What was published is done all the same.
+    bulk.wait_for(State::Retried, 0).await;
+    if let Some(runner) = runner {
+        runner.close().await;
+    }
+    bulk.finish().await;
+}
+
 async fn an_operator_replays_what_was_done(engine: DatabaseEngine) {
     let bulk = Bulk::new(engine).await;
     let runner = standalone(&bulk, engine);
@@ -134,6 +210,10 @@ async fn wrong_usage_is_told_before_anything_is_done(engine: DatabaseEngine) {
         (&["dlq", "retry", "--all"], "nobody can be asked here"),
         (&["dlq", "retry", "1", "--yes", "--rate", "fast"], "write a number a second"),
         (&["dlq", "jobs", "pause"], "say which job"),
+        (&["dlq", "retry", "--origin", "nobody/1", "--yes"], "hubspot/62515"),
+        (&["dlq", "list", "--origin", "nobody/1"], "hubspot/62515"),
+        (&["events", "--origin", "nobody/1"], "hubspot/62515"),
+        (&["replay", "--since", "1h", "--origin", "nobody/1", "--yes"], "hubspot/62515"),
         (&["replay", "--yes"], "--since"),
         (&["replay", "--since", "1h"], "nobody can be asked here"),
         (&["replay", "--since", "1h", "--until", "2h", "--yes"], "--until is not after --since"),
@@ -151,6 +231,8 @@ async fn wrong_usage_is_told_before_anything_is_done(engine: DatabaseEngine) {
 on_every_database! {
     an_operator_retries_what_was_mended
     a_job_that_stops_itself_is_a_failure_and_can_be_cancelled
+    who_follows_a_job_that_is_paused_waits_until_it_goes_on
+    a_job_that_somebody_cancels_is_not_done
     an_operator_replays_what_was_done
     wrong_usage_is_told_before_anything_is_done
 }
@@ -165,12 +247,7 @@ async fn a_program_that_is_ended_lets_go_of_its_job() {
         let arguments = ["dlq", "retry", "--all", "--yes", "--rate", "1/s"];
         let mut command = command(&bulk, &arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let begun = async {
-            while bulk.jobs.get(id).await.unwrap().is_none_or(|job| job.published < 1) {
-                super::rig::look_again().await;
-            }
-        };
-        within("a letter published", begun).await;
+        begun(&bulk, id, 1).await;
         let kill = format!("kill -{signal} {}", child.id().unwrap());
         assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
         let ended = within("the program's end", child.wait_with_output()).await.unwrap();
@@ -207,12 +284,7 @@ async fn a_killed_program_leaves_a_job_that_another_finishes() {
     bulk.mend();
     let arguments = ["dlq", "retry", "--all", "--yes", "--rate", "20/s"];
     let mut child = command(&bulk, &arguments).spawn().unwrap();
-    let begun = async {
-        while bulk.jobs.get(1).await.unwrap().is_none_or(|job| job.published < 10) {
-            super::rig::look_again().await;
-        }
-    };
-    within("letters published", begun).await;
+    begun(&bulk, 1, 10).await;
     child.kill().await.unwrap();
     let followed = run(&bulk, &["dlq", "jobs", "follow", "1", "--json"]).await.json();
     assert_eq!((&followed["published"], &followed["state"]), (&60.into(), &"done".into()));

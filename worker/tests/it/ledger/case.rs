@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
@@ -73,15 +74,22 @@ impl Case {
 
     /// A ledger that reaches Redis at another address.
     pub(super) fn ledger_at(&self, url: &str) -> Ledger {
+        self.ledger_measured(url).0
+    }
+
+    /// The same with what is measured of it.
+    pub(super) fn ledger_measured(&self, url: &str) -> (Ledger, Registry) {
         let Engine::Redis { prefix, .. } = &self.engine else { panic!("not on Redis") };
         Self::ledger_of(url, prefix)
     }
 
-    /// A ledger on some Redis.
-    pub(super) fn ledger_of(url: &str, prefix: &str) -> Ledger {
+    /// A ledger on some Redis, with what is measured of it.
+    pub(super) fn ledger_of(url: &str, prefix: &str) -> (Ledger, Registry) {
         let (url, prefix) = (url.to_owned().into(), prefix.to_owned());
         let options = LedgerOptions { url, prefix, lease: LONG, retention: LONG };
-        Ledger::start(options, WorkerMetrics::register(&mut registry("worker"), false)).unwrap()
+        let mut measured = registry("worker");
+        let metrics = WorkerMetrics::register(&mut measured, false);
+        (Ledger::start(options, metrics).unwrap(), measured)
     }
 
     pub(super) fn entry(&self) -> EntryKey<'_> {

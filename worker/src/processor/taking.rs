@@ -1,0 +1,55 @@
+//! Deliveries taken from the broker, each of them a run. What a run does is the executor's.
+
+use std::sync::Arc;
+
+use shared::broker::{Delivery, Lane};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ages::InHand;
+use crate::executor::Executor;
+
+/// Starts a run for each delivery, at most `concurrency` at once. With the ledger away every
+/// run waits for it, and so nothing more is taken. Gives how many deliveries were not started.
+pub(super) async fn take(
+    mut deliveries: mpsc::UnboundedReceiver<Delivery>,
+    executor: Arc<Executor>,
+    concurrency: usize,
+    runs: TaskTracker,
+    stop: CancellationToken,
+) -> u64 {
+    let permits = Arc::new(Semaphore::new(concurrency));
+    let mut not_started = 0;
+    while let Some(Some(delivery)) = stop.run_until_cancelled(deliveries.recv()).await {
+        let in_hand = in_hand(&executor, &delivery);
+        let permit = stop.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await;
+        let Some(Ok(permit)) = permit else {
+            not_started += u64::from(!delivery.settlement.is_lost());
+            break;
+        };
+        if delivery.settlement.is_lost() {
+            // Its copy is on its way: run now, this one would only stand in the other's.
+            continue;
+        }
+        let executor = Arc::clone(&executor);
+        // Boxed: the future is large, and a spawn moves it more than once.
+        runs.spawn(Box::pin(async move {
+            executor.process(delivery).await;
+            drop((in_hand, permit));
+        }));
+    }
+    deliveries.close();
+    while let Ok(delivery) = deliveries.try_recv() {
+        not_started += u64::from(!delivery.settlement.is_lost());
+    }
+    not_started
+}
+
+/// Counts a live event as in hand; replays may be of any age, and what is not to be worked on yet
+/// is delayed.
+fn in_hand(executor: &Executor, delivery: &Delivery) -> Option<InHand> {
+    let counts = delivery.lane == Lane::Work && delivery.rest.is_zero();
+    let message = delivery.message.as_ref().ok().filter(|_| counts);
+    message.map(|message| executor.ages.take(message.received_ms))
+}

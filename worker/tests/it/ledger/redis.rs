@@ -1,0 +1,190 @@
+//! What a ledger makes of Redis as it can be: away, forgetful, full, or no primary at all; and what it
+//! leaves there.
+
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use shared::broker::Lane;
+use shared::event::Identity;
+use shared::metrics::encode;
+use shared::testing::{Proxy, prefix, redis_url};
+use worker::parts::ledger::{EntryKey, Release};
+use worker::parts::limits::{Asker, Standing, Way};
+
+use super::case::{Case, LONG, started};
+use super::limits::{entered, of_portal};
+use crate::harness::{OwnCluster, OwnRedis, TARGET, pause, within};
+
+/// A Redis that is full may forget them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_were_lost_come_back_with_the_release() {
+    let case = Case::on_redis().await;
+    let ledger = case.ledger(LONG);
+    let first = case.start(&ledger, 0).await;
+    assert!(ledger.remember(&first, "order", "42").await);
+    assert!(ledger.remember(&first, "slack", "7").await);
+    case.lose_steps().await;
+    assert!(ledger.release(&first, Release::Next(1)).await);
+    let next = case.start(&ledger, 1).await;
+    assert_eq!(next.step("order").as_deref(), Some("42"));
+    assert_eq!(next.step("slack").as_deref(), Some("7"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let ledger = case.ledger_at(&proxy.url(&redis_url()));
+    for release in [Release::Same, Release::Next(1)] {
+        let lease = case.start(&ledger, 0).await;
+        proxy.cut();
+        let given_up = async {
+            while ledger.is_up() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = ledger.remember(&lease, "order", "42") => panic!("written without Redis"),
+            () = within("the ledger to notice", given_up) => {}
+        }
+        assert_eq!(lease.step("order").as_deref(), Some("42"), "known at once");
+        assert!(!case.parts().await.contains_key("step:order"));
+        proxy.restore();
+        assert!(ledger.release(&lease, release).await);
+        assert_eq!(case.parts().await["step:order"], "42");
+        case.lose().await;
+    }
+}
+
+/// A node of a cluster may have the keys of the sign of life and of the first event: it is not up for all
+/// that, since others are not its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_redis_cluster_is_no_ledger() {
+    let cluster = OwnCluster::start().await;
+    let mut prefix = prefix();
+    while !cluster.is_on_first(&format!("{prefix}:alive")).await {
+        prefix.push('x');
+    }
+    let mut number: u32 = 0;
+    let identity = loop {
+        let identity = Identity::of_unreadable(&number.to_be_bytes());
+        if cluster.is_on_first(&format!("{prefix}:run:{{{identity}}}:{TARGET}:0")).await {
+            break identity;
+        }
+        number += 1;
+    };
+    let (ledger, metrics) = Case::ledger_of(&cluster.url(), &prefix);
+    let entry = EntryKey { identity: &identity, target: TARGET, generation: 0 };
+    tokio::select! {
+        claim = ledger.claim(&entry, 0) => panic!("{claim:?} by a node of a cluster"),
+        () = unanswered(&metrics, 3) => {}
+    }
+    assert!(!ledger.is_up());
+}
+
+/// It is not asked again and again on the connection to it: the address may lead elsewhere by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_left_for_where_the_address_leads_to_then() {
+    let case = Case::on_redis().await;
+    let replica = OwnRedis::start().await;
+    replica.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let proxy = Proxy::start(&Proxy::server_of(&replica.url)).await;
+    let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
+    let entry = case.entry();
+    let failing_over = async {
+        unanswered(&metrics, 1).await;
+        assert!(!ledger.is_up());
+        proxy.lead_to(&Proxy::server_of(&redis_url()));
+    };
+    let claiming = within("a claim by the primary", ledger.claim(&entry, 0));
+    let (claim, ()) = tokio::join!(claiming, failing_over);
+    started(claim);
+}
+
+/// Waits until so many claims were not answered.
+async fn unanswered(metrics: &Registry, count: u64) {
+    let line = r#"hubline_ledger_calls_total{operation="claim",result="unavailable"} "#;
+    let failing = async {
+        loop {
+            let page = encode(metrics);
+            let calls = page.lines().find_map(|found| found.strip_prefix(line));
+            if calls.is_some_and(|calls| calls.parse::<u64>().unwrap() >= count) {
+                break;
+            }
+            pause().await;
+        }
+    };
+    within("claims without an answer", failing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let ledger = case.ledger_at(&proxy.url(&redis_url()));
+    // Each of its connections in turn, so that all of them are there.
+    for _ in 0..8 {
+        ledger.take(&of_portal(100), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
+    }
+    proxy.mute_server();
+    let entry = case.entry();
+    let carried_out_and_lost = async {
+        case.entries().wait_for(&case.identity, "s", "S").await;
+        // Given up by the ledger: from here on it asks anew.
+        within("the ledger to notice", async {
+            while ledger.is_up() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        proxy.restore();
+    };
+    let (claim, ()) = tokio::join!(ledger.claim(&entry, 0), carried_out_and_lost);
+    let lease = started(claim);
+    assert_eq!(lease.abandoned, 0);
+    assert!(ledger.complete(&lease).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_has_its_end() {
+    let case = Case::on_redis().await;
+    let ledger = case.ledger(LONG);
+    for generation in 0..4 {
+        let entry = EntryKey { generation, ..case.entry() };
+        let lease = started(ledger.claim(&entry, 0).await);
+        match generation {
+            0 => assert!(ledger.complete(&lease).await),
+            1 => assert!(ledger.release(&lease, Release::Same).await),
+            2 => assert!(ledger.release(&lease, Release::Next(1)).await),
+            _ => assert!(ledger.remember(&lease, "order", "42").await),
+        }
+    }
+    ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
+    ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
+    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
+    let entries = case.entries();
+    // What tells whether Redis forgets is written beside all this, the plain number last.
+    let keys = within("both numbers", async {
+        loop {
+            let keys = entries.keys().await;
+            if keys.iter().any(|(key, _)| key.ends_with(":memory:{all}:plain")) {
+                break keys;
+            }
+        }
+    })
+    .await;
+    // Four entries, one with steps, a limit, a service, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 10, "{keys:?}");
+    for (key, left) in keys {
+        let most = if key.contains(":limit:") {
+            // Ten windows after its last place.
+            101_000
+        } else if key.contains(":memory:") {
+            // Two days: they outlive whoever looks.
+            2 * 24 * 3_600_000
+        } else {
+            60_000
+        };
+        assert!(left.is_some_and(|left| left <= most), "{key}: {left:?}");
+    }
+}
