@@ -64,7 +64,7 @@ impl Lease {
     }
 
     /// Keeps a step's result, to be written with whatever is written next.
-    pub(super) fn keep(&self, name: &str, json: &str) {
+    pub(crate) fn keep(&self, name: &str, json: &str) {
         let mut known = self.known();
         known.results.insert(name.to_owned(), json.to_owned());
         known.unsaved.insert(name.to_owned());
