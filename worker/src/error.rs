@@ -17,7 +17,7 @@ pub struct HandlerError {
     pub code: Cow<'static, str>,
     /// What happened; must hold no secrets.
     pub message: String,
-    /// The limits at which the run has a place by now: told once, when it has ended.
+    /// The limits at which it waits for its turn; of a run that has ended, all where it has a place by now.
     pub(crate) places: Vec<String>,
 }
 
@@ -76,6 +76,11 @@ impl HandlerError {
         message: impl fmt::Display,
     ) -> Self {
         Self::new(Failure::Deferred { wait }, code, message)
+    }
+
+    /// The same, for its turn at these limits.
+    pub(crate) fn in_line_at(self, places: Vec<String>) -> Self {
+        Self { places, ..self }
     }
 
     /// Whether the run only waits.

@@ -15,6 +15,7 @@ use shared::origin::Origin;
 use crate::ledger::{Lease, Ledger};
 use crate::turns::Rooms;
 
+mod booking;
 mod limits;
 mod once;
 mod steps;

@@ -22,7 +22,9 @@ impl Run {
         what: &'static str,
     ) -> Result<(), HandlerError> {
         let taken = self.rooms.take(&self.ledger, limit, usual).await;
-        taken.map_err(|NoRoom(wait)| HandlerError::deferred(wait, code, what))
+        taken.map_err(|NoRoom(wait)| {
+            HandlerError::deferred(wait, code, what).in_line_at(vec![limit.key.clone()])
+        })
     }
 
     /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
@@ -121,7 +123,7 @@ impl Run {
         );
         self.ledger.hold(limit, wait).await;
         self.rooms.lacks(&limit.key, NoRoom(wait));
-        HandlerError::deferred(wait, code, message)
+        HandlerError::deferred(wait, code, message).in_line_at(vec![limit.key.clone()])
     }
 }
 

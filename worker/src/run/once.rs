@@ -5,14 +5,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::event::Identity;
 use tokio::runtime::Handle;
 
 use super::Run;
-use crate::error::HandlerError;
+use super::booking::Booking;
+use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Release};
+use crate::turns::NoRoom;
 
 /// Whose entries facts have in the ledger, beside those of handlers.
 const TARGET: &str = "once";
@@ -23,7 +25,8 @@ impl Run {
     /// included: `deal-won/62515/7/1790000000000`. It is kept as a hash.
     ///
     /// While another run is at it this one is put off, which spends no attempt. If `work` fails the
-    /// fact is free again. As with a step, a crash can make it run twice.
+    /// fact is free again. If `work` has to wait in line the place is the fact's: its other events wait
+    /// for the same one. As with a step, a crash can make it run twice.
     pub async fn once<F>(&self, fact: &str, work: F) -> Result<(), HandlerError>
     where
         F: Future<Output = Result<(), HandlerError>>,
@@ -32,15 +35,22 @@ impl Run {
         let work = Box::pin(work);
         let doing = async {
             let Some(claimed) = self.claim(fact).await? else { return Ok(()) };
+            if let Some(error) = claimed.in_line() {
+                claimed.release().await;
+                return Err(error);
+            }
             if self.time_left().is_zero() {
                 claimed.release().await;
                 return Err(HandlerError::deferred(Duration::ZERO, "TIME_UP", "not begun"));
             }
             let result = work.await;
             // Whoever took the claim over meanwhile decides; the work's own result stands.
-            match result {
+            match &result {
                 Ok(()) => claimed.complete().await,
-                Err(_) => claimed.release().await,
+                Err(error) => {
+                    claimed.book(error);
+                    claimed.release().await;
+                }
             }
             result
         };
@@ -83,7 +93,7 @@ impl Run {
         match self.ledger.claim(&entry, 0).await {
             Claim::Started(lease) => {
                 let run = Self { lease: Arc::new(lease), ..self.clone() };
-                Ok(Some(Claimed { run, is_held: true, is_done: false }))
+                Ok(Some(Claimed { run, since: Instant::now(), is_held: true, is_done: false }))
             }
             Claim::Completed | Claim::Stale => Ok(None),
             Claim::Held(wait) => {
@@ -98,6 +108,7 @@ impl Run {
 /// A fact that is claimed.
 pub struct Claimed {
     run: Run,
+    since: Instant,
     is_held: bool,
     /// Whether it is to be completed: also if whoever waits for that is cut off.
     is_done: bool,
@@ -120,6 +131,37 @@ impl Claimed {
     pub async fn release(mut self) {
         self.run.ledger.release(&self.run.lease, Release::Same).await;
         self.is_held = false;
+    }
+
+    /// The error with which the run waits, if another event of the fact has a place in line. It waits for
+    /// the same place, and need not queue when it comes back.
+    fn in_line(&self) -> Option<HandlerError> {
+        let Run { lease, rooms, .. } = &self.run;
+        let booking = Booking::of(lease)?;
+        let wait = booking.keeps_waiting(&self.event(), self.run.is_bulk(), lease.fence)?;
+        for place in &booking.places {
+            rooms.lacks(place, NoRoom(wait));
+        }
+        let message = "another event of the same fact has its place in line";
+        Some(HandlerError::deferred(wait, "FACT_IN_LINE", message).in_line_at(booking.places))
+    }
+
+    /// Notes the place in line for which the run waits, if it ends in `error` for that: it is written with
+    /// the release.
+    fn book(&self, error: &HandlerError) {
+        let (Failure::Deferred { wait }, false) = (error.kind, error.places.is_empty()) else {
+            return;
+        };
+        // A fence is the time of its claim, by the ledger's clock: no other one is asked.
+        let passed_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = self.run.lease.fence.saturating_add(passed_ms);
+        let places = error.places.clone();
+        Booking::new(self.event(), self.run.is_bulk(), places, wait, now_ms).keep(&self.run.lease);
+    }
+
+    /// The event and the handler, whatever the attempt.
+    fn event(&self) -> String {
+        format!("{}/{}", self.run.identity, self.run.target)
     }
 }
 
@@ -144,3 +186,6 @@ impl Drop for Claimed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

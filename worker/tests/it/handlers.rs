@@ -14,6 +14,7 @@ mod gone;
 mod services;
 mod shop;
 mod tokens;
+mod twins;
 mod waiting;
 
 use shop::{Shop, UPDATE, changed, closed, event, ids, told};
