@@ -1,11 +1,14 @@
 //! Every course of one event through two workers: its message comes twice, handlers do a step, succeed
-//! or fail, workers die or stand still and go on, leases run out, and the server loses the entry.
+//! or fail, are put off, workers die or stand still and go on, leases run out, and the server loses the
+//! entry. What was abandoned once waits for its turn before it is claimed.
 
 use std::collections::HashSet;
 
 use super::*;
 
 const ATTEMPTS: u32 = 2;
+/// What a worker may not begin at once.
+const APART: &[u32] = &[1, 2, 3];
 
 /// What a worker is at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +21,8 @@ enum Worker {
         stands_still: bool,
         at: At,
     },
+    /// It has a message of this attempt in hand, and waits for its turn.
+    Waits(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +55,9 @@ struct World {
     deaths: u32,
     pauses: u32,
     losses: u32,
+    put_offs: u32,
+    /// Runs whose worker died or stood still.
+    cut_short: u32,
     /// The entry was lost and nobody has written it anew.
     is_unmended: bool,
     /// It was lost, and whoever could have written it anew was gone or too late.
@@ -70,6 +78,8 @@ impl World {
             deaths: 0,
             pauses: 0,
             losses: 0,
+            put_offs: 0,
+            cut_short: 0,
             is_unmended: false,
             is_forgotten: false,
         }
@@ -82,7 +92,16 @@ impl World {
                 Worker::Idle => {
                     let mut attempts = self.waiting.clone();
                     attempts.dedup();
-                    nexts.extend(attempts.into_iter().filter_map(|it| self.claimed(worker, it)));
+                    nexts.extend(
+                        attempts.into_iter().filter_map(|it| self.claimed(worker, it, APART)),
+                    );
+                }
+                Worker::Waits(attempt) => {
+                    let put_down = self.put_down(worker, Some(*attempt));
+                    nexts.extend(put_down.claimed(worker, *attempt, &[]));
+                    if self.deaths == 0 {
+                        nexts.push(Self { deaths: 1, ..put_down });
+                    }
                 }
                 Worker::At { stands_still: true, .. } => {
                     nexts.push(self.with(worker, |_, _, stands_still| *stands_still = false));
@@ -92,11 +111,13 @@ impl World {
                     if self.pauses == 0 {
                         let mut next = self.with(worker, |_, _, still| *still = true);
                         next.pauses += 1;
+                        next.cut_short += 1;
                         nexts.push(next);
                     }
                     if self.deaths == 0 {
                         let mut next = self.put_down(worker, Some(*attempt));
                         next.deaths += 1;
+                        next.cut_short += 1;
                         next.is_forgotten |= next.is_unmended;
                         nexts.push(next);
                     }
@@ -125,14 +146,22 @@ impl World {
     }
 
     /// The worker takes a message of `attempt`; nothing changes while somebody else holds the entry.
-    fn claimed(&self, worker: usize, attempt: u32) -> Option<Self> {
+    fn claimed(&self, worker: usize, attempt: u32, apart: &[u32]) -> Option<Self> {
         let mut next = self.clone();
         next.take(attempt);
-        match next.model.claim(self.runs + 1, attempt) {
+        match next.model.claim(self.runs + 1, attempt, apart) {
             Answer::Held => return None,
             Answer::Completed => assert!(next.completed_by.is_some(), "{self:?}"),
             Answer::Stale => assert!(attempt < next.floor, "{self:?}"),
+            Answer::Apart(abandoned) => {
+                assert!(abandoned <= self.cut_short, "blamed for no run: {self:?}");
+                let entry = next.model.entry.as_ref();
+                next.floor = next.floor.max(entry.map_or(0, |entry| entry.lowest));
+                next.runs += u32::from(next.model != self.model);
+                next.workers[worker] = Worker::Waits(attempt);
+            }
             Answer::Started(owned) => {
+                assert!(owned.abandoned <= self.cut_short, "blamed for no run: {self:?}");
                 assert!(next.completed_by.is_none(), "what is done is run again: {self:?}");
                 next.is_forgotten |= next.is_unmended;
                 next.is_unmended = false;
@@ -166,8 +195,9 @@ impl World {
                 let (mut next, is_owner) = self.written(worker, Write::Remember);
                 if is_owner {
                     let failed = next.with(worker, |_, at, _| *at = At::Failed);
+                    let put_off = (self.put_offs == 0).then(|| next.put_off(worker, attempt));
                     next = next.with(worker, |_, at, _| *at = At::Succeeded);
-                    vec![too_late, next, failed]
+                    [too_late, next, failed].into_iter().chain(put_off).collect()
                 } else {
                     vec![too_late, next.put_down(worker, Some(attempt))]
                 }
@@ -203,6 +233,13 @@ impl World {
                 vec![next.put_down(worker, None)]
             }
         }
+    }
+
+    /// There is no room for the run: it gives back what it holds, and less is held against its event.
+    fn put_off(&self, worker: usize, attempt: u32) -> Self {
+        let (mut next, _) = self.written(worker, Write::Release(Release::PutOff(0)));
+        next.put_offs += 1;
+        next.put_down(worker, Some(attempt))
     }
 
     fn written(&self, worker: usize, write: Write) -> (Self, bool) {

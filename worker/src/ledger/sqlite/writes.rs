@@ -19,7 +19,7 @@ const COMPLETE: &str = "UPDATE claim SET state = 'C' \
     AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
     AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
 const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
-    abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
+    abandoned = ifnull(?6, abandoned), expires_ms = ?2 \
     WHERE key = ?3 AND token = ?4 AND state = 'S' AND expires_ms > ?5";
 const IS_MISSING: &str = "SELECT NOT EXISTS (SELECT * FROM claim WHERE key = ? AND expires_ms > ?)";
 const RESTORE: &str = "INSERT INTO claim \
@@ -118,8 +118,7 @@ pub(super) async fn complete(
     Ok(answers)
 }
 
-/// Done also when asked again. A run that came to its end clears the count of abandoned ones. `steps`
-/// are written with it.
+/// Done also when asked again. `steps` are written with it.
 pub(super) async fn release(
     turn: &mut Turn,
     owner: &Owner,
@@ -127,17 +126,14 @@ pub(super) async fn release(
     steps: &Steps,
 ) -> Result<Written, sqlx::Error> {
     let now_ms = turn.now_ms();
-    let next = match release {
-        Release::Same => None,
-        Release::Next(attempt) => Some(i64::from(attempt)),
-    };
     remember(turn, owner, steps).await?;
     let done = sqlx::query(RELEASE)
-        .bind(next)
+        .bind(release.lowest().map(i64::from))
         .bind(now_ms.saturating_add(owner.retention_ms))
         .bind(&owner.key)
         .bind(&owner.token)
         .bind(now_ms)
+        .bind(release.abandoned().map(i64::from))
         .execute(&mut turn.connection)
         .await?;
     let is_owner = done.rows_affected() == 1
