@@ -12,7 +12,9 @@ use worker::parts::limits::{Asker, Standing, Way};
 
 use crate::harness::{Engine, OwnCluster, TARGET, on_every_engine, within};
 
+mod apart;
 mod case;
+mod fence;
 mod limits;
 
 use case::{Case, LONG, started};

@@ -10,6 +10,9 @@
 
 use super::super::format::format_number;
 
+#[cfg(test)]
+mod tests;
+
 /// A script that knows the format. `entry_of` gives the state of a value first: nothing for a missing
 /// entry, `?` for one of another format.
 macro_rules! script {
