@@ -1,6 +1,6 @@
 //! Every course of one event through two workers: its message comes twice, handlers do a step, succeed
-//! or fail, are put off, workers die or stand still and go on, leases run out, and the server loses the
-//! entry. What was abandoned once waits for its turn before it is claimed.
+//! or fail, workers die or stand still and go on, leases run out, and the server loses the entry. What was
+//! abandoned waits for its turn before it is claimed.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,9 @@ const ATTEMPTS: u32 = 2;
 const APART: &[u32] = &[1, 2, 3];
 
 /// What a worker is at.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Worker {
+    #[default]
     Idle,
     At {
         owned: Owned,
@@ -39,7 +40,7 @@ enum At {
     Published,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct World {
     model: Model,
     workers: [Worker; 2],
@@ -55,7 +56,6 @@ struct World {
     deaths: u32,
     pauses: u32,
     losses: u32,
-    put_offs: u32,
     /// Runs whose worker died or stood still.
     cut_short: u32,
     /// The entry was lost and nobody has written it anew.
@@ -66,23 +66,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
-            model: Model::default(),
-            workers: [Worker::Idle, Worker::Idle],
-            waiting: vec![0, 0],
-            runs: 0,
-            effects: 0,
-            completed_by: None,
-            is_given_up: false,
-            floor: 0,
-            deaths: 0,
-            pauses: 0,
-            losses: 0,
-            put_offs: 0,
-            cut_short: 0,
-            is_unmended: false,
-            is_forgotten: false,
-        }
+        Self { waiting: vec![0, 0], ..Self::default() }
     }
 
     fn nexts(&self) -> Vec<Self> {
@@ -195,9 +179,8 @@ impl World {
                 let (mut next, is_owner) = self.written(worker, Write::Remember);
                 if is_owner {
                     let failed = next.with(worker, |_, at, _| *at = At::Failed);
-                    let put_off = (self.put_offs == 0).then(|| next.put_off(worker, attempt));
                     next = next.with(worker, |_, at, _| *at = At::Succeeded);
-                    [too_late, next, failed].into_iter().chain(put_off).collect()
+                    vec![too_late, next, failed]
                 } else {
                     vec![too_late, next.put_down(worker, Some(attempt))]
                 }
@@ -233,13 +216,6 @@ impl World {
                 vec![next.put_down(worker, None)]
             }
         }
-    }
-
-    /// There is no room for the run: it gives back what it holds, and less is held against its event.
-    fn put_off(&self, worker: usize, attempt: u32) -> Self {
-        let (mut next, _) = self.written(worker, Write::Release(Release::PutOff(0)));
-        next.put_offs += 1;
-        next.put_down(worker, Some(attempt))
     }
 
     fn written(&self, worker: usize, write: Write) -> (Self, bool) {
