@@ -88,11 +88,23 @@ impl Ledger {
         }
     }
 
-    /// Claims an entry for a run of `attempt`.
+    /// Claims an entry for a run of `attempt`, whatever is held against it.
     pub async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+        self.claim_unless(entry, attempt, &[]).await
+    }
+
+    /// The same, unless the run would begin with a number of abandoned ones that `apart` has: then it is
+    /// [`Claim::Apart`], and nobody holds the entry. So whoever has to wait for its turn is not counted
+    /// if its worker dies meanwhile.
+    pub async fn claim_unless(
+        &self,
+        entry: &EntryKey<'_>,
+        attempt: u32,
+        apart: &'static [u32],
+    ) -> Claim {
         match self {
-            Self::Redis(ledger) => ledger.claim(entry, attempt).await,
-            Self::Sqlite(ledger) => ledger.claim(entry, attempt).await,
+            Self::Redis(ledger) => ledger.claim(entry, attempt, apart).await,
+            Self::Sqlite(ledger) => ledger.claim(entry, attempt, apart).await,
         }
     }
 

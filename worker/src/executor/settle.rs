@@ -15,7 +15,9 @@ use super::Executor;
 use super::disposition::Disposition;
 use crate::error::HandlerError;
 use crate::ledger::{Lease, Release};
-use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, Wait, decide};
+use crate::verdict::{
+    Decision, LedgerMove, MessageMove, Outcome, Suspicion, Verdict, Wait, decide,
+};
 
 /// How long one try to publish a successor may take; there is always another.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -176,6 +178,10 @@ impl Executor {
             (LedgerMove::Complete, Some(lease)) => self.ledger.complete(lease).await,
             (LedgerMove::Release(release), Some(lease)) => {
                 self.ledger.release(lease, release).await
+            }
+            (LedgerMove::PutOff, Some(lease)) => {
+                let abandoned = Suspicion::once_put_off(lease.abandoned);
+                self.ledger.release(lease, Release::PutOff(abandoned)).await
             }
         }
     }

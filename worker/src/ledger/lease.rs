@@ -14,7 +14,8 @@ pub struct Lease {
     pub(super) token: String,
     /// Grows with every run of the entry, also past a loss of it.
     pub fence: u64,
-    /// Runs before this one that were claimed and never ended: their workers died.
+    /// What is held against it: one for each run before this one that was claimed and never ended, since
+    /// its worker died, and what releases made of that.
     pub abandoned: u32,
     /// The attempt it was claimed for, which is the lowest live one.
     pub(super) attempt: u32,

@@ -56,6 +56,7 @@ enum Answer {
     Held,
     Completed,
     Stale,
+    Apart(u32),
 }
 
 impl Owned {
@@ -79,16 +80,26 @@ impl Owned {
 }
 
 impl Model {
-    /// Claims it for the run of this number, which is larger than all before it.
-    fn claim(&mut self, run: u32, attempt: u32) -> Answer {
-        let (abandoned, steps) = match &self.entry {
+    /// Claims it for the run of this number, which is larger than all before it, unless its abandoned runs
+    /// are as many as `apart` has.
+    fn claim(&mut self, run: u32, attempt: u32, apart: &[u32]) -> Answer {
+        let (abandoned, steps) = match &mut self.entry {
             None => (0, Results::new()),
             Some(Entry { state: State::Completed, .. }) => return Answer::Completed,
             Some(entry) if attempt < entry.lowest => return Answer::Stale,
             Some(Entry { state: State::Started, is_over: false, .. }) => return Answer::Held,
             Some(entry) => {
-                let died = u32::from(entry.state == State::Started);
-                (entry.abandoned + died, entry.steps.clone())
+                let has_died = entry.state == State::Started;
+                let abandoned = entry.abandoned + u32::from(has_died);
+                if apart.contains(&abandoned) {
+                    if has_died {
+                        // Nobody's: the run of this number does not begin.
+                        entry.state = State::Released;
+                        (entry.run, entry.lowest, entry.abandoned) = (run, attempt, abandoned);
+                    }
+                    return Answer::Apart(abandoned);
+                }
+                (abandoned, entry.steps.clone())
             }
         };
         let owned = Owned { run, attempt, abandoned, steps, unsaved: BTreeSet::new() };
@@ -124,10 +135,8 @@ impl Model {
             }
             Write::Release(release) => {
                 entry.state = State::Released;
-                if let Release::Next(attempt) = release {
-                    entry.lowest = entry.lowest.max(attempt);
-                    entry.abandoned = 0;
-                }
+                entry.lowest = entry.lowest.max(release.lowest().unwrap_or_default());
+                entry.abandoned = release.abandoned().unwrap_or(entry.abandoned);
             }
         }
         true

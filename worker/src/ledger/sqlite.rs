@@ -87,12 +87,18 @@ impl Ledger {
         self.store.link() == Link::Up
     }
 
-    pub(super) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+    pub(super) async fn claim(
+        &self,
+        entry: &EntryKey<'_>,
+        attempt: u32,
+        apart: &'static [u32],
+    ) -> Claim {
         let EntryKey { identity, target, generation } = entry;
         let claimant = Arc::new(Claimant {
             key: format!("{identity}:{target}:{generation}"),
             token: format!("{:032x}", rand::random::<u128>()),
             attempt: i64::from(attempt),
+            apart,
             lease_ms: millis(self.lease),
             retention_ms: millis(self.retention),
         });

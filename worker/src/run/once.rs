@@ -90,18 +90,20 @@ impl Run {
         // Only a hash is needed, and this kind is no event's.
         let identity = Identity::of_unreadable(fact.as_bytes());
         let entry = EntryKey { identity: &identity, target: TARGET, generation };
-        match self.ledger.claim(&entry, 0).await {
+        let wait = match self.ledger.claim(&entry, 0).await {
             Claim::Started(lease) => {
                 let run = Self { lease: Arc::new(lease), ..self.clone() };
-                Ok(Some(Claimed { run, since: Instant::now(), is_held: true, is_done: false }))
+                let since = Instant::now();
+                return Ok(Some(Claimed { run, since, is_held: true, is_done: false }));
             }
-            Claim::Completed | Claim::Stale => Ok(None),
-            Claim::Held(wait) => {
-                self.rooms.wait_elsewhere();
-                let message = "another event of the same fact is at work";
-                Err(HandlerError::deferred(wait, "FACT_HELD", message))
-            }
-        }
+            Claim::Completed | Claim::Stale => return Ok(None),
+            Claim::Held(wait) => wait,
+            // Not told of a claim that takes the fact whatever is held against it.
+            Claim::Apart(_) => Duration::ZERO,
+        };
+        self.rooms.wait_elsewhere();
+        let message = "another event of the same fact is at work";
+        Err(HandlerError::deferred(wait, "FACT_HELD", message))
     }
 }
 

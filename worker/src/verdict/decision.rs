@@ -12,6 +12,8 @@ pub(crate) enum LedgerMove {
     None,
     Complete,
     Release(Release),
+    /// Given back by a run that was put off, and so did not take its worker down.
+    PutOff,
 }
 
 /// What is to become of the message.

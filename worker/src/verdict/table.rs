@@ -33,7 +33,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
             dead(
                 DeathReason::Crashed,
                 "CRASHED",
-                &format!("{MAX_ABANDONED} runs in a row ended with their worker process"),
+                &format!("{MAX_ABANDONED} runs or more ended with their worker process"),
             ),
         ),
         // In the middle of a deploy another worker may know it.
@@ -50,7 +50,7 @@ pub(crate) fn decide(outcome: &Outcome, attempt: u32, schedule: &RetrySchedule) 
             Failure::LeaseLost => decision(Verdict::Lost, same, shortly()),
             Failure::Deferred { wait } => {
                 let wait = Wait { delay: schedule.shortest(), at_least: wait };
-                decision(Verdict::Limited, same, MessageMove::InLine(wait))
+                decision(Verdict::Limited, LedgerMove::PutOff, MessageMove::InLine(wait))
             }
             // Not completed: when it comes again, what it needs may be on. No attempt is spent.
             Failure::Skipped => {

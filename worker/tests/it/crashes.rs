@@ -1,6 +1,7 @@
 //! Workers that are killed, and what the next one makes of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shared::message::DeathReason;
 use worker::HandlerError;
@@ -129,6 +130,45 @@ async fn a_run_that_died_with_three_workers_is_done_again_alone(engine: Engine) 
     let runs = probe.runs();
     assert_eq!((runs.len(), runs[0].object_id, runs[0].attempt), (10, 1, 0));
     assert!(runs[1..].iter().all(|run| run.at >= ends[0].at), "others ran before its end");
+    rig.finish().await;
+}
+
+async fn who_was_accused_and_put_off_comes_back_beside_others(engine: Engine) {
+    let rig = Rig::on(engine, &PATIENT).await;
+    let message = rig.publish(&deal(1)).await;
+    for _ in 0..3 {
+        let child = Child::start(&rig, "hangs", &CLAIMS_OF_SOME).await;
+        child.wait("started", 1).await;
+        child.kill().await;
+    }
+
+    let (probe, gate) = (Probe::new(), Gate::new());
+    let (runs, hold) = (probe.clone(), gate.clone());
+    let worker = rig.worker(|registry| {
+        probed(registry, move |cx, event| {
+            let (before, hold) = (runs.note(&cx, &event), hold.clone());
+            async move {
+                match (event.object_id, before) {
+                    (Some(1), 0) => {
+                        let wait = Duration::from_millis(1);
+                        return Err(HandlerError::deferred(wait, "TEST_BUDGET", "spent"));
+                    }
+                    (Some(1), _) => hold.pass().await,
+                    _ => {}
+                }
+                Ok(())
+            }
+        });
+    });
+    probe.wait(2).await;
+    assert_eq!(rig.entry(&message.event.identity).await["a"], "102", "put off once, and two");
+    rig.publish_all(2..=10).await;
+    // The returned one still runs.
+    wait_for_verdicts(&worker, "succeeded", 9).await;
+    gate.open();
+    wait_for_verdicts(&worker, "succeeded", 10).await;
+    worker.stop().await;
+    assert_eq!(probe.runs().len(), 11);
     rig.finish().await;
 }
 
@@ -279,6 +319,7 @@ on_every_engine! {
     a_run_that_died_with_its_worker_is_done_again_beside_others
     runs_that_died_with_two_workers_hold_up_each_other_and_nobody_else
     a_run_that_died_with_three_workers_is_done_again_alone
+    who_was_accused_and_put_off_comes_back_beside_others
     a_step_that_succeeded_before_the_crash_is_not_done_again
     a_crash_after_the_retry_was_published_does_not_fork_the_event
     a_crash_between_completion_and_ack_leaves_a_duplicate

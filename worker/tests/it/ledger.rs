@@ -8,7 +8,9 @@ use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
 
 use crate::harness::{Engine, on_every_engine, within};
 
+mod apart;
 mod case;
+mod fence;
 mod limits;
 mod redis;
 

@@ -29,6 +29,8 @@ const SAME: u64 = 24;
 const OTHERS: u64 = 8;
 const MOVES: usize = 60;
 const TICKS_MS: i64 = 3;
+/// Counts of abandoned runs with which a claim is none.
+const APART: [&[u32]; 4] = [&[], &[], &[1], &[2, 3, 5]];
 
 /// What an engine keeps, past the ledger.
 enum Past {
@@ -157,15 +159,16 @@ async fn course(past: &Past, ledger: &Ledger, seed: u64) {
     let mut leases: Vec<(Lease, Owned)> = Vec::new();
     for _ in 0..MOVES {
         let one = (!leases.is_empty()).then(|| leases.len() - 1 - dice.below(leases.len().min(3)));
-        let action = dice.below(12);
+        let action = dice.below(13);
         let told = |course: &[String]| format!("seed {seed}: {}", course.join(", "));
         match (action, one) {
             (0..=2, _) | (_, None) => {
                 let attempt = dice.small(4);
-                course.push(format!("claim {attempt}"));
+                let apart = APART[dice.below(APART.len())];
+                course.push(format!("claim {attempt} unless {apart:?}"));
                 let run = u32::try_from(leases.len()).unwrap() + 1;
-                let answers = (ledger.claim(&entry, attempt).await, model.claim(run, attempt));
-                match answers {
+                let claim = ledger.claim_unless(&entry, attempt, apart).await;
+                match (claim, model.claim(run, attempt, apart)) {
                     (Claim::Started(lease), Answer::Started(owned)) => {
                         let known = (lease.attempt, lease.abandoned, results(&lease));
                         let expected = (owned.attempt, owned.abandoned, owned.steps.clone());
@@ -177,6 +180,9 @@ async fn course(past: &Past, ledger: &Ledger, seed: u64) {
                     (Claim::Held(_), Answer::Held)
                     | (Claim::Completed, Answer::Completed)
                     | (Claim::Stale, Answer::Stale) => {}
+                    (Claim::Apart(abandoned), Answer::Apart(expected)) => {
+                        assert_eq!(abandoned, expected, "{}", told(&course));
+                    }
                     (claim, answer) => {
                         panic!("{claim:?} where it should be {answer:?}: {}", told(&course))
                     }
@@ -199,6 +205,7 @@ async fn course(past: &Past, ledger: &Ledger, seed: u64) {
                     8 => Write::Release(Release::Same),
                     9 => Write::Release(Release::Next(dice.small(5))),
                     10 => Write::Complete,
+                    11 => Write::Release(Release::PutOff(dice.small(4))),
                     _ => Write::Extend,
                 };
                 course.push(format!("{write:?} by {}", owned.run));

@@ -1,15 +1,19 @@
 //! Every course of one event through two workers: its message comes twice, handlers do a step, succeed
-//! or fail, workers die or stand still and go on, leases run out, and the server loses the entry.
+//! or fail, workers die or stand still and go on, leases run out, and the server loses the entry. What was
+//! abandoned waits for its turn before it is claimed.
 
 use std::collections::HashSet;
 
 use super::*;
 
 const ATTEMPTS: u32 = 2;
+/// What a worker may not begin at once.
+const APART: &[u32] = &[1, 2, 3];
 
 /// What a worker is at.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Worker {
+    #[default]
     Idle,
     At {
         owned: Owned,
@@ -18,6 +22,8 @@ enum Worker {
         stands_still: bool,
         at: At,
     },
+    /// It has a message of this attempt in hand, and waits for its turn.
+    Waits(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +40,7 @@ enum At {
     Published,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct World {
     model: Model,
     workers: [Worker; 2],
@@ -50,6 +56,8 @@ struct World {
     deaths: u32,
     pauses: u32,
     losses: u32,
+    /// Runs whose worker died or stood still.
+    cut_short: u32,
     /// The entry was lost and nobody has written it anew.
     is_unmended: bool,
     /// It was lost, and whoever could have written it anew was gone or too late.
@@ -58,21 +66,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
-            model: Model::default(),
-            workers: [Worker::Idle, Worker::Idle],
-            waiting: vec![0, 0],
-            runs: 0,
-            effects: 0,
-            completed_by: None,
-            is_given_up: false,
-            floor: 0,
-            deaths: 0,
-            pauses: 0,
-            losses: 0,
-            is_unmended: false,
-            is_forgotten: false,
-        }
+        Self { waiting: vec![0, 0], ..Self::default() }
     }
 
     fn nexts(&self) -> Vec<Self> {
@@ -82,7 +76,16 @@ impl World {
                 Worker::Idle => {
                     let mut attempts = self.waiting.clone();
                     attempts.dedup();
-                    nexts.extend(attempts.into_iter().filter_map(|it| self.claimed(worker, it)));
+                    nexts.extend(
+                        attempts.into_iter().filter_map(|it| self.claimed(worker, it, APART)),
+                    );
+                }
+                Worker::Waits(attempt) => {
+                    let put_down = self.put_down(worker, Some(*attempt));
+                    nexts.extend(put_down.claimed(worker, *attempt, &[]));
+                    if self.deaths == 0 {
+                        nexts.push(Self { deaths: 1, ..put_down });
+                    }
                 }
                 Worker::At { stands_still: true, .. } => {
                     nexts.push(self.with(worker, |_, _, stands_still| *stands_still = false));
@@ -92,11 +95,13 @@ impl World {
                     if self.pauses == 0 {
                         let mut next = self.with(worker, |_, _, still| *still = true);
                         next.pauses += 1;
+                        next.cut_short += 1;
                         nexts.push(next);
                     }
                     if self.deaths == 0 {
                         let mut next = self.put_down(worker, Some(*attempt));
                         next.deaths += 1;
+                        next.cut_short += 1;
                         next.is_forgotten |= next.is_unmended;
                         nexts.push(next);
                     }
@@ -125,14 +130,22 @@ impl World {
     }
 
     /// The worker takes a message of `attempt`; nothing changes while somebody else holds the entry.
-    fn claimed(&self, worker: usize, attempt: u32) -> Option<Self> {
+    fn claimed(&self, worker: usize, attempt: u32, apart: &[u32]) -> Option<Self> {
         let mut next = self.clone();
         next.take(attempt);
-        match next.model.claim(self.runs + 1, attempt) {
+        match next.model.claim(self.runs + 1, attempt, apart) {
             Answer::Held => return None,
             Answer::Completed => assert!(next.completed_by.is_some(), "{self:?}"),
             Answer::Stale => assert!(attempt < next.floor, "{self:?}"),
+            Answer::Apart(abandoned) => {
+                assert!(abandoned <= self.cut_short, "blamed for no run: {self:?}");
+                let entry = next.model.entry.as_ref();
+                next.floor = next.floor.max(entry.map_or(0, |entry| entry.lowest));
+                next.runs += u32::from(next.model != self.model);
+                next.workers[worker] = Worker::Waits(attempt);
+            }
             Answer::Started(owned) => {
+                assert!(owned.abandoned <= self.cut_short, "blamed for no run: {self:?}");
                 assert!(next.completed_by.is_none(), "what is done is run again: {self:?}");
                 next.is_forgotten |= next.is_unmended;
                 next.is_unmended = false;

@@ -2,22 +2,33 @@
 //! plain command. What an answer means is said here, what is done on Redis in [`super::script`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{FromRedisValue, Value};
 
 use super::script::{Call, Script};
 use super::{Ledger, format, millis};
 use crate::ledger::lease::Steps;
-use crate::ledger::{Claim, EntryKey, Lease, Release, Write, Written};
+use crate::ledger::{Claim, EntryKey, Lease, Write, Written};
 use crate::metrics::Operation;
 
+/// A first claim that is answered later than that has its fence from Redis.
+const FRESH: Duration = Duration::from_millis(200);
+
 impl Ledger {
-    pub(in crate::ledger) async fn claim(&self, entry: &EntryKey<'_>, attempt: u32) -> Claim {
+    pub(in crate::ledger) async fn claim(
+        &self,
+        entry: &EntryKey<'_>,
+        attempt: u32,
+        apart: &[u32],
+    ) -> Claim {
         let key = self.key(entry);
         let token = format!("{:032x}", rand::random::<u128>());
         let (lease, retention) = (millis(self.lease), millis(self.retention));
-        let fence = self.link.now_ms();
+        // Redis' time as of now, without asking. The call may wait, and meanwhile somebody else may claim
+        // the entry with a larger fence, and Redis lose it: so what is answered late has another fence.
+        // Another's claim and its loss do not fit into less.
+        let (asked, fence) = (Instant::now(), self.link.now_ms());
         let begin = Call::Begin {
             key: key.clone(),
             value: format::started(&token, attempt.into(), fence, 0, lease, retention),
@@ -26,12 +37,16 @@ impl Ledger {
         match Option::<String>::from_redis_value(
             self.call(Operation::Claim, &Arc::new(begin)).await,
         ) {
-            Ok(None) => return Claim::Started(Lease::new(key, token, attempt, fence, 0, [])),
+            Ok(None) if asked.elapsed() <= FRESH => {
+                return Claim::Started(Lease::new(key, token, attempt, fence, 0, []));
+            }
             Ok(Some(value)) if format::is_completed(&value) => return Claim::Completed,
-            Ok(Some(_)) | Err(_) => {}
+            // What is the caller's own already, the script finds to be so, and raises its fence.
+            _ => {}
         }
-        let arguments =
+        let mut arguments =
             vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
+        arguments.extend(apart.iter().map(u32::to_string));
         loop {
             let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
             match claimed(reply) {
@@ -42,6 +57,7 @@ impl Ledger {
                 Some(Claimed::Held(left)) => return Claim::Held(left),
                 Some(Claimed::Completed) => return Claim::Completed,
                 Some(Claimed::Stale) => return Claim::Stale,
+                Some(Claimed::Apart(abandoned)) => return Claim::Apart(abandoned),
                 Some(Claimed::Foreign) => {
                     tracing::error!(
                         ledger.entry = key,
@@ -70,11 +86,10 @@ impl Ledger {
             Write::Remember => (Operation::Step, Script::Step, vec![token, retention]),
             Write::Complete => (Operation::Complete, Script::Complete, vec![token, known]),
             Write::Release(release) => {
-                let next = match release {
-                    Release::Same => String::new(),
-                    Release::Next(attempt) => attempt.to_string(),
-                };
-                (Operation::Release, Script::Release, vec![token, next, retention, known])
+                let [next, abandoned] = [release.lowest(), release.abandoned()]
+                    .map(|number| number.map_or_else(String::new, |number| number.to_string()));
+                let arguments = vec![token, next, abandoned, retention, known];
+                (Operation::Release, Script::Release, arguments)
             }
         };
         if matches!(write, Write::Remember | Write::Release(_)) {
@@ -126,6 +141,7 @@ enum Claimed {
     Held(Duration),
     Completed,
     Stale,
+    Apart(u32),
     /// What stands there is of another format.
     Foreign,
 }
@@ -143,6 +159,7 @@ fn claimed(reply: Value) -> Option<Claimed> {
         2 => Claimed::Completed,
         3 => Claimed::Stale,
         4 => Claimed::Foreign,
+        5 => Claimed::Apart(second),
         _ => return None,
     })
 }

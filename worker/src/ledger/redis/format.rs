@@ -2,8 +2,9 @@
 //!
 //! An entry is a string: `1S:token:lowest:fence:abandoned:lease:retention` while a run has it,
 //! `1R:token:lowest:fence:abandoned` when it was given back, `1C:token` when it is done. The `1` is the
-//! format's number. `token` is the last owner's, `lowest` the lowest live attempt, `fence` grows with
-//! every run and is no smaller than the time at which the run began, times are ms. Every claim and
+//! format's number. `token` is the last owner's, or whose who found that it had died, `lowest` the lowest
+//! live attempt, `fence` grows with every run and is no smaller than the time at which the run began,
+//! `abandoned` is what is held against the event, times are ms. Every claim and
 //! extension sets the entry to expire after `retention`, and so the time it has left tells how old the
 //! lease is: no clock but Redis' has a say. Steps are a hash beside the entry.
 //!

@@ -99,6 +99,12 @@ impl Link {
         self.state.now_ms()
     }
 
+    /// Redis' clock was this, ms since the Unix epoch, in an answer that has come just now: clocks drift, and
+    /// a connection may last for weeks.
+    pub(super) fn heard(&self, now_ms: u64) {
+        self.state.clock_is_past(now_ms);
+    }
+
     /// The script's answer, or why there is none; it may have been carried out all the same.
     pub(super) async fn call(&self, call: Arc<Call>) -> Answer {
         let (reply, answer) = oneshot::channel();

@@ -73,6 +73,7 @@ async fn look(link: &Link, key: &str, has_written: bool) -> Result<Option<Forgot
     let answer = link.call(Arc::new(recall)).await?;
     let (plain, kept, now) =
         Recalled::from_redis_value(answer).map_err(|error| error.to_string())?;
+    link.heard(now);
     let keep = Call::Keep { key: format!("{key}:plain"), value: now, for_ms: PLAIN_MS };
     // Said also if this gets lost: the script has written, and would not find it again.
     let kept_now = link.call(Arc::new(keep)).await;

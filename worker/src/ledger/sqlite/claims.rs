@@ -1,8 +1,9 @@
 //! Claims, each inside one transaction.
 //!
 //! An entry is a row of `claim`: `S` while a run has it, `R` when it was given back, `C` when it
-//! is done. `token` is the last owner's, `lowest` the lowest live attempt, `fence` grows with every run
-//! and is no smaller than the time at which the run began. An entry that has expired counts as absent,
+//! is done. `token` is the last owner's, or whose who found that it had died, `lowest` the lowest live
+//! attempt, `fence` grows with every run and is no smaller than the time at which the run began,
+//! `abandoned` is what is held against the event. An entry that has expired counts as absent,
 //! whether it was deleted yet or not. Steps live as long as their entry.
 
 use std::collections::HashSet;
@@ -26,6 +27,9 @@ const BEGIN: &str = "INSERT INTO claim \
     value ->> 6 FROM json_each(?) WHERE true ON CONFLICT (hash) DO NOTHING RETURNING token";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
     abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE hash = unhex(?1)";
+/// In its dead owner's place.
+const SET_APART: &str = "UPDATE claim SET state = 'R', token = ?2, lowest = ?3, abandoned = ?4, \
+    expires_ms = ?5 WHERE hash = unhex(?1)";
 const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
     WHERE hash = unhex(?)";
 const STEPS: &str = "SELECT step.name, step.json FROM claim CROSS JOIN step \
@@ -39,6 +43,8 @@ pub(super) struct Claimant {
     pub(super) key: String,
     pub(super) token: String,
     pub(super) attempt: i64,
+    /// The counts of abandoned runs with which it is not to be claimed.
+    pub(super) apart: &'static [u32],
     pub(super) lease_ms: i64,
     pub(super) retention_ms: i64,
 }
@@ -71,7 +77,8 @@ pub(super) async fn claim(
 }
 
 /// Claiming again with the token one holds already answers the same as the first time; with one
-/// that was given back it claims nothing: that is an old call come late, which nobody waits for.
+/// that was given back it claims nothing: that is an old call come late, which nobody waits for. What is
+/// not to be claimed is given back, by the token of who asked: said again it is answered the same.
 async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
     let (state, owner, lowest, fence, abandoned, lease_until_ms, expires_ms) =
         sqlx::query_as::<_, (String, String, i64, i64, i64, i64, i64)>(FIND)
@@ -87,17 +94,44 @@ async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx
     }
     let left_ms = lease_until_ms.saturating_sub(now_ms);
     let is_owner = owner == claimant.token;
+    let is_own_run = is_owner && state == "S";
+    let apart =
+        |abandoned: i64| claimant.apart.iter().copied().find(|it| i64::from(*it) == abandoned);
     let run = match state.as_str() {
         "C" => return Ok(Claim::Completed),
-        "R" if is_owner => return Ok(Claim::Held(Duration::ZERO)),
+        "R" if is_owner && apart(abandoned).is_none() => return Ok(Claim::Held(Duration::ZERO)),
         _ if claimant.attempt < lowest => return Ok(Claim::Stale),
-        "S" if is_owner => (fence, abandoned),
+        _ if is_own_run => (fence, abandoned),
         "S" if left_ms > 0 => return Ok(Claim::Held(duration(left_ms))),
         "S" => (next, abandoned + 1),
         _ => (next, abandoned),
     };
+    if !is_own_run && let Some(count) = apart(run.1) {
+        if state == "S" {
+            set_apart(turn, claimant, run.1).await?;
+        }
+        return Ok(Claim::Apart(count));
+    }
     take(turn, claimant, run).await?;
     started(turn, claimant, run, true).await
+}
+
+/// Gives the entry back in its dead owner's place, who has no say in it any more.
+async fn set_apart(
+    turn: &mut Turn,
+    claimant: &Claimant,
+    abandoned: i64,
+) -> Result<(), sqlx::Error> {
+    let expires_ms = expiry(turn.now_ms(), claimant.retention_ms);
+    sqlx::query(SET_APART)
+        .bind(hash(&claimant.key))
+        .bind(&claimant.token)
+        .bind(claimant.attempt)
+        .bind(abandoned)
+        .bind(expires_ms)
+        .execute(&mut turn.connection)
+        .await?;
+    Ok(())
 }
 
 /// Puts the claimant into the entry, with this fence and count of abandoned runs.

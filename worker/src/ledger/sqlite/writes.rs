@@ -24,7 +24,7 @@ const COMPLETE: &str = "UPDATE claim SET state = 'C' \
     AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
     AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
 const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
-    abandoned = iif(?1 IS NULL, abandoned, 0), expires_ms = ?2 \
+    abandoned = ifnull(?6, abandoned), expires_ms = ?2 \
     WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5";
 const IS_MISSING: &str =
     "SELECT NOT EXISTS (SELECT * FROM claim WHERE hash = unhex(?) AND expires_ms > ?)";
@@ -137,8 +137,7 @@ pub(super) async fn complete(
     Ok(answers)
 }
 
-/// Done also when asked again. A run that came to its end clears the count of abandoned ones. `steps`
-/// are written with it.
+/// Done also when asked again. `steps` are written with it.
 async fn release(
     turn: &mut Turn,
     owner: &Owner,
@@ -146,17 +145,14 @@ async fn release(
     steps: &Steps,
 ) -> Result<Written, sqlx::Error> {
     let now_ms = turn.now_ms();
-    let next = match release {
-        Release::Same => None,
-        Release::Next(attempt) => Some(i64::from(attempt)),
-    };
     remember(turn, owner, steps).await?;
     let done = sqlx::query(RELEASE)
-        .bind(next)
+        .bind(release.lowest().map(i64::from))
         .bind(expiry(now_ms, owner.retention_ms))
         .bind(hash(&owner.key))
         .bind(&owner.token)
         .bind(now_ms)
+        .bind(release.abandoned().map(i64::from))
         .execute(&mut turn.connection)
         .await?;
     let is_owner = done.rows_affected() == 1

@@ -49,7 +49,7 @@ fn waiting_for_room_spends_no_attempt() {
     }
     let deferred = HandlerError::deferred(SECOND * 7, "HUBSPOT_BUDGET", "spent");
     let decision = decided(&Outcome::Failed(deferred), 3);
-    assert_eq!(decision.ledger, LedgerMove::Release(Release::Same));
+    assert_eq!(decision.ledger, LedgerMove::PutOff);
     let wait = Wait { delay: SECOND, at_least: SECOND * 7 };
     assert_eq!(decision.message, MessageMove::InLine(wait));
 }

@@ -71,6 +71,12 @@ impl State {
         self.then_ms.fetch_max(now_ms.saturating_sub(self.ms_until(asked)), Ordering::Relaxed);
     }
 
+    /// Redis' clock has reached `now_ms`.
+    pub(super) fn clock_is_past(&self, now_ms: u64) {
+        let passed_ms = self.ms_until(Instant::now());
+        self.then_ms.fetch_max(now_ms.saturating_sub(passed_ms), Ordering::Relaxed);
+    }
+
     fn ms_until(&self, then: Instant) -> u64 {
         u64::try_from(then.duration_since(self.started).as_millis()).unwrap_or_default()
     }
@@ -97,5 +103,9 @@ mod tests {
         state.set_clock((5_000_000_000, 2_000), Instant::now());
         let passed_ms = state.now_ms() - 5_000_000_000_002;
         assert!(passed_ms < 60_000, "{passed_ms}");
+        state.clock_is_past(4_000_000_000_000);
+        assert!(state.now_ms() >= 5_000_000_000_002, "back in time");
+        state.clock_is_past(6_000_000_000_000);
+        assert!(state.now_ms() >= 6_000_000_000_000, "behind Redis");
     }
 }

@@ -10,6 +10,9 @@
 
 use super::super::format::format_number;
 
+#[cfg(test)]
+mod tests;
+
 /// A script that knows the format. `entry_of` gives the state of a value first: nothing for a missing
 /// entry, `?` for one of another format.
 macro_rules! script {
@@ -31,32 +34,55 @@ local function begun(owner, lowest, fence, abandoned, lease, retention)
   return string.format('%sS:%s:%.0f:%.0f:%.0f:%s:%s',
     format, owner, lowest, fence, abandoned, lease, retention)
 end
+local function released(owner, lowest, fence, abandoned)
+  return string.format('%sR:%s:%.0f:%.0f:%.0f', format, owner, lowest, fence, abandoned)
+end
 ",
             $code
         )
     };
 }
 
-/// token, lease, attempt, retention → {code, fence or ms left, abandoned, steps}.
+/// token, lease, attempt, retention, and the counts of abandoned runs with which it is not to be claimed
+/// → {code, fence or ms left, abandoned, steps}.
 /// Claiming again with the token one holds already answers the same as the first time; with one
 /// that was given back it claims nothing: that is an old call come late, which nobody waits for. A
-/// fence is no smaller than the time, so that it grows although the entry may have been lost.
+/// fence is no smaller than the time, so that it grows although the entry may have been lost; nobody was
+/// told the one of a claim that is made again.
+/// What is not to be claimed is given back in its dead owner's place, by the token of who asked: said
+/// again it is answered the same, and the run is not counted twice.
 pub(super) const CLAIM: &str = script!(
     r"
 local state, owner, lowest, fence, abandoned, lease, retention = entry_of(redis.call('GET', KEYS[1]))
+local function is_apart(count)
+  for i = 5, #ARGV do
+    if tonumber(ARGV[i]) == count then return true end
+  end
+  return false
+end
 if state == 'C' then return {2, 0, 0, {}} end
 if state == '?' then return {4, 0, 0, {}} end
-if state == 'R' and owner == ARGV[1] then return {1, 0, 0, {}} end
+if state == 'R' and owner == ARGV[1] and not is_apart(abandoned) then return {1, 0, 0, {}} end
 if tonumber(ARGV[3]) < (lowest or 0) then return {3, 0, 0, {}} end
-if state ~= 'S' or owner ~= ARGV[1] then
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if state == 'S' and owner == ARGV[1] then
+  fence = math.max(fence, now)
+else
   abandoned = abandoned or 0
   if state == 'S' then
     local left = redis.call('PTTL', KEYS[1]) - (retention - lease)
     if left > 0 then return {1, left, 0, {}} end
     abandoned = abandoned + 1
   end
-  local time = redis.call('TIME')
-  fence = math.max((fence or 0) + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+  if state ~= '' and is_apart(abandoned) then
+    if state == 'S' then
+      redis.call('SET', KEYS[1], released(ARGV[1], ARGV[3], fence, abandoned), 'PX', ARGV[4])
+      redis.call('PEXPIRE', KEYS[2], ARGV[4])
+    end
+    return {5, 0, abandoned, {}}
+  end
+  fence = math.max((fence or 0) + 1, now)
 end
 local value = begun(ARGV[1], ARGV[3], fence, abandoned, ARGV[2], ARGV[4])
 redis.call('SET', KEYS[1], value, 'PX', ARGV[4])
@@ -105,9 +131,8 @@ return 1
 "
 );
 
-/// token, next attempt or nothing, retention, how many steps the owner knows, and those that may not
-/// be here: step, JSON, step, JSON, … → written. A run that came to its end clears the count of
-/// abandoned ones.
+/// token, next attempt or nothing, abandoned runs or nothing, retention, how many steps the owner knows,
+/// and those that may not be here: step, JSON, step, JSON, … → written.
 pub(super) const RELEASE: &str = script!(
     r"
 local state, owner, lowest, fence, abandoned = entry_of(redis.call('GET', KEYS[1]))
@@ -115,15 +140,12 @@ if state == '' then return 2 end
 if owner ~= ARGV[1] then return 0 end
 if state == 'R' then return 1 end
 if state ~= 'S' then return 0 end
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-if ARGV[4] ~= '0' and redis.call('HLEN', KEYS[2]) < tonumber(ARGV[4]) then return 2 end
-if ARGV[2] ~= '' then
-  abandoned = 0
-  lowest = math.max(lowest, tonumber(ARGV[2]))
-end
-local value = string.format('%sR:%s:%.0f:%.0f:%.0f', format, owner, lowest, fence, abandoned)
-redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+if ARGV[5] ~= '0' and redis.call('HLEN', KEYS[2]) < tonumber(ARGV[5]) then return 2 end
+if ARGV[2] ~= '' then lowest = math.max(lowest, tonumber(ARGV[2])) end
+if ARGV[3] ~= '' then abandoned = ARGV[3] end
+redis.call('SET', KEYS[1], released(owner, lowest, fence, abandoned), 'PX', ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return 1
 "
 );
