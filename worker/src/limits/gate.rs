@@ -129,4 +129,6 @@ impl Gate {
 }
 
 #[cfg(test)]
+mod explorer;
+#[cfg(test)]
 mod tests;
