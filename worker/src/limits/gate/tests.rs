@@ -12,8 +12,8 @@ pub(super) const LEASE_MS: i64 = 20_000;
 pub(super) const TIMEOUT_MS: i64 = 10_000;
 
 pub(super) fn asked(cap: u32, lane: Lane, is_placed: bool, waited_ms: i64) -> Asked<'static> {
-    let (origin, lease_ms) = ("hubspot/1", LEASE_MS);
-    Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms }
+    let (origin, worker, lease_ms) = ("hubspot/1", "a", LEASE_MS);
+    Asked { origin, worker, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms }
 }
 
 /// The longest that a run waits, and the most attempts it has: each five times later than the one before.
