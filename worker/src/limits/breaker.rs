@@ -134,7 +134,7 @@ impl Breaker {
             Ended::CutOff => return,
         };
         self.recent.note(worker, has_failed, now_ms);
-        if has_failed && self.recent.are_of_one_down(cap) {
+        if has_failed && self.recent.show_outage(cap) {
             if now_ms - self.closed_ms > CALM_MS {
                 self.strikes = 0;
             }

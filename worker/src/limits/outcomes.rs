@@ -45,7 +45,7 @@ impl Outcomes {
 
     /// Whether half of all calls have failed, of enough, and half of its own for more than half of the
     /// workers.
-    pub(super) fn are_of_one_down(&self, cap: u32) -> bool {
+    pub(super) fn show_outage(&self, cap: u32) -> bool {
         let mut workers: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
         let (mut count, mut failures) = (0, 0);
         for calls in &self.0 {
@@ -91,7 +91,7 @@ mod tests {
                 outcomes.note(worker, call < *failures, NOW_MS);
             }
         }
-        outcomes.are_of_one_down(200)
+        outcomes.show_outage(200)
     }
 
     #[test]
@@ -118,9 +118,9 @@ mod tests {
         for call in 0..20 {
             outcomes.note("a", true, NOW_MS + 10_000 + call);
         }
-        assert!(!outcomes.are_of_one_down(200), "the other was answered");
+        assert!(!outcomes.show_outage(200), "the other was answered");
         outcomes.note("a", true, NOW_MS + SLICES * SLICE_MS);
-        assert!(outcomes.are_of_one_down(200), "that is long ago");
+        assert!(outcomes.show_outage(200), "that is long ago");
         assert_eq!(outcomes.end_ms(), NOW_MS + 2 * SLICES * SLICE_MS);
     }
 }

@@ -121,7 +121,7 @@ local function note(failed)
   end
   s.recent[#s.recent + 1] = { slice, worker, 1, failed }
 end
-local function are_of_one_down()
+local function show_outage()
   local owns, count, failures, workers, failing = {}, 0, 0, 0, 0
   for _, calls in ipairs(s.recent) do
     local own = owns[calls[2]]
@@ -175,7 +175,7 @@ if what == 'passed' or what == 'failed' or what == 'cut_off' then
   if s.open_until == 0 then
     if what == 'cut_off' then return answer(3, -1) end
     note(what == 'failed' and 1 or 0)
-    if what == 'failed' and are_of_one_down() then
+    if what == 'failed' and show_outage() then
       if now - s.closed > calm then s.strikes = 0 end
       open()
     end
