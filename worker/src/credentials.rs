@@ -3,13 +3,14 @@
 //! Owns when a token is read anew (its file changed, or it was refused: once at a time however many
 //! runs ask), and that a token which stays refused is paused, for all workers: what needs it waits in
 //! line, one run at a time tries, and how that went is told in any case; and that a token goes out only once
-//! it is vouched for, where somebody has to. It refuses to show a secret, and to know what a refusal looks
+//! it is vouched for, where somebody has to, and for that account alone. It refuses to show a secret, and to know what a refusal looks
 //! like.
 
 mod file;
 mod keeper;
 mod token;
 mod trial;
+mod voucher;
 mod watch;
 
 use std::fmt;
@@ -29,6 +30,8 @@ use file::File;
 pub(crate) use keeper::Keeper;
 pub(crate) use token::Token;
 use trial::Trial;
+use voucher::Vouched;
+pub(crate) use voucher::Voucher;
 pub(crate) use watch::watch;
 
 /// For so long nobody asks again whether the token is paused: an answer by the API tells as well.
@@ -54,16 +57,6 @@ pub(crate) struct Credential {
     /// Within so long whoever tries the token has an answer.
     within: Duration,
     metrics: WorkerMetrics,
-}
-
-/// Which tokens requests go out with.
-#[derive(Default)]
-enum Vouched {
-    /// Whatever is read.
-    #[default]
-    Any,
-    /// This one, if there is one yet.
-    Only(Option<Arc<Token>>),
 }
 
 /// The right to use a token once.
@@ -194,22 +187,24 @@ impl Credential {
         }
     }
 
-    /// From now on requests go out with this token alone, or with none.
-    pub(crate) fn vouch(&self, token: Option<Arc<Token>>) {
-        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Vouched::Only(token);
+    /// From now on requests go out with this token alone, and for its account, or with none.
+    pub(crate) fn vouch(&self, voucher: Option<Voucher>) {
+        *self.vouched.lock().unwrap_or_else(PoisonError::into_inner) = Vouched::Only(voucher);
     }
 
-    /// Refuses a token that nobody has vouched for, if somebody has to: it was just read, and soon is.
-    pub(crate) fn vouched(&self, token: &Arc<Token>) -> Result<(), HandlerError> {
-        match &*self.vouched.lock().unwrap_or_else(PoisonError::into_inner) {
-            Vouched::Any => Ok(()),
-            Vouched::Only(Some(known)) if Arc::ptr_eq(known, token) => Ok(()),
-            Vouched::Only(_) => Err(HandlerError::deferred(
-                spread(SOON),
-                self.service.code("TOKEN_NEW"),
-                format!("{} is another one: it is not known yet what it is for", self.setting),
-            )),
+    /// Refuses a token that nobody has vouched for, if somebody has to, or only for another account: it was
+    /// read since the run was checked, and whoever comes back is checked anew.
+    pub(crate) fn vouched(
+        &self,
+        token: &Arc<Token>,
+        account: Option<u64>,
+    ) -> Result<(), HandlerError> {
+        let vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+        if vouched.covers(token, account) {
+            return Ok(());
         }
+        let message = format!("{} is another one: what it is for is looked at first", self.setting);
+        Err(HandlerError::deferred(spread(SOON), self.service.code("TOKEN_NEW"), message))
     }
 
     /// Looks whether the token's file has changed and whether the token is paused.

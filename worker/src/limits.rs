@@ -11,6 +11,7 @@ mod flows;
 mod gate;
 mod line;
 mod memory;
+mod outcomes;
 mod remote;
 mod seen;
 mod slots;
@@ -23,14 +24,13 @@ use std::time::Duration;
 use shared::broker::Lane;
 
 pub use breaker::Ended;
-pub(crate) use breaker::{
-    CALM_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS, RECENT_S,
-};
+pub(crate) use breaker::{CALM_MS, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS};
 pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
 pub use gate::Passage;
 pub(crate) use gate::{MORE, PROBE_MS};
 pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
 pub(crate) use memory::Lines;
+pub(crate) use outcomes::{LEAST, LEAST_OF_ALL, SLICE_MS, SLICES};
 pub(crate) use remote::ask;
 pub use seen::{BreakerState, Of, Seen};
 pub(crate) use seen::{Sight, span};

@@ -104,7 +104,7 @@ impl<'a> HubSpot<'a> {
         let what = "the portal's requests are spent (HUBSPOT_BUDGET)";
         self.run.room(&limit, USUAL, "HUBSPOT_BUDGET", what).await?;
         let is_down = |reply: &Reply| reply.status.is_server_error();
-        let sending = self.api.http.send(request);
+        let sending = self.api.http.send_for(self.run.portal_id(), request);
         let reply = self.run.call(Service::HubSpot, &limit.key, sending, is_down).await?;
         self.api.learned.note(&limit.key, reply.rate.burst);
         if reply.rate.left_today == Some(0) && reply.status.is_success() {
@@ -129,3 +129,6 @@ impl<'a> HubSpot<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

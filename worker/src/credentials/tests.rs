@@ -204,17 +204,18 @@ async fn a_try_that_ends_without_a_word_makes_way_for_another_after_the_last_wai
 async fn a_token_goes_out_once_it_is_vouched_for() {
     let bench = Bench::new("old");
     let pass = bench.credential.pass().await.unwrap();
-    bench.credential.vouched(&pass.token).unwrap();
+    bench.credential.vouched(&pass.token, None).unwrap();
     bench.credential.vouch(None);
-    let error = bench.credential.vouched(&pass.token).unwrap_err();
+    let error = bench.credential.vouched(&pass.token, Some(1)).unwrap_err();
     assert_eq!(error.code, "HUBSPOT_TOKEN_NEW");
     assert!(matches!(error.kind, Failure::Deferred { wait } if wait <= Duration::from_secs(2)));
-    bench.credential.vouch(Some(Arc::clone(&pass.token)));
-    bench.credential.vouched(&pass.token).unwrap();
+    bench.credential.vouch(Some(Voucher { token: Arc::clone(&pass.token), account: Some(1) }));
+    bench.credential.vouched(&pass.token, Some(1)).unwrap();
+    bench.credential.vouched(&pass.token, Some(2)).unwrap_err();
     bench.write("new");
     let newer = bench.credential.anew(&pass).await.unwrap();
-    bench.credential.vouched(&newer.token).unwrap_err();
-    bench.credential.vouched(&pass.token).unwrap();
+    bench.credential.vouched(&newer.token, Some(1)).unwrap_err();
+    bench.credential.vouched(&pass.token, Some(1)).unwrap();
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub struct Ledger {
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
     noted: Noted,
+    /// What this process is called where it matters whose calls failed.
+    worker: String,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -74,6 +76,7 @@ impl Ledger {
             retention: options.retention,
             metrics,
             noted: Noted::default(),
+            worker: format!("{:08x}", rand::random::<u32>()),
         })
     }
 
@@ -132,7 +135,8 @@ impl Ledger {
     }
 
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
-        let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
+        let arguments =
+            gate::gate_arguments(way, caller, &self.worker, gate::entering(is_asking), 0);
         loop {
             match gate::read_passage(self.gate(way, arguments.clone()).await) {
                 Some(passage) => {
@@ -155,7 +159,7 @@ impl Ledger {
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {
-        let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
+        let arguments = gate::gate_arguments(way, caller, &self.worker, ended.as_str(), slot_ms);
         gate::read_left(self.gate(way, arguments).await)
     }
 

@@ -4,13 +4,8 @@
 //! Owns what opens it and what closes it. While it is open nobody calls. Then one call probes, and what
 //! becomes of that decides. It refuses to judge a call: whoever made it says what it was.
 
-use std::collections::VecDeque;
+use super::outcomes::Outcomes;
 
-/// What the last seconds are judged by.
-pub(crate) const RECENT_S: i64 = 30;
-/// Fewer calls say nothing; fewer still where not as many may be made at once.
-pub(crate) const LEAST: u32 = 10;
-pub(crate) const LEAST_OF_ALL: u32 = 3;
 /// Nobody calls for so long, the first time; then twice as long each time, up to the longest.
 pub(crate) const OPEN_MS: i64 = 5_000;
 pub(crate) const LONGEST_OPEN_MS: i64 = 60_000;
@@ -56,8 +51,8 @@ pub(super) enum State {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Breaker {
-    /// Calls of the last seconds: which second, how many, how many of them failed.
-    recent: VecDeque<(i64, u32, u32)>,
+    /// Calls of the last seconds.
+    recent: Outcomes,
     /// 0 while it is closed.
     open_until_ms: i64,
     /// When it was closed last.
@@ -91,17 +86,18 @@ impl Breaker {
         self.probe_ms = slot_ms;
     }
 
-    /// A call has ended. Tells for how long it is open now, if that was a probe that failed: the next is
-    /// another's, since this one may fail by its own fault.
+    /// A worker's call has ended. Tells for how long it is open now, if that was a probe that failed: the
+    /// next is another's, since this one may fail by its own fault.
     pub(super) fn ended(
         &mut self,
+        worker: &str,
         slot_ms: i64,
         ended: Ended,
         cap: u32,
         now_ms: i64,
     ) -> Option<i64> {
         if self.open_until_ms == 0 {
-            self.count(ended, cap, now_ms);
+            self.count(worker, ended, cap, now_ms);
             return None;
         }
         // What was begun before it opened says nothing new.
@@ -113,6 +109,8 @@ impl Breaker {
             Ended::Passed => {
                 self.open_until_ms = 0;
                 self.closed_ms = now_ms;
+                // A worker that fails alone does not open it again at once.
+                self.recent.note(worker, false, now_ms);
                 None
             }
             Ended::Failed => {
@@ -125,31 +123,18 @@ impl Breaker {
 
     /// Until when anything of it matters.
     pub(super) fn end_ms(&self) -> i64 {
-        let recent_ms = self.recent.back().map_or(0, |(second, ..)| (second + RECENT_S) * 1000);
+        let recent_ms = self.recent.end_ms();
         recent_ms.max(self.open_until_ms + LONGEST_OPEN_MS).max(self.closed_ms + CALM_MS)
     }
 
-    fn count(&mut self, ended: Ended, cap: u32, now_ms: i64) {
-        let second = now_ms / 1000;
-        while self.recent.front().is_some_and(|(then, ..)| *then <= second - RECENT_S) {
-            self.recent.pop_front();
-        }
-        if ended == Ended::CutOff {
-            return;
-        }
-        let failed = u32::from(ended == Ended::Failed);
-        match self.recent.back_mut() {
-            Some((then, calls, failures)) if *then == second => {
-                *calls += 1;
-                *failures += failed;
-            }
-            _ => self.recent.push_back((second, 1, failed)),
-        }
-        let (calls, failures) = self
-            .recent
-            .iter()
-            .fold((0, 0), |sum, (_, calls, failures)| (sum.0 + calls, sum.1 + failures));
-        if failed == 1 && calls >= LEAST.min(cap.max(LEAST_OF_ALL)) && failures * 2 >= calls {
+    fn count(&mut self, worker: &str, ended: Ended, cap: u32, now_ms: i64) {
+        let has_failed = match ended {
+            Ended::Passed => false,
+            Ended::Failed => true,
+            Ended::CutOff => return,
+        };
+        self.recent.note(worker, has_failed, now_ms);
+        if has_failed && self.recent.show_outage(cap) {
             if now_ms - self.closed_ms > CALM_MS {
                 self.strikes = 0;
             }
@@ -169,12 +154,13 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::LEAST;
 
     const LEASE_MS: i64 = 15_000;
 
     fn called(breaker: &mut Breaker, ended: Ended, times: u32, now_ms: i64) {
         for _ in 0..times {
-            assert_eq!(breaker.ended(now_ms, ended, 200, now_ms), None);
+            assert_eq!(breaker.ended("a", now_ms, ended, 200, now_ms), None);
         }
     }
 
@@ -201,11 +187,22 @@ mod tests {
     fn where_few_may_call_at_once_fewer_are_enough() {
         let mut breaker = Breaker::default();
         for (call, state) in [(1, State::Closed), (2, State::Closed)] {
-            let _ = breaker.ended(0, Ended::Failed, 2, call * 1000);
+            let _ = breaker.ended("a", 0, Ended::Failed, 2, call * 1000);
             assert_eq!(breaker.state(LEASE_MS, call * 1000), state);
         }
-        let _ = breaker.ended(0, Ended::Failed, 2, 3000);
+        let _ = breaker.ended("a", 0, Ended::Failed, 2, 3000);
         assert_eq!(breaker.state(LEASE_MS, 3000), State::Open { until_ms: 8000 });
+    }
+
+    #[test]
+    fn a_worker_that_fails_alone_shuts_nobody_out_once_another_was_answered() {
+        let mut breaker = open();
+        breaker.probe(105_000 + LEASE_MS);
+        assert_eq!(breaker.ended("b", 105_000 + LEASE_MS, Ended::Passed, 200, 106_000), None);
+        called(&mut breaker, Ended::Failed, 100, 107_000);
+        assert_eq!(breaker.state(LEASE_MS, 107_000), State::Closed);
+        assert_eq!(breaker.ended("b", 0, Ended::Failed, 200, 108_000), None);
+        assert_eq!(breaker.state(LEASE_MS, 108_000), State::Open { until_ms: 118_000 });
     }
 
     #[test]
@@ -217,7 +214,7 @@ mod tests {
         assert_eq!(breaker.state(LEASE_MS, 105_000), State::HalfOpen);
         breaker.probe(105_000 + LEASE_MS);
         assert_eq!(breaker.state(LEASE_MS, 106_000), State::Probed { since_ms: 105_000 });
-        assert_eq!(breaker.ended(105_000 + LEASE_MS, Ended::Passed, 200, 107_000), None);
+        assert_eq!(breaker.ended("a", 105_000 + LEASE_MS, Ended::Passed, 200, 107_000), None);
         assert_eq!(breaker.state(LEASE_MS, 107_000), State::Closed);
     }
 
@@ -226,13 +223,13 @@ mod tests {
         let (mut breaker, mut now_ms) = (open(), 105_000);
         for open_ms in [10_000, 20_000, 40_000, 60_000, 60_000, 60_000] {
             breaker.probe(now_ms + LEASE_MS);
-            let ended = breaker.ended(now_ms + LEASE_MS, Ended::Failed, 200, now_ms);
+            let ended = breaker.ended("a", now_ms + LEASE_MS, Ended::Failed, 200, now_ms);
             assert_eq!(ended, Some(open_ms));
             assert!(breaker.appoint(), "the next probe is nobody's yet");
             now_ms += open_ms;
         }
         breaker.probe(now_ms + LEASE_MS);
-        let _ = breaker.ended(now_ms + LEASE_MS, Ended::Passed, 200, now_ms);
+        let _ = breaker.ended("a", now_ms + LEASE_MS, Ended::Passed, 200, now_ms);
         // Soon after it is still on its guard, and later it begins anew.
         for (later_ms, open_ms) in [(CALM_MS, 60_000), (3 * CALM_MS, 5_000)] {
             let mut again = breaker.clone();
@@ -246,13 +243,13 @@ mod tests {
     fn a_probe_that_is_cut_off_or_dies_makes_room_for_the_next() {
         let mut breaker = open();
         breaker.probe(105_000 + LEASE_MS);
-        assert_eq!(breaker.ended(105_000 + LEASE_MS, Ended::CutOff, 200, 106_000), None);
+        assert_eq!(breaker.ended("a", 105_000 + LEASE_MS, Ended::CutOff, 200, 106_000), None);
         assert_eq!(breaker.state(LEASE_MS, 106_000), State::HalfOpen);
         breaker.probe(106_000 + LEASE_MS);
         assert_eq!(breaker.state(LEASE_MS, 106_000 + LEASE_MS), State::HalfOpen);
         breaker.probe(150_000 + LEASE_MS);
         // The first one's end comes late.
-        assert_eq!(breaker.ended(106_000 + LEASE_MS, Ended::Passed, 200, 151_000), None);
+        assert_eq!(breaker.ended("a", 106_000 + LEASE_MS, Ended::Passed, 200, 151_000), None);
         assert_eq!(breaker.state(LEASE_MS, 151_000), State::Probed { since_ms: 150_000 });
     }
 }

@@ -21,6 +21,8 @@ pub(crate) const SOONEST_MS: i64 = 100;
 pub(super) struct Asked<'a> {
     /// Whose run it is.
     pub(super) origin: &'a str,
+    /// The process that calls.
+    pub(super) worker: &'a str,
     /// Calls at once.
     pub(super) cap: u32,
     /// No call takes longer.
@@ -116,6 +118,7 @@ impl Cap {
             self.back_end_ms = begin_ms.max(self.back_end_ms + step_ms);
             return self.back_end_ms;
         }
+        self.flows.forget(now_ms);
         let mut begin_ms = begin_ms.max(self.back_end_ms + step_ms);
         if asked.lane == Lane::Bulk {
             begin_ms = begin_ms.max(self.flows.end_ms(Lane::Work) + step_ms);
@@ -168,8 +171,8 @@ mod tests {
     use super::*;
 
     fn asked(lane: Lane, is_placed: bool) -> Asked<'static> {
-        let (origin, cap, lease_ms) = ("hubspot/1", 10, 15_000);
-        Asked { origin, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms: 0 }
+        let (origin, worker, cap, lease_ms) = ("hubspot/1", "a", 10, 15_000);
+        Asked { origin, worker, cap, lease_ms, lane, is_placed, is_asking: false, waited_ms: 0 }
     }
 
     fn taken(cap: &mut Cap, lane: Lane, now_ms: i64) -> Option<i64> {

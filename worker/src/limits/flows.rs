@@ -2,20 +2,21 @@
 //! long line of one is nobody else's.
 //!
 //! Places are given out as they are asked for: who comes when others have no line yet has the whole rate,
-//! and each further line makes the steps of all longer from then on.
+//! and each further line makes the steps of all longer from then on. On Redis a lane's lines are a sorted
+//! set, and a script reads no more of it than is asked here.
+
+use std::collections::BTreeMap;
 
 use shared::broker::Lane;
 
+/// Of each origin in a lane: when the last of its line comes.
+type Ends = BTreeMap<String, i64>;
+
 /// Lines that are not over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Flows(Vec<Flow>);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Flow {
-    origin: String,
-    is_bulk: bool,
-    /// When the last of it comes.
-    end_ms: i64,
+pub(super) struct Flows {
+    work: Ends,
+    bulk: Ends,
 }
 
 impl Flows {
@@ -28,65 +29,60 @@ impl Flows {
         step_ms: i64,
         now_ms: i64,
     ) -> i64 {
-        self.0.retain(|flow| flow.end_ms > now_ms);
-        let is_bulk = lane == Lane::Bulk;
-        let is_own = |flow: &Flow| flow.is_bulk == is_bulk && flow.origin == origin;
-        let own = self.0.iter().position(is_own);
-        let lines = self.0.iter().filter(|flow| flow.is_bulk == is_bulk).count();
-        let lines = i64::try_from(lines + usize::from(own.is_none())).unwrap_or(i64::MAX);
-        if let Some(own) = own {
-            let flow = &mut self.0[own];
-            flow.end_ms = begin_ms.max(flow.end_ms + step_ms * lines);
-            return flow.end_ms;
-        }
-        self.0.push(Flow { origin: origin.to_owned(), is_bulk, end_ms: begin_ms });
-        begin_ms
+        self.forget(now_ms);
+        let own_ms = self.ends(lane).get(origin).copied();
+        let lines = i64::try_from(self.ends(lane).len()).unwrap_or(i64::MAX);
+        let place_ms = own_ms.map_or(begin_ms, |end_ms| begin_ms.max(end_ms + step_ms * lines));
+        self.extend(origin, lane, place_ms, now_ms);
+        place_ms
     }
 
     /// An origin's line reaches until then.
     pub(super) fn extend(&mut self, origin: &str, lane: Lane, end_ms: i64, now_ms: i64) {
-        self.0.retain(|flow| flow.end_ms > now_ms);
-        let is_bulk = lane == Lane::Bulk;
-        let mut own = self.0.iter_mut().filter(|flow| flow.is_bulk == is_bulk);
-        match own.find(|flow| flow.origin == origin) {
-            Some(flow) => flow.end_ms = flow.end_ms.max(end_ms),
-            None => self.0.push(Flow { origin: origin.to_owned(), is_bulk, end_ms }),
-        }
+        self.forget(now_ms);
+        let ends = match lane {
+            Lane::Work => &mut self.work,
+            Lane::Bulk => &mut self.bulk,
+        };
+        let own_ms = ends.entry(origin.to_owned()).or_insert(end_ms);
+        *own_ms = end_ms.max(*own_ms);
     }
 
     /// How many lines of the lane there are with this origin's.
     pub(super) fn lines(&self, origin: &str, lane: Lane, now_ms: i64) -> i64 {
-        let is_bulk = lane == Lane::Bulk;
-        let others = self.0.iter().filter(|flow| {
-            flow.is_bulk == is_bulk && flow.origin != origin && flow.end_ms > now_ms
-        });
+        let others = self.ends(lane).iter();
+        let others = others.filter(|(known, end_ms)| known.as_str() != origin && **end_ms > now_ms);
         i64::try_from(others.count()).unwrap_or(i64::MAX).saturating_add(1)
     }
 
-    /// The longest line of another origin: whose, and until when. Of equals the first that came.
+    /// The longest line of another origin: whose, and until when. Of equals the one with the last name.
     pub(super) fn longest_beside(&self, origin: &str, lane: Lane) -> Option<(String, i64)> {
-        let is_bulk = lane == Lane::Bulk;
-        let mut longest: Option<&Flow> = None;
-        for flow in self.0.iter().filter(|flow| flow.is_bulk == is_bulk && flow.origin != origin) {
-            if longest.is_none_or(|known| flow.end_ms > known.end_ms) {
-                longest = Some(flow);
-            }
-        }
-        longest.map(|flow| (flow.origin.clone(), flow.end_ms))
+        let others = self.ends(lane).iter().filter(|(known, _)| known.as_str() != origin);
+        let longest = others.max_by_key(|(_, end_ms)| **end_ms);
+        longest.map(|(other, end_ms)| (other.clone(), *end_ms))
     }
 
     /// When the last of an origin's line comes; 0 if it has none.
     pub(super) fn end_of(&self, origin: &str, lane: Lane) -> i64 {
-        let is_bulk = lane == Lane::Bulk;
-        let own = self.0.iter().filter(|flow| flow.is_bulk == is_bulk && flow.origin == origin);
-        own.map(|flow| flow.end_ms).max().unwrap_or_default()
+        self.ends(lane).get(origin).copied().unwrap_or_default()
     }
 
     /// When the last of a lane comes.
     pub(super) fn end_ms(&self, lane: Lane) -> i64 {
-        let is_bulk = lane == Lane::Bulk;
-        let of_lane = self.0.iter().filter(|flow| flow.is_bulk == is_bulk);
-        of_lane.map(|flow| flow.end_ms).max().unwrap_or_default()
+        self.ends(lane).values().copied().max().unwrap_or_default()
+    }
+
+    /// Lines that are over.
+    pub(super) fn forget(&mut self, now_ms: i64) {
+        self.work.retain(|_, end_ms| *end_ms > now_ms);
+        self.bulk.retain(|_, end_ms| *end_ms > now_ms);
+    }
+
+    fn ends(&self, lane: Lane) -> &Ends {
+        match lane {
+            Lane::Work => &self.work,
+            Lane::Bulk => &self.bulk,
+        }
     }
 }
 
@@ -107,5 +103,25 @@ mod tests {
         assert_eq!(flows.end_of("hubspot/2", Lane::Work), 1400);
         // What is over is no line.
         assert_eq!(flows.place("hubspot/1", Lane::Work, 0, 100, 5_000), long[99] + 300);
+    }
+
+    #[test]
+    fn the_longest_of_others_is_found_and_of_equals_the_last_by_name() {
+        let mut flows = Flows::default();
+        for (origin, end_ms) in [("hubspot/3", 900), ("hubspot/1", 900), ("hubspot/2", 700)] {
+            flows.extend(origin, Lane::Work, end_ms, 500);
+        }
+        flows.extend("hubspot/9", Lane::Bulk, 5_000, 500);
+        let longest = |origin| flows.longest_beside(origin, Lane::Work);
+        assert_eq!(longest("hubspot/2"), Some(("hubspot/3".to_owned(), 900)));
+        assert_eq!(longest("hubspot/3"), Some(("hubspot/1".to_owned(), 900)));
+        assert_eq!(flows.lines("hubspot/2", Lane::Work, 500), 3);
+        assert_eq!(flows.lines("hubspot/2", Lane::Work, 800), 3);
+        assert_eq!(flows.lines("hubspot/1", Lane::Work, 800), 2);
+        // A shorter one takes nothing back.
+        flows.extend("hubspot/2", Lane::Work, 600, 500);
+        assert_eq!(flows.end_of("hubspot/2", Lane::Work), 700);
+        flows.forget(700);
+        assert_eq!((flows.end_of("hubspot/2", Lane::Work), flows.end_ms(Lane::Work)), (0, 900));
     }
 }

@@ -82,7 +82,7 @@ impl Gate {
         self.size = asked.cap;
         let is_done = ended == Ended::Passed;
         self.cap.give_back(slot_ms, asked.lease_ms, is_done, now_ms);
-        let open_ms = self.breaker.ended(slot_ms, ended, asked.cap, now_ms)?;
+        let open_ms = self.breaker.ended(asked.worker, slot_ms, ended, asked.cap, now_ms)?;
         Some(self.wait(asked, now_ms + open_ms + PROBE_MS, 0, now_ms))
     }
 
@@ -128,5 +128,7 @@ impl Gate {
     }
 }
 
+#[cfg(test)]
+mod explorer;
 #[cfg(test)]
 mod tests;

@@ -50,7 +50,7 @@ impl Lines {
         slot_ms: i64,
         ended: Ended,
     ) -> Option<i64> {
-        self.leave_at(way, caller, slot_ms, ended, self.now_ms())
+        self.leave_at(way, caller, "", slot_ms, ended, self.now_ms())
     }
 
     /// Every limit and service that is known.
@@ -95,18 +95,21 @@ impl Lines {
         is_asking: bool,
         now_ms: i64,
     ) -> Passage {
-        self.at(way, now_ms, |gate| gate.enter(&asked(way, caller, is_asking), now_ms))
+        let asked = asked(way, caller, "", is_asking);
+        self.at(way, now_ms, |gate| gate.enter(&asked, now_ms))
     }
 
     pub(crate) fn leave_at(
         &self,
         way: &Way,
         caller: Caller<'_>,
+        worker: &str,
         slot_ms: i64,
         ended: Ended,
         now_ms: i64,
     ) -> Option<i64> {
-        self.at(way, now_ms, |gate| gate.leave(slot_ms, ended, &asked(way, caller, false), now_ms))
+        let asked = asked(way, caller, worker, false);
+        self.at(way, now_ms, |gate| gate.leave(slot_ms, ended, &asked, now_ms))
     }
 
     fn with<T>(&self, limit: &Limit, now_ms: i64, work: impl FnOnce(&mut Line) -> T) -> T {
@@ -133,10 +136,10 @@ impl Lines {
     }
 }
 
-fn asked<'a>(way: &Way, caller: Caller<'a>, is_asking: bool) -> cap::Asked<'a> {
+fn asked<'a>(way: &Way, caller: Caller<'a>, worker: &'a str, is_asking: bool) -> cap::Asked<'a> {
     let Caller { origin, lane, is_placed, waited } = caller;
     let (cap, lease_ms, waited_ms) = (way.cap, millis(way.lease), millis(waited));
-    cap::Asked { origin, cap, lease_ms, lane, is_placed, is_asking, waited_ms }
+    cap::Asked { origin, worker, cap, lease_ms, lane, is_placed, is_asking, waited_ms }
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,5 +1,6 @@
 //! Being let in: a request goes out with the service's token, and once more with another one if that
-//! was refused and there is another. Neither goes out before it is vouched for, where somebody has to.
+//! was refused and there is another. Neither goes out before it is vouched for, where somebody has to, nor
+//! for another account than that of the request.
 //!
 //! Owns what a refused token looks like. A 403 is none: the token is taken, and lacks a right.
 
@@ -17,11 +18,31 @@ use crate::error::HandlerError;
 const SLACK: [&str; 5] =
     ["invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"];
 
+/// What a request is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// To have something done, in this account if in one.
+    Work { account: Option<u64> },
+    /// To learn what the token is for, which nobody can have vouched for yet.
+    Vouching,
+}
+
 impl Api {
     /// Sends it and reads the answer, whatever its status, unless the token is refused or paused for
     /// that: then this is the error with which the run waits.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, HandlerError> {
-        self.let_in(request, false).await.map(|(reply, _)| reply)
+        self.let_in(request, Purpose::Work { account: None }).await.map(|(reply, _)| reply)
+    }
+
+    /// The same in this account: with the token of another, which was read since the run was checked, the
+    /// run is put off.
+    pub(crate) async fn send_for(
+        &self,
+        account: u64,
+        request: RequestBuilder,
+    ) -> Result<Reply, HandlerError> {
+        let purpose = Purpose::Work { account: Some(account) };
+        self.let_in(request, purpose).await.map(|(reply, _)| reply)
     }
 
     /// The same for the question what a token is for, with the token that was taken for it in the end.
@@ -29,13 +50,13 @@ impl Api {
         &self,
         request: RequestBuilder,
     ) -> Result<(Reply, Arc<Token>), HandlerError> {
-        self.let_in(request, true).await
+        self.let_in(request, Purpose::Vouching).await
     }
 
     async fn let_in(
         &self,
         request: RequestBuilder,
-        is_to_vouch: bool,
+        purpose: Purpose,
     ) -> Result<(Reply, Arc<Token>), HandlerError> {
         let (_, request): (Client, reqwest::Result<Request>) = request.build_split();
         // Boxed: futures within futures are as large as all of them, and these are in every handler.
@@ -44,9 +65,9 @@ impl Api {
         let mut again = request.as_ref().ok().and_then(Request::try_clone);
         let mut request = request;
         loop {
-            // A run that comes back is checked against what this token is for.
-            if !is_to_vouch {
-                self.credential.vouched(&pass.token)?;
+            // The run was checked before it waited for room; meanwhile there may be another token.
+            if let Purpose::Work { account } = purpose {
+                self.credential.vouched(&pass.token, account)?;
             }
             let reply = Box::pin(self.call(request, &pass.token)).await?;
             let Some(code) = refusal(&reply) else {

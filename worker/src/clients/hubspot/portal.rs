@@ -18,7 +18,7 @@ use super::id::Id;
 use super::refusal::{self, Subject};
 use super::version;
 use crate::clients::http::{Api, Reply};
-use crate::credentials::Token;
+use crate::credentials::{Token, Voucher};
 use crate::error::{Failure, HandlerError};
 
 /// Within so long after the question the answer is likely to come: at a start, or with another token.
@@ -128,8 +128,12 @@ async fn keep_asking(api: Arc<Api>, known: watch::Sender<Known>) {
             },
         };
         known.send_replace(told);
-        // Not before: with it a run could go out that was let through for the last one's portal.
-        api.credential().vouch(Some(token));
+        let account = match told {
+            Known::Is(portal) => Some(portal),
+            Known::NotYet(_) | Known::Untold => None,
+        };
+        // Runs that were let through for the last one's portal may still wait: they do not go out with it.
+        api.credential().vouch(Some(Voucher { token, account }));
         if tokens.changed().await.is_err() {
             return;
         }

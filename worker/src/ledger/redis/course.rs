@@ -16,6 +16,7 @@ use super::{gate, take};
 use crate::limits::{Asker, Caller, Ended, Limit, Lines, Of, Passage, Sight, Standing, Way};
 
 const ORIGINS: [&str; 3] = ["hubspot/1", "hubspot/2", "stripe/acct_1"];
+const WORKERS: [&str; 3] = ["0a1b2c3d", "4e5f6071", "8293a4b5"];
 
 /// Numbers that are the same for the same seed.
 struct Dice(u64);
@@ -65,9 +66,9 @@ impl Scripts {
         let told = format!("local now = {}\n", self.now_ms);
         let code = script.code().replace(NOW, &told);
         assert!(code.starts_with(&told), "the script asks for the time in another way");
-        let key = format!("{}:{key}", self.prefix);
+        let keys = script.keys(&format!("{}:{key}", self.prefix));
         let mut eval = cmd("EVAL");
-        eval.arg(code).arg(1).arg(key).arg(arguments);
+        eval.arg(code).arg(keys.len()).arg(keys).arg(arguments);
         eval.query_async(&mut self.redis).await.unwrap()
     }
 }
@@ -125,7 +126,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 let is_placed = dice.below(2) == 0;
                 let caller = Caller { origin, lane: dice.lane(), is_placed, waited: dice.waited() };
                 let is_asking = dice.below(4) == 0;
-                let arguments = gate::gate_arguments(way, caller, gate::entering(is_asking), 0);
+                let arguments = gate::gate_arguments(way, caller, "", gate::entering(is_asking), 0);
                 let reply = scripts.run(Script::Gate, &way.key, arguments).await;
                 let passage = lines.enter_at(way, caller, is_asking, scripts.now_ms);
                 assert_eq!(gate::read_passage(reply), Some(passage), "{of}: {caller:?} at {way:?}");
@@ -144,10 +145,10 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                     many if many < 2 + errors => Ended::Failed,
                     _ => Ended::Passed,
                 };
-                let way = &ways[number];
-                let arguments = gate::gate_arguments(way, caller, ended.as_str(), slot_ms);
+                let (way, worker) = (&ways[number], dice.one_of(&WORKERS));
+                let arguments = gate::gate_arguments(way, caller, worker, ended.as_str(), slot_ms);
                 let reply = scripts.run(Script::Gate, &way.key, arguments).await;
-                let left = lines.leave_at(way, caller, slot_ms, ended, scripts.now_ms);
+                let left = lines.leave_at(way, caller, worker, slot_ms, ended, scripts.now_ms);
                 assert_eq!(gate::read_left(reply), left, "{of}: {ended:?} at {way:?}");
             }
         }
@@ -176,6 +177,38 @@ async fn scripts_and_memory_swap_the_same_of_long_lines() {
                 assert_eq!(take::read_room(reply), Some(room), "{of}: {asker:?}");
             }
         }
+    }
+}
+
+/// However many origins have a line there.
+#[tokio::test]
+async fn what_a_call_reads_does_not_grow_with_the_origins() {
+    let (lines, mut scripts) = (Lines::default(), Scripts::open().await);
+    let (lane, waited) = (Lane::Work, Duration::ZERO);
+    let limit = Limit::of(1, Duration::from_secs(1), "slack").shared();
+    let way = Way { key: "erp".to_owned(), cap: 1, lease: Duration::from_secs(20) };
+    scripts.now_ms = 1_000_000;
+    for number in 0..1000 {
+        let origin = format!("hubspot/{number}");
+        let standing = Standing::New { requests: 1.0 };
+        let asker = Asker { origin: &origin, lane, standing, waited };
+        let arguments = take::take_arguments(&limit, asker);
+        let reply = scripts.run(Script::Take, &limit.key, arguments).await;
+        let room = lines.take_at(&limit, asker, scripts.now_ms);
+        assert_eq!(take::read_room(reply), Some(room), "{asker:?}");
+        let caller = Caller { origin: &origin, lane, is_placed: false, waited };
+        let arguments = gate::gate_arguments(&way, caller, "", gate::entering(false), 0);
+        let reply = scripts.run(Script::Gate, &way.key, arguments).await;
+        let passage = lines.enter_at(&way, caller, false, scripts.now_ms);
+        assert_eq!(gate::read_passage(reply), Some(passage), "{caller:?}");
+    }
+    for key in [&limit.key, &way.key] {
+        let key = format!("{}:{key}", scripts.prefix);
+        let bytes: usize = cmd("STRLEN").arg(&key).query_async(&mut scripts.redis).await.unwrap();
+        assert!((1..4000).contains(&bytes), "{bytes} in {key}");
+        let flows: usize =
+            cmd("ZCARD").arg(format!("{key}:flows")).query_async(&mut scripts.redis).await.unwrap();
+        assert!(flows >= 999, "{flows} beside {key}");
     }
 }
 

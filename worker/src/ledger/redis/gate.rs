@@ -3,11 +3,11 @@
 use deadpool_redis::redis::{FromRedisValue as _, Value};
 use shared::broker::Lane;
 
-use super::lua::{now, waits};
+use super::lua::{flows, now, waits};
 use super::take::millis;
 use crate::limits::{
     BULK_OF_TEN, CALM_MS, Caller, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE,
-    MOST_STRIKES, OPEN_MS, PROBE_MS, Passage, RECENT_S, SOONEST_MS, UNSEEN_MS, Way,
+    MOST_STRIKES, OPEN_MS, PROBE_MS, Passage, SLICE_MS, SLICES, SOONEST_MS, UNSEEN_MS, Way,
 };
 
 /// What whoever comes to a gate wants.
@@ -15,10 +15,11 @@ pub(super) fn entering(is_asking: bool) -> &'static str {
     if is_asking { "ask" } else { "enter" }
 }
 
-/// The arguments of [`GATE`].
+/// The arguments of [`GATE`], of who calls from the process `worker`.
 pub(super) fn gate_arguments(
     way: &Way,
     caller: Caller<'_>,
+    worker: &str,
     what: &str,
     slot_ms: i64,
 ) -> Vec<String> {
@@ -32,12 +33,13 @@ pub(super) fn gate_arguments(
         millis(caller.waited).to_string(),
         slot_ms.to_string(),
         caller.origin.to_owned(),
+        worker.to_owned(),
     ];
     let (of_ten, least, least_of_all) = (BULK_OF_TEN.into(), LEAST.into(), LEAST_OF_ALL.into());
     let cap = [of_ten, LATE_MS, UNSEEN_MS, SOONEST_MS];
-    let breaker =
-        [RECENT_S, least, least_of_all, OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
-    let numbers = cap.into_iter().chain(breaker).chain([PROBE_MS, MORE]);
+    let outcomes = [SLICE_MS, SLICES, least, least_of_all];
+    let breaker = [OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
+    let numbers = cap.into_iter().chain(outcomes).chain(breaker).chain([PROBE_MS, MORE]);
     arguments.extend(numbers.map(|number: i64| number.to_string()));
     arguments
 }
@@ -62,39 +64,44 @@ pub(super) fn read_left(reply: Value) -> Option<i64> {
 /// A [`crate::limits`] gate, word for word: a service's cap and breaker.
 ///
 /// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
-/// slot, origin, and the constants: tenths of bulk, lateness, unseen, soonest; recent seconds, least, least
-/// of all, open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms}
+/// slot, origin, worker, and the constants: tenths of bulk, lateness, unseen, soonest; slice, slices, least,
+/// least of all; open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms}
 /// full, {2, ms} shut; {3, ms or -1} left, and when to come back for who probed in vain.
+///
+/// The state is one value, packed: an entry for each call under way, of which there are no more than the cap,
+/// and six at the most for each worker that has called in the last seconds. The lines of origins, which may be
+/// thousands, stand beside it in two sorted sets, of which a call reads a few entries.
 pub(super) const GATE: &str = concat!(
     now!(),
     r"
 local what, cap, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local bulk, placed, waited, slot = ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
-local origin, of_ten, late, unseen, soonest =
-  ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local recent_s, least, least_of_all, open_ms, longest_open, calm, strikes =
-  tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]),
-  tonumber(ARGV[18]), tonumber(ARGV[19])
-local probing, more = tonumber(ARGV[20]), tonumber(ARGV[21])
+local origin, worker, of_ten, late, unseen, soonest =
+  ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local slice_ms, slices, least, least_of_all =
+  tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local open_ms, longest_open, calm, strikes =
+  tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21])
+local probing, more = tonumber(ARGV[22]), tonumber(ARGV[23])
 local packed = redis.call('GET', KEYS[1])
 if not packed and what == 'ask' then return {0, 0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { work = {}, bulk = {}, flows = {}, back_end = 0, bulk_waits = 0, mean = unseen,
+  or { work = {}, bulk = {}, back_end = 0, bulk_waits = 0, mean = unseen,
        recent = {}, open_until = 0, closed = 0, strikes = 0, probe = 0, appointed = false, waits = {},
        cap = cap }
 s.cap = cap
 ",
     waits!(),
+    flows!(),
     r"
 local function answer(code, first, second)
   local last = math.max(s.back_end, s.open_until + longest_open, s.closed + calm)
-  for _, flow in ipairs(s.flows) do last = math.max(last, flow[3]) end
   for _, slots in ipairs({s.work, s.bulk}) do
     for _, taken in ipairs(slots) do last = math.max(last, taken) end
   end
   for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   local newest = s.recent[#s.recent]
-  if newest then last = math.max(last, (newest[1] + recent_s) * 1000) end
+  if newest then last = math.max(last, (newest[1] + slices) * slice_ms) end
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', math.max(last - now, 60000))
   return {code, first, second or 0}
 end
@@ -103,39 +110,49 @@ local function open()
   s.strikes = math.min(s.strikes + 1, strikes)
   s.recent, s.appointed, s.probe = {}, false, 0
 end
-local function flow_of(flows)
-  for _, flow in ipairs(flows) do
-    if flow[2] == bulk and flow[1] == origin then return flow end
-  end
-end
-local function flows_place(begin, step)
-  local kept, lines = {}, 0
-  for _, flow in ipairs(s.flows) do
-    if flow[3] > now then
-      kept[#kept + 1] = flow
-      if flow[2] == bulk then lines = lines + 1 end
+local function note(failed)
+  local slice = math.floor(now / slice_ms)
+  while s.recent[1] and s.recent[1][1] <= slice - slices do table.remove(s.recent, 1) end
+  for _, calls in ipairs(s.recent) do
+    if calls[1] == slice and calls[2] == worker then
+      calls[3], calls[4] = calls[3] + 1, calls[4] + failed
+      return
     end
   end
-  s.flows = kept
-  local own = flow_of(kept)
-  if own then
-    own[3] = math.max(begin, own[3] + step * lines)
-    return own[3]
+  s.recent[#s.recent + 1] = { slice, worker, 1, failed }
+end
+local function show_outage()
+  local owns, count, failures, workers, failing = {}, 0, 0, 0, 0
+  for _, calls in ipairs(s.recent) do
+    local own = owns[calls[2]]
+    if not own then
+      own, workers = { 0, 0 }, workers + 1
+      owns[calls[2]] = own
+    end
+    own[1], own[2] = own[1] + calls[3], own[2] + calls[4]
+    count, failures = count + calls[3], failures + calls[4]
   end
-  kept[#kept + 1] = { origin, bulk, begin }
-  return begin
+  for _, own in pairs(owns) do
+    if own[2] * 2 >= own[1] then failing = failing + 1 end
+  end
+  return count >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= count
+    and failing * 2 > workers
+end
+local function flows_place(begin, step)
+  local own, place = flow_end(bulk, origin), begin
+  if own > 0 then place = math.max(begin, own + step * redis.call('ZCARD', lane_of(bulk))) end
+  extend_flow(bulk, origin, place)
+  return place
 end
 local function wait(begin, at_least)
   local step = math.max(math.floor(s.mean / math.max(cap, 1)), 1)
   local place = math.max(begin, s.back_end + step)
   if placed then s.back_end = place
   else
+    forget_flows()
     if bulk then
-      local finish = 0
-      for _, flow in ipairs(s.flows) do
-        if not flow[2] then finish = math.max(finish, flow[3]) end
-      end
-      place = math.max(place, finish + step)
+      local _, finish = longest_flow(false)
+      place = math.max(place, (finish or 0) + step)
     end
     place = flows_place(place, step)
   end
@@ -156,19 +173,9 @@ if what == 'passed' or what == 'failed' or what == 'cut_off' then
     s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
   end
   if s.open_until == 0 then
-    local second = math.floor(now / 1000)
-    while s.recent[1] and s.recent[1][1] <= second - recent_s do table.remove(s.recent, 1) end
     if what == 'cut_off' then return answer(3, -1) end
-    local failed = what == 'failed' and 1 or 0
-    local newest = s.recent[#s.recent]
-    if newest and newest[1] == second then
-      newest[2], newest[3] = newest[2] + 1, newest[3] + failed
-    else
-      s.recent[#s.recent + 1] = { second, 1, failed }
-    end
-    local calls, failures = 0, 0
-    for _, of in ipairs(s.recent) do calls, failures = calls + of[2], failures + of[3] end
-    if failed == 1 and calls >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= calls then
+    note(what == 'failed' and 1 or 0)
+    if what == 'failed' and show_outage() then
       if now - s.closed > calm then s.strikes = 0 end
       open()
     end
@@ -178,6 +185,7 @@ if what == 'passed' or what == 'failed' or what == 'cut_off' then
   s.probe = 0
   if what == 'passed' then
     s.open_until, s.closed = 0, now
+    note(0)
   elseif what == 'failed' then
     open()
     return answer(3, wait(s.open_until + probing, 0))
@@ -214,8 +222,7 @@ if s.open_until == 0 then
     if has_turn and placed then s.bulk_waits = math.max(s.bulk_waits, now + guess + late) end
     return answer(1, wait(now + guess, 0))
   end
-  local own_flow = flow_of(s.flows)
-  local finish = math.max(own_flow and own_flow[3] or 0, s.back_end)
+  local finish = math.max(flow_end(bulk, origin), s.back_end)
   if not placed and finish > now and used * 2 >= cap then
     return answer(1, wait(now + 1, 0))
   end

@@ -25,7 +25,10 @@ local function count(times, after)
 end
 if ARGV[1] == 'calls' then
   local finish = s.back_end
-  for _, flow in ipairs(s.flows) do finish = math.max(finish, flow[3]) end
+  for lane = 2, 3 do
+    local longest = redis.call('ZRANGE', KEYS[lane], 0, 0, 'REV', 'WITHSCORES')
+    finish = math.max(finish, tonumber(longest[2] or 0))
+  end
   local held, breaker = 0, 0
   if s.open_until > 0 then
     held, breaker = math.max(s.open_until - now, 0), now < s.open_until and 2 or 1

@@ -43,3 +43,35 @@ end
 }
 
 pub(super) use waits;
+
+/// [`crate::limits`]' flows: a sorted set for each lane, of the origins by the ends of their lines. A script
+/// reads the line that it is about, the longest, and how many there are, all in the logarithm of their number,
+/// and drops each line once, when it is over.
+macro_rules! flows {
+    () => {
+        "
+local function lane_of(bulk) return bulk and KEYS[3] or KEYS[2] end
+local function forget_flows()
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+end
+local function flow_end(bulk, origin)
+  return tonumber(redis.call('ZSCORE', lane_of(bulk), origin) or 0)
+end
+local function longest_flow(bulk, but)
+  local flows = redis.call('ZRANGE', lane_of(bulk), 0, 1, 'REV', 'WITHSCORES')
+  for i = 1, #flows, 2 do
+    if flows[i] ~= but then return flows[i], tonumber(flows[i + 1]) end
+  end
+end
+local function extend_flow(bulk, origin, finish)
+  local lane = lane_of(bulk)
+  redis.call('ZADD', lane, 'GT', string.format('%.0f', finish), origin)
+  local _, last = longest_flow(bulk)
+  redis.call('PEXPIRE', lane, string.format('%.0f', math.max(last - now, 0) + 60000))
+end
+"
+    };
+}
+
+pub(super) use flows;

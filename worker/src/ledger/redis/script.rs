@@ -81,9 +81,15 @@ impl Script {
         &HASHES[self as usize]
     }
 
-    /// The last part of its second key's name.
-    fn beside(self) -> &'static str {
-        if self == Self::Recall { "plain" } else { "steps" }
+    /// The keys that it is about, of which `key` is the first: what is beside that is called after it.
+    pub(super) fn keys(self, key: &str) -> Vec<String> {
+        let beside: &[&str] = match self {
+            Self::Recall => &["plain"],
+            Self::Take | Self::Gate | Self::Look => &["flows", "bulk_flows"],
+            _ => &["steps"],
+        };
+        let beside = beside.iter().map(|last| format!("{key}:{last}"));
+        std::iter::once(key.to_owned()).chain(beside).collect()
     }
 }
 
@@ -115,8 +121,9 @@ impl Call {
                 command.arg("PX").arg(*retention_ms).arg("NX").arg("GET");
             }
             Self::Run { script, key, arguments } => {
-                let command = pipeline.cmd("EVALSHA").arg(script.hash()).arg(2);
-                command.arg(key).arg(format!("{key}:{}", script.beside())).arg(arguments);
+                let keys = script.keys(key);
+                let command = pipeline.cmd("EVALSHA").arg(script.hash()).arg(keys.len());
+                command.arg(keys).arg(arguments);
             }
         }
     }

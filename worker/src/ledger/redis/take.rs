@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_redis::redis::{FromRedisValue as _, Value};
 use shared::broker::Lane;
 
-use super::lua::{now, waits};
+use super::lua::{flows, now, waits};
 use crate::limits::{Asker, BULK_OF_TEN, LATE_MS, Limit, MOST_SWAPS, NEAR_MS, Room, SPACING_MS};
 
 /// As scripts are told how long something is.
@@ -51,8 +51,10 @@ pub(super) fn hold_arguments(limit: &Limit, wait: Duration) -> Vec<String> {
 }
 
 /// What [`crate::limits`] means, word for word, by Redis' clock: there the reasons stand, and its tests
-/// are those of the rules. The state is one value, packed. Asked twice because an answer was lost it
-/// counts twice, which only makes it more careful.
+/// are those of the rules. The state is one value, packed, which does not grow with those who wait: what a
+/// window takes, and some hundred entries. The lines of origins, which may be thousands, stand beside it in
+/// two sorted sets, of which a call reads a few entries. Asked twice because an answer was lost it counts
+/// twice, which only makes it more careful.
 ///
 /// size or nothing, window, whether bulk, standing, thousandths of the run's requests, and the constants:
 /// tenths of bulk, spacing, lateness, nearness; for how long it has waited, whose it is, whether several
@@ -69,11 +71,11 @@ local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, flows = {}, swaps = {}, waits = {},
-       size = 0, window = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 if size then s.size, s.window = size, window end
 ",
     waits!(),
+    flows!(),
     r"
 local function forget(times, until_ms)
   while times[1] and times[1] <= until_ms do table.remove(times, 1) end
@@ -115,17 +117,6 @@ local function book(name, begin, part, long)
   push(slots, place + math.floor((count - 1) / math.max(part, 1)) * long, fit, size)
   return place
 end
-local function extend(whose, finish)
-  local kept, own = {}, nil
-  for _, flow in ipairs(s.flows) do
-    if flow[3] > now then
-      kept[#kept + 1] = flow
-      if flow[2] == bulk and flow[1] == whose then own = flow end
-    end
-  end
-  s.flows = kept
-  if own then own[3] = math.max(own[3], finish) else kept[#kept + 1] = { whose, bulk, finish } end
-end
 local function forget_swaps()
   local kept = {}
   for _, given in ipairs(s.swaps) do
@@ -142,22 +133,18 @@ end
 local function swap(finish)
   if not (shared and size) then return finish end
   local step = math.max(math.floor(window / math.max(size, 1)), 1)
-  local lines, own, longest = 1, 0, nil
-  for _, flow in ipairs(s.flows) do
-    if flow[2] == bulk and flow[1] == origin then own = flow[3]
-    elseif flow[2] == bulk then
-      if flow[3] > now then lines = lines + 1 end
-      if not longest or flow[3] > longest[3] then longest = flow end
-    end
-  end
+  forget_flows()
+  local own, lines = flow_end(bulk, origin), redis.call('ZCARD', lane_of(bulk))
+  if own == 0 then lines = lines + 1 end
+  local other, other_end = longest_flow(bulk, origin)
   local place = math.max(own, s.hold, now) + step * lines
-  if longest and place + step < finish and place <= longest[3]
-    and add_swap(longest[1], place - step + 1, finish) then
-    extend(longest[1], finish)
-    extend(origin, place)
+  if other and place + step < finish and place <= other_end
+    and add_swap(other, place - step + 1, finish) then
+    extend_flow(bulk, other, finish)
+    extend_flow(bulk, origin, place)
     return place
   end
-  extend(origin, finish)
+  extend_flow(bulk, origin, finish)
   return finish
 end
 local function owed()
@@ -242,8 +229,7 @@ pub(super) const HOLD: &str = concat!(
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
   or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, flows = {}, swaps = {}, waits = {},
-       size = 0, window = 0 }
+       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
 redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)

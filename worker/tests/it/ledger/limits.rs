@@ -7,7 +7,7 @@ use shared::broker::Lane;
 use worker::parts::ledger::Ledger;
 use worker::parts::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
 
-use super::case::LONG;
+use super::case::{Case, LONG};
 use super::case_on;
 use crate::harness::{Engine, on_every_engine, within};
 
@@ -149,6 +149,28 @@ async fn a_service_that_is_down_is_called_by_nobody(engine: Engine) {
     }
     let other = Way { key: "slack".to_owned(), ..way };
     entered(&ledgers[0], &other).await;
+}
+
+/// Its own network may be what is broken. On a data file there is one worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_fails_alone_shuts_nobody_out() {
+    let case = Case::on_redis().await;
+    let ledgers = case.sharing();
+    let (broken, sound) = (&ledgers[0], &ledgers[1]);
+    let way = Way { key: "erp".to_owned(), cap: 100, lease: LONG };
+    let slot_ms = entered(sound, &way).await;
+    assert_eq!(sound.leave(&way, CALLER, slot_ms, Ended::Passed).await, None);
+    for _ in 0..50 {
+        let slot_ms = entered(broken, &way).await;
+        assert_eq!(broken.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
+    }
+    // Once the other finds the same nobody calls.
+    let slot_ms = entered(sound, &way).await;
+    assert_eq!(sound.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
+    for ledger in &ledgers {
+        let passage = ledger.enter(&way, CALLER, false).await;
+        assert!(matches!(passage, Passage::Shut(1..)), "{passage:?}");
+    }
 }
 
 on_every_engine! {

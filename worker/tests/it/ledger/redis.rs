@@ -9,7 +9,7 @@ use shared::event::Identity;
 use shared::metrics::encode;
 use shared::testing::{Proxy, prefix, redis_url};
 use worker::parts::ledger::{EntryKey, Release};
-use worker::parts::limits::{Asker, Standing, Way};
+use worker::parts::limits::{Asker, Limit, Standing, Way};
 
 use super::case::{Case, LONG, started};
 use super::limits::{entered, of_portal};
@@ -161,6 +161,8 @@ async fn every_key_has_its_end() {
     }
     ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
+    let shared = Limit::of(1, Duration::from_secs(10), "slack").shared();
+    ledger.take(&shared, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await;
     entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
@@ -173,8 +175,9 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, a limit, a service, the sign of life, and the two numbers.
-    assert_eq!(keys.len(), 10, "{keys:?}");
+    // Four entries, one with steps, two limits, one with the lines of origins, a service, the sign of life,
+    // and the two numbers.
+    assert_eq!(keys.len(), 12, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.
