@@ -1,6 +1,6 @@
 //! Throughput as ratios: raw lapin beside the receiver and the worker, in one run, in
-//! interleaved rounds; and with the argument `embedded` everything in one process beside the
-//! disk. Run it through `scripts/bench`.
+//! interleaved rounds; with the argument `embedded` everything in one process beside the disk; and
+//! with `peers` receiver and worker beside Node programs. Run it through `scripts/bench`.
 //!
 //! Every program under test is a process of its own (this binary, told its role by its first
 //! argument), so that its CPU time and memory are its own too.
@@ -17,6 +17,7 @@
 
 mod embedded;
 mod http;
+mod peers;
 mod process;
 mod raw;
 mod report;
@@ -35,6 +36,7 @@ async fn main() -> ExitCode {
         "worker" => roles::worker().await,
         "standalone" => roles::standalone().await,
         "embedded" => embedded::run().await,
+        "peers" => peers::run().await,
         // `cargo bench` passes `--bench`.
         _ => rounds::run().await,
     }

@@ -1,8 +1,10 @@
 //! A program under test: start it, read its CPU time and memory, end it.
 
+mod node;
+
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Clock ticks a second in `/proc`; 100 on every Linux that matters.
 const TICKS: f64 = 100.0;
@@ -43,6 +45,16 @@ impl Process {
         process
     }
 
+    /// Ends it as an operator would: by SIGTERM. What has not ended within five seconds is killed.
+    pub(crate) async fn stop(mut self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) fn cpu(&self) -> Duration {
         cpu(self.child.id())
     }
@@ -77,7 +89,8 @@ pub(crate) fn server_cpu(variable: &str) -> Duration {
     pid.and_then(|pid| pid.trim().parse().ok()).map(cpu).unwrap_or_default()
 }
 
-fn cpu(pid: u32) -> Duration {
+/// CPU time of a process.
+pub(crate) fn cpu(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     // The name may hold spaces; the numbers begin after its closing parenthesis.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

@@ -1,5 +1,7 @@
 //! Medians of the rounds, and the ratios that are the point.
 
+mod peers;
+
 use std::time::Duration;
 
 /// One measurement.
@@ -10,16 +12,29 @@ pub(crate) struct Sample {
     pub(crate) cpu: Option<Duration>,
     pub(crate) broker_cpu: Option<Duration>,
     pub(crate) redis_cpu: Option<Duration>,
+    /// What the load generator itself took.
+    pub(crate) load_cpu: Option<Duration>,
     /// Commits of the data file.
     pub(crate) syncs: Option<usize>,
     /// p50 and p99.
     pub(crate) latency: Option<(Duration, Duration)>,
+    /// Events that were answered 200 and were not there afterwards.
+    pub(crate) lost: Option<u64>,
 }
 
 impl Sample {
     pub(crate) fn rate(events: usize, took: Duration) -> Self {
-        let (cpu, broker_cpu, redis_cpu, syncs, latency) = (None, None, None, None, None);
-        Self { events, took, cpu, broker_cpu, redis_cpu, syncs, latency }
+        Self {
+            events,
+            took,
+            cpu: None,
+            broker_cpu: None,
+            redis_cpu: None,
+            load_cpu: None,
+            syncs: None,
+            latency: None,
+            lost: None,
+        }
     }
 
     fn per_second(&self) -> f64 {

@@ -1,5 +1,6 @@
 //! The rounds: each measures everything once, so that a machine's mood meets all alike.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::http::{SECRET, post, requests};
@@ -13,8 +14,8 @@ type Load = (usize, usize, usize);
 const BATCHES: Load = (600, 8, 100);
 const SINGLES: Load = (20_000, 32, 1);
 
-const RABBITMQ: &str = "HUBLINE_TEST_RABBITMQ_PID_FILE";
-const REDIS: &str = "HUBLINE_TEST_REDIS_PID_FILE";
+pub(crate) const RABBITMQ: &str = "HUBLINE_TEST_RABBITMQ_PID_FILE";
+pub(crate) const REDIS: &str = "HUBLINE_TEST_REDIS_PID_FILE";
 
 pub(crate) async fn run() {
     let amqp = shared::testing::amqp_url();
@@ -66,7 +67,7 @@ pub(crate) async fn run() {
         raw::delete(&amqp, &aside).await;
 
         let worker = Process::start("worker", &environment).await;
-        report.add("worker, handler does nothing", drained(&worker, total as u64).await);
+        report.add("worker, handler does nothing", drained(&worker, 0..total as u64, REDIS).await);
         report.worker_peak_mib = report.worker_peak_mib.max(worker.peak_mib());
     }
     report.receiver_peak_mib = receiver.peak_mib();
@@ -137,20 +138,21 @@ pub(crate) async fn metric(process: &Process, part: &str) -> u64 {
     values.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
-/// From the first event the worker has done to the last of `total`.
-async fn drained(worker: &Process, total: u64) -> Sample {
+/// From when the worker has done more than the first of `events` to the last of them. `redis` names
+/// the file with its Redis' process id.
+pub(crate) async fn drained(worker: &Process, events: Range<u64>, redis: &str) -> Sample {
     let mut begun: Option<(u64, Instant, [Duration; 3])> = None;
-    let spent = || [worker.cpu(), server_cpu(RABBITMQ), server_cpu(REDIS)];
+    let spent = || [worker.cpu(), server_cpu(RABBITMQ), server_cpu(redis)];
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         assert!(Instant::now() < deadline, "the worker did not finish within two minutes");
         let done = metric(worker, "verdict=\"succeeded\"").await;
         let now = Instant::now();
         match begun {
-            None if done > 0 => {
+            None if done > events.start => {
                 begun = Some((done, now, spent()));
             }
-            Some((first, started, before)) if done >= total => {
+            Some((first, started, before)) if done >= events.end => {
                 let mut sample = Sample::rate((done - first) as usize, now - started);
                 let [cpu, broker, redis] = spent();
                 sample.cpu = Some(cpu.saturating_sub(before[0]));
