@@ -100,7 +100,7 @@ async fn announce(cx: &Context, event: &HubSpotEvent, deal: &Deal, won_ms: i64) 
         .fact("Amount", deal.amount().map(|amount| amount.to_string()).as_deref())
         .fact("Owner", deal.property("hubspot_owner_id"));
     let fact = format!("deal-won/{}/{}/{won_ms}", event.portal_id, deal.id);
-    cx.step("slack", cx.once(&fact, slack.post(cx, &message))).await
+    cx.mark("slack", cx.once(&fact, slack.post(cx, &message))).await
 }
 
 async fn place_order(
@@ -122,6 +122,5 @@ async fn place_order(
         owner_id: text("hubspot_owner_id"),
         contact_ids,
     };
-    // Boxed: it is large, and a future within a future is as large again.
-    cx.step("erp", Box::pin(order::place(cx, erp, order, won_ms))).await
+    cx.mark("erp", order::place(cx, erp, order, won_ms)).await
 }

@@ -18,5 +18,5 @@ pub(super) async fn on_deal_created(cx: &Context, event: &HubSpotEvent) -> Handl
         .link(deal.page())
         .fact("Amount", deal.amount().map(|amount| amount.to_string()).as_deref());
     let fact = format!("deal-created/{}/{deal_id}", event.portal_id);
-    cx.step("slack", cx.once(&fact, slack.post(cx, &message))).await
+    cx.mark("slack", cx.once(&fact, slack.post(cx, &message))).await
 }

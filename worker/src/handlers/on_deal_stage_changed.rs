@@ -30,7 +30,7 @@ pub(super) async fn on_deal_stage_changed(cx: &Context, event: &HubSpotEvent) ->
         .occurred_at_ms
         .map_or_else(|| event.identity.to_string(), |occurred_ms| occurred_ms.to_string());
     let fact = format!("deal-moved/{}/{deal_id}/{stage}/{when}", event.portal_id);
-    cx.step("slack", cx.once(&fact, slack.post(cx, &message))).await
+    cx.mark("slack", cx.once(&fact, slack.post(cx, &message))).await
 }
 
 /// Whether the deal was created in that stage: a new deal has a message of its own.

@@ -36,11 +36,7 @@ impl Run {
         // Boxed: futures within futures are as large as all of them.
         let work = Box::pin(work);
         let doing = async {
-            let span = Span::current().child(SpanKind::Internal, || {
-                (format!("step {name}").into(), vec![KeyValue::new("step", name.to_owned())])
-            });
-            let result = span.around(work).await.inspect_err(|error| span.fail(&error.code))?;
-            span.end();
+            let result = in_span(name, work).await?;
             let json = serde_json::to_string(&result)?;
             let bytes = json.len();
             if bytes > MAX_STEP_BYTES {
@@ -49,6 +45,23 @@ impl Run {
             }
             self.remember(name, &json).await?;
             Ok(result)
+        };
+        self.see_through(doing).await
+    }
+
+    /// The same for work that is remembered by itself, such as a fact's: what is kept here is only that it was
+    /// done, for those who read a dead letter, and it is written with what is kept next.
+    pub(crate) async fn mark<F>(&self, name: &str, work: F) -> Result<(), HandlerError>
+    where
+        F: Future<Output = Result<(), HandlerError>>,
+    {
+        if self.is_done(name) {
+            return Ok(());
+        }
+        let work = Box::pin(work);
+        let doing = async {
+            in_span(name, work).await?;
+            self.keep_with_next(name, ())
         };
         self.see_through(doing).await
     }
@@ -97,6 +110,18 @@ impl Run {
         );
         Ok(())
     }
+}
+
+async fn in_span<T>(
+    name: &str,
+    work: impl Future<Output = Result<T, HandlerError>>,
+) -> Result<T, HandlerError> {
+    let span = Span::current().child(SpanKind::Internal, || {
+        (format!("step {name}").into(), vec![KeyValue::new("step", name.to_owned())])
+    });
+    let result = span.around(work).await.inspect_err(|error| span.fail(&error.code))?;
+    span.end();
+    Ok(result)
 }
 
 /// A value as it is kept.

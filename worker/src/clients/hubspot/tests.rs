@@ -77,15 +77,15 @@ impl Bench {
     /// The token's file has another one, and it is taken.
     async fn exchange(&self, token: &str) {
         let credential = self.api.http.credential();
-        let tokens = credential.tokens();
+        let seen = credential.tokens();
         std::fs::write(self.tokens.0.join("hubspot"), token).unwrap();
-        let taken = async {
-            while !tokens.has_changed().unwrap() {
+        let exchanging = async {
+            while !seen.has_changed().unwrap() {
                 let pass = credential.pass().await.unwrap();
                 drop(credential.anew(&pass).await);
             }
         };
-        within("the other token", taken).await;
+        within("the other token", exchanging).await;
     }
 }
 

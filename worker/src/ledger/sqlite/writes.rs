@@ -8,6 +8,8 @@ use super::claims::{expiry, forget_steps, hash, json, tokens};
 use crate::ledger::lease::Steps;
 use crate::ledger::{Release, Write, Written};
 
+const IS_LONG: &str = "SELECT EXISTS (SELECT * FROM claim WHERE hash = unhex(?) AND token = ? \
+    AND state = 'S' AND expires_ms > ? AND lease_until_ms >= ?)";
 const EXTEND: &str = "UPDATE claim SET lease_until_ms = ?1, expires_ms = ?2 \
     WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5";
 /// In the place that the step has, or behind the claim's last one.
@@ -80,9 +82,20 @@ impl Writing {
     }
 }
 
-/// A lease that ran out but that nobody took is still its owner's.
+/// A lease that ran out but that nobody took is still its owner's. One of which half is left stays as it is: nobody
+/// else is told of it, and nothing needs to be written.
 async fn extend(turn: &mut Turn, owner: &Owner, lease_ms: i64) -> Result<Written, sqlx::Error> {
     let now_ms = turn.now_ms();
+    let is_long: bool = sqlx::query_scalar(IS_LONG)
+        .bind(hash(&owner.key))
+        .bind(&owner.token)
+        .bind(now_ms)
+        .bind(now_ms.saturating_add(lease_ms / 2))
+        .fetch_one(&mut turn.connection)
+        .await?;
+    if is_long {
+        return Ok(Written::Done);
+    }
     let done = sqlx::query(EXTEND)
         .bind(now_ms.saturating_add(lease_ms))
         .bind(expiry(now_ms, owner.retention_ms))
