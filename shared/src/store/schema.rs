@@ -19,8 +19,8 @@ use crate::format::DATA_FILE;
 /// Of a page. A commit writes whole ones, and changes a few rows here and there.
 pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
-/// 16 MiB. After a crash no more than that is read again.
-pub const CHECKPOINT_PAGES: &str = "16384";
+/// 64 MiB. After a crash no more than that is read again.
+pub const CHECKPOINT_PAGES: &str = "65536";
 /// How long a checkpoint may keep a connection waiting.
 const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.

@@ -39,6 +39,7 @@ mod retries;
 mod shutdown;
 mod standalone;
 mod steps;
+mod suspects;
 mod targets;
 mod terminal;
 mod traces;

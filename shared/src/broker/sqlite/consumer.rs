@@ -20,7 +20,7 @@ use crate::broker::queue::QueueKind;
 use crate::broker::settlement::{Settlement, Verb};
 use crate::link::Link;
 use crate::retry::Reconnect;
-use crate::store::Store;
+use crate::store::{Store, Turn};
 
 /// Settlements carried out in one job.
 const BATCH: usize = 1024;
@@ -29,7 +29,7 @@ const TAKE: usize = 256;
 /// Without news the queue is looked at so often all the same.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long the last settlements may take when the worker has not waited for its runs.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_secs(2);
 /// How long closing may take altogether.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -147,7 +147,8 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
         let (verbs, settled) = mpsc::unbounded_channel();
         let mut settling = JoinSet::new();
         let lane = Arc::clone(&self);
-        settling.spawn(async move { lane.settle(settled).await });
+        let closing = stop.clone();
+        settling.spawn(async move { lane.settle(settled, &closing).await });
         self.deliver(&deliveries, &verbs, &cancel).await;
         // The worker holds the remaining senders.
         drop(verbs);
@@ -212,7 +213,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
     }
 
     /// Carries out settlements until every delivery is settled and gone.
-    async fn settle(&self, mut verbs: mpsc::UnboundedReceiver<Verb>) {
+    async fn settle(&self, mut verbs: mpsc::UnboundedReceiver<Verb>, closing: &CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         while verbs.recv_many(&mut batch, BATCH).await > 0 {
             let (mut done, mut returned) = (Vec::new(), Vec::new());
@@ -223,7 +224,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
                 }
             }
             if !done.is_empty() {
-                self.forget(&done).await;
+                self.forget(&done, closing).await;
             }
             {
                 let mut in_hand = self.in_hand();
@@ -237,7 +238,7 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
     }
 
     /// Deletes messages; a file that takes no writes is waited for.
-    async fn forget(&self, ids: &[i64]) {
+    async fn forget(&self, ids: &[i64], closing: &CancellationToken) {
         let store = &self.store;
         // One statement whatever their number.
         let ids = serde_json::Value::from(ids).to_string();
@@ -245,16 +246,21 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
         loop {
             let ids = ids.clone();
             // Not there after a loss of power, it comes again and is found to be done.
-            let delete = store.write_in_company(|turn| {
-                Box::pin(async move {
-                    sqlx::query("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))")
-                        .bind(ids)
-                        .execute(&mut turn.connection)
-                        .await
-                })
-            });
-            let Err(error) = delete.await else { return };
+            let deleted = if closing.is_cancelled() {
+                store.write_unsynced(|turn| Box::pin(delete(turn, ids))).await
+            } else {
+                store.write_in_company(|turn| Box::pin(delete(turn, ids))).await
+            };
+            let Err(error) = deleted else { return };
             store.worth_another(error, &mut tries).await;
         }
     }
+}
+
+async fn delete(turn: &mut Turn, ids: String) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(ids)
+        .execute(&mut turn.connection)
+        .await
+        .map(|_| ())
 }
