@@ -20,7 +20,7 @@ use crate::format::DATA_FILE;
 pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
 /// 64 MiB. After a crash no more than that is read again.
-pub const CHECKPOINT_PAGES: &str = "65536";
+pub const CHECKPOINT_PAGES: i64 = 65_536;
 /// How long a checkpoint may keep a connection waiting.
 const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.
@@ -95,7 +95,8 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         .journal_mode(SqliteJournalMode::Wal)
         // What was committed survives a loss of power; the writer says which commits need not.
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // The writer's own business.
+        .pragma("wal_autocheckpoint", "0")
         // What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY)

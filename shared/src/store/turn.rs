@@ -8,6 +8,25 @@ use sqlx::sqlite::SqliteConnection;
 use super::clock::Clock;
 use super::fault::Fault;
 
+/// SQLite's log is brought into the file in one of these ways (sqlite.org/pragma.html#pragma_wal_checkpoint).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Checkpoint {
+    /// Not at all: it is only measured.
+    Noop,
+    /// As far as nobody reads.
+    Passive,
+    /// All of it, and then the log is empty.
+    Truncate,
+}
+
+/// What came of that.
+pub(super) struct Checkpointed {
+    /// Whether somebody was in the way.
+    pub(super) is_busy: bool,
+    /// The log's length.
+    pub(super) pages: i64,
+}
+
 /// What an errand works with.
 pub struct Turn {
     /// Inside the transaction.
@@ -41,6 +60,19 @@ impl Turn {
             self.syncs = syncs;
         }
         Ok(())
+    }
+
+    /// Between transactions only.
+    pub(super) async fn checkpoint(&mut self, way: Checkpoint) -> Result<Checkpointed, Fault> {
+        let statement = match way {
+            Checkpoint::Noop => "PRAGMA wal_checkpoint(NOOP)",
+            Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        let asked = sqlx::query_as::<_, (bool, i64, i64)>(statement);
+        let answer = asked.fetch_one(&mut self.connection).await;
+        let (is_busy, pages, _) = answer.map_err(|error| Fault::from(error).of_all())?;
+        Ok(Checkpointed { is_busy, pages })
     }
 
     #[cfg(test)]

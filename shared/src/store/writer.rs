@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use super::errand::{Errand, Lasting, Reply};
 use super::fault::Fault;
 use super::metrics::StoreMetrics;
-use super::turn::Turn;
+use super::schema::CHECKPOINT_PAGES;
+use super::turn::{Checkpoint, Checkpointed, Turn};
 use crate::link::Link;
 
 /// Errands of one transaction.
@@ -24,6 +25,8 @@ const COMPANY: Duration = Duration::from_millis(100);
 /// behind.
 const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());
 const UNSYNCED_MS: i64 = 1000;
+/// Commits from one measuring of SQLite's log to the next.
+const MEASURED_EVERY: u32 = 256;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
 /// With a quarter of a MiB: a row with a key that no entry has, and its end.
@@ -52,10 +55,22 @@ pub(super) struct Writer {
     reader: SqlitePool,
     /// For good: no write may make it worse.
     is_damaged: bool,
-    /// Since when something has been written without a sync of the disk.
+    /// Since when something has been written without a sync of the disk that surely was one. At the start an
+    /// earlier process may have left something.
     unsynced: Option<Instant>,
+    /// Whether a failed sync may have left a hole in SQLite's log, behind which nothing would be found again.
+    has_hole: bool,
+    /// Commits since the log was measured.
+    commits: u32,
     /// The time that was written last, ms since the Unix epoch.
     high_ms: i64,
+}
+
+/// What came of a transaction.
+struct Committed {
+    /// How many of the errands were writes.
+    writes: u64,
+    is_synced: bool,
 }
 
 /// How the file fares.
@@ -74,8 +89,9 @@ impl Writer {
         reader: SqlitePool,
     ) -> Self {
         let link = Announced(link, metrics.up.clone());
-        let (is_damaged, unsynced, high_ms) = (false, None, 0);
-        Self { turn, link, metrics, reader, is_damaged, unsynced, high_ms }
+        let (unsynced, high_ms) = (Some(Instant::now()), 0);
+        let (is_damaged, has_hole, commits) = (false, false, 0);
+        Self { turn, link, metrics, reader, is_damaged, unsynced, has_hole, commits, high_ms }
     }
 
     /// Writes until nobody is left to ask.
@@ -110,7 +126,11 @@ impl Writer {
                 batch.clear();
                 continue;
             }
-            if let Some(Fault::Gone(why)) = self.write(&mut batch).await {
+            let mut fault = self.write(&mut batch).await;
+            if fault.is_none() {
+                fault = self.checkpoint().await;
+            }
+            if let Some(Fault::Gone(why)) = fault {
                 tracing::error!(error = why, "the data file's connection is gone");
                 break;
             }
@@ -161,21 +181,29 @@ impl Writer {
     async fn write(&mut self, batch: &mut Vec<Errand>) -> Option<Fault> {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
-        let fault = match self.commit(batch, &mut replies).await {
-            Ok(writes) => {
-                if writes > 0 {
+        match self.commit(batch, &mut replies).await {
+            Ok(Committed { writes, is_synced }) => {
+                if is_synced {
                     self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-                    self.metrics.writes.inc_by(writes);
                 }
+                self.metrics.writes.inc_by(writes);
                 for tell in replies {
                     tell();
                 }
-                return None;
+                None
             }
-            Err(fault) => fault,
-        };
-        let _ = self.turn.execute("ROLLBACK").await;
-        match &fault {
+            Err(fault) => {
+                let _ = self.turn.execute("ROLLBACK").await;
+                self.failed(&fault);
+                batch.clear();
+                Some(fault)
+            }
+        }
+    }
+
+    /// From now on nothing is written but to find out whether there can be.
+    fn failed(&mut self, fault: &Fault) {
+        match fault {
             Fault::Damage(why) => {
                 self.is_damaged = true;
                 tracing::error!(
@@ -188,26 +216,29 @@ impl Writer {
             }
             _ => {}
         }
-        // What was written before is not taken back. Once the file takes writes again, one of them syncs it.
-        self.unsynced = None;
+        // Pages whose sync failed once are taken for written by the system.
+        self.has_hole = true;
+        if self.is_damaged {
+            self.unsynced = None;
+        }
         self.metrics.failures.inc();
         self.metrics.up.set(0);
         // Before those who asked hear of it: they look here for when to ask again.
         self.link.0.send_replace(Link::Down(Arc::from(fault.to_string())));
-        batch.clear();
-        Some(fault)
     }
 
-    /// Gives how many of the errands were writes.
     async fn commit(
         &mut self,
         errands: &mut Vec<Errand>,
         replies: &mut Vec<Reply>,
-    ) -> Result<u64, Fault> {
+    ) -> Result<Committed, Fault> {
+        // On a disk that fails whoever needs no sync must wait as well: nothing is begun.
+        let is_failing = self.state() == State::Failing;
+        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
+        let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
+        let syncs = is_failing || is_due || is_needed;
         let turn = &mut self.turn;
         turn.now_ms = turn.clock.now_ms();
-        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
-        let syncs = is_due || errands.iter().any(|errand| errand.lasting == Lasting::Disk);
         turn.sync(syncs).await?;
         turn.execute("BEGIN IMMEDIATE").await?;
         // What is alone needs no mark to be undone to.
@@ -248,36 +279,70 @@ impl Writer {
                 turn.execute("RELEASE errand").await?;
             }
         }
-        // A sync needs something to write, if only this.
+        // Without a page that has changed SQLite syncs nothing, and who knows whether the errands changed one.
         let tells_time = is_due || (writes > 0 && turn.now_ms - self.high_ms >= UNSYNCED_MS);
+        let high_ms = turn.now_ms.max(self.high_ms + 1);
         if tells_time {
-            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(turn.now_ms);
+            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(high_ms);
             high.execute(&mut turn.connection)
                 .await
                 .map_err(|error| Fault::from(error).of_all())?;
         }
         turn.execute("COMMIT").await?;
         if tells_time {
-            self.high_ms = turn.now_ms;
+            self.high_ms = high_ms;
         }
-        if syncs && (writes > 0 || is_due) {
+        if tells_time && syncs {
             self.unsynced = None;
-        } else if writes > 0 {
+        } else if writes > 0 && !syncs {
             self.unsynced.get_or_insert_with(Instant::now);
         }
-        Ok(writes)
+        self.commits += 1;
+        Ok(Committed { writes, is_synced: syncs && (writes > 0 || tells_time) })
+    }
+
+    /// Brings SQLite's log into the file once it is long. SQLite would do that by itself, but would keep to
+    /// itself that a sync has failed on the way.
+    async fn checkpoint(&mut self) -> Option<Fault> {
+        if self.commits < MEASURED_EVERY || self.state() != State::Writing {
+            return None;
+        }
+        self.commits = 0;
+        let checkpointed = async {
+            if self.turn.checkpoint(Checkpoint::Noop).await?.pages >= CHECKPOINT_PAGES {
+                self.turn.checkpoint(Checkpoint::Passive).await?;
+            }
+            Ok::<_, Fault>(())
+        };
+        let fault = checkpointed.await.err()?;
+        self.failed(&fault);
+        Some(fault)
     }
 
     /// Finds out whether there is room again, for more than would fit into the file as it is: else
     /// it would seem well until the next message.
     async fn probe(&mut self) {
-        for statement in PROBES {
-            if self.turn.execute(statement).await.is_err() {
-                return;
-            }
+        if self.probed().await.is_err() {
+            return;
         }
+        self.has_hole = false;
         tracing::info!("the data file takes writes again");
         self.metrics.up.set(1);
         self.link.0.send_replace(Link::Up);
+    }
+
+    async fn probed(&mut self) -> Result<(), Fault> {
+        self.turn.sync(true).await?;
+        for statement in PROBES {
+            self.turn.execute(statement).await?;
+        }
+        if self.has_hole {
+            // With the log begun anew nothing stands behind the hole.
+            let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate).await?;
+            if is_busy {
+                return Err(Fault::Disk("somebody still reads".to_owned()));
+            }
+        }
+        Ok(())
     }
 }

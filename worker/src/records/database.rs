@@ -140,7 +140,7 @@ impl Database {
             .create_if_missing(true)
             // As the data file, for the same reason.
             .page_size(shared::store::PAGE_BYTES)
-            .pragma("wal_autocheckpoint", shared::store::CHECKPOINT_PAGES)
+            .pragma("wal_autocheckpoint", shared::store::CHECKPOINT_PAGES.to_string())
             .auto_vacuum(sqlx::sqlite::SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             // A dead letter leaves its queue once it is in here.

@@ -214,7 +214,8 @@ impl Writing {
     async fn take(&mut self, batch: &mut Vec<Logged>, next: Instant) -> usize {
         let gathering = async {
             let mut taken = self.lines.recv_many(batch, BATCH).await;
-            while (1..BATCH).contains(&taken) {
+            // Jobs wait for what became of their runs.
+            while (1..BATCH).contains(&taken) && batch.iter().all(|line| line.job_id.is_none()) {
                 let more = self.lines.recv_many(batch, BATCH - taken);
                 match timeout_at(next, more).await {
                     Ok(0) | Err(_) => break,

@@ -173,7 +173,8 @@ async fn steps_come_back_with_the_next_claim_of_the_same_generation(engine: Engi
 
 async fn what_has_expired_is_as_if_it_had_never_been(engine: Engine) {
     let case = case_on(engine).await;
-    let (fleeting, ledger) = (case.ledger_for(LONG, SHORT), case.ledger(LONG));
+    // A file writes no lease that is long yet.
+    let (fleeting, ledger) = (case.ledger_for(3 * LONG, SHORT), case.ledger(LONG));
     let expired = async || {
         within("the entry to expire", async { while !case.parts().await.is_empty() {} }).await;
     };

@@ -246,7 +246,9 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
         loop {
             let ids = ids.clone();
             // Not there after a loss of power, it comes again and is found to be done.
-            let deleted = if closing.is_cancelled() {
+            // Nor is there time where nothing is taken before.
+            let is_full = self.in_hand().len() >= self.prefetch;
+            let deleted = if is_full || closing.is_cancelled() {
                 store.write_unsynced(|turn| Box::pin(delete(turn, ids))).await
             } else {
                 store.write_in_company(|turn| Box::pin(delete(turn, ids))).await

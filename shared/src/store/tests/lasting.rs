@@ -9,23 +9,30 @@ const LEVEL: &str = "PRAGMA synchronous";
 fn spend_and_look(turn: &mut Turn) -> Task<'_, (i64, i64)> {
     Box::pin(async move {
         sqlx::raw_sql(WRITE).execute(&mut turn.connection).await?;
-        let level = sqlx::query_scalar(LEVEL).persistent(false);
-        Ok((level.fetch_one(&mut turn.connection).await?, turn.now_ms()))
+        Ok((level(turn).await?, turn.now_ms()))
     })
+}
+
+async fn level(turn: &mut Turn) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(LEVEL).persistent(false).fetch_one(&mut turn.connection).await
 }
 
 #[tokio::test]
 async fn only_what_must_survive_a_loss_of_power_waits_for_the_disk() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    for _ in 0..3 {
-        assert_eq!(store.write_unsynced(spend_and_look).await.unwrap().0, 1);
-        assert_eq!(store.write_in_company(spend_and_look).await.unwrap().0, 1);
+    // Once a second what is written is synced with it, whatever it is: that cannot be met every time.
+    let (mut tries, mut unsynced, mut in_company) = (0, 2, 2);
+    while (unsynced, in_company) != (1, 1) {
+        unsynced = store.write_unsynced(spend_and_look).await.unwrap().0;
+        in_company = store.write_in_company(spend_and_look).await.unwrap().0;
         assert_eq!(store.write(spend_and_look).await.unwrap().0, 2);
+        tries += 1;
+        assert!(tries < 100, "each is synced");
     }
     // Answered is committed: another connection sees it, as does the next process.
     let seen = sqlx::query_scalar::<_, i64>(WRITTEN).fetch_one(store.reader());
-    assert_eq!(seen.await.unwrap(), 9);
+    assert_eq!(seen.await.unwrap(), 3 * tries);
 }
 
 #[tokio::test]
@@ -50,9 +57,7 @@ async fn what_was_not_synced_is_so_after_a_second_without_any_other_write() {
         let high = sqlx::query_scalar::<_, i64>("SELECT high_ms FROM clock");
         high.fetch_one(store.reader()).await.unwrap()
     };
-    store.write_unsynced(spend_and_look).await.unwrap();
     let (_, at_ms) = store.write_unsynced(spend_and_look).await.unwrap();
-    assert!(high().await <= at_ms);
     let synced = async {
         // The sync writes the time, and nothing else does: this is the poll of a test, not a delay.
         while high().await <= at_ms {
@@ -61,4 +66,40 @@ async fn what_was_not_synced_is_so_after_a_second_without_any_other_write() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), synced).await.unwrap();
     drop(store);
+}
+
+/// The length of SQLite's log, in bytes.
+fn log_bytes(directory: &Directory) -> u64 {
+    fs::metadata(directory.0.join(format!("{FILE}-wal"))).unwrap().len()
+}
+
+#[tokio::test]
+async fn nothing_is_written_behind_what_a_failed_sync_may_have_left() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    for _ in 0..100 {
+        store.write_unsynced(spend_and_look).await.unwrap();
+    }
+    let before = log_bytes(&directory);
+    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
+    assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
+    execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+    store.back().await;
+    // Begun anew, all of it in the file.
+    assert!(log_bytes(&directory) < before, "{before} bytes are still there");
+    assert_eq!(number(&store, WRITTEN).await, 100);
+}
+
+#[tokio::test]
+async fn on_a_disk_that_fails_whoever_needs_no_sync_waits_for_one_as_well() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
+    assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
+    for _ in 0..3 {
+        let level = store.write_unsynced(|turn| Box::pin(level(turn)));
+        assert_eq!(level.await, Ok(2));
+    }
 }

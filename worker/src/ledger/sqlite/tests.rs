@@ -92,7 +92,7 @@ async fn every_entry_has_its_end() {
         assert!(ledger.remember(&lease, "order", "42").await);
         match generation {
             0 => {
-                // Of which half is left would stay as it is.
+                // Of which two thirds are left would stay as it is.
                 run(&store, "UPDATE claim SET lease_until_ms = 0").await.unwrap();
                 assert!(fleeting.extend(&lease).await);
             }

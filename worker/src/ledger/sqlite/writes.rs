@@ -19,7 +19,7 @@ const REMEMBER: &str = "INSERT INTO step (id, name, json) SELECT coalesce(\
     (SELECT max(step.id) + 1 FROM step \
     WHERE step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575), claim.id << 20), ?1, ?2 \
     FROM claim WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5 \
-    ON CONFLICT (id) DO UPDATE SET json = excluded.json";
+    ON CONFLICT (id) DO UPDATE SET json = excluded.json WHERE step.name = excluded.name";
 /// For all of `[hash, token]`: no two entries ever have the same token.
 const COMPLETE: &str = "UPDATE claim SET state = 'C' \
     WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) \
@@ -82,7 +82,7 @@ impl Writing {
     }
 }
 
-/// A lease that ran out but that nobody took is still its owner's. One of which half is left stays as it is: nobody
+/// A lease that ran out but that nobody took is still its owner's. One of which two thirds are left stays as it is: nobody
 /// else is told of it, and nothing needs to be written.
 async fn extend(turn: &mut Turn, owner: &Owner, lease_ms: i64) -> Result<Written, sqlx::Error> {
     let now_ms = turn.now_ms();
@@ -90,7 +90,7 @@ async fn extend(turn: &mut Turn, owner: &Owner, lease_ms: i64) -> Result<Written
         .bind(hash(&owner.key))
         .bind(&owner.token)
         .bind(now_ms)
-        .bind(now_ms.saturating_add(lease_ms / 2))
+        .bind(now_ms.saturating_add(lease_ms / 3 * 2))
         .fetch_one(&mut turn.connection)
         .await?;
     if is_long {
