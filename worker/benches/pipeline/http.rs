@@ -1,14 +1,26 @@
-//! The load: signed deliveries over keep-alive connections, each connection one at a time.
+//! The load: signed deliveries over keep-alive connections, each connection one at a time. Closed loop, as
+//! fast as answers come, or open loop, when each is due.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use shared::clock::now_ms;
 use shared::senders::hubspot::signature::{ClientSecret, Version, sign};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::paced::schedule;
+use super::report::Percentiles;
 
 pub(crate) const SECRET: &str = "benchmark-client-secret";
+
+/// The id of the next event. Ten digits, as HubSpot's have.
+static NEXT: LazyLock<AtomicU64> =
+    LazyLock::new(|| AtomicU64::new(1_000_000_000 + u64::from(rand::random::<u32>() / 2)));
 
 /// One event of the usual size (326 bytes with its comma), different for each `id`.
 pub(crate) fn event(id: u64) -> String {
@@ -17,15 +29,14 @@ pub(crate) fn event(id: u64) -> String {
     )
 }
 
-/// `deliveries` signed requests of `events` each, all events different.
+/// `deliveries` signed requests of `events` each, all events different from all others of this run.
 pub(crate) fn requests(deliveries: usize, events: usize) -> Vec<Vec<u8>> {
     let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-    // Ten digits, as HubSpot's are.
-    let first = 1_000_000_000 + rand::random::<u32>() / 2;
+    let first = NEXT.fetch_add((deliveries * events) as u64, Ordering::Relaxed);
     (0..deliveries)
         .map(|delivery| {
             let batch: Vec<String> = (0..events)
-                .map(|index| event(u64::from(first) + (delivery * events + index) as u64))
+                .map(|index| event(first + (delivery * events + index) as u64))
                 .collect();
             let body = format!("[{}]", batch.join(","));
             let timestamp = now_ms().to_string();
@@ -43,57 +54,92 @@ pub(crate) fn requests(deliveries: usize, events: usize) -> Vec<Vec<u8>> {
 /// What a run of the load showed.
 pub(crate) struct Load {
     pub(crate) took: Duration,
-    /// Time to each answer, ascending.
-    pub(crate) latencies: Vec<Duration>,
+    /// Time to each answer.
+    pub(crate) latency: Percentiles,
 }
 
-impl Load {
-    /// p50 and p99.
-    pub(crate) fn percentiles(&self) -> (Duration, Duration) {
-        let at = |share: f64| self.latencies[((self.latencies.len() - 1) as f64 * share) as usize];
-        (at(0.5), at(0.99))
-    }
-}
-
-/// Posts all requests over `connections`; every answer must be 200.
+/// Posts all requests over `connections`, each as soon as there is one free; every answer must be 200.
 pub(crate) async fn post(address: SocketAddr, requests: Vec<Vec<u8>>, connections: usize) -> Load {
     let mut shares: Vec<Vec<Vec<u8>>> = (0..connections).map(|_| Vec::new()).collect();
     for (index, request) in requests.into_iter().enumerate() {
         shares[index % connections].push(request);
     }
     let started = Instant::now();
-    let tasks: Vec<_> =
-        shares.into_iter().map(|share| tokio::spawn(connection(address, share))).collect();
+    let tasks = shares.into_iter().map(|share| {
+        tokio::spawn(async move {
+            let mut connection = Connection::open(address).await;
+            let mut latencies = Vec::with_capacity(share.len());
+            for request in share {
+                let started = Instant::now();
+                connection.exchange(&request).await;
+                latencies.push(started.elapsed());
+            }
+            latencies
+        })
+    });
+    loaded(started, tasks.collect()).await
+}
+
+/// Posts a request `every` so often over `connections`. What finds none free waits for one, and counts
+/// from when it was due.
+pub(crate) async fn post_on_schedule(
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    connections: usize,
+    every: Duration,
+) -> Load {
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Connection::open(address).await);
+    }
+    let started = Instant::now();
+    let due = Arc::new(Mutex::new(schedule(requests, every)));
+    let tasks = open.into_iter().map(|mut connection| {
+        let due = Arc::clone(&due);
+        tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            loop {
+                let next = due.lock().await.recv().await;
+                let Some((at, request)) = next else { return latencies };
+                connection.exchange(&request).await;
+                latencies.push(at.elapsed());
+            }
+        })
+    });
+    loaded(started, tasks.collect()).await
+}
+
+async fn loaded(started: Instant, tasks: Vec<JoinHandle<Vec<Duration>>>) -> Load {
     let mut latencies = Vec::new();
     for task in tasks {
         latencies.extend(task.await.unwrap());
     }
-    let took = started.elapsed();
-    latencies.sort();
-    Load { took, latencies }
+    Load { took: started.elapsed(), latency: Percentiles::of(latencies) }
 }
 
-async fn connection(address: SocketAddr, requests: Vec<Vec<u8>>) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut latencies = Vec::with_capacity(requests.len());
-    let mut buffer = vec![0; 4096];
-    for request in requests {
-        let started = Instant::now();
-        stream.write_all(&request).await.unwrap();
+/// One that is kept alive, for one request at a time.
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: vec![0; 4096] }
+    }
+
+    async fn exchange(&mut self, request: &[u8]) {
+        self.stream.write_all(request).await.unwrap();
         let mut read = 0;
         // The answer is small and comes with a length; its end is the JSON's.
-        while !buffer[..read].ends_with(b"}") {
-            let count = stream.read(&mut buffer[read..]).await.unwrap();
+        while !self.buffer[..read].ends_with(b"}") {
+            let count = self.stream.read(&mut self.buffer[read..]).await.unwrap();
             assert!(count > 0, "the receiver closed the connection");
             read += count;
         }
-        assert!(
-            buffer.starts_with(b"HTTP/1.1 200"),
-            "{}",
-            String::from_utf8_lossy(&buffer[..read])
-        );
-        latencies.push(started.elapsed());
+        let answer = &self.buffer[..read];
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
     }
-    latencies
 }

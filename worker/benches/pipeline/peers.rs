@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
-use crate::http::{self, post, requests};
-use crate::process::{Process, cpu, server_cpu};
-use crate::report::{Report, Sample};
-use crate::rounds::{RABBITMQ, drained};
+use super::http::{self, post, requests};
+use super::machine;
+use super::process::{Process, own_cpu, server_cpu};
+use super::queue::{self, Queue};
+use super::report::{Report, Sample};
+use super::rounds::{RABBITMQ, drained};
+use super::scale::Scale;
 
 mod contender;
-mod queue;
 
 use contender::{Contender, bullmq_redis, contenders};
-use queue::Queue;
 
 const ROUNDS: usize = 3;
 /// Deliveries, over how many connections, and the events of each.
@@ -22,7 +23,7 @@ const LOADS: [Load; 2] = [(400, 8, 100), (10_000, 32, 1)];
 /// Longer than any load takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(crate) async fn run() {
+pub(crate) async fn run() -> Report {
     for (url, when) in bullmq_redis() {
         queue::sync(&url, when).await;
     }
@@ -36,7 +37,7 @@ pub(crate) async fn run() {
         }
         receivers.push(receiver);
     }
-    let mut report = Report::default();
+    let mut report = Report::on(machine::servers(Scale::Full).await);
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
         for (kind, load) in LOADS.into_iter().enumerate() {
@@ -55,6 +56,7 @@ pub(crate) async fn run() {
     }
     let rows: Vec<_> = contenders.iter().map(|contender| contender.rows).collect();
     report.print_peers(&rows);
+    report
 }
 
 /// Whose turn it is in a round: nobody has the same place twice, or always follows the same one.
@@ -74,10 +76,7 @@ async fn received(contender: &Contender, receiver: &Process, load: Load) -> Samp
     let requests = requests(deliveries, batch);
     let events = deliveries * batch;
     let before = contender.queue.length().await;
-    let spent = || {
-        let own = cpu(std::process::id());
-        [receiver.cpu(), own, server_cpu(RABBITMQ), server_cpu(contender.redis)]
-    };
+    let spent = || [receiver.cpu(), own_cpu(), server_cpu(RABBITMQ), server_cpu(contender.redis)];
     let at_first = spent();
     let load = posted(receiver, requests, connections).await;
     let at_last = spent();
@@ -88,7 +87,7 @@ async fn received(contender: &Contender, receiver: &Process, load: Load) -> Samp
     sample.load_cpu = took(1);
     sample.broker_cpu = took(2).filter(|_| on_rabbitmq(contender));
     sample.redis_cpu = took(3);
-    sample.latency = Some(load.percentiles());
+    sample.latency = Some(load.latency);
     let expected = before + events as u64;
     sample.lost = Some(expected.saturating_sub(contender.queue.settled(expected).await));
     sample

@@ -6,12 +6,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
-use crate::http::event;
+use super::http::{Load, event};
+use super::paced::schedule;
+use super::report::Percentiles;
 
 const CHANNELS: usize = 4;
 /// As the worker's own.
@@ -41,6 +43,13 @@ pub(crate) async fn delete(url: &str, queue: &str) {
     }
 }
 
+/// Removes all messages of a queue, so that none of them is in the way of what comes next.
+pub(crate) async fn purge(connection: &Connection, queue: &str) {
+    let channel = connection.create_channel().await.unwrap();
+    channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+    channel.close(200, "purged".into()).await.unwrap();
+}
+
 /// Publishes `count` messages with confirms, `in_flight` at any time over all channels.
 pub(crate) async fn publish(
     connection: &Connection,
@@ -51,10 +60,9 @@ pub(crate) async fn publish(
 ) -> Duration {
     let channels = CHANNELS.min(in_flight);
     let mut tasks = Vec::new();
-    for _ in 0..channels {
-        let channel = connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        tasks.push((channel, queue.to_owned(), count / channels, in_flight / channels));
+    for (index, channel) in confirming(connection, channels).await.into_iter().enumerate() {
+        let share = count / channels + usize::from(index < count % channels);
+        tasks.push((channel, queue.to_owned(), share, in_flight / channels));
     }
     let started = Instant::now();
     let tasks: Vec<_> = tasks
@@ -67,6 +75,16 @@ pub(crate) async fn publish(
         task.await.unwrap();
     }
     started.elapsed()
+}
+
+async fn confirming(connection: &Connection, count: usize) -> Vec<Channel> {
+    let mut channels = Vec::new();
+    for _ in 0..count {
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        channels.push(channel);
+    }
+    channels
 }
 
 async fn publish_on(
@@ -82,23 +100,52 @@ async fn publish_on(
         if in_flight.len() >= window {
             in_flight.next().await;
         }
-        let (channel, queue, properties) = (&channel, queue.as_str(), properties.clone());
-        let body = body.as_bytes();
-        in_flight.push(async move {
-            let confirm = channel
-                .basic_publish(
-                    "".into(),
-                    queue.into(),
-                    BasicPublishOptions::default(),
-                    body,
-                    properties,
-                )
-                .await
-                .unwrap();
-            assert!(confirm.await.unwrap().is_ack());
-        });
+        in_flight.push(publish_one(&channel, &queue, body.as_bytes(), properties.clone()));
     }
     while in_flight.next().await.is_some() {}
+}
+
+/// Publishes one message and waits for its confirm.
+async fn publish_one(channel: &Channel, queue: &str, body: &[u8], properties: BasicProperties) {
+    let options = BasicPublishOptions::default();
+    let confirm =
+        channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap();
+    assert!(confirm.await.unwrap().is_ack());
+}
+
+/// Publishes `at_once` bare messages `every` so often, `times` times. Each counts from when it was due to
+/// its own confirm.
+pub(crate) async fn publish_on_schedule(
+    connection: &Connection,
+    queue: &str,
+    (times, at_once): (usize, usize),
+    every: Duration,
+) -> Load {
+    let channels = confirming(connection, CHANNELS).await;
+    let (body, properties) = (event(1), bare());
+    let mut turns = channels.iter().cycle();
+    let mut waiting = FuturesUnordered::new();
+    let mut latencies = Vec::with_capacity(times * at_once);
+    let started = Instant::now();
+    let mut due = schedule(vec![(); times], every);
+    let mut all_sent = false;
+    loop {
+        tokio::select! {
+            next = due.recv(), if !all_sent => match next {
+                Some((at, ())) => for channel in turns.by_ref().take(at_once) {
+                    let sent = publish_one(channel, queue, body.as_bytes(), properties.clone());
+                    waiting.push(async move {
+                        sent.await;
+                        at.elapsed()
+                    });
+                },
+                None => all_sent = true,
+            },
+            Some(latency) = waiting.next(), if !waiting.is_empty() => latencies.push(latency),
+            else => break,
+        }
+    }
+    Load { took: started.elapsed(), latency: Percentiles::of(latencies) }
 }
 
 /// No properties but that the message is persistent.
@@ -117,7 +164,6 @@ pub(crate) fn dressed() -> BasicProperties {
     ] {
         headers.insert(name.into(), AMQPValue::LongLongInt(number));
     }
-    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
     headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));

@@ -1,151 +1,155 @@
 //! Medians of the rounds, and the ratios that are the point.
 
+pub(crate) mod expectation;
 mod peers;
+mod sample;
+mod table;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-/// One measurement.
-#[derive(Clone, Debug)]
-pub(crate) struct Sample {
-    events: usize,
-    took: Duration,
-    pub(crate) cpu: Option<Duration>,
-    pub(crate) broker_cpu: Option<Duration>,
-    pub(crate) redis_cpu: Option<Duration>,
-    /// What the load generator itself took.
-    pub(crate) load_cpu: Option<Duration>,
-    /// Commits of the data file.
-    pub(crate) syncs: Option<usize>,
-    /// p50 and p99.
-    pub(crate) latency: Option<(Duration, Duration)>,
-    /// Events that were answered 200 and were not there afterwards.
-    pub(crate) lost: Option<u64>,
-}
+use expectation::Bound::{self, AtLeast, AtMost};
+use expectation::Figure::{self, Cpu, P99, Peak, Rate, Written};
+pub(crate) use sample::{Percentiles, Sample};
 
-impl Sample {
-    pub(crate) fn rate(events: usize, took: Duration) -> Self {
-        Self {
-            events,
-            took,
-            cpu: None,
-            broker_cpu: None,
-            redis_cpu: None,
-            load_cpu: None,
-            syncs: None,
-            latency: None,
-            lost: None,
-        }
-    }
+use super::scale::Part;
 
-    fn per_second(&self) -> f64 {
-        self.events as f64 / self.took.as_secs_f64()
-    }
+const BARE_BATCHES: &str = "bare publish, 800 in flight";
+const BARE_SINGLES: &str = "bare publish, 32 in flight";
+const RAW_BATCHES: &str = "raw publish, 800 in flight";
+const RAW_CONSUME: &str = "raw consume, multiple acks";
+const BATCHES: &str = "receiver, 100-event deliveries";
+const SINGLES: &str = "receiver, 1-event deliveries";
+const BATCHES_AT_HALF: &str = "100-event deliveries, half load";
+const SINGLES_AT_HALF: &str = "1-event deliveries, half load";
+const DISK: &str = "disk, 4 KiB written and synced";
+const ONE_PROCESS: &str = "embedded, 100-event deliveries, 8 connections";
 
-    fn micros_each(&self, time: Option<Duration>) -> Option<f64> {
-        time.map(|time| time.as_secs_f64() * 1e6 / self.events as f64)
-    }
+/// All that is expected. `bare` messages have no properties, `raw` ones have those of Hubline's own. A rate
+/// by the disk's is events for each time that it can sync.
+const EXPECTED: [(Part, Figure, Bound); 15] = [
+    (Part::Servers, Rate(BATCHES, BARE_BATCHES), AtLeast(0.8)),
+    (Part::Servers, Rate(SINGLES, BARE_SINGLES), AtLeast(0.8)),
+    (Part::Servers, Rate("worker, CONCURRENCY 800", RAW_CONSUME), AtLeast(0.75)),
+    (Part::Servers, Rate("worker, default CONCURRENCY", RAW_CONSUME), AtLeast(0.65)),
+    (Part::Servers, Cpu(BATCHES, RAW_BATCHES), AtMost(1.5)),
+    (Part::Servers, Peak("receiver"), AtMost(32.0)),
+    (Part::Servers, Peak("worker"), AtMost(48.0)),
+    (
+        Part::Latency,
+        P99(SINGLES_AT_HALF, "bare messages as 1-event deliveries, half load"),
+        AtMost(2.0),
+    ),
+    (Part::Latency, P99(BATCHES_AT_HALF, "bare messages one by one, half load"), AtMost(2.0)),
+    (
+        Part::Latency,
+        P99(BATCHES_AT_HALF, "bare messages as 100-event deliveries, half load"),
+        AtMost(2.0),
+    ),
+    (Part::Embedded, Rate(ONE_PROCESS, DISK), AtLeast(2.0)),
+    (Part::Embedded, Rate("embedded, 1-event deliveries, 1 connection", DISK), AtLeast(0.25)),
+    (Part::Embedded, Written(ONE_PROCESS), AtMost(16.0)),
+    (Part::Embedded, Written("embedded, 50-event deliveries, 2,000 events/s"), AtMost(16.0)),
+    (Part::Embedded, Peak("standalone"), AtMost(64.0)),
+];
+
+/// What is expected of a part. Of Node programs nothing is.
+fn expected(part: Part) -> impl Iterator<Item = (&'static Figure, Bound)> {
+    let of_part = EXPECTED.iter().filter(move |(of, ..)| *of == part);
+    of_part.map(|(_, figure, bound)| (figure, *bound))
 }
 
 /// Every measurement by name, in order of first appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    rows: Vec<(&'static str, Vec<Sample>)>,
-    pub(crate) receiver_peak_mib: f64,
-    pub(crate) worker_peak_mib: f64,
-    pub(crate) idle_mib: f64,
-    pub(crate) standalone_peak_mib: f64,
+    /// What it was measured on.
+    pub(crate) facts: Vec<String>,
+    rows: Vec<(String, Vec<Sample>)>,
+    /// The most memory by program, MiB.
+    peaks: BTreeMap<&'static str, f64>,
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, name: &'static str, sample: Sample) {
+    pub(crate) fn on(facts: Vec<String>) -> Self {
+        Self { facts, ..Self::default() }
+    }
+
+    pub(crate) fn add(&mut self, name: &str, sample: Sample) {
         eprintln!("  {name}: {:.0} events/s", sample.per_second());
-        match self.rows.iter_mut().find(|(row, _)| *row == name) {
+        match self.rows.iter_mut().find(|(row, _)| row == name) {
             Some((_, samples)) => samples.push(sample),
-            None => self.rows.push((name, vec![sample])),
+            None => self.rows.push((name.to_owned(), vec![sample])),
         }
     }
 
-    fn median(&self, name: &str, value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-        let (_, samples) = self.rows.iter().find(|(row, _)| *row == name)?;
-        let mut values: Vec<f64> = samples.iter().filter_map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
+    pub(crate) fn add_peak(&mut self, program: &'static str, mib: f64) {
+        let peak = self.peaks.entry(program).or_default();
+        *peak = peak.max(mib);
     }
 
-    /// The ratio of two rows, as the median of the rounds' own ratios.
-    fn ratio(&self, name: &str, of: &str) -> f64 {
-        let samples = |name: &str| &self.rows.iter().find(|(row, _)| *row == name).unwrap().1;
-        let mut ratios: Vec<f64> = samples(name)
-            .iter()
-            .zip(samples(of))
-            .map(|(ours, raw)| ours.per_second() / raw.per_second())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+    /// The names of all rows.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.rows.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    fn table(&self) {
-        println!(
-            "| median of the rounds | events/s | own CPU µs/event | RabbitMQ µs/event | Redis µs/event | p50 / p99 ms |"
-        );
-        println!("|---|---|---|---|---|---|");
-        for (name, _) in &self.rows {
-            let figure =
-                |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
-            let rate = self.median(name, |sample| Some(sample.per_second())).unwrap_or_default();
-            let cpu = figure(self.median(name, |sample| sample.micros_each(sample.cpu)));
-            let broker = figure(self.median(name, |sample| sample.micros_each(sample.broker_cpu)));
-            let redis = figure(self.median(name, |sample| sample.micros_each(sample.redis_cpu)));
-            let p50 =
-                self.median(name, |sample| sample.latency.map(|(p50, _)| p50.as_secs_f64() * 1e3));
-            let p99 =
-                self.median(name, |sample| sample.latency.map(|(_, p99)| p99.as_secs_f64() * 1e3));
-            let latency =
-                p50.zip(p99).map_or_else(String::new, |(p50, p99)| format!("{p50:.1} / {p99:.1}"));
-            println!("| {name} | {rate:.0} | {cpu} | {broker} | {redis} | {latency} |");
+    pub(crate) fn print(&self, part: Part) {
+        self.print_facts();
+        self.print_table();
+        self.print_expected(part);
+        let peaks: Vec<String> =
+            self.peaks.iter().map(|(program, mib)| format!("{program} {mib:.0} MiB")).collect();
+        if !peaks.is_empty() {
+            println!("most memory: {}", peaks.join(", "));
+        }
+    }
+
+    fn print_facts(&self) {
+        for fact in &self.facts {
+            println!("{fact}");
         }
         println!();
     }
 
-    /// `bare` messages have no properties, `raw` ones have those of Hubline's own messages.
-    pub(crate) fn print(&self) {
-        self.table();
-        for (name, of, expected) in [
-            ("receiver, 100-event deliveries", "bare publish, 800 in flight", 0.75),
-            ("receiver, 100-event deliveries", "raw publish, 800 in flight", 0.75),
-            ("receiver, 1-event deliveries", "bare publish, 32 in flight", 0.70),
-            ("receiver, 1-event deliveries", "raw publish, 32 in flight", 0.70),
-            ("worker, handler does nothing", "raw consume, multiple acks", 0.60),
-        ] {
-            println!("{name} / {of}: {:.2} (expected {expected:.2} or more)", self.ratio(name, of));
+    /// Rows without a figure, what was not measured, and what was lost.
+    pub(crate) fn faults(&self, part: Part) -> Vec<String> {
+        let mut faults = self.not_measured(part);
+        for (name, samples) in &self.rows {
+            if samples.iter().any(|sample| sample.per_second() <= 0.0) {
+                faults.push(format!("{name}: no figure"));
+            }
+            if let Some(lost) = self.lost(name).filter(|lost| *lost > 0) {
+                faults.push(format!("{name}: {lost} events were lost"));
+            }
         }
-        println!(
-            "peak memory: receiver {:.0} MiB (expected under 40), worker {:.0} MiB (expected under 80)",
-            self.receiver_peak_mib, self.worker_peak_mib
-        );
+        faults
     }
 
-    pub(crate) fn print_embedded(&self) {
-        self.table();
-        let disk = "disk, 4 KiB written and synced";
-        for (name, _) in self.rows.iter().filter(|(name, _)| *name != disk) {
-            let each = self.median(name, |sample| {
-                sample.syncs.map(|syncs| sample.events as f64 / syncs as f64)
-            });
-            println!(
-                "{name}: {:.1} events per commit, {:.2} events per sync of the disk",
-                each.unwrap_or_default(),
-                self.ratio(name, disk)
-            );
-        }
-        let one = "embedded, 1-event deliveries, 1 connection";
-        for many in ["8", "32", "128"] {
-            let name = format!("embedded, 1-event deliveries, {many} connections");
-            println!("{many} connections / 1: {:.1}", self.ratio(&name, one));
-        }
-        println!(
-            "memory: idle {:.0} MiB (expected under 40), peak {:.0} MiB",
-            self.idle_mib, self.standalone_peak_mib
-        );
+    fn samples(&self, name: &str) -> &[Sample] {
+        let row = self.rows.iter().find(|(row, _)| row == name);
+        row.map(|(_, samples)| samples.as_slice()).unwrap_or_default()
     }
+
+    fn median(&self, name: &str, value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        median(self.samples(name).iter().filter_map(value).collect())
+    }
+
+    /// One row's value divided by another's, as the median of the rounds' own ratios.
+    pub(crate) fn ratio(
+        &self,
+        name: &str,
+        of: &str,
+        value: impl Fn(&Sample) -> Option<f64>,
+    ) -> Option<f64> {
+        let rounds = self.samples(name).iter().zip(self.samples(of));
+        median(rounds.filter_map(|(one, other)| Some(value(one)? / value(other)?)).collect())
+    }
+
+    /// Of all rounds together; `None` where it was not counted.
+    fn lost(&self, name: &str) -> Option<u64> {
+        self.samples(name).iter().map(|sample| sample.lost).sum()
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }

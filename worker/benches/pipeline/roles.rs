@@ -1,17 +1,25 @@
 //! The programs under test, as processes of this binary.
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
+use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
 use shared::{shutdown, telemetry};
 use worker::parts::standalone::Standalone;
 use worker::settings::{StandaloneSettings, WorkerSettings};
 use worker::{Context, HandlerResult, Registry};
 
+use super::process::say_listens;
+
 /// Settings come from the environment alone.
 pub(crate) async fn receiver() {
     let settings = ReceiverSettings::parse_from(["receiver"]);
     telemetry::init(&settings.log).unwrap();
-    receiver::run(&settings, shutdown::on_signal().unwrap()).await.unwrap();
+    settings.check().unwrap();
+    let shutdown = shutdown::on_signal().unwrap();
+    let receiver = Receiver::start(&settings).unwrap();
+    say_listens(receiver.address(), receiver.admin_address());
+    shutdown.cancelled().await;
+    receiver.stop().await;
 }
 
 #[derive(Parser)]
@@ -26,7 +34,21 @@ pub(crate) async fn worker() {
     telemetry::init(&settings.log).unwrap();
     let mut registry = Registry::new();
     registry.add("nothing", |_| true, nothing).unwrap();
-    worker::run(&settings, registry, shutdown::on_signal().unwrap()).await.unwrap();
+    settings.check().unwrap();
+    let shutdown = shutdown::on_signal().unwrap();
+    let worker = worker::parts::Worker::start(&settings, registry).unwrap();
+    // It listens nowhere else.
+    say_listens(worker.admin_address(), worker.admin_address());
+    shutdown.cancelled().await;
+    worker.stop().await;
+}
+
+/// What `CONCURRENCY` is when nobody sets it.
+pub(crate) fn default_concurrency() -> String {
+    let command = Worker::command();
+    let mut settings = command.get_arguments();
+    let concurrency = settings.find(|setting| setting.get_id() == "concurrency").unwrap();
+    concurrency.get_default_values()[0].to_str().unwrap().to_owned()
 }
 
 #[derive(Parser)]
@@ -43,6 +65,7 @@ pub(crate) async fn standalone() {
     registry.add("nothing", |_| true, nothing).unwrap();
     let shutdown = shutdown::on_signal().unwrap();
     let standalone = Standalone::start(&settings, registry).await.unwrap();
+    say_listens(standalone.address(), standalone.admin_address());
     shutdown.cancelled().await;
     standalone.stop().await;
 }

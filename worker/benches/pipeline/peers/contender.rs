@@ -3,11 +3,11 @@
 
 use shared::testing::{amqp_url, prefix, redis_url};
 
-use super::queue::Queue;
-use crate::http::SECRET;
-use crate::process::Process;
-use crate::raw::PREFETCH;
-use crate::rounds::REDIS;
+use crate::pipeline::http::SECRET;
+use crate::pipeline::process::Process;
+use crate::pipeline::queue::Queue;
+use crate::pipeline::raw::PREFETCH;
+use crate::pipeline::rounds::REDIS;
 
 /// How a program is started.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ use super::{Report, Sample};
 impl Report {
     /// One table of all `contenders`, Hubline first, by what is measured of each.
     pub(crate) fn print_peers(&self, contenders: &[[&'static str; 3]]) {
+        self.print_facts();
         println!(
             "| median of the rounds | events/s | Hubline / it | own CPU µs/event | it / Hubline | servers µs/event | load generator µs/event | p50 / p99 ms | lost |"
         );
@@ -26,54 +27,24 @@ impl Report {
     fn print_beside(&self, name: &str, ours: &str) {
         let figure =
             |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
-        let ratio =
+        let times =
             |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
-        let own = |sample: &Sample| sample.micros_each(sample.cpu);
         let rate = self.median(name, |sample| Some(sample.per_second())).unwrap_or_default();
-        let faster = ratio(self.ratio_of(ours, name, |sample| Some(sample.per_second())));
-        let cpu = figure(self.median(name, own));
-        let dearer = ratio(self.ratio_of(name, ours, own));
+        let faster = times(self.ratio(ours, name, |sample| Some(sample.per_second())));
+        let cpu = figure(self.median(name, Sample::own_cpu));
+        let dearer = times(self.ratio(name, ours, Sample::own_cpu));
         let servers = figure(self.median(name, |sample| {
             let (broker, redis) = (sample.broker_cpu, sample.redis_cpu);
             sample.micros_each(Some(broker.unwrap_or_default() + redis.unwrap_or_default()))
         }));
         let load = figure(self.median(name, |sample| sample.micros_each(sample.load_cpu)));
-        let p50 =
-            self.median(name, |sample| sample.latency.map(|(p50, _)| p50.as_secs_f64() * 1e3));
-        let p99 =
-            self.median(name, |sample| sample.latency.map(|(_, p99)| p99.as_secs_f64() * 1e3));
+        let p50 = self.median(name, |sample| sample.millis(|latency| latency.p50));
+        let p99 = self.median(name, |sample| sample.millis(|latency| latency.p99));
         let latency =
             p50.zip(p99).map_or_else(String::new, |(p50, p99)| format!("{p50:.1} / {p99:.1}"));
         let lost = self.lost(name).map_or_else(String::new, |lost| format!("{lost}"));
         println!(
             "| {name} | {rate:.0} | {faster} | {cpu} | {dearer} | {servers} | {load} | {latency} | {lost} |"
         );
-    }
-
-    /// One row's value divided by another's, as the median of the rounds' own ratios.
-    fn ratio_of(
-        &self,
-        name: &str,
-        of: &str,
-        value: impl Fn(&Sample) -> Option<f64>,
-    ) -> Option<f64> {
-        let mut ratios: Vec<f64> = self
-            .samples(name)
-            .iter()
-            .zip(self.samples(of))
-            .filter_map(|(one, other)| Some(value(one)? / value(other)?))
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied()
-    }
-
-    /// Of all rounds together; `None` where it was not counted.
-    fn lost(&self, name: &str) -> Option<u64> {
-        self.samples(name).iter().map(|sample| sample.lost).sum()
-    }
-
-    fn samples(&self, name: &str) -> &[Sample] {
-        let row = self.rows.iter().find(|(row, _)| *row == name);
-        row.map(|(_, samples)| samples.as_slice()).unwrap_or_default()
     }
 }

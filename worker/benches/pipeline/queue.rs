@@ -6,12 +6,12 @@ use deadpool_redis::redis;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
-use crate::raw;
+use super::raw;
 
 /// How long a queue may take to show what was confirmed.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 
-pub(super) enum Queue {
+pub(crate) enum Queue {
     RabbitMq {
         url: String,
         name: String,
@@ -25,7 +25,7 @@ pub(super) enum Queue {
 
 impl Queue {
     /// The events that no worker has.
-    pub(super) async fn length(&self) -> u64 {
+    pub(crate) async fn length(&self) -> u64 {
         match self {
             Self::RabbitMq { url, name } => {
                 let connection = raw::connect(url).await;
@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// Its length once it is `expected`; or what it is when that takes too long.
-    pub(super) async fn settled(&self, expected: u64) -> u64 {
+    pub(crate) async fn settled(&self, expected: u64) -> u64 {
         let deadline = Instant::now() + SETTLES_WITHIN;
         loop {
             let length = self.length().await;
@@ -58,7 +58,7 @@ impl Queue {
 }
 
 /// Sets when the Redis at `url` syncs its log of writes: `everysec` or `always`.
-pub(super) async fn sync(url: &str, when: &str) {
+pub(crate) async fn sync(url: &str, when: &str) {
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     redis::cmd("CONFIG")
