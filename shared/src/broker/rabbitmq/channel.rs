@@ -4,11 +4,14 @@
 //! the wire can differ, and a confirm then answers for the wrong message. Within the owner
 //! everything is pipelined.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -166,34 +169,60 @@ async fn publish(
     parcel: Parcel,
 ) -> (usize, Result<(), PublishError>) {
     let Parcel { batch, deadline, reply } = parcel;
-    // To the last confirm also after a refusal: one that is dropped leaks in lapin.
-    let sending = join_all(batch.iter().map(|publication| send(&channel, &topology, publication)));
-    let result = match timeout_at(deadline, sending).await {
-        Ok(results) => results.into_iter().collect(),
+    let messages = batch.iter().map(|one| Box::pin(send(&channel, &topology, one)));
+    let result = match timeout_at(deadline, all(messages)).await {
+        Ok(result) => result,
         Err(_) => Err(PublishError::TimedOut),
     };
     let _ = reply.send(result);
     (batch.len(), result)
 }
 
-/// One message to its confirm. Its first poll takes the delivery tag and hands the frames over
-/// without a pause in between, so tags and wire agree within the owner task.
-async fn send(
+/// Begins all of `messages`, then waits for all; of failures the first one's. To the last also after a
+/// refusal: a confirm that is dropped leaks in lapin.
+async fn all<M>(messages: impl Iterator<Item = M>) -> Result<(), PublishError>
+where
+    M: Future<Output = Result<(), PublishError>> + Unpin,
+{
+    // Everything is encoded before anything is handed over: lapin's thread wakes at the first message, and
+    // writes what has come by then.
+    let mut messages: Vec<MaybeDone<M>> = messages.map(maybe_done).collect();
+    for message in &mut messages {
+        // Nobody is to be woken a hundred times: what becomes of it is looked at below.
+        let _ = Pin::new(message).poll(&mut Context::from_waker(Waker::noop()));
+    }
+    let mut result = Ok(());
+    // From the last on, which is written and as a rule confirmed after the others: they are ready then.
+    for message in messages.iter_mut().rev() {
+        (&mut *message).await;
+        if let Some(Err(error)) = Pin::new(message).take_output() {
+            result = Err(error);
+        }
+    }
+    result
+}
+
+/// One message to its confirm, encoded at once. Its first poll takes the delivery tag and hands the frames
+/// over without a pause in between, so tags and wire agree within the owner task.
+fn send(
     channel: &Channel,
     topology: &Topology,
     publication: &Publication,
-) -> Result<(), PublishError> {
+) -> impl Future<Output = Result<(), PublishError>> {
     let Publication { route, message } = publication;
     let (exchange, key) = topology.address(*route, &message.event.origin);
     let properties = properties::encode(message, topology.hop(*route).as_ref());
-    let body = message.event.body();
-    let confirm = channel
-        .basic_publish(exchange, key, BasicPublishOptions::default(), body, properties)
-        .await
-        .map_err(|_| PublishError::Lost)?;
-    match confirm.await {
-        Ok(Confirmation::Ack(_)) => Ok(()),
-        Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
-        Ok(Confirmation::NotRequested) | Err(_) => Err(PublishError::Lost),
+    let (options, body) = (BasicPublishOptions::default(), message.event.body());
+    let publishing = channel.basic_publish(exchange, key, options, body, properties);
+    async move {
+        let confirm = publishing.await.map_err(|_| PublishError::Lost)?;
+        match confirm.await {
+            Ok(Confirmation::Ack(_)) => Ok(()),
+            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
+            Ok(Confirmation::NotRequested) | Err(_) => Err(PublishError::Lost),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
