@@ -19,6 +19,12 @@ impl Wake for Wakes {
     }
 }
 
+async fn all(messages: impl IntoIterator<Item = BoxFuture<'static, Answer>>) -> Answer {
+    let mut messages: Vec<_> = messages.into_iter().map(maybe_done).collect();
+    begin(&mut messages);
+    end(&mut messages).await
+}
+
 /// Messages that are answered from outside, and who answers them.
 fn messages(count: usize) -> (Vec<oneshot::Sender<Answer>>, Vec<BoxFuture<'static, Answer>>) {
     (0..count)
@@ -56,7 +62,7 @@ fn who_waits_is_woken_for_the_last_and_not_for_each() {
     let waker = Waker::from(Arc::clone(&woken));
     let mut context = Context::from_waker(&waker);
     let (answers, answered) = messages(100);
-    let mut publishing = Box::pin(all(answered.into_iter()));
+    let mut publishing = Box::pin(all(answered));
     assert!(publishing.as_mut().poll(&mut context).is_pending());
     for answer in answers {
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
@@ -72,7 +78,7 @@ fn one_that_is_answered_after_the_last_is_waited_for() {
     let waker = Waker::from(Arc::clone(&woken));
     let mut context = Context::from_waker(&waker);
     let (mut answers, answered) = messages(3);
-    let mut publishing = Box::pin(all(answered.into_iter()));
+    let mut publishing = Box::pin(all(answered));
     assert!(publishing.as_mut().poll(&mut context).is_pending());
     for (at, times) in [(2, 1), (0, 1), (0, 2)] {
         answers.remove(at).send(Ok(())).unwrap();
@@ -85,7 +91,7 @@ fn one_that_is_answered_after_the_last_is_waited_for() {
 #[test]
 fn the_first_failure_is_told_once_all_are_answered() {
     let (mut answers, answered) = messages(4);
-    let mut publishing = Box::pin(all(answered.into_iter()));
+    let mut publishing = Box::pin(all(answered));
     assert!(publishing.as_mut().now_or_never().is_none());
     for answer in [Err(PublishError::Lost), Ok(()), Err(PublishError::Refused)] {
         answers.pop().unwrap().send(answer).unwrap();
@@ -97,6 +103,6 @@ fn the_first_failure_is_told_once_all_are_answered() {
 
 #[test]
 fn what_fails_at_once_is_told() {
-    let lost = || std::future::ready(Err(PublishError::Lost));
-    assert_eq!(all([lost(), lost()].into_iter()).now_or_never(), Some(Err(PublishError::Lost)));
+    let lost = || std::future::ready(Err(PublishError::Lost)).boxed();
+    assert_eq!(all([lost(), lost()]).now_or_never(), Some(Err(PublishError::Lost)));
 }
