@@ -150,10 +150,10 @@ fn message(properties: &BasicProperties, body: &Bytes) -> Result<Message, &'stat
         message_id.as_str().parse().map_err(|_| "message_id is not an identity")?;
     let origin = properties.reply_to().as_ref().ok_or("no reply_to")?;
     let origin = origin.as_str().parse().map_err(|_| "reply_to is not an origin")?;
-    let topic = properties.kind().as_ref().map(ToString::to_string).unwrap_or_default();
+    let topic = properties.kind().as_ref().map_or("", |topic| topic.as_str());
     let receipt = properties.correlation_id().as_ref().ok_or("no correlation_id")?.as_str();
     let (received_ms, traceparent) = match receipt.split_once(' ') {
-        Some((received_ms, traceparent)) => (received_ms, Some(traceparent.to_owned())),
+        Some((received_ms, traceparent)) => (received_ms, Some(traceparent.into())),
         None => (receipt, None),
     };
     let event = Event::new(origin, topic, identity, body.clone());
