@@ -5,6 +5,7 @@
 //! broker adds (`x-death`, delivery counts) is never copied: a copied `x-death` made RabbitMQ 3.10 drop
 //! the message at its TTL.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,9 +54,12 @@ pub(crate) fn encode(message: &Message, hop: Option<&Hop>) -> BasicProperties {
 /// The receipt that brought the event, as all events of one delivery have it: when it was, in ms since
 /// the Unix epoch, and its `traceparent`.
 fn receipt(message: &Message) -> String {
-    let mut receipt = message.received_ms.to_string();
-    if let Some(traceparent) = &message.traceparent {
-        receipt.reserve_exact(1 + traceparent.len());
+    let traceparent = message.traceparent.as_deref();
+    // 20 characters are the longest number.
+    let mut receipt = String::with_capacity(21 + traceparent.map_or(0, str::len));
+    // Writing into a String cannot fail.
+    let _ = write!(receipt, "{}", message.received_ms);
+    if let Some(traceparent) = traceparent {
         receipt.push(' ');
         receipt.push_str(traceparent);
         receipt.truncate(short(&receipt).len());

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::fmt::Write as _;
-
 use lapin::types::ShortString;
 
 use super::*;
