@@ -3,6 +3,7 @@
 //! send one.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, ResponseError as _};
@@ -58,8 +59,8 @@ impl Receipt {
     }
 
     /// What its events carry.
-    pub(crate) fn traceparent(&self) -> String {
-        self.context.to_string()
+    pub(crate) fn traceparent(&self) -> Arc<str> {
+        self.context.to_string().into()
     }
 
     /// For logs.

@@ -37,7 +37,7 @@ pub use queue::{Backlog, QueueDepth, QueueKind};
 pub(crate) use rabbitmq::census::ask as ask_for_queue;
 #[cfg(feature = "testing")]
 pub(crate) use rabbitmq::properties::{
-    VERSION_HEADER, decode as decode_message, encode as encode_message, rest as rest_of,
+    EARLIER_VERSION_HEADER, decode as decode_message, encode as encode_message, rest as rest_of,
 };
 pub use rabbitmq::topology::Topology;
 pub use route::Route;

@@ -23,7 +23,7 @@ pub struct Event {
     pub origin: Origin,
     /// What happened to what, in the sender's words: for HubSpot its subscription type, such as
     /// `deal.propertyChange`. At most [`MAX_TOPIC_BYTES`]; empty if nobody can read it.
-    pub topic: String,
+    pub topic: Arc<str>,
     /// What makes it itself: the same for every delivery of it.
     pub identity: Identity,
     /// Byte for byte as it was sent. Not changed any more: the view is one of these bytes.
@@ -35,15 +35,20 @@ pub struct Event {
 impl Event {
     /// An event of which `body` is all that was sent.
     #[must_use]
-    pub fn new(origin: Origin, topic: String, identity: Identity, body: Bytes) -> Self {
-        Self { origin, topic, identity, body, view: Arc::default() }
+    pub fn new(
+        origin: Origin,
+        topic: impl Into<Arc<str>>,
+        identity: Identity,
+        body: Bytes,
+    ) -> Self {
+        Self { origin, topic: topic.into(), identity, body, view: Arc::default() }
     }
 
     /// What `sender` sent and nobody can read: known by its bytes alone.
     #[must_use]
     pub fn unreadable(sender: Sender, body: Bytes) -> Self {
         let identity = Identity::of_unreadable(&body);
-        Self::new(Origin::unknown(sender), String::new(), identity, body)
+        Self::new(Origin::unknown(sender), "", identity, body)
     }
 
     /// Its bytes, as they were sent.

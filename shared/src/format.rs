@@ -7,7 +7,7 @@
 //! stays readable.
 
 /// Of a message on RabbitMQ: its properties and headers.
-pub(crate) const MESSAGE: i64 = 2;
+pub(crate) const MESSAGE: i64 = 3;
 /// Of the data file: its tables, and what stands in them.
 pub(crate) const DATA_FILE: i64 = 6;
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Event;
@@ -40,7 +41,7 @@ pub struct Message {
     pub generation: u32,
     /// W3C trace context of the receipt that brought the event, as it came: see
     /// [`Self::trace_context`].
-    pub traceparent: Option<String>,
+    pub traceparent: Option<Arc<str>>,
     /// The job that published it again (a bulk retry, a replay), so that it learns what became of it.
     pub job: Option<OfJob>,
     /// What it has waited for, for want of room, over all attempts.

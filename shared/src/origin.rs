@@ -77,6 +77,11 @@ impl Origin {
         &*self.account == UNKNOWN
     }
 
+    /// Its text in parts.
+    pub(crate) fn parts(&self) -> [&str; 3] {
+        [self.sender.as_str(), "/", &self.account]
+    }
+
     /// The number of a HubSpot account.
     #[must_use]
     pub fn portal_id(&self) -> Option<u64> {
@@ -88,7 +93,7 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.sender.as_str(), self.account)
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 

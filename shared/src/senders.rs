@@ -43,8 +43,18 @@ impl Sender {
     /// The event that stands in `body`: identity, origin and topic, in one pass over the bytes. What
     /// cannot be identified, and so could not be told from a duplicate, is an error.
     pub fn identify(self, body: &Bytes) -> Result<Event, Unreadable> {
+        self.identify_beside(body, None)
+    }
+
+    /// The same. What it has in common with `neighbour`, another one of the same delivery, the two share:
+    /// one delivery is about one account as a rule, and about few topics.
+    pub fn identify_beside(
+        self,
+        body: &Bytes,
+        neighbour: Option<&Event>,
+    ) -> Result<Event, Unreadable> {
         match self {
-            Self::HubSpot => Ok(hubspot::identify(body)?),
+            Self::HubSpot => Ok(hubspot::identify(body, neighbour)?),
         }
     }
 

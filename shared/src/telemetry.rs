@@ -80,6 +80,10 @@ struct Harmless(fn(&str) -> String);
 
 impl Write for Harmless {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if is_plain(event) {
+            io::stderr().write_all(event)?;
+            return Ok(event.len());
+        }
         let text = String::from_utf8_lossy(event);
         let end = if text.ends_with('\n') { "\n" } else { "" };
         let text = self.0(text.strip_suffix('\n').unwrap_or(&text)) + end;
@@ -90,6 +94,12 @@ impl Write for Harmless {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// Whether nothing in a line is written in another way than it stands, as in most: to look at each character
+/// costs as much as to write them.
+fn is_plain(event: &[u8]) -> bool {
+    event.strip_suffix(b"\n").unwrap_or(event).iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// A line for people. What is in it ends no line and begins none.
@@ -153,6 +163,18 @@ mod tests {
         // Whole, or a line would not be known by its end.
         assert_eq!(events.len(), 1, "{events:?}");
         events.concat()
+    }
+
+    #[test]
+    fn a_plain_line_is_what_would_be_written() {
+        let plain: String = (' '..='~').collect();
+        assert!(is_plain(format!("{plain}\n").as_bytes()) && is_plain(b""));
+        for written in [harmless_json, line, line_in_colours] {
+            assert_eq!(written(&plain), plain);
+        }
+        for other in ["\n\n", "a\nb", "\t", "\r\n", "\u{1b}[31m", "\u{7f}", "\u{0}", "é"] {
+            assert!(!is_plain(other.as_bytes()), "{other:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! What cannot be read does not spoil its neighbours: it goes to the dead letters as it is.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use shared::broker::{Lane, Publication, Route};
 use shared::event::Event;
@@ -15,7 +17,7 @@ pub(super) fn split(
     sender: Sender,
     delivery: &Verified,
     received_ms: i64,
-    traceparent: &str,
+    traceparent: &Arc<str>,
 ) -> Vec<Publication> {
     publications(sender, delivery.body(), received_ms, traceparent)
 }
@@ -24,10 +26,10 @@ fn publications(
     sender: Sender,
     body: &Bytes,
     received_ms: i64,
-    traceparent: &str,
+    traceparent: &Arc<str>,
 ) -> Vec<Publication> {
     let message = |event| {
-        let traceparent = Some(traceparent.to_owned());
+        let traceparent = Some(Arc::clone(traceparent));
         Message { traceparent, ..Message::fresh(event, received_ms) }
     };
     let unreadable = |body: Bytes, why: &str| {
@@ -39,11 +41,16 @@ fn publications(
         Ok(elements) => elements,
         Err(error) => return vec![unreadable(body.clone(), &error.to_string())],
     };
-    let publication = |element: Bytes| match sender.identify(&element) {
-        Ok(event) => Publication { route: Route::Ready(Lane::Work), message: message(event) },
-        Err(error) => unreadable(element, &error.to_string()),
-    };
-    elements.into_iter().map(publication).collect()
+    let mut batch: Vec<Publication> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let neighbour = batch.last().map(|publication| &publication.message.event);
+        let publication = match sender.identify_beside(&element, neighbour) {
+            Ok(event) => Publication { route: Route::Ready(Lane::Work), message: message(event) },
+            Err(error) => unreadable(element, &error.to_string()),
+        };
+        batch.push(publication);
+    }
+    batch
 }
 
 #[cfg(test)]
@@ -57,7 +64,7 @@ mod tests {
     const GOOD: &str = r#"{"eventId":1,"portalId":62515,"subscriptionType":"deal.creation","objectId":3,"occurredAt":4}"#;
 
     fn published(body: &str) -> Vec<Publication> {
-        publications(Sender::HubSpot, &Bytes::from(body.to_owned()), 7, "00-a-b-00")
+        publications(Sender::HubSpot, &Bytes::from(body.to_owned()), 7, &"00-a-b-00".into())
     }
 
     #[test]
@@ -73,6 +80,28 @@ mod tests {
         assert_eq!((death.reason, death.code.as_str()), (DeathReason::Unreadable, "UNREADABLE"));
         assert_eq!(batch[1].message.event.origin, Origin::unknown(Sender::HubSpot));
         assert_eq!(batch[2].message.event.body(), "42");
+    }
+
+    #[test]
+    fn events_of_a_delivery_share_what_they_have_in_common() {
+        let others =
+            [GOOD.replace("62515", "62516"), GOOD.replace("deal.creation", "deal.deletion")];
+        let batch = published(&format!("[{GOOD},{GOOD},{},{}]", others[0], others[1]));
+        let events: Vec<_> = batch.iter().map(|publication| &publication.message.event).collect();
+        let shared = |one: usize, other: usize| {
+            let (one, other) = (events[one], events[other]);
+            (
+                std::ptr::eq(one.origin.account(), other.origin.account()),
+                Arc::ptr_eq(&one.topic, &other.topic),
+            )
+        };
+        assert_eq!(shared(0, 1), (true, true));
+        assert_eq!(shared(1, 2), (false, true));
+        assert_eq!(events[2].origin, Origin::hubspot(62_516));
+        assert_eq!(shared(2, 3), (false, false));
+        assert_eq!((&events[3].origin, &*events[3].topic), (&events[0].origin, "deal.deletion"));
+        let traces: Vec<_> = batch.iter().map(|one| one.message.traceparent.as_ref()).collect();
+        assert!(traces.iter().all(|trace| Arc::ptr_eq(trace.unwrap(), traces[0].unwrap())));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::fixture::Fixture;
 fn assert_describes(message: &Message, event: &[u8], since_ms: i64) {
     let facts = HubSpotEvent::parse(event).unwrap();
     let Event { origin, topic, identity, .. } = &message.event;
-    assert_eq!((identity, topic), (&facts.identity, &facts.subscription_type));
+    assert_eq!((identity, &**topic), (&facts.identity, &*facts.subscription_type));
     assert_eq!((origin, origin.sender()), (&Origin::hubspot(facts.portal_id), Sender::HubSpot));
     assert_eq!((message.attempt, message.generation), (0, 0));
     assert_eq!((&message.target, &message.death), (&None, &None));
@@ -89,7 +89,7 @@ async fn described(fixture: &Fixture) -> BTreeSet<(String, String, Origin, Strin
     let describe = |(queue, messages): (String, Vec<Message>)| {
         messages.into_iter().map(move |message| {
             let Event { identity, origin, topic, .. } = message.event;
-            (identity.to_string(), queue.clone(), origin, topic)
+            (identity.to_string(), queue.clone(), origin, topic.to_string())
         })
     };
     fixture.work().await.into_iter().flat_map(describe).collect()

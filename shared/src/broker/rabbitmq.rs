@@ -15,6 +15,7 @@ mod provision;
 mod pulse;
 mod race;
 mod reply;
+mod socket;
 
 pub(super) mod census;
 pub(super) mod consumer;

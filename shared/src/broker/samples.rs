@@ -25,7 +25,7 @@ pub(super) fn dead() -> Message {
     Message {
         event: Event::new(
             Origin::hubspot(62_515),
-            "deal.creation".to_owned(),
+            "deal.creation",
             Identity::of_unreadable(b"x"),
             Bytes::from_static(b"{\"eventId\": 1}"),
         ),
@@ -33,7 +33,7 @@ pub(super) fn dead() -> Message {
         target: Some("on_deal_created".to_owned()),
         received_ms: 1_769_081_994_066,
         generation: 1,
-        traceparent: Some("00-aa-bb-01".to_owned()),
+        traceparent: Some("00-aa-bb-01".into()),
         job: Some(OfJob { id: 12, attempt: 2 }),
         waiting: Some("1700 hubspot/62515 slack/#wins".parse().unwrap()),
         death: Some(

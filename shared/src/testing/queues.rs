@@ -7,12 +7,12 @@ use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions,
     QueueDeleteOptions,
 };
-use lapin::types::AMQPValue;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
 use crate::broker::{
-    MalformedMessage, Topology, VERSION_HEADER, ask_for_queue, decode_message, encode_message,
-    rest_of,
+    EARLIER_VERSION_HEADER, MalformedMessage, Topology, ask_for_queue, decode_message,
+    encode_message, rest_of,
 };
 use crate::message::Message;
 use crate::retry::Hop;
@@ -119,13 +119,15 @@ impl Queues {
             .unwrap();
     }
 
-    /// Puts `message` into `queue` as a build with an earlier format would have.
+    /// Puts `message` into `queue` as a build with an earlier format would have: its version was a header.
     pub async fn put_as_earlier_build(&self, queue: &str, message: &Message) {
-        let properties = encode_message(message, None);
-        let mut headers = properties.headers().clone().unwrap();
-        headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(0));
+        let mut headers = FieldTable::default();
+        headers.insert(EARLIER_VERSION_HEADER.into(), AMQPValue::LongLongInt(2));
         let (name, options) = (self.name(queue), BasicPublishOptions::default());
-        let properties = properties.with_headers(headers);
+        let properties = BasicProperties::default()
+            .with_message_id(message.event.identity.as_ref().into())
+            .with_delivery_mode(2)
+            .with_headers(headers);
         self.channel
             .basic_publish("".into(), name.into(), options, message.event.body(), properties)
             .await

@@ -153,27 +153,18 @@ pub(crate) fn bare() -> BasicProperties {
     BasicProperties::default().with_delivery_mode(2)
 }
 
-/// The properties that Hubline's messages have.
+/// The properties that Hubline's fresh messages have.
 pub(crate) fn dressed() -> BasicProperties {
-    let mut headers = FieldTable::default();
-    for (name, number) in [
-        ("hubline-version", 2),
-        ("hubline-attempt", 0),
-        ("hubline-received-ms", 1_769_081_993_375),
-        ("hubline-generation", 0),
-    ] {
-        headers.insert(name.into(), AMQPValue::LongLongInt(number));
-    }
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-    headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
-    headers.insert("hubline-origin".into(), AMQPValue::LongString("hubspot/242711451".into()));
     BasicProperties::default()
+        .with_app_id("hubline/3".into())
+        .with_correlation_id(format!("1769081993375 {trace}").into())
+        .with_reply_to("hubspot/242711451".into())
         .with_message_id("0".repeat(64).into())
         .with_type("deal.propertyChange".into())
         .with_content_type("application/json".into())
         .with_delivery_mode(2)
         .with_timestamp(1_769_081_993)
-        .with_headers(headers)
 }
 
 /// Consumes `count` messages, acking half a prefetch at a time with one multiple ack.

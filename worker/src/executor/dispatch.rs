@@ -74,7 +74,7 @@ impl Executor {
         self.note(message, Some(event), &course);
         tracing::debug!(
             event.id = %message.event.identity,
-            event.r#type = message.event.topic,
+            event.r#type = &*message.event.topic,
             origin = %message.event.origin,
             verdict = verdict.as_str(),
             "event skipped"

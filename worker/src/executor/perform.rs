@@ -44,7 +44,7 @@ impl Executor {
         let Work { message, event, target, place, .. } = *work;
         tracing::debug!(
             event.id = %message.event.identity,
-            event.r#type = message.event.topic,
+            event.r#type = &*message.event.topic,
             origin = %message.event.origin,
             handler = &**target.name(),
             attempt = message.attempt,

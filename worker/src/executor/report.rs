@@ -17,7 +17,7 @@ macro_rules! line {
         let span = span.id().map(display);
         tracing::$level!(
             event.id = %message.event.identity,
-            event.r#type = message.event.topic,
+            event.r#type = &*message.event.topic,
             origin = %message.event.origin,
             handler = target,
             attempt = message.attempt,

@@ -68,8 +68,7 @@ async fn a_message_comes_as_it_was_published(engine: Engine) {
     message.attempt = 3;
     message.target = Some("on_deal_created".to_owned());
     message.generation = 2;
-    message.traceparent =
-        Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00".to_owned());
+    message.traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00".into());
     rig.publish_on(Route::Ready(Lane::Work), message.clone()).await;
     rig.publish_on(Route::Ready(Lane::Bulk), fresh(&deal(2))).await;
     let mut taken = hand.take_all(2).await;

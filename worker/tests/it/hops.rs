@@ -24,7 +24,7 @@ fn travelled(body: &str) -> Message {
         attempt: 3,
         target: Some(TARGET.to_owned()),
         generation: 2,
-        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         job: Some(OfJob { id: 12, attempt: 1 }),
         ..fresh(body)
     }

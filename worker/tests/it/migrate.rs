@@ -39,7 +39,7 @@ fn travelled(id: u64, attempt: u32) -> Message {
         target: Some(TARGET.to_owned()),
         received_ms: 1_769_081_994_066,
         generation: 2,
-        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         ..fresh(&body)
     }
 }

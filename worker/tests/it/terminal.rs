@@ -33,9 +33,9 @@ fn assert_json(shown: &str) {
 fn strange(id: u64, body: Bytes) -> Message {
     Message {
         target: Some(HOSTILE.to_owned()),
-        traceparent: Some(HOSTILE.to_owned()),
+        traceparent: Some(HOSTILE.into()),
         ..with_event(with_body(letter(id, HOSTILE, HOSTILE), body), |event| {
-            HOSTILE.clone_into(&mut event.topic);
+            event.topic = HOSTILE.into();
         })
     }
 }

@@ -172,8 +172,7 @@ async fn a_message_with_a_broken_context_begins_a_trace_of_its_own(engine: Engin
     rig.settings.trace = traced(&collector);
     let worker = rig.worker(|registry| probed(registry, async |_, _| Ok(())));
     let mut message = fresh(&deal(1));
-    message.traceparent =
-        Some("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01".to_owned());
+    message.traceparent = Some("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01".into());
     rig.publish_to(Lane::Work, message).await;
     let spans = collector.spans_when(|spans| !spans.is_empty()).await;
     let [run] = &spans[..] else { panic!("{spans:#?}") };

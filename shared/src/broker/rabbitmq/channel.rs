@@ -4,11 +4,14 @@
 //! the wire can differ, and a confirm then answers for the wrong message. Within the owner
 //! everything is pipelined.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -20,11 +23,14 @@ use super::goodbye::close_channel;
 use super::outlet::Outlet;
 use super::properties;
 use super::reply::timed_out;
+use super::socket::Socket;
 use super::topology::Topology;
 use crate::broker::publication::{Publication, PublishError};
 
 /// Messages in flight on one channel before its owner takes no more.
 const WINDOW: usize = 512;
+/// From so many on the messages of a batch are gathered into large packets.
+const MANY: usize = 8;
 /// Opening a channel is two round trips.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -146,7 +152,8 @@ async fn serve(
                 }
                 Some(parcel) => {
                     messages += parcel.batch.len();
-                    in_flight.push(Box::pin(publish(channel.clone(), Arc::clone(topology), parcel)));
+                    let (channel, socket) = (channel.clone(), outlet.socket.clone());
+                    in_flight.push(Box::pin(publish(channel, socket, Arc::clone(topology), parcel)));
                 }
             },
         }
@@ -162,38 +169,77 @@ async fn retire(channel: Channel, mut in_flight: InFlight) {
 /// Sends all of a batch before it awaits any confirm: six times faster than one by one.
 async fn publish(
     channel: Channel,
+    socket: Weak<Socket>,
     topology: Arc<Topology>,
     parcel: Parcel,
 ) -> (usize, Result<(), PublishError>) {
     let Parcel { batch, deadline, reply } = parcel;
-    // To the last confirm also after a refusal: one that is dropped leaks in lapin.
-    let sending = join_all(batch.iter().map(|publication| send(&channel, &topology, publication)));
+    // Everything is encoded before anything is handed over: lapin's thread wakes at the first message, and
+    // writes what has come by then.
+    let message = |one| maybe_done(Box::pin(send(&channel, &topology, one)));
+    let mut messages: Vec<_> = batch.iter().map(message).collect();
+    let sending = async {
+        {
+            let many = if batch.len() < MANY { None } else { socket.upgrade() };
+            let _gathering = many.map(Socket::gather);
+            begin(&mut messages);
+        }
+        end(&mut messages).await
+    };
     let result = match timeout_at(deadline, sending).await {
-        Ok(results) => results.into_iter().collect(),
+        Ok(result) => result,
         Err(_) => Err(PublishError::TimedOut),
     };
     let _ = reply.send(result);
     (batch.len(), result)
 }
 
-/// One message to its confirm. Its first poll takes the delivery tag and hands the frames over
-/// without a pause in between, so tags and wire agree within the owner task.
-async fn send(
+/// Hands over all of `messages` in their order. Nobody is woken for any of them: what becomes of it is looked
+/// at in [`end`].
+fn begin<M: Future + Unpin>(messages: &mut [MaybeDone<M>]) {
+    for message in messages {
+        let _ = Pin::new(message).poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+/// Waits for all of `messages`; of failures the first one's. To the last also after a refusal: a confirm
+/// that is dropped leaks in lapin.
+async fn end<M>(messages: &mut [MaybeDone<M>]) -> Result<(), PublishError>
+where
+    M: Future<Output = Result<(), PublishError>> + Unpin,
+{
+    let mut result = Ok(());
+    // From the last on, which is written and as a rule confirmed after the others: they are ready then.
+    for message in messages.iter_mut().rev() {
+        (&mut *message).await;
+        if let Some(Err(error)) = Pin::new(message).take_output() {
+            result = Err(error);
+        }
+    }
+    result
+}
+
+/// One message to its confirm, encoded at once. Its first poll takes the delivery tag and hands the frames
+/// over without a pause in between, so tags and wire agree within the owner task.
+fn send(
     channel: &Channel,
     topology: &Topology,
     publication: &Publication,
-) -> Result<(), PublishError> {
+) -> impl Future<Output = Result<(), PublishError>> {
     let Publication { route, message } = publication;
     let (exchange, key) = topology.address(*route, &message.event.origin);
     let properties = properties::encode(message, topology.hop(*route).as_ref());
-    let body = message.event.body();
-    let confirm = channel
-        .basic_publish(exchange, key, BasicPublishOptions::default(), body, properties)
-        .await
-        .map_err(|_| PublishError::Lost)?;
-    match confirm.await {
-        Ok(Confirmation::Ack(_)) => Ok(()),
-        Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
-        Ok(Confirmation::NotRequested) | Err(_) => Err(PublishError::Lost),
+    let (options, body) = (BasicPublishOptions::default(), message.event.body());
+    let publishing = channel.basic_publish(exchange, key, options, body, properties);
+    async move {
+        let confirm = publishing.await.map_err(|_| PublishError::Lost)?;
+        match confirm.await {
+            Ok(Confirmation::Ack(_)) => Ok(()),
+            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
+            Ok(Confirmation::NotRequested) | Err(_) => Err(PublishError::Lost),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::Address;
+use super::dial::{Address, Live};
 use super::goodbye::close_connection;
 use super::pulse::Pulse;
 use crate::link::Link;
@@ -31,7 +31,7 @@ pub(super) async fn supervise<U>(
     patience: Duration,
     mut usage: U,
 ) where
-    U: AsyncFnMut(&Arc<Connection>, &watch::Sender<Link>) -> Result<(), lapin::Error>,
+    U: AsyncFnMut(&Live, &watch::Sender<Link>) -> Result<(), lapin::Error>,
 {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {
@@ -41,7 +41,7 @@ pub(super) async fn supervise<U>(
             Some(Ok(live)) => {
                 let (since, mut pulse) = (Instant::now(), Pulse::of(&live, patience));
                 let ended = tokio::select! {
-                    ended = usage(&live.connection, &link) => ended,
+                    ended = usage(&live, &link) => ended,
                     never = pulse.watch(&address.name) => match never {},
                 };
                 let ended = ended.map_err(|error| error.to_string());

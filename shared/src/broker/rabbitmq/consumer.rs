@@ -59,7 +59,7 @@ impl Consumer {
             link_tx,
             stop.clone(),
             CONSUMERS_PATIENCE,
-            async move |connection, link| {
+            async move |live, link| {
                 let consuming = Consuming {
                     taken: &taken,
                     deliveries: &deliveries,
@@ -67,7 +67,7 @@ impl Consumer {
                     cancel: &cancelled,
                     stop: &stopped,
                 };
-                let ended = consuming.run(connection, link, &measured).await;
+                let ended = consuming.run(&live.connection, link, &measured).await;
                 measured.consumer_up.set(0);
                 ended
             },

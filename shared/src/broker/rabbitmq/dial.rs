@@ -2,8 +2,8 @@
 //! that lets us in is taken. Knows nothing of trying again.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::tcp::OwnedTLSConfig;
@@ -13,6 +13,7 @@ use socket2::SockRef;
 use tokio::time::timeout;
 
 use super::race::{Place, first};
+use super::socket::Socket;
 use crate::settings::BrokerSettings;
 
 /// What one address may take, from the first packet until it has let us in.
@@ -31,26 +32,6 @@ pub(super) struct Address {
 pub(super) struct Live {
     pub(super) connection: Arc<Connection>,
     pub(super) socket: Arc<Socket>,
-}
-
-/// The socket of a connection, taken down at the latest when this is dropped. lapin itself waits for a
-/// peer that says nothing, with a thread and a socket, for as long as the kernel does.
-#[derive(Debug, Default)]
-pub(super) struct Socket(OnceLock<socket2::Socket>);
-
-impl Socket {
-    /// Whatever waits for the peer fails now.
-    pub(super) fn take_down(&self) {
-        if let Some(socket) = self.0.get() {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        self.take_down();
-    }
 }
 
 impl Address {
@@ -117,7 +98,7 @@ async fn connect(host: AMQPUri, address: SocketAddr, name: String) -> Result<Liv
                 let socket = SockRef::from(stream.get_ref()).try_clone()?;
                 // Given up meanwhile.
                 let given_up = || io::Error::from(io::ErrorKind::ConnectionAborted);
-                let _ = kept.upgrade().ok_or_else(given_up)?.0.set(socket);
+                kept.upgrade().ok_or_else(given_up)?.set(socket);
             }
             match host.scheme {
                 AMQPScheme::AMQP => Ok(stream),

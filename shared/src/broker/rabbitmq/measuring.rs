@@ -1,6 +1,5 @@
 //! Gauges of the queues, counted for ever over one connection.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Connection;
@@ -10,7 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::census::Census;
 use super::connection;
-use super::dial::Address;
+use super::dial::{Address, Live};
 use super::pulse::PATIENCE;
 use super::topology::Topology;
 use crate::broker::gauges::Gauges;
@@ -34,8 +33,8 @@ pub(in crate::broker) fn start(
     gauges.register_consumers(registry, &prefix);
     let (stop, (link, _)) = (CancellationToken::new(), watch::channel(Link::default()));
     let stopped = stop.clone();
-    let counting = async move |connection: &Arc<Connection>, link: &watch::Sender<Link>| {
-        let counting = count(connection, &topology, &gauges, link);
+    let counting = async move |live: &Live, link: &watch::Sender<Link>| {
+        let counting = count(&live.connection, &topology, &gauges, link);
         // A connection's events are no sign here: a queue that is not there yet is one of them.
         let ended = match stopped.run_until_cancelled(counting).await {
             Some(error) => Err(error),

@@ -1,24 +1,28 @@
 //! One live connection with everything there that is published to, as its channels see it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use lapin::Connection;
 use tokio::sync::mpsc;
 
+use super::dial::Live;
+use super::socket::Socket;
+
 /// What channels publish through.
 pub(super) struct Outlet {
     pub(super) connection: Arc<Connection>,
+    /// Not kept by who publishes: it is taken down once its connection is given up.
+    pub(super) socket: Weak<Socket>,
     failures: mpsc::UnboundedSender<lapin::Error>,
 }
 
 impl Outlet {
     /// With the failures that its channels will report.
-    pub(super) fn on(
-        connection: &Arc<Connection>,
-    ) -> (Self, mpsc::UnboundedReceiver<lapin::Error>) {
+    pub(super) fn on(live: &Live) -> (Self, mpsc::UnboundedReceiver<lapin::Error>) {
         let (failures, failed) = mpsc::unbounded_channel();
-        (Self { connection: Arc::clone(connection), failures }, failed)
+        let (connection, socket) = (Arc::clone(&live.connection), Arc::downgrade(&live.socket));
+        (Self { connection, socket, failures }, failed)
     }
 
     /// Has the connection replaced.

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::channel::{self, Parcel};
 use super::connection;
 use super::depth;
-use super::dial::Address;
+use super::dial::{Address, Live};
 use super::goodbye::close_channel;
 use super::outlet::Outlet;
 use super::provision::{PROVISION_TIMEOUT, Provision, provide};
@@ -73,7 +73,7 @@ impl Publisher {
             link_tx,
             stop.clone(),
             PATIENCE,
-            async move |connection, link| {
+            async move |live, link| {
                 let serving = Serving {
                     topology: &declared,
                     outlet: &outlet_tx,
@@ -81,7 +81,7 @@ impl Publisher {
                     metrics: &measured,
                     stop: &stopped,
                 };
-                let ended = serving.run(connection, link).await;
+                let ended = serving.run(live, link).await;
                 outlet_tx.send_replace(None);
                 depth_tx.send_replace(None);
                 measured.publisher_up.set(0);
@@ -169,13 +169,10 @@ struct Serving<'a> {
 impl Serving<'_> {
     /// Sees that everything is there, lets the channels open and serves until anything
     /// fails or `stop`.
-    async fn run(
-        &self,
-        connection: &Arc<Connection>,
-        link: &watch::Sender<Link>,
-    ) -> Result<(), lapin::Error> {
+    async fn run(&self, live: &Live, link: &watch::Sender<Link>) -> Result<(), lapin::Error> {
+        let connection = &live.connection;
         let Some(looking) = self.provide(connection, link).await? else { return Ok(()) };
-        let (outlet, mut failed) = Outlet::on(connection);
+        let (outlet, mut failed) = Outlet::on(live);
         self.outlet.send_replace(Some(Arc::new(outlet)));
         self.metrics.publisher_up.set(1);
         link.send_replace(Link::Up);

@@ -1,6 +1,7 @@
 //! The names of everything Hubline has on RabbitMQ, and where a message goes among them. How it is
 //! declared is `declare`'s.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::types::ShortString;
@@ -20,6 +21,15 @@ pub struct Topology {
     prefix: String,
     work_shards: u32,
     ladder: Option<Ladder>,
+    exchanges: Arc<Exchanges>,
+}
+
+/// What is published to, named once and not for each message.
+#[derive(Debug)]
+struct Exchanges {
+    events: ShortString,
+    retry: ShortString,
+    dead: ShortString,
 }
 
 impl Topology {
@@ -27,16 +37,23 @@ impl Topology {
     /// queues are left alone: the receiver neither uses nor knows them.
     #[must_use]
     pub fn new(prefix: &str, work_shards: u32, schedule: Option<&RetrySchedule>) -> Self {
+        let exchange = |name| named(prefix, name).into();
+        let exchanges = Exchanges {
+            events: exchange("events"),
+            retry: exchange("retry"),
+            dead: exchange("dead"),
+        };
         Self {
             prefix: prefix.to_owned(),
             work_shards: work_shards.max(1),
             ladder: schedule.map(RetrySchedule::ladder),
+            exchanges: Arc::new(exchanges),
         }
     }
 
     /// `name` under the prefix.
     pub(super) fn name(&self, name: &str) -> String {
-        format!("{}.{name}", self.prefix)
+        named(&self.prefix, name)
     }
 
     /// The work queues, by shard.
@@ -107,10 +124,11 @@ impl Topology {
 
     /// The exchange and routing key of `route` for a message of `origin`.
     pub(super) fn address(&self, route: Route, origin: &Origin) -> (ShortString, ShortString) {
+        let Exchanges { events, retry, dead } = &*self.exchanges;
         match route {
-            Route::Ready(lane) => (self.exchange("events"), self.key(lane, origin)),
-            Route::Later { lane, .. } => (self.exchange("retry"), self.key(lane, origin)),
-            Route::Dead => (self.exchange("dead"), self.key(Lane::Work, origin)),
+            Route::Ready(lane) => (events.clone(), self.key(lane, origin)),
+            Route::Later { lane, .. } => (retry.clone(), self.key(lane, origin)),
+            Route::Dead => (dead.clone(), self.key(Lane::Work, origin)),
         }
     }
 
@@ -125,13 +143,17 @@ impl Topology {
     fn shard(&self, origin: &Origin) -> u32 {
         // FNV's steps over its text, and one of splitmix64: accounts that are alike still spread evenly.
         let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = origin.to_string().bytes().fold(0, step);
+        let hash = origin.parts().into_iter().flat_map(str::bytes).fold(0, step);
         let mut hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         hash ^= hash >> 31;
         u32::try_from(hash % u64::from(self.work_shards)).unwrap_or(0)
     }
+}
+
+fn named(prefix: &str, name: &str) -> String {
+    format!("{prefix}.{name}")
 }
 
 #[cfg(test)]

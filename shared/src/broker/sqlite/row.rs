@@ -169,7 +169,7 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         received_ms: whole("received_ms")?,
         generation: u32::try_from(whole("generation")?)
             .map_err(|_| "generation is out of range")?,
-        traceparent: text("traceparent"),
+        traceparent: text("traceparent").map(Into::into),
         job: job.map(|(id, attempt)| OfJob {
             id: id.cast_unsigned(),
             attempt: u32::try_from(attempt).unwrap_or_default(),

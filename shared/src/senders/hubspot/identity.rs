@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{error::EventError, field::Field, fields::Fields, value::Value};
@@ -61,17 +63,26 @@ const IDENTITY_FIELDS: [(Field, Shape); 22] = [
     (Field::MessageId, Shape::Text),
 ];
 
-/// The event that `body` is: one pass over its bytes, in which none of its facts are built.
+/// The event that `body` is: one pass over its bytes, in which none of its facts are built. What it has in
+/// common with `neighbour`, another one of the same delivery, the two share.
 ///
 /// What cannot be identified, and so could not be told from a duplicate, is an error.
-pub fn identify(body: &Bytes) -> Result<Event, EventError> {
+pub fn identify(body: &Bytes, neighbour: Option<&Event>) -> Result<Event, EventError> {
     let text = std::str::from_utf8(body).map_err(|_| EventError::NotUtf8)?;
     let fields = Fields::read(text)?;
-    let origin = Origin::hubspot(fields.portal_id()?);
+    let portal_id = fields.portal_id()?;
+    let origin = match neighbour {
+        Some(other) if other.origin.portal_id() == Some(portal_id) => other.origin.clone(),
+        _ => Origin::hubspot(portal_id),
+    };
     let topic = fields.subscription_type()?;
     let identity = identity_of(topic, &fields)?;
     fields.require_identifiable()?;
-    Ok(Event::new(origin, topic.to_owned(), identity, body.clone()))
+    let topic = match neighbour {
+        Some(other) if *other.topic == *topic => Arc::clone(&other.topic),
+        _ => topic.into(),
+    };
+    Ok(Event::new(origin, topic, identity, body.clone()))
 }
 
 /// Hashes each identity field that is there as its name and its value.

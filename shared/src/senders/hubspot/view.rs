@@ -28,7 +28,7 @@ mod tests {
         let first = event.hubspot().unwrap();
         assert!(std::ptr::eq(first, event.clone().hubspot().unwrap()));
         assert_eq!(first.identity, event.identity);
-        assert_eq!(first.subscription_type, event.topic);
+        assert_eq!(first.subscription_type, *event.topic);
     }
 
     #[test]

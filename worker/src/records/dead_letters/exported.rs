@@ -37,7 +37,7 @@ impl Exported {
             attempt: u32::try_from(letter.attempt).ok()?,
             target: Some(letter.target).filter(|target| !target.is_empty()),
             generation: u32::try_from(letter.generation).ok()?,
-            traceparent: letter.traceparent,
+            traceparent: letter.traceparent.map(Into::into),
             ..kept.message()?
         })
     }

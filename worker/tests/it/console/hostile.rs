@@ -32,9 +32,9 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
     let json = serde_json::to_vec(&serde_json::json!({ HOSTILE: [HOSTILE, "</pre>"] })).unwrap();
     let strange = Message {
         target: Some(HOSTILE.to_owned()),
-        traceparent: Some(HOSTILE.to_owned()),
+        traceparent: Some(HOSTILE.into()),
         ..with_event(with_body(letter(1, HOSTILE, HOSTILE), body), |event| {
-            HOSTILE.clone_into(&mut event.topic);
+            event.topic = HOSTILE.into();
         })
     };
     let messages = [

@@ -163,7 +163,7 @@ async fn pages_of_a_filter_show_every_letter_once(engine: DatabaseEngine) {
 async fn a_letter_has_a_page_with_all_there_is_to_know(engine: DatabaseEngine) {
     let rig = Rig::new(engine).await;
     let first = Message {
-        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         ..letter(7, "ERP_5XX", "ERP answered 503")
     };
     rig.letters.index(std::slice::from_ref(&first)).await;

@@ -13,7 +13,7 @@ async fn a_letter_is_kept_with_all_there_is_to_know_of_it(engine: DatabaseEngine
     let rig = Letters::new(engine).await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let message = Message {
-        traceparent: Some(traceparent.to_owned()),
+        traceparent: Some(traceparent.into()),
         generation: 2,
         ..letter(7, "ERP_422", "ERP answered 422: no amount")
     };
@@ -96,11 +96,11 @@ async fn hostile_letters_hold_up_nobody(engine: DatabaseEngine) {
         with_body(letter(3, "A", ""), Bytes::new()),
         Message { target: Some(hostile.repeat(20)), ..letter(4, &hostile, &hostile) },
         with_event(letter(5, "A", "b"), |event| {
-            hostile[..200].clone_into(&mut event.topic);
+            event.topic = hostile[..200].into();
             event.origin = Origin::hubspot(u64::MAX);
         }),
         Message {
-            traceparent: Some(hostile.clone()),
+            traceparent: Some(hostile.as_str().into()),
             received_ms: i64::MIN,
             ..letter(6, "A", "b")
         },

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::fmt::Write as _;
-
 use lapin::types::ShortString;
 
 use super::*;
@@ -47,27 +45,94 @@ fn a_rest_that_is_none_is_nothing() {
 }
 
 #[test]
+fn a_fresh_event_has_no_header() {
+    let fresh = Message::fresh(dead().event, dead().received_ms);
+    let traced = Message { traceparent: dead().traceparent, ..fresh.clone() };
+    for message in [fresh, traced] {
+        let properties = encode(&message, None);
+        assert_eq!(*properties.headers(), None);
+        assert_eq!(decode(&properties, message.event.body().clone()).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_is_not_as_at_first_is_said_and_comes_back() {
+    let fresh = Message::fresh(dead().event, i64::MIN);
+    for message in [
+        Message { attempt: u32::MAX, ..fresh.clone() },
+        Message { generation: u32::MAX, ..fresh.clone() },
+        Message { target: Some(String::new()), ..fresh.clone() },
+        Message { traceparent: Some("".into()), ..fresh.clone() },
+        Message { traceparent: Some("two words\n".into()), ..fresh.clone() },
+        Message { job: Some(OfJob { id: 7, attempt: 0 }), ..fresh.clone() },
+        Message { waiting: Some("1".parse().unwrap()), ..fresh.clone() },
+        fresh.dead(Death::new(DeathReason::Permanent, "", "", 0)),
+    ] {
+        let properties = encode(&message, None);
+        assert_eq!(decode(&properties, message.event.body().clone()).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_is_too_long_for_a_property_is_cut() {
+    let mut message = Message { traceparent: Some("é".repeat(200).into()), ..dead() };
+    message.event.topic = "é".repeat(200).into();
+    let decoded = decode(&encode(&message, None), Bytes::new()).unwrap();
+    assert_eq!(decoded.received_ms, message.received_ms);
+    assert_eq!(*decoded.traceparent.unwrap(), "é".repeat(120));
+    assert_eq!(*decoded.event.topic, "é".repeat(127));
+}
+
+#[test]
 fn a_foreign_message_is_refused_with_its_bytes() {
     let body = Bytes::from_static(b"hello");
-    let refused = decode(&BasicProperties::default(), body.clone()).unwrap_err();
-    assert_eq!(refused.body, body);
+    for app_id in [None, Some("another app"), Some("hubline")] {
+        let foreign = BasicProperties::default();
+        let foreign = app_id.map_or(foreign.clone(), |app_id| foreign.with_app_id(app_id.into()));
+        let refused = decode(&foreign, body.clone()).unwrap_err();
+        assert!(refused.is_foreign && refused.body == body, "{app_id:?}");
+    }
+}
+
+fn refused(properties: &BasicProperties) -> &'static str {
+    let refused = decode(properties, dead().event.body().clone()).unwrap_err();
+    assert!(!refused.is_foreign && refused.body == dead().event.body());
+    refused.what
 }
 
 #[test]
 fn what_another_build_wrote_is_refused_and_it_is_said_what_to_do() {
-    let versioned = |version| {
-        let mut headers = encode(&dead(), None).headers().clone().unwrap();
-        headers.insert(VERSION_HEADER.into(), version);
-        let refused =
-            decode(&encode(&dead(), None).with_headers(headers), dead().event.body().clone());
-        let refused = refused.unwrap_err();
-        assert!(!refused.is_foreign && refused.body == dead().event.body());
-        refused.what
+    assert_eq!(APP_ID, format!("{APP}{}", format::MESSAGE));
+    let versioned = |version: &str| {
+        refused(&encode(&dead(), None).with_app_id(format!("{APP}{version}").into()))
     };
-    let number = |version| versioned(AMQPValue::LongLongInt(version));
-    assert_eq!(number(format::MESSAGE - 1), format::EARLIER_MESSAGE);
-    assert_eq!(number(format::MESSAGE + 1), format::NEWER_MESSAGE);
-    assert!(versioned(text("2")).contains("missing or wrong"));
+    assert_eq!(versioned(&(format::MESSAGE - 1).to_string()), format::EARLIER_MESSAGE);
+    assert_eq!(versioned(&(format::MESSAGE + 1).to_string()), format::NEWER_MESSAGE);
+    assert_eq!(versioned("three"), "app_id has no version");
+    // Before version 3 it was a header, whatever its value.
+    let mut headers = FieldTable::default();
+    headers.insert(EARLIER_VERSION_HEADER.into(), AMQPValue::LongLongInt(2));
+    assert_eq!(refused(&BasicProperties::default().with_headers(headers)), format::EARLIER_MESSAGE);
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let ours = || encode(&dead(), None);
+    assert_eq!(refused(&BasicProperties::default().with_app_id(APP_ID.into())), "no message_id");
+    assert_eq!(refused(&ours().with_message_id("7".into())), "message_id is not an identity");
+    assert_eq!(refused(&ours().with_reply_to("7".into())), "reply_to is not an origin");
+    for receipt in ["", "soon", "7x 00-aa-bb-01", " 7"] {
+        let refused = refused(&ours().with_correlation_id(receipt.into()));
+        assert_eq!(refused, "correlation_id has no time of receipt", "{receipt}");
+    }
+    for odd in [AMQPValue::LongLongInt(-1), AMQPValue::LongLongInt(1 << 32), text("7")] {
+        for name in ["hubline-attempt", "hubline-generation"] {
+            let mut headers = ours().headers().clone().unwrap();
+            headers.insert(name.into(), odd.clone());
+            let what = refused(&ours().with_headers(headers));
+            assert_eq!(what, format!("{name} is wrong"), "{odd:?}");
+        }
+    }
 }
 
 #[test]
@@ -89,7 +154,7 @@ fn what_is_written_is_what_this_version_has_always_written() {
 }
 
 fn show(written: &mut String, properties: &BasicProperties) {
-    for (header, value) in properties.headers().as_ref().unwrap().inner() {
+    for (header, value) in properties.headers().iter().flat_map(FieldTable::inner) {
         let value = match value {
             AMQPValue::LongLongInt(number) => format!("integer {number}"),
             AMQPValue::LongString(text) => format!("text {text}"),
@@ -99,8 +164,11 @@ fn show(written: &mut String, properties: &BasicProperties) {
     }
     let text = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
     let fields = [
+        ("app_id", text(properties.app_id())),
         ("message_id", text(properties.message_id())),
         ("type", text(properties.kind())),
+        ("correlation_id", text(properties.correlation_id())),
+        ("reply_to", text(properties.reply_to())),
         ("content_type", text(properties.content_type())),
         ("delivery_mode", properties.delivery_mode().map(|mode| mode.to_string())),
         ("timestamp", properties.timestamp().map(|timestamp| timestamp.to_string())),

@@ -111,7 +111,7 @@ impl Work {
         }
         let context = self.tracer.begin();
         for publication in publications {
-            publication.message.traceparent.get_or_insert_with(|| context.to_string());
+            publication.message.traceparent.get_or_insert_with(|| context.to_string().into());
         }
         self.tracer.root(context, SpanKind::Internal, || {
             let kind = KeyValue::new("job.kind", job.kind.as_str());
