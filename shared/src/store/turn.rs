@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::clock::Clock;
 use super::fault::Fault;
 
-/// SQLite's log is brought into the file in one of these ways (sqlite.org/pragma.html#pragma_wal_checkpoint).
+/// SQLite's log is brought into the file in one of these ways (`PRAGMA wal_checkpoint`, sqlite.org/pragma.html).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Checkpoint {
     /// Not at all: it is only measured.
