@@ -28,7 +28,7 @@ impl StoreMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "store_commit_seconds",
-            "Time of one transaction of the data file, its sync of the disk included",
+            "Time of a transaction of the data file that syncs the disk",
             self.commit_seconds.clone(),
         );
         registry.register(
