@@ -18,11 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::ledger::Ledger;
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{Counts, WorkerMetrics};
 use crate::portals::Portals;
 use crate::records::{Log, Records};
 use crate::router::Router;
+use crate::target::Target;
 use crate::turns::{Costs, Seats};
+use crate::verdict::Verdict;
 
 mod claim;
 mod delivery;
@@ -86,6 +88,11 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
+    /// What is counted of a target's runs.
+    fn counts<'a>(&self, target: &'a Target) -> &'a Counts {
+        target.counts(|name| self.metrics.of(name, &Verdict::ALL.map(Verdict::as_str)))
+    }
+
     /// Sees one delivery through to its end.
     pub(crate) async fn process(&self, delivery: Delivery) {
         self.metrics.in_flight.inc();
