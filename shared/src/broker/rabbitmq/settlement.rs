@@ -144,6 +144,8 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
     use super::*;
 
     fn take(window: &mut Window) -> (Option<u64>, Vec<u64>) {
@@ -195,5 +197,54 @@ mod tests {
             }
         }
         assert_eq!(told, (1..=12).collect());
+    }
+
+    /// Settled in random order, some of it requeued, told after random numbers of settlements, and at
+    /// random whether acks that are ahead are told by themselves.
+    #[test]
+    fn no_ack_covers_what_is_not_settled_and_none_is_told_twice() {
+        const TAGS: u64 = 200;
+        for seed in 1..=200_u64 {
+            let mut state = seed * 0x9E37_79B9_7F4A_7C15;
+            let mut below = move |end: u64| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 16) % end
+            };
+            let (mut open, mut window): (Vec<u64>, _) = ((1..=TAGS).collect(), Window::default());
+            // As the broker sees it: what is still out, and what of it the worker is done with.
+            let mut outstanding: BTreeSet<u64> = (1..=TAGS).collect();
+            let mut done = BTreeSet::new();
+            while !open.is_empty() {
+                for _ in 0..=below(9).min(open.len() as u64 - 1) {
+                    // Mostly in the order in which they came.
+                    let place = usize::try_from(below(open.len().min(30) as u64)).unwrap();
+                    let tag = open.remove(place);
+                    if below(10) == 0 {
+                        window.told(tag);
+                        assert!(outstanding.remove(&tag), "requeued twice: {tag}, seed {seed}");
+                    } else {
+                        window.acked(tag);
+                        done.insert(tag);
+                    }
+                }
+                if let Some(up_to) = window.take_prefix() {
+                    assert!(outstanding.contains(&up_to), "{up_to} is not out, seed {seed}");
+                    let behind = outstanding.split_off(&(up_to + 1));
+                    let covered = std::mem::replace(&mut outstanding, behind);
+                    assert!(covered.is_subset(&done), "{covered:?} by {up_to}, seed {seed}");
+                }
+                if below(3) == 0 {
+                    for tag in window.take_single() {
+                        assert!(
+                            outstanding.remove(&tag) && done.contains(&tag),
+                            "{tag}, seed {seed}"
+                        );
+                    }
+                }
+            }
+            assert_eq!(outstanding, window.take_single(), "seed {seed}");
+        }
     }
 }
