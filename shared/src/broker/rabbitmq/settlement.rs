@@ -18,16 +18,23 @@ use crate::broker::settlement::Verb;
 /// How many settlements are told to the broker in one go.
 const BATCH: usize = 1024;
 /// With so many there is nothing to gain by waiting for more.
-const ENOUGH: usize = 100;
+const ENOUGH: u16 = 100;
 /// How long settlements wait for company.
 const MOMENT: Duration = Duration::from_millis(2);
 /// How long acks wait for those ahead of them before they are told one by one.
 const AHEAD: Duration = Duration::from_millis(20);
 
+/// With how many settlements none is waited for any more where so many deliveries are out at once: while the
+/// worker is done with a good part of them, the broker sends nothing in their place.
+pub(super) fn enough(prefetch: u16) -> usize {
+    usize::from((prefetch / 4).clamp(1, ENOUGH))
+}
+
 /// Tells the broker until every [`Settlement`] of the channel is used and gone.
 pub(super) async fn tell_broker(
     channel: Channel,
     mut verbs: mpsc::UnboundedReceiver<Verb>,
+    enough: usize,
 ) -> Result<(), lapin::Error> {
     let mut window = Window::default();
     let mut batch = Vec::with_capacity(BATCH);
@@ -35,7 +42,7 @@ pub(super) async fn tell_broker(
     let mut stuck: Option<Instant> = None;
     loop {
         let patience = stuck.filter(|_| window.has_acked()).map(|since| since + AHEAD);
-        let open = gather(&mut verbs, &mut batch, patience).await;
+        let open = gather(&mut verbs, &mut batch, patience, enough).await;
         let mut requeue = Vec::new();
         for verb in batch.drain(..) {
             match verb {
@@ -73,6 +80,7 @@ async fn gather(
     verbs: &mut mpsc::UnboundedReceiver<Verb>,
     batch: &mut Vec<Verb>,
     patience: Option<Instant>,
+    enough: usize,
 ) -> bool {
     let first = match patience {
         None => Ok(verbs.recv_many(batch, BATCH).await),
@@ -84,7 +92,7 @@ async fn gather(
         Ok(_) => {}
     }
     let deadline = Instant::now() + MOMENT;
-    while batch.len() < ENOUGH {
+    while batch.len() < enough {
         match timeout_at(deadline, verbs.recv_many(batch, BATCH)).await {
             // At the end too what was gathered is told first; the next call finds it again.
             Ok(0) | Err(_) => break,
@@ -150,6 +158,25 @@ mod tests {
 
     fn take(window: &mut Window) -> (Option<u64>, Vec<u64>) {
         (window.take_prefix(), window.take_single().into_iter().collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settlements_wait_for_company_and_not_where_few_are_out() {
+        let (settle, mut verbs) = mpsc::unbounded_channel();
+        let mut told = async |prefetch, count| {
+            for tag in 1..=count {
+                settle.send(Verb::Ack(tag)).unwrap();
+            }
+            let (mut batch, begun) = (Vec::new(), Instant::now());
+            assert!(gather(&mut verbs, &mut batch, None, enough(prefetch)).await);
+            assert_eq!(batch.len() as u64, count);
+            begun.elapsed()
+        };
+        assert_eq!(told(1, 1).await, Duration::ZERO);
+        assert_eq!(told(40, 10).await, Duration::ZERO);
+        assert_eq!(told(10_000, 100).await, Duration::ZERO);
+        assert!(told(40, 9).await >= MOMENT);
+        assert!(told(800, 1).await >= MOMENT);
     }
 
     #[test]
