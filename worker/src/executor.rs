@@ -9,8 +9,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
-use shared::message::Message;
+use shared::broker::{Delivery, Publisher};
 use shared::retry::{Ladder, RetrySchedule};
 use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
@@ -98,8 +97,14 @@ impl Executor {
         self.metrics.in_flight.inc();
         let Delivery { message, lane, rest, settlement } = delivery;
         let disposition = match message {
-            Ok(message) if !rest.is_zero() => self.hop(message, lane, rest).await,
-            message => self.work_on(message, lane).await,
+            Ok(message) if !rest.is_zero() => Box::pin(self.hop(message, lane, rest)).await,
+            message => match delivery::read(message) {
+                Ok(message) => self.dispatch(&message, lane).await,
+                Err(unreadable) => {
+                    let (message, error) = *unreadable;
+                    Box::pin(self.unreadable(&message, &error, lane)).await
+                }
+            },
         };
         match disposition {
             Disposition::Ack => settlement.ack(),
@@ -109,15 +114,5 @@ impl Executor {
             }
         }
         self.metrics.in_flight.dec();
-    }
-
-    async fn work_on(&self, message: Result<Message, MalformedMessage>, lane: Lane) -> Disposition {
-        match delivery::read(message) {
-            Ok(message) => self.dispatch(&message, lane).await,
-            Err(unreadable) => {
-                let (message, error) = *unreadable;
-                self.unreadable(&message, &error, lane).await
-            }
-        }
     }
 }
