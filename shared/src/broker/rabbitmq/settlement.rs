@@ -232,7 +232,7 @@ mod tests {
     fn no_ack_covers_what_is_not_settled_and_none_is_told_twice() {
         const TAGS: u64 = 200;
         for seed in 1..=200_u64 {
-            let mut state = seed * 0x9E37_79B9_7F4A_7C15;
+            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let mut below = move |end: u64| {
                 state ^= state << 13;
                 state ^= state >> 7;
