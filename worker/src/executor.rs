@@ -9,8 +9,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use shared::broker::{Delivery, Lane, MalformedMessage, Publisher};
-use shared::message::Message;
+use shared::broker::{Delivery, Publisher};
 use shared::retry::{Ladder, RetrySchedule};
 use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
@@ -18,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::ledger::Ledger;
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{Counts, WorkerMetrics};
 use crate::portals::Portals;
 use crate::records::{Log, Records};
 use crate::router::Router;
+use crate::target::Target;
 use crate::turns::{Costs, Seats};
+use crate::verdict::Verdict;
 
 mod claim;
 mod delivery;
@@ -86,13 +87,24 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
+    /// What is counted of a target's runs.
+    fn counts<'a>(&self, target: &'a Target) -> &'a Counts {
+        target.counts(|name| self.metrics.of(name, &Verdict::ALL.map(Verdict::as_str)))
+    }
+
     /// Sees one delivery through to its end.
     pub(crate) async fn process(&self, delivery: Delivery) {
         self.metrics.in_flight.inc();
         let Delivery { message, lane, rest, settlement } = delivery;
         let disposition = match message {
-            Ok(message) if !rest.is_zero() => self.hop(message, lane, rest).await,
-            message => self.work_on(message, lane).await,
+            Ok(message) if !rest.is_zero() => Box::pin(self.hop(message, lane, rest)).await,
+            message => match delivery::read(message) {
+                Ok(message) => self.dispatch(&message, lane).await,
+                Err(unreadable) => {
+                    let (message, error) = *unreadable;
+                    Box::pin(self.unreadable(&message, &error, lane)).await
+                }
+            },
         };
         match disposition {
             Disposition::Ack => settlement.ack(),
@@ -102,15 +114,5 @@ impl Executor {
             }
         }
         self.metrics.in_flight.dec();
-    }
-
-    async fn work_on(&self, message: Result<Message, MalformedMessage>, lane: Lane) -> Disposition {
-        match delivery::read(message) {
-            Ok(message) => self.dispatch(&message, lane).await,
-            Err(unreadable) => {
-                let (message, error) = *unreadable;
-                self.unreadable(&message, &error, lane).await
-            }
-        }
     }
 }

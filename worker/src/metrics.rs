@@ -26,6 +26,7 @@ mod tests;
 pub(crate) use apis::ApiStatus;
 use apis::Apis;
 use delays::Delays;
+pub(crate) use deliveries::Counts;
 use deliveries::Deliveries;
 use ledger::LedgerMetrics;
 pub(crate) use ledger::{Forgotten, Operation};
@@ -82,10 +83,12 @@ impl WorkerMetrics {
         self.deliveries.started(origin, queue_time);
     }
 
-    pub(crate) fn handled(&self, handler: &Arc<str>, duration: Duration) {
-        self.deliveries.handled(handler, duration);
+    /// What is counted of the runs of a handler, which end in one of `verdicts`.
+    pub(crate) fn of(&self, handler: &Arc<str>, verdicts: &[&'static str]) -> Counts {
+        self.deliveries.of(handler, verdicts)
     }
 
+    /// Counts what was no handler's.
     pub(crate) fn delivery(&self, handler: &Arc<str>, verdict: &'static str) {
         self.deliveries.ended(handler, verdict);
     }

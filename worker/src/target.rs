@@ -4,13 +4,14 @@
 //! here.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use shared::event::Event;
 
 use crate::context::Context;
 use crate::error::HandlerError;
+use crate::metrics::Counts;
 
 /// What a handler gives back.
 pub type HandlerResult = Result<(), HandlerError>;
@@ -29,6 +30,8 @@ pub(crate) struct Target {
     name: Arc<str>,
     wants: Arc<Wants>,
     work: Arc<Work>,
+    /// Of the worker that runs it, from its first run on.
+    counts: OnceLock<Counts>,
 }
 
 impl Target {
@@ -36,12 +39,17 @@ impl Target {
     pub(crate) fn new(name: &str, wants: Arc<Wants>, work: Arc<Work>) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let is_name = (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(allowed);
-        is_name.then(|| Self { name: name.into(), wants, work })
+        is_name.then(|| Self { name: name.into(), wants, work, counts: OnceLock::new() })
     }
 
     /// The name in claims, headers, metrics and dead letters.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// What is counted of its runs; `find` looks for it the first time.
+    pub(crate) fn counts(&self, find: impl FnOnce(&Arc<str>) -> Counts) -> &Counts {
+        self.counts.get_or_init(|| find(&self.name))
     }
 
     /// Whether it is to be run for `event`.

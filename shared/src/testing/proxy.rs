@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -26,6 +27,8 @@ enum Weather {
 pub struct Proxy {
     address: SocketAddr,
     weather: Arc<watch::Sender<Weather>>,
+    /// So many bytes of the client's go through yet.
+    room: Arc<AtomicUsize>,
     /// Where new connections lead to.
     server: watch::Sender<String>,
     accepting: tokio::task::JoinHandle<()>,
@@ -38,11 +41,13 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (weather, _) = watch::channel(Weather::Fair);
         let weather = Arc::new(weather);
+        let room = Arc::new(AtomicUsize::new(usize::MAX));
         let (server, leading) = watch::channel(server.to_owned());
-        let watched = Arc::clone(&weather);
+        let (watched, bound) = (Arc::clone(&weather), Arc::clone(&room));
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (leading, mut weather) = (leading.clone(), watched.subscribe());
+                let end = End { room: Arc::clone(&bound), weather: Arc::clone(&watched) };
                 tokio::spawn(async move {
                     let heard = weather.wait_for(|weather| *weather != Weather::Silent).await;
                     if heard.map_or(true, |weather| *weather == Weather::Down) {
@@ -52,12 +57,12 @@ impl Proxy {
                     let Ok(upstream) = TcpStream::connect(&server).await else { return };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = upstream.into_split();
-                    tokio::spawn(forward(from_client, to_server, weather.clone(), false));
-                    tokio::spawn(forward(from_server, to_client, weather, true));
+                    tokio::spawn(forward(from_client, to_server, weather.clone(), Some(end)));
+                    tokio::spawn(forward(from_server, to_client, weather, None));
                 });
             }
         });
-        Self { address, weather, server, accepting }
+        Self { address, weather, room, server, accepting }
     }
 
     /// `url` with its host and port replaced by the proxy's.
@@ -90,6 +95,7 @@ impl Proxy {
 
     /// Everything passes.
     pub fn restore(&self) {
+        self.room.store(usize::MAX, Ordering::SeqCst);
         self.weather.send_replace(Weather::Fair);
     }
 
@@ -103,9 +109,32 @@ impl Proxy {
         self.weather.send_replace(Weather::Silent);
     }
 
+    /// So many bytes more go through to the server, and with the next one every connection is cut, as by
+    /// [`Proxy::cut`].
+    pub fn cut_after(&self, bytes: usize) {
+        self.room.store(bytes, Ordering::SeqCst);
+    }
+
     /// Every connection is cut and none is taken until [`Proxy::restore`].
     pub fn cut(&self) {
         self.weather.send_replace(Weather::Down);
+    }
+}
+
+/// Where the way to the server ends for a client.
+struct End {
+    room: Arc<AtomicUsize>,
+    weather: Arc<watch::Sender<Weather>>,
+}
+
+impl End {
+    /// How many of so many bytes go through; if not all, everything is cut after them.
+    fn take(&self, count: usize) -> (usize, bool) {
+        let left =
+            |room: usize| Some(if room == usize::MAX { room } else { room.saturating_sub(count) });
+        let room = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+        let room = room.unwrap_or_else(|room| room);
+        (count.min(room), count > room)
     }
 }
 
@@ -120,7 +149,8 @@ async fn forward(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut weather: watch::Receiver<Weather>,
-    is_server: bool,
+    // Of what a client says.
+    end: Option<End>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -132,7 +162,7 @@ async fn forward(
         let open = weather
             .wait_for(|weather| match weather {
                 Weather::Fair | Weather::Down => true,
-                Weather::ServerMute => !is_server,
+                Weather::ServerMute => end.is_some(),
                 Weather::Silent => false,
             })
             .await;
@@ -140,7 +170,12 @@ async fn forward(
             Ok(Weather::Fair | Weather::ServerMute) => {}
             Ok(Weather::Down | Weather::Silent) | Err(_) => return,
         }
+        let (count, is_over) = end.as_ref().map_or((count, false), |end| end.take(count));
         if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+        if let (Some(end), true) = (&end, is_over) {
+            end.weather.send_replace(Weather::Down);
             return;
         }
     }

@@ -42,7 +42,8 @@ impl Executor {
         let age = since(started_ms, message.received_ms);
         let origin = &message.event.origin;
         self.metrics.started(origin, age);
-        let span = self.tracer.follow(message.trace_context(), SpanKind::Consumer, || {
+        let context = self.tracer.is_on().then(|| message.trace_context()).flatten();
+        let span = self.tracer.follow(context, SpanKind::Consumer, || {
             span::describe(self.publisher.system(), message, lane, name)
         });
         // Both held until it is settled: its place, and what may not run beside it.
@@ -101,7 +102,10 @@ impl Executor {
         if !is_put_off || is_to_all {
             self.note(message, Some(event), &course);
         }
-        self.metrics.delivery(unit.label, settled.verdict.as_str());
+        match target {
+            Some(target) => self.counts(target).ended(settled.verdict.as_str()),
+            None => self.metrics.delivery(no_handler(), settled.verdict.as_str()),
+        }
         span::end(&span, &outcome, settled.verdict);
         settled.disposition
     }

@@ -86,7 +86,7 @@ impl Executor {
                 }
             }
         };
-        self.metrics.handled(target.name(), begun.elapsed());
+        self.counts(target).handled(begun.elapsed());
         if matches!(outcome, Outcome::Succeeded) || outcome.is_put_off() {
             cx.run.rooms.learn();
         }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use shared::message::Message;
 use shared::trace::Span;
-use tracing::field::display;
 
 use crate::verdict::{Outcome, Verdict};
 
@@ -12,9 +11,8 @@ use crate::verdict::{Outcome, Verdict};
 macro_rules! line {
     ($level:ident, $facts:ident, $failure:ident, $what:literal) => {{
         let Facts { message, target, verdict, took, span, .. } = *$facts;
-        let trace = span.context().or_else(|| message.trace_context());
-        let trace = trace.map(|context| display(context.trace_id));
-        let span = span.id().map(display);
+        // Looked for only where the line is written.
+        let trace = || span.context().or_else(|| message.trace_context());
         tracing::$level!(
             event.id = %message.event.identity,
             event.r#type = &*message.event.topic,
@@ -25,8 +23,8 @@ macro_rules! line {
             error.code = $failure.map(|error| &*error.code),
             error.message = $failure.map(|error| &*error.message),
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            trace.id = trace,
-            span.id = span,
+            trace.id = trace().map(|context| display(context.trace_id)),
+            span.id = span.id().map(display),
             $what
         );
     }};

@@ -117,7 +117,8 @@ impl Executor {
             }
             if let Some(successor) = successor(unit, &decision.message) {
                 let route = successor.route;
-                if !self.publish(successor).await {
+                // Boxed, as most runs have no successor: what each holds is as large as its largest part.
+                if !Box::pin(self.publish(successor)).await {
                     // Given back, or the claim would count as abandoned once its lease ran out.
                     self.write_ledger(unit, LedgerMove::Release(Release::Same)).await;
                     return Carried::CutOff;

@@ -35,8 +35,9 @@ impl Executor {
     pub(super) async fn still_shut(&self, message: &Message, lane: Lane) -> Option<HandlerError> {
         let waiting = message.waiting.as_ref()?;
         let origin = message.event.origin.to_string();
-        let (wait, key) =
-            turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting).await?;
+        // Boxed: most runs have not waited.
+        let asking = turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting);
+        let (wait, key) = Box::pin(asking).await?;
         let waited = Duration::from_millis(waiting.waited_ms);
         if waited.saturating_add(wait) > self.wait_max {
             return None;

@@ -41,6 +41,28 @@ struct OriginLabels {
     origin: String,
 }
 
+/// What is counted of one handler's runs: found once, and not by their labels with each run.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    ends: Vec<(&'static str, Counter)>,
+    seconds: Histogram,
+}
+
+impl Counts {
+    /// A run has ended in one of the verdicts that were told.
+    pub(crate) fn ended(&self, verdict: &'static str) {
+        let mut ends = self.ends.iter();
+        if let Some((_, ends)) = ends.find(|(known, _)| *known == verdict) {
+            ends.inc();
+        }
+    }
+
+    /// The handler itself took so long.
+    pub(crate) fn handled(&self, duration: Duration) {
+        self.seconds.observe(duration.as_secs_f64());
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Deliveries {
     ends: Family<VerdictLabels, Counter>,
@@ -118,6 +140,16 @@ impl Deliveries {
         self.handler_seconds.remove(&labels);
     }
 
+    pub(super) fn of(&self, handler: &Arc<str>, verdicts: &[&'static str]) -> Counts {
+        let end = |&verdict: &&'static str| {
+            let labels = VerdictLabels { handler: Arc::clone(handler), verdict };
+            (verdict, self.ends.get_or_create_owned(&labels))
+        };
+        let labels = HandlerLabels { handler: Arc::clone(handler) };
+        let seconds = self.handler_seconds.get_or_create_owned(&labels);
+        Counts { ends: verdicts.iter().map(end).collect(), seconds }
+    }
+
     pub(super) fn ended(&self, handler: &Arc<str>, verdict: &'static str) {
         let labels = VerdictLabels { handler: Arc::clone(handler), verdict };
         self.ends.get_or_create(&labels).inc();
@@ -128,12 +160,6 @@ impl Deliveries {
         if let Some(portals) = &self.portal_events {
             portals.get_or_create(&OriginLabels { origin: origin.to_string() }).inc();
         }
-    }
-
-    pub(super) fn handled(&self, handler: &Arc<str>, duration: Duration) {
-        let labels = HandlerLabels { handler: Arc::clone(handler) };
-        let seconds = self.handler_seconds.get_or_create(&labels);
-        seconds.observe(duration.as_secs_f64());
     }
 
     pub(super) fn died(&self, handler: &Arc<str>, reason: DeathReason) {

@@ -57,20 +57,22 @@ struct ForgottenLabels {
 
 #[derive(Clone, Debug)]
 pub(super) struct LedgerMetrics {
-    calls: Family<LedgerLabels, Counter>,
+    /// By operation and result: found once, and not by their labels with each call.
+    calls: [[Counter; LedgerResult::ALL.len()]; Operation::ALL.len()],
     seconds: Histogram,
     forgotten: Family<ForgottenLabels, Counter>,
 }
 
 impl LedgerMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics =
-            Self { calls: Family::default(), seconds: latency(), forgotten: Family::default() };
-        registry.register(
-            "ledger_calls",
-            "Calls to the ledger, by operation and result",
-            metrics.calls.clone(),
-        );
+        let calls = Family::<LedgerLabels, Counter>::default();
+        // There from the start, so that the first of each is seen as an increase.
+        let counted = Operation::ALL.map(|operation| {
+            LedgerResult::ALL
+                .map(|result| calls.get_or_create_owned(&LedgerLabels { operation, result }))
+        });
+        let metrics = Self { calls: counted, seconds: latency(), forgotten: Family::default() };
+        registry.register("ledger_calls", "Calls to the ledger, by operation and result", calls);
         registry.register(
             "ledger_seconds",
             "Duration of calls to the ledger",
@@ -81,14 +83,8 @@ impl LedgerMetrics {
             "Times that Redis was found to have forgotten what it had confirmed: an entry (which its owner has written anew), what scripts write (completions, steps), or everything",
             metrics.forgotten.clone(),
         );
-        // There from the start, so that the first of each is seen as an increase.
         for what in Forgotten::ALL {
             let _ = metrics.forgotten.get_or_create(&ForgottenLabels { what });
-        }
-        for operation in Operation::ALL {
-            for result in LedgerResult::ALL {
-                let _ = metrics.calls.get_or_create(&LedgerLabels { operation, result });
-            }
         }
         metrics
     }
@@ -99,7 +95,7 @@ impl LedgerMetrics {
 
     pub(super) fn call(&self, operation: Operation, is_answered: bool, elapsed: Duration) {
         let result = if is_answered { LedgerResult::Ok } else { LedgerResult::Unavailable };
-        self.calls.get_or_create(&LedgerLabels { operation, result }).inc();
+        self.calls[operation as usize][result as usize].inc();
         self.seconds.observe(elapsed.as_secs_f64());
     }
 }

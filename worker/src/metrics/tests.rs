@@ -95,12 +95,39 @@ fn every_counter_is_there_from_the_start_with_every_label() {
 }
 
 #[test]
+fn what_is_counted_of_a_handler_is_under_its_labels() {
+    let mut registry = registry("worker");
+    let metrics = WorkerMetrics::register(&mut registry, false);
+    let counts = metrics.of(&"on_deal_created".into(), &VERDICTS);
+    counts.ended("held");
+    counts.ended("held");
+    counts.handled(Duration::from_secs(1));
+    metrics.ledger_call(Operation::Complete, true, Duration::ZERO);
+    metrics.ledger_call(Operation::Claim, false, Duration::ZERO);
+    let text = encode(&registry);
+    for line in [
+        r#"hubline_deliveries_total{handler="on_deal_created",verdict="held"} 2"#,
+        r#"hubline_deliveries_total{handler="on_deal_created",verdict="succeeded"} 0"#,
+        r#"hubline_handler_seconds_count{handler="on_deal_created"} 1"#,
+        r#"hubline_ledger_calls_total{operation="complete",result="ok"} 1"#,
+        r#"hubline_ledger_calls_total{operation="complete",result="unavailable"} 0"#,
+        r#"hubline_ledger_calls_total{operation="claim",result="unavailable"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+}
+
+#[test]
 fn a_target_that_is_gone_has_no_series_any_more() {
     let mut registry = registry("worker");
     let metrics = WorkerMetrics::register(&mut registry, false);
     metrics.expect(["stays", "goes"].into_iter().map(Arc::from), &VERDICTS);
-    metrics.handled(&"goes".into(), Duration::from_secs(1));
+    let counts = metrics.of(&"goes".into(), &VERDICTS);
+    counts.handled(Duration::from_secs(1));
     metrics.forget(&"goes".into(), &VERDICTS);
+    // One of its runs that had begun before.
+    counts.handled(Duration::from_secs(1));
+    counts.ended("held");
     let text = encode(&registry);
     assert!(!text.contains("goes"), "{text}");
     assert!(text.contains("stays"), "{text}");

@@ -3,10 +3,10 @@
 //! Owns the rule that nothing begins then. How long is waited for the end of what has begun is the
 //! executor's to say.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 tokio::task_local! {
     /// There within what is seen through: what that begins is part of it.
@@ -17,19 +17,21 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Time {
     until: Instant,
-    up: CancellationToken,
-    under_way: watch::Sender<usize>,
+    up: AtomicBool,
+    under_way: AtomicUsize,
+    /// Nothing is under way any more.
+    ended: Notify,
 }
 
 impl Time {
     /// Of a run that begins now and may go on for so long.
     pub(crate) fn of(limit: Duration) -> Self {
-        let until = Instant::now() + limit;
-        Self { until, up: CancellationToken::new(), under_way: watch::Sender::new(0) }
+        let (up, under_way) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { until: Instant::now() + limit, up, under_way, ended: Notify::new() }
     }
 
     pub(super) fn left(&self) -> Duration {
-        if self.up.is_cancelled() {
+        if self.up.load(Ordering::SeqCst) {
             return Duration::ZERO;
         }
         self.until.saturating_duration_since(Instant::now())
@@ -37,14 +39,20 @@ impl Time {
 
     /// From now on nothing begins.
     pub(crate) fn is_up(&self) {
-        self.up.cancel();
+        self.up.store(true, Ordering::SeqCst);
     }
 
     /// Waits until nothing is under way.
     pub(crate) async fn idle(&self) {
-        let mut under_way = self.under_way.subscribe();
-        // The sender is here: it cannot have gone.
-        let _ = under_way.wait_for(|count| *count == 0).await;
+        loop {
+            // Listens from here on: what ends between the look and the wait is heard of.
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.under_way.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Does `work`, which is under way until it has ended.
@@ -56,25 +64,27 @@ impl Time {
     /// Waits for ever if the time is up.
     async fn begin(&self) -> UnderWay<'_> {
         let is_part = SEEN_THROUGH.try_with(|()| ()).is_ok();
-        if self.up.is_cancelled() && !is_part {
+        if self.up.load(Ordering::SeqCst) && !is_part {
             std::future::pending::<()>().await;
         }
-        UnderWay::new(&self.under_way)
+        UnderWay::new(self)
     }
 }
 
-struct UnderWay<'a>(&'a watch::Sender<usize>);
+struct UnderWay<'a>(&'a Time);
 
 impl<'a> UnderWay<'a> {
-    fn new(under_way: &'a watch::Sender<usize>) -> Self {
-        under_way.send_modify(|count| *count += 1);
-        Self(under_way)
+    fn new(time: &'a Time) -> Self {
+        time.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(time)
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if self.0.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.ended.notify_waiters();
+        }
     }
 }
 
@@ -92,10 +102,12 @@ mod tests {
         time.is_up();
         assert_eq!(time.left(), Duration::ZERO);
         assert!(time.begin().now_or_never().is_none(), "begun after its time");
-        assert!(time.idle().now_or_never().is_none(), "what is under way was forgotten");
+        let mut idle = Box::pin(time.idle());
+        assert!(idle.as_mut().now_or_never().is_none(), "what is under way was forgotten");
         let inner = SEEN_THROUGH.scope((), time.begin()).now_or_never();
         assert!(inner.is_some(), "a part was held up");
         drop((inner, outer));
+        assert!(idle.now_or_never().is_some(), "not told of the end");
         assert!(time.idle().now_or_never().is_some());
     }
 }

@@ -29,6 +29,7 @@ mod jobs;
 mod lanes;
 mod ledger;
 mod migrate;
+mod neighbours;
 mod panics;
 mod patience;
 mod portals;

@@ -2,9 +2,10 @@
 //! as they come. Decides nothing about them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, poll};
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
@@ -20,12 +21,14 @@ use super::reply::timed_out;
 use super::taken::Taken;
 use super::{properties, settlement};
 use crate::broker::delivery::Delivery;
-use crate::broker::settlement::Settlement;
+use crate::broker::settlement::{Settlement, Verb};
 use crate::link::Link;
 use crate::metrics::BrokerMetrics;
 
 /// How long the last settlements may take when the worker has not waited for its runs.
 const FLUSH: Duration = Duration::from_millis(500);
+/// How many deliveries that are there already are handed on before anything else is looked at.
+const ALONG: usize = 64;
 
 /// What is worked with on one connection.
 pub(super) struct Consuming<'a, Source> {
@@ -86,6 +89,7 @@ impl<Source: Copy + Send + Sync + 'static> Consuming<'_, Source> {
             let consuming = Queue {
                 channel: connection.create_channel().await?,
                 lane: *lane,
+                prefetch: *prefetch,
                 deliveries: self.deliveries.clone(),
                 cancel: self.cancel.clone(),
                 stop: self.stop.clone(),
@@ -110,6 +114,7 @@ impl<Source: Copy + Send + Sync + 'static> Consuming<'_, Source> {
 struct Queue<Source> {
     channel: Channel,
     lane: Source,
+    prefetch: u16,
     deliveries: mpsc::UnboundedSender<Delivery<Source>>,
     cancel: CancellationToken,
     stop: CancellationToken,
@@ -123,23 +128,22 @@ impl<Source: Copy + Send + Sync + 'static> Queue<Source> {
         let mut telling = AbortOnDropHandle::new(tokio::spawn(settlement::tell_broker(
             self.channel.clone(),
             settled,
+            settlement::enough(self.prefetch),
         )));
         let tag = consumer.tag();
         let mut consumer = consumer;
+        let mut cancelled = std::pin::pin!(self.cancel.cancelled());
         loop {
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => break,
-                delivery = consumer.next() => match delivery {
-                    Some(Ok(delivery)) => {
-                        let settlement = Settlement::new(delivery.delivery_tag, verbs.clone());
-                        let (lane, rest) = (self.lane, properties::rest(&delivery.properties));
-                        let message = properties::decode(&delivery.properties, delivery.data.into());
-                        let _ = self.deliveries.send(Delivery { message, lane, rest, settlement });
+                () = &mut cancelled => break,
+                delivery = consumer.next() => {
+                    self.hand_on(delivery, &verbs)?;
+                    for _ in 0..ALONG {
+                        let Poll::Ready(delivery) = poll!(consumer.next()) else { break };
+                        self.hand_on(delivery, &verbs)?;
                     }
-                    Some(Err(error)) => return Err(error),
-                    None => return Err(std::io::Error::other("the broker cancelled the consumer").into()),
-                },
+                }
                 ended = &mut telling => {
                     return ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into()));
                 }
@@ -159,6 +163,20 @@ impl<Source: Copy + Send + Sync + 'static> Queue<Source> {
         // then takes the socket down with the last acks still in it, and done work comes again.
         self.channel.close(200, "settled".into()).await?;
         self.stop.cancelled().await;
+        Ok(())
+    }
+
+    fn hand_on(
+        &self,
+        delivery: Option<Result<lapin::message::Delivery, lapin::Error>>,
+        verbs: &mpsc::UnboundedSender<Verb>,
+    ) -> Result<(), lapin::Error> {
+        let gone = || std::io::Error::other("the broker cancelled the consumer");
+        let delivery = delivery.ok_or_else(gone)??;
+        let settlement = Settlement::new(delivery.delivery_tag, verbs.clone());
+        let (lane, rest) = (self.lane, properties::rest(&delivery.properties));
+        let message = properties::decode(&delivery.properties, delivery.data.into());
+        let _ = self.deliveries.send(Delivery { message, lane, rest, settlement });
         Ok(())
     }
 }

@@ -18,16 +18,23 @@ use crate::broker::settlement::Verb;
 /// How many settlements are told to the broker in one go.
 const BATCH: usize = 1024;
 /// With so many there is nothing to gain by waiting for more.
-const ENOUGH: usize = 100;
+const ENOUGH: u16 = 100;
 /// How long settlements wait for company.
 const MOMENT: Duration = Duration::from_millis(2);
 /// How long acks wait for those ahead of them before they are told one by one.
 const AHEAD: Duration = Duration::from_millis(20);
 
+/// With how many settlements none is waited for any more where so many deliveries are out at once: while the
+/// worker is done with a good part of them, the broker sends nothing in their place.
+pub(super) fn enough(prefetch: u16) -> usize {
+    usize::from((prefetch / 4).clamp(1, ENOUGH))
+}
+
 /// Tells the broker until every [`Settlement`] of the channel is used and gone.
 pub(super) async fn tell_broker(
     channel: Channel,
     mut verbs: mpsc::UnboundedReceiver<Verb>,
+    enough: usize,
 ) -> Result<(), lapin::Error> {
     let mut window = Window::default();
     let mut batch = Vec::with_capacity(BATCH);
@@ -35,7 +42,7 @@ pub(super) async fn tell_broker(
     let mut stuck: Option<Instant> = None;
     loop {
         let patience = stuck.filter(|_| window.has_acked()).map(|since| since + AHEAD);
-        let open = gather(&mut verbs, &mut batch, patience).await;
+        let open = gather(&mut verbs, &mut batch, patience, enough).await;
         let mut requeue = Vec::new();
         for verb in batch.drain(..) {
             match verb {
@@ -73,6 +80,7 @@ async fn gather(
     verbs: &mut mpsc::UnboundedReceiver<Verb>,
     batch: &mut Vec<Verb>,
     patience: Option<Instant>,
+    enough: usize,
 ) -> bool {
     let first = match patience {
         None => Ok(verbs.recv_many(batch, BATCH).await),
@@ -84,7 +92,7 @@ async fn gather(
         Ok(_) => {}
     }
     let deadline = Instant::now() + MOMENT;
-    while batch.len() < ENOUGH {
+    while batch.len() < enough {
         match timeout_at(deadline, verbs.recv_many(batch, BATCH)).await {
             // At the end too what was gathered is told first; the next call finds it again.
             Ok(0) | Err(_) => break,
@@ -144,10 +152,31 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
     use super::*;
 
     fn take(window: &mut Window) -> (Option<u64>, Vec<u64>) {
         (window.take_prefix(), window.take_single().into_iter().collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settlements_wait_for_company_and_not_where_few_are_out() {
+        let (settle, mut verbs) = mpsc::unbounded_channel();
+        let mut told = async |prefetch, count| {
+            for tag in 1..=count {
+                settle.send(Verb::Ack(tag)).unwrap();
+            }
+            let (mut batch, begun) = (Vec::new(), Instant::now());
+            assert!(gather(&mut verbs, &mut batch, None, enough(prefetch)).await);
+            assert_eq!(batch.len() as u64, count);
+            begun.elapsed()
+        };
+        assert_eq!(told(1, 1).await, Duration::ZERO);
+        assert_eq!(told(40, 10).await, Duration::ZERO);
+        assert_eq!(told(10_000, 100).await, Duration::ZERO);
+        assert!(told(40, 9).await >= MOMENT);
+        assert!(told(800, 1).await >= MOMENT);
     }
 
     #[test]
@@ -195,5 +224,54 @@ mod tests {
             }
         }
         assert_eq!(told, (1..=12).collect());
+    }
+
+    /// Settled in random order, some of it requeued, told after random numbers of settlements, and at
+    /// random whether acks that are ahead are told by themselves.
+    #[test]
+    fn no_ack_covers_what_is_not_settled_and_none_is_told_twice() {
+        const TAGS: u64 = 200;
+        for seed in 1..=200_u64 {
+            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut below = move |end: u64| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 16) % end
+            };
+            let (mut open, mut window): (Vec<u64>, _) = ((1..=TAGS).collect(), Window::default());
+            // As the broker sees it: what is still out, and what of it the worker is done with.
+            let mut outstanding: BTreeSet<u64> = (1..=TAGS).collect();
+            let mut done = BTreeSet::new();
+            while !open.is_empty() {
+                for _ in 0..=below(9).min(open.len() as u64 - 1) {
+                    // Mostly in the order in which they came.
+                    let place = usize::try_from(below(open.len().min(30) as u64)).unwrap();
+                    let tag = open.remove(place);
+                    if below(10) == 0 {
+                        window.told(tag);
+                        assert!(outstanding.remove(&tag), "requeued twice: {tag}, seed {seed}");
+                    } else {
+                        window.acked(tag);
+                        done.insert(tag);
+                    }
+                }
+                if let Some(up_to) = window.take_prefix() {
+                    assert!(outstanding.contains(&up_to), "{up_to} is not out, seed {seed}");
+                    let behind = outstanding.split_off(&(up_to + 1));
+                    let covered = std::mem::replace(&mut outstanding, behind);
+                    assert!(covered.is_subset(&done), "{covered:?} by {up_to}, seed {seed}");
+                }
+                if below(3) == 0 {
+                    for tag in window.take_single() {
+                        assert!(
+                            outstanding.remove(&tag) && done.contains(&tag),
+                            "{tag}, seed {seed}"
+                        );
+                    }
+                }
+            }
+            assert_eq!(outstanding, window.take_single(), "seed {seed}");
+        }
     }
 }

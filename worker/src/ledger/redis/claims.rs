@@ -1,5 +1,6 @@
 //! Claims on Redis, and what their owners write: each is one call of a script, or for a first claim of a
-//! plain command. What an answer means is said here, what is done on Redis in [`super::script`].
+//! plain command. Completions that wait at the same time are one call together. What an answer means is said
+//! here, what is done on Redis in [`super::script`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,9 +79,20 @@ impl Ledger {
         write: Write,
         steps: &Steps,
     ) -> Written {
+        let known = lease.step_count();
+        if write == Write::Complete && known == 0 {
+            // Nearly all of them: together with all others that wait now. What is not plainly one's own is
+            // asked for by itself.
+            let (key, token) = (lease.key.clone(), lease.token.clone());
+            let call = Arc::new(Call::Complete { key, token });
+            let answer = self.call(Operation::Complete, &call).await;
+            if matches!(answer, Value::Int(1)) {
+                return Written::Done;
+            }
+        }
         let (length, retention) =
             (millis(self.lease).to_string(), millis(self.retention).to_string());
-        let (token, known) = (lease.token.clone(), lease.step_count().to_string());
+        let (token, known) = (lease.token.clone(), known.to_string());
         let (operation, script, mut arguments) = match write {
             Write::Extend => (Operation::Extend, Script::Extend, vec![token, length, retention]),
             Write::Remember => (Operation::Step, Script::Step, vec![token, retention]),

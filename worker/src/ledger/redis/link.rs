@@ -16,8 +16,10 @@ use super::address::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, LINKS, pool};
 use super::refusal::{Refusal, said, unfit};
 use super::script::{Call, Script};
 
+mod questions;
 mod state;
 
+use questions::Questions;
 use state::State;
 
 /// Calls in one pipeline.
@@ -248,18 +250,18 @@ async fn answer(
     batch: &mut Vec<Waiting>,
     up: &watch::Sender<bool>,
 ) -> End {
-    let mut pipeline = redis::pipe();
+    // Nobody has two calls under way of which one must be the first.
+    batch.sort_by_key(|(call, _)| call.completion().is_none());
+    let calls: Vec<&Call> = batch.iter().map(|(call, _)| &**call).collect();
+    let mut questions = Questions::of(&calls);
     if batch.is_empty() {
-        pipeline.add_command(sign_of_life(sign));
+        questions.pipeline.add_command(sign_of_life(sign));
     }
-    for (call, _) in batch.iter() {
-        call.append_to(&mut pipeline);
-    }
-    pipeline.ignore_errors();
+    let pipeline = questions.pipeline.ignore_errors();
     let asked =
         timeout(ANSWER_TIMEOUT, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
-    let lost = match asked {
-        Ok(Ok(answers)) if answers.len() == batch.len().max(1) => {
+    let lost = match asked.map(|asked| asked.map(|given| questions.answers(given))) {
+        Ok(Ok(Some(answers))) => {
             let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
             let refusal = errors.find_map(|error| Some((Refusal::of(error)?, said(error))));
             let sound = refusal.is_none();
@@ -276,7 +278,7 @@ async fn answer(
                 Some((Refusal::ForGood, _)) => End::Elsewhere,
             };
         }
-        Ok(Ok(_)) => "fewer answers than questions".to_owned(),
+        Ok(Ok(None)) => "fewer answers than questions".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),
     };

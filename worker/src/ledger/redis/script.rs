@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::{self, Pipeline};
+use deadpool_redis::redis::{self, Cmd, Pipeline};
 
 mod claims;
 mod marks;
@@ -13,6 +13,9 @@ use super::gate::GATE;
 use super::look::{KNOWN, LOOK};
 use super::take::{HOLD, TAKE};
 
+/// For the other words of a first claim, in bytes.
+const ROOM: usize = 32;
+
 /// A transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
@@ -20,6 +23,7 @@ pub(super) enum Script {
     Extend,
     Step,
     Complete,
+    CompleteAll,
     Release,
     Restore,
     Take,
@@ -39,6 +43,7 @@ impl Script {
         Self::Extend,
         Self::Step,
         Self::Complete,
+        Self::CompleteAll,
         Self::Release,
         Self::Restore,
         Self::Take,
@@ -58,6 +63,7 @@ impl Script {
             Self::Extend => claims::EXTEND,
             Self::Step => claims::STEP,
             Self::Complete => claims::COMPLETE,
+            Self::CompleteAll => claims::COMPLETE_ALL,
             Self::Release => claims::RELEASE,
             Self::Restore => claims::RESTORE,
             Self::Take => TAKE,
@@ -81,7 +87,8 @@ impl Script {
         &HASHES[self as usize]
     }
 
-    /// The keys that it is about, of which `key` is the first: what is beside that is called after it.
+    /// The keys that it is about, of which `key` is the first: what is beside that is called after it. Those
+    /// of [`Self::CompleteAll`] are its calls' own.
     pub(super) fn keys(self, key: &str) -> Vec<String> {
         let beside: &[&str] = match self {
             Self::Recall => &["plain"],
@@ -103,11 +110,22 @@ pub(super) enum Call {
     /// Writes an entry that is not there yet, to expire after `retention_ms`; answers what
     /// stands there instead, or nothing.
     Begin { key: String, value: String, retention_ms: u64 },
+    /// Marks an entry done that stands under this token and has no steps; answers whether that was so. All
+    /// that are asked in one pipeline are one call.
+    Complete { key: String, token: String },
     /// A script on the entry and what is kept beside it.
     Run { script: Script, key: String, arguments: Vec<String> },
 }
 
 impl Call {
+    /// The entry that is to be marked done and its token, if it is one for [`Script::CompleteAll`].
+    pub(super) fn completion(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Complete { key, token } => Some((key, token)),
+            _ => None,
+        }
+    }
+
     pub(super) fn append_to(&self, pipeline: &mut Pipeline) {
         match self {
             Self::Ping => {
@@ -117,8 +135,14 @@ impl Call {
                 pipeline.cmd("SET").arg(key).arg(*value).arg("PX").arg(*for_ms);
             }
             Self::Begin { key, value, retention_ms } => {
-                let command = pipeline.cmd("SET").arg(key).arg(value);
+                // Nearly every event has one: made in one piece.
+                let mut command = Cmd::with_capacity(7, key.len() + value.len() + ROOM);
+                command.arg("SET").arg(key).arg(value);
                 command.arg("PX").arg(*retention_ms).arg("NX").arg("GET");
+                pipeline.add_command(command);
+            }
+            Self::Complete { key, token } => {
+                pipeline.add_command(complete_all([(key, token)].into_iter()));
             }
             Self::Run { script, key, arguments } => {
                 let keys = script.keys(key);
@@ -127,4 +151,19 @@ impl Call {
             }
         }
     }
+}
+
+/// Marks all these entries done, each with its token: one call, answered with a list.
+pub(super) fn complete_all(
+    entries: impl ExactSizeIterator<Item = (impl AsRef<str>, impl AsRef<str>)> + Clone,
+) -> Cmd {
+    let mut command = redis::cmd("EVALSHA");
+    command.arg(Script::CompleteAll.hash()).arg(entries.len());
+    for (key, _) in entries.clone() {
+        command.arg(key.as_ref());
+    }
+    for (_, token) in entries {
+        command.arg(token.as_ref());
+    }
+    command
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use shared::broker::Lane;
 use shared::event::Identity;
 use shared::metrics::encode;
 use shared::testing::{Proxy, prefix, redis_url};
-use worker::parts::ledger::{EntryKey, Release};
+use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
 use worker::parts::limits::{Asker, Limit, Standing, Way};
 
 use super::case::{Case, LONG, started};
@@ -143,6 +144,55 @@ async fn a_claim_whose_answer_was_lost_is_still_ones_own() {
     let lease = started(claim);
     assert_eq!(lease.abandoned, 0);
     assert!(ledger.complete(&lease).await);
+}
+
+/// Of a pipeline of many, Redis gets one part, and nobody an answer: whether each was carried out or not,
+/// it is done once.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_and_completions_that_were_cut_off_half_way_are_made_good() {
+    const COUNT: u32 = 64;
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let (cut, direct) = (case.ledger_at(&proxy.url(&redis_url())), case.ledger(LONG));
+    let entries: Vec<_> =
+        (0..COUNT).map(|generation| EntryKey { generation, ..case.entry() }).collect();
+    // Its connection is there before its end is near.
+    started(cut.claim(&EntryKey { generation: COUNT, ..case.entry() }, 0).await);
+    let broken = |way: fn(&Proxy)| {
+        let (proxy, cut) = (&proxy, &cut);
+        way(proxy);
+        async move {
+            let noticed = async {
+                while cut.is_up() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            within("the ledger to notice", noticed).await;
+            proxy.restore();
+        }
+    };
+
+    // A first claim has some 250 bytes.
+    let claiming = join_all(entries.iter().map(|entry| cut.claim(entry, 0)));
+    let (claims, ()) = tokio::join!(claiming, broken(|proxy| proxy.cut_after(8_000)));
+    let leases: Vec<_> = claims.into_iter().map(started).collect();
+    assert!(leases.iter().all(|lease| lease.abandoned == 0), "its own was held against a run");
+    for claim in join_all(entries.iter().map(|entry| direct.claim(entry, 0))).await {
+        assert!(matches!(claim, Claim::Held(_)), "{claim:?}");
+    }
+
+    // A call that never came to its end, and one that did, whose answer was lost.
+    let (half, rest) = leases.split_at(leases.len() / 2);
+    let (first, ()) = tokio::join!(complete(&cut, half), broken(|proxy| proxy.cut_after(1_000)));
+    let (second, ()) = tokio::join!(complete(&cut, rest), broken(Proxy::mute_server));
+    assert!(first.into_iter().chain(second).all(|is_own| is_own), "not its own any more");
+    for claim in join_all(entries.iter().map(|entry| direct.claim(entry, 0))).await {
+        assert!(matches!(claim, Claim::Completed), "{claim:?}");
+    }
+}
+
+async fn complete(ledger: &Ledger, leases: &[Lease]) -> Vec<bool> {
+    join_all(leases.iter().map(|lease| ledger.complete(lease))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

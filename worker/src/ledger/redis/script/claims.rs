@@ -131,6 +131,30 @@ return 1
 "
 );
 
+/// For each key its token, where the owner knows no steps → for each 1 if it is done, also when asked again;
+/// 0 if the entry is not plainly the owner's, which says nothing more: [`COMPLETE`] does.
+/// One call for all who complete at once costs a third of a call for each. Each entry is done or left for
+/// itself, and one that is of another type stops no other.
+pub(super) const COMPLETE_ALL: &str = concat!(
+    "local format = '",
+    format_number!(),
+    "'",
+    r"
+local answers = {}
+for i = 1, #KEYS do
+  local value, token = redis.pcall('GET', KEYS[i]), ARGV[i]
+  local begun, done = format .. 'S:' .. token .. ':', format .. 'C:' .. token
+  answers[i] = 0
+  if value == done then answers[i] = 1
+  elseif type(value) == 'string' and string.sub(value, 1, #begun) == begun then
+    redis.call('SET', KEYS[i], done, 'KEEPTTL')
+    answers[i] = 1
+  end
+end
+return answers
+"
+);
+
 /// token, next attempt or nothing, abandoned runs or nothing, retention, how many steps the owner knows,
 /// and those that may not be here: step, JSON, step, JSON, … → written.
 pub(super) const RELEASE: &str = script!(

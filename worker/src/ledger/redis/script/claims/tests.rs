@@ -1,4 +1,4 @@
-//! Claims whose answers were lost: what is said again.
+//! Claims whose answers were lost: what is said again. And completions of many at once.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
@@ -7,7 +7,7 @@ use deadpool_redis::redis::{AsyncTypedCommands as _, Client, cmd};
 use shared::clock::now_ms;
 use shared::testing::{prefix, redis_url};
 
-use super::CLAIM;
+use super::{CLAIM, COMPLETE_ALL};
 
 /// Code, fence or ms left, abandoned runs, steps.
 type Answer = (i64, u64, u32, Vec<String>);
@@ -65,4 +65,47 @@ async fn a_claim_that_is_made_again_has_a_fence_of_now() {
     let (code, second, ..) = entry.claim("aa", &[]).await;
     assert!(code == 0 && second >= first, "{code} {second}");
     assert_eq!(entry.value().await, format!("1S:aa:0:{second}:0:60000:120000"));
+}
+
+/// Whatever stands beside it, and however often it is asked.
+#[tokio::test]
+async fn of_many_that_complete_each_is_done_or_left_for_itself() {
+    let client = Client::open(redis_url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let prefix = prefix();
+    let key = |name: &str| format!("{prefix}:run:{{{name}}}");
+    let entries = [
+        ("own", Some("1S:aa:0:7:0:60000:120000"), Some("1C:aa")),
+        ("another's", Some("1S:ab:0:7:0:60000:120000"), None),
+        ("list", None, None),
+        ("released", Some("1R:aa:0:7:0"), None),
+        ("of another format", Some("2S:aa:0:7:0:60000:120000"), None),
+        ("missing", None, None),
+        ("done", Some("1C:aa"), Some("1C:aa")),
+        ("last", Some("1S:aa:3:9:1:60000:120000"), Some("1C:aa")),
+    ];
+    for (name, value, _) in &entries {
+        if let Some(value) = value {
+            redis.set_ex(key(name), *value, 120).await.unwrap();
+        }
+    }
+    // Nothing of ours is one, and nobody's neighbour has to suffer for it.
+    redis.rpush(key("list"), "what").await.unwrap();
+    redis.expire(key("list"), 120).await.unwrap();
+    for _ in 0..2 {
+        let keys: Vec<String> = entries.iter().map(|(name, ..)| key(name)).collect();
+        let mut eval = cmd("EVAL");
+        eval.arg(COMPLETE_ALL).arg(keys.len()).arg(keys).arg(vec!["aa"; entries.len()]);
+        let answers: Vec<i64> = eval.query_async(&mut redis).await.unwrap();
+        let done = entries.iter().map(|(_, _, done)| i64::from(done.is_some()));
+        assert_eq!(answers, done.collect::<Vec<_>>());
+        for (name, before, done) in &entries {
+            if *name != "list" {
+                let value = redis.get(key(name)).await.unwrap();
+                assert_eq!(value.as_deref(), done.or(*before), "{name}");
+            }
+        }
+        let left_s: i64 = cmd("TTL").arg(key("own")).query_async(&mut redis).await.unwrap();
+        assert!((1..=120).contains(&left_s), "{left_s} s");
+    }
 }
