@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
         Some("embedded") => Part::Embedded,
         Some("servers") | None => Part::Servers,
         Some("latency") => Part::Latency,
+        Some("messages") => Part::Messages,
         Some("peers") => Part::Peers,
         Some(other) => {
             eprintln!("no part is called `{other}`: see scripts/bench --help");

@@ -20,7 +20,7 @@ use crate::link::Link;
 /// Errands of one transaction.
 const BATCH: usize = 1024;
 /// How long a write that is in no hurry waits for others.
-const COMPANY: Duration = Duration::from_millis(100);
+const COMPANY: Duration = Duration::from_millis(200);
 /// How long what was written may be without a sync of the disk, and how far the clock that is written may be
 /// behind.
 const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());

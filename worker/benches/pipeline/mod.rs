@@ -20,6 +20,7 @@ mod embedded;
 pub(crate) mod http;
 mod latency;
 mod machine;
+mod messages;
 mod paced;
 mod peers;
 mod process;
@@ -52,6 +53,7 @@ pub(crate) async fn run(part: Part, scale: Scale, prefix: &str) -> Report {
     let report = match part {
         Part::Embedded => embedded::run(scale).await,
         Part::Servers => rounds::run(scale, prefix).await,
+        Part::Messages => messages::run(scale, prefix).await,
         Part::Latency => latency::run(scale, prefix).await,
         Part::Peers => return peers::run().await,
     };

@@ -58,17 +58,39 @@ pub(crate) async fn publish(
     in_flight: usize,
     properties: &BasicProperties,
 ) -> Duration {
+    let way = Way { exchange: String::new(), key: queue.to_owned(), is_mandatory: false };
+    publish_by(connection, &way, count, in_flight, properties).await
+}
+
+/// How a message gets into its queue.
+#[derive(Clone)]
+pub(crate) struct Way {
+    /// Without a name, the one that knows every queue by its own.
+    pub(crate) exchange: String,
+    pub(crate) key: String,
+    /// Whether it comes back if it has no queue.
+    pub(crate) is_mandatory: bool,
+}
+
+/// The same by some way.
+pub(crate) async fn publish_by(
+    connection: &Connection,
+    way: &Way,
+    count: usize,
+    in_flight: usize,
+    properties: &BasicProperties,
+) -> Duration {
     let channels = CHANNELS.min(in_flight);
     let mut tasks = Vec::new();
     for (index, channel) in confirming(connection, channels).await.into_iter().enumerate() {
         let share = count / channels + usize::from(index < count % channels);
-        tasks.push((channel, queue.to_owned(), share, in_flight / channels));
+        tasks.push((channel, way.clone(), share, in_flight / channels));
     }
     let started = Instant::now();
     let tasks: Vec<_> = tasks
         .into_iter()
-        .map(|(channel, queue, count, window)| {
-            tokio::spawn(publish_on(channel, queue, count, window, properties.clone()))
+        .map(|(channel, way, count, window)| {
+            tokio::spawn(publish_on(channel, way, count, window, properties.clone()))
         })
         .collect();
     for task in tasks {
@@ -89,7 +111,7 @@ async fn confirming(connection: &Connection, count: usize) -> Vec<Channel> {
 
 async fn publish_on(
     channel: Channel,
-    queue: String,
+    way: Way,
     count: usize,
     window: usize,
     properties: BasicProperties,
@@ -100,16 +122,17 @@ async fn publish_on(
         if in_flight.len() >= window {
             in_flight.next().await;
         }
-        in_flight.push(publish_one(&channel, &queue, body.as_bytes(), properties.clone()));
+        in_flight.push(publish_one(&channel, &way, body.as_bytes(), properties.clone()));
     }
     while in_flight.next().await.is_some() {}
 }
 
 /// Publishes one message and waits for its confirm.
-async fn publish_one(channel: &Channel, queue: &str, body: &[u8], properties: BasicProperties) {
-    let options = BasicPublishOptions::default();
-    let confirm =
-        channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap();
+async fn publish_one(channel: &Channel, way: &Way, body: &[u8], properties: BasicProperties) {
+    let Way { exchange, key, is_mandatory } = way;
+    let options = BasicPublishOptions { mandatory: *is_mandatory, ..Default::default() };
+    let (exchange, key) = (exchange.as_str().into(), key.as_str().into());
+    let confirm = channel.basic_publish(exchange, key, options, body, properties).await.unwrap();
     assert!(confirm.await.unwrap().is_ack());
 }
 
@@ -123,6 +146,7 @@ pub(crate) async fn publish_on_schedule(
 ) -> Load {
     let channels = confirming(connection, CHANNELS).await;
     let (body, properties) = (event(1), bare());
+    let way = &Way { exchange: String::new(), key: queue.to_owned(), is_mandatory: false };
     let mut turns = channels.iter().cycle();
     let mut waiting = FuturesUnordered::new();
     let mut latencies = Vec::with_capacity(times * at_once);
@@ -133,7 +157,7 @@ pub(crate) async fn publish_on_schedule(
         tokio::select! {
             next = due.recv(), if !all_sent => match next {
                 Some((at, ())) => for channel in turns.by_ref().take(at_once) {
-                    let sent = publish_one(channel, queue, body.as_bytes(), properties.clone());
+                    let sent = publish_one(channel, way, body.as_bytes(), properties.clone());
                     waiting.push(async move {
                         sent.await;
                         at.elapsed()

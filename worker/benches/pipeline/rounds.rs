@@ -132,7 +132,7 @@ pub(crate) fn in_turn<T>(round: usize, all: impl IntoIterator<Item = T>) -> Vec<
 }
 
 /// What lapin does by itself, in this process.
-async fn of_raw(events: usize, run: impl Future<Output = Duration>) -> Sample {
+pub(crate) async fn of_raw(events: usize, run: impl Future<Output = Duration>) -> Sample {
     let (cpu, broker) = (own_cpu(), server_cpu(RABBITMQ));
     let mut sample = Sample::rate(events, run.await);
     sample.cpu = Some(own_cpu().saturating_sub(cpu));

@@ -10,6 +10,8 @@ pub(crate) enum Part {
     Servers,
     /// The receiver at fixed rates.
     Latency,
+    /// What a message costs by what is in it.
+    Messages,
     /// Beside Node programs.
     Peers,
 }
