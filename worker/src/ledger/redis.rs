@@ -11,7 +11,7 @@ use shared::retry::Reconnect;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Mark;
-use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Own, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 use crate::pauses::{PauseState, Word};
 
@@ -61,6 +61,8 @@ pub struct Ledger {
     noted: Noted,
     /// What this process is called where it matters whose calls failed.
     worker: String,
+    /// What this process finds out of services for itself.
+    own: Own,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -77,6 +79,7 @@ impl Ledger {
             metrics,
             noted: Noted::default(),
             worker: format!("{:08x}", rand::random::<u32>()),
+            own: Own::default(),
         })
     }
 
@@ -135,20 +138,29 @@ impl Ledger {
     }
 
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        let (own_ms, is_own_probe) = match self.own.enter(way, caller, is_asking) {
+            Passage::Open { slot_ms, is_probe } => (slot_ms, is_probe),
+            turned => return turned,
+        };
         let arguments =
             gate::gate_arguments(way, caller, &self.worker, gate::entering(is_asking), 0);
-        loop {
+        let passage = loop {
             match gate::read_passage(self.gate(way, arguments.clone()).await) {
-                Some(passage) => {
-                    let wait_ms = match passage {
-                        Passage::Open { .. } => 0,
-                        Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
-                    };
-                    self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
-                    return passage;
-                }
+                Some(passage) => break passage,
                 None => self.malformed(Operation::Gate).await,
             }
+        };
+        self.own.asked(way, own_ms, passage);
+        let wait_ms = match passage {
+            Passage::Open { .. } => 0,
+            Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
+        };
+        self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
+        match passage {
+            Passage::Open { slot_ms, is_probe } => {
+                Passage::Open { slot_ms, is_probe: is_probe || is_own_probe }
+            }
+            turned => turned,
         }
     }
 
@@ -160,7 +172,9 @@ impl Ledger {
         ended: Ended,
     ) -> Option<i64> {
         let arguments = gate::gate_arguments(way, caller, &self.worker, ended.as_str(), slot_ms);
-        gate::read_left(self.gate(way, arguments).await)
+        let (wait_ms, is_shut) = gate::read_left(self.gate(way, arguments).await);
+        let own_wait_ms = self.own.leave(way, caller, slot_ms, ended, is_shut);
+        wait_ms.max(own_wait_ms)
     }
 
     pub(super) async fn limits(&self) -> Vec<Seen> {
@@ -181,7 +195,9 @@ impl Ledger {
         let arguments = vec![of.as_str().to_owned()];
         let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
         let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
-        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
+        let mut seen = Seen::new(of, limit, Sight::try_from(sight).ok()?);
+        self.own.show(&mut seen);
+        Some(seen)
     }
 
     async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {

@@ -9,10 +9,10 @@ use shared::event::Identity;
 use shared::metrics::encode;
 use shared::testing::{Proxy, prefix, redis_url};
 use worker::parts::ledger::{EntryKey, Release};
-use worker::parts::limits::{Asker, Limit, Standing, Way};
+use worker::parts::limits::{Asker, Ended, Limit, Standing, Way};
 
 use super::case::{Case, LONG, started};
-use super::limits::{entered, of_portal};
+use super::limits::{CALLER, entered, of_portal};
 use crate::harness::{OwnCluster, OwnRedis, TARGET, pause, within};
 
 /// A Redis that is full may forget them alone.
@@ -163,7 +163,9 @@ async fn every_key_has_its_end() {
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
     let shared = Limit::of(1, Duration::from_secs(10), "slack").shared();
     ledger.take(&shared, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await;
-    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: LONG };
+    let slot_ms = entered(&ledger, &way).await;
+    ledger.leave(&way, CALLER, slot_ms, Ended::Passed).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -175,9 +177,9 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, two limits, one with the lines of origins, a service, the sign of life,
-    // and the two numbers.
-    assert_eq!(keys.len(), 12, "{keys:?}");
+    // Four entries, one with steps, two limits, one with the lines of origins, a service with the calls of
+    // each worker, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 13, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.
