@@ -188,10 +188,7 @@ impl Ledger {
 
     async fn look(&self, name: &str) -> Option<Seen> {
         let (of, limit) = known::read(name)?;
-        let key = match of {
-            Of::Requests => format!("{}:limit:{{{limit}}}", self.prefix),
-            Of::Calls => format!("{}:gate:{{{limit}}}", self.prefix),
-        };
+        let key = format::state_key(&self.prefix, of, limit);
         let arguments = vec![of.as_str().to_owned()];
         let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
         let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
@@ -201,12 +198,12 @@ impl Ledger {
     }
 
     async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
-        let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
+        let key = format::state_key(&self.prefix, Of::Calls, &way.key);
         self.run(Operation::Gate, Script::Gate, &key, arguments).await
     }
 
     fn limit_key(&self, limit: &Limit) -> String {
-        format!("{}:limit:{{{}}}", self.prefix, limit.key)
+        format::state_key(&self.prefix, Of::Requests, &limit.key)
     }
 
     pub(super) async fn oldest_delayed(&self, marks: &[Mark]) -> Option<i64> {
