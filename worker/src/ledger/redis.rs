@@ -31,11 +31,16 @@ mod pause;
 mod refusal;
 mod script;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use known::Noted;
 use link::Link;
 use script::{Call, Script};
 use take::millis;
+
+/// A call that is answered with an error so often, while Redis is there, is told to people.
+const WORTH_A_WARNING: u32 = 4;
 
 /// How the ledger is set up.
 #[derive(Clone, Debug)]
@@ -229,7 +234,7 @@ impl Ledger {
     /// One call, again and again until it is answered: each is idempotent under its token, so
     /// an answer that got lost does no harm.
     async fn call(&self, operation: Operation, call: &Arc<Call>) -> Value {
-        let mut reconnect = Reconnect::default();
+        let (mut reconnect, mut errors) = (Reconnect::default(), 0);
         loop {
             let started = std::time::Instant::now();
             let answer = self.link.call(Arc::clone(call)).await;
@@ -237,11 +242,18 @@ impl Ledger {
             match answer {
                 Ok(value) => return value,
                 Err(error) => {
-                    tracing::debug!(
-                        operation = operation.as_str(),
-                        error,
-                        "ledger call failed, waiting"
-                    );
+                    let operation = operation.as_str();
+                    // While Redis is away that is told once for all calls.
+                    errors += u32::from(self.link.is_up());
+                    if errors == WORTH_A_WARNING && self.link.is_news(&error) {
+                        tracing::warn!(
+                            operation,
+                            error,
+                            "redis is there and answers a call with an error again and again: it waits"
+                        );
+                    } else {
+                        tracing::debug!(operation, error, "ledger call failed, waiting");
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(reconnect.next_delay()) => {}
                         () = self.link.back() => {}

@@ -105,6 +105,11 @@ impl Link {
         self.state.clock_is_past(now_ms);
     }
 
+    /// Whether this error was not the last that was told.
+    pub(super) fn is_news(&self, error: &str) -> bool {
+        self.state.is_news(error)
+    }
+
     /// The script's answer, or why there is none; it may have been carried out all the same.
     pub(super) async fn call(&self, call: Arc<Call>) -> Answer {
         let (reply, answer) = oneshot::channel();
@@ -121,8 +126,9 @@ async fn serve(
     mut calls: mpsc::UnboundedReceiver<Waiting>,
     state: Arc<State>,
 ) {
-    let mut connection = connect(&pool, sign.as_deref(), &state).await.ok();
+    let mut connection = connect(&pool, sign.as_deref(), None, &state).await.ok();
     let mut batch = Vec::with_capacity(BATCH);
+    let mut refused: Option<Arc<Call>> = None;
     loop {
         // Without calls an empty batch asks for a sign of life.
         if timeout(IDLE, calls.recv_many(&mut batch, BATCH)).await == Ok(0) {
@@ -130,8 +136,12 @@ async fn serve(
         }
         gather(&mut calls, &mut batch).await;
         if connection.is_none() {
-            connection = match connect(&pool, sign.as_deref(), &state).await {
-                Ok(connection) => Some(connection),
+            let connected = connect(&pool, sign.as_deref(), refused.as_deref(), &state).await;
+            connection = match connected {
+                Ok(connection) => {
+                    refused = None;
+                    Some(connection)
+                }
                 Err(error) => {
                     for (_, reply) in batch.drain(..) {
                         let _ = reply.send(Err(error.clone()));
@@ -142,7 +152,7 @@ async fn serve(
         }
         let Some(open) = connection.as_mut() else { continue };
         let end = answer(open, sign.as_deref(), &mut batch, &state.up).await;
-        if end == End::Sound {
+        if matches!(end, End::Sound) {
             continue;
         }
         // Not back into the pool: answers to old questions may still be on their way.
@@ -150,8 +160,10 @@ async fn serve(
             drop(Connection::take(broken));
             None
         });
-        if end == End::Elsewhere {
-            tokio::time::sleep(ELSEWHERE).await;
+        match end {
+            End::Sound | End::Broken => {}
+            End::Refused(call) => refused = Some(call),
+            End::Elsewhere => tokio::time::sleep(ELSEWHERE).await,
         }
     }
 }
@@ -178,11 +190,16 @@ fn sign_of_life(key: Option<&str>) -> redis::Cmd {
     command
 }
 
-/// A connection that knows the scripts, to a Redis that takes writes.
-async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Connection, String> {
+/// A connection that knows the scripts, to a Redis that takes writes, and the call that was refused last.
+async fn connect(
+    pool: &Pool,
+    sign: Option<&str>,
+    refused: Option<&Call>,
+    state: &State,
+) -> Result<Connection, String> {
     let connecting = async {
         let mut connection = pool.get().await.map_err(|error| error.to_string())?;
-        match prepare(&mut connection, sign, state).await {
+        match prepare(&mut connection, sign, refused, state).await {
             Ok(()) => Ok(connection),
             Err(error) => {
                 // Not back into the pool: the address may lead to another server by now.
@@ -204,6 +221,7 @@ async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Conne
 async fn prepare(
     connection: &mut Connection,
     sign: Option<&str>,
+    refused: Option<&Call>,
     state: &State,
 ) -> Result<(), String> {
     // A node of a cluster may well take the sign of life, and send the first event away. Whoever has
@@ -223,6 +241,9 @@ async fn prepare(
     }
     let asked = sign_of_life(sign).query_async::<()>(connection).await;
     asked.map_err(|error| said(&error))?;
+    if let Some(call) = refused {
+        is_allowed(connection, call).await?;
+    }
     // No less than Redis': from before the question. Without the right to ask, our own has to do.
     let asked = Instant::now();
     if let Ok(time) = redis::cmd("TIME").query_async(connection).await {
@@ -231,12 +252,23 @@ async fn prepare(
     Ok(())
 }
 
+/// Whether the user may do this by now. Who asked for it does so again: said twice, it does no harm.
+async fn is_allowed(connection: &mut Connection, call: &Call) -> Result<(), String> {
+    let mut pipeline = redis::pipe();
+    call.append_to(&mut pipeline);
+    match pipeline.query_async::<Vec<Value>>(connection).await {
+        Err(error) if Refusal::of(&error) == Some(Refusal::NotAllowed) => Err(said(&error)),
+        _ => Ok(()),
+    }
+}
+
 /// What a batch says of its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Sound,
     /// Of no more use: another one may be.
     Broken,
+    /// The same, once this call is allowed.
+    Refused(Arc<Call>),
     /// Of no more use, and another one is not likely to be.
     Elsewhere,
 }
@@ -260,21 +292,29 @@ async fn answer(
         timeout(ANSWER_TIMEOUT, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
     let lost = match asked {
         Ok(Ok(answers)) if answers.len() == batch.len().max(1) => {
-            let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
-            let refusal = errors.find_map(|error| Some((Refusal::of(error)?, said(error))));
+            let errors = answers.iter().map(|answer| answer.as_ref().err());
+            let refusal = errors.enumerate().find_map(|(index, error)| {
+                let error = error?;
+                Some((Refusal::of(error)?, said(error), index))
+            });
             let sound = refusal.is_none();
             let changed = up.send_if_modified(|up| std::mem::replace(up, sound) != sound);
-            if let (Some((_, error)), true) = (&refusal, changed) {
+            if let (Some((_, error, _)), true) = (&refusal, changed) {
                 tracing::warn!(error, "redis refuses: no event is processed until it does not");
             }
+            let end = match refusal {
+                None => End::Sound,
+                Some((Refusal::ForNow, ..)) => End::Broken,
+                Some((Refusal::ForGood, ..)) => End::Elsewhere,
+                // None of the batch, if that was the sign of life.
+                Some((Refusal::NotAllowed, _, index)) => {
+                    batch.get(index).map_or(End::Broken, |(call, _)| End::Refused(Arc::clone(call)))
+                }
+            };
             for ((_, reply), answer) in batch.drain(..).zip(answers) {
                 let _ = reply.send(answer.map_err(|error| said(&error)));
             }
-            return match refusal {
-                None => End::Sound,
-                Some((Refusal::ForNow, _)) => End::Broken,
-                Some((Refusal::ForGood, _)) => End::Elsewhere,
-            };
+            return end;
         }
         Ok(Ok(_)) => "fewer answers than questions".to_owned(),
         Ok(Err(error)) => error.to_string(),

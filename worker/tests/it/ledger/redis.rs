@@ -77,7 +77,7 @@ async fn a_node_of_a_redis_cluster_is_no_ledger() {
     let entry = EntryKey { identity: &identity, target: TARGET, generation: 0 };
     tokio::select! {
         claim = ledger.claim(&entry, 0) => panic!("{claim:?} by a node of a cluster"),
-        () = unanswered(&metrics, 3) => {}
+        () = unanswered(&metrics, "claim", 3) => {}
     }
     assert!(!ledger.is_up());
 }
@@ -92,7 +92,7 @@ async fn a_replica_is_left_for_where_the_address_leads_to_then() {
     let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
     let entry = case.entry();
     let failing_over = async {
-        unanswered(&metrics, 1).await;
+        unanswered(&metrics, "claim", 1).await;
         assert!(!ledger.is_up());
         proxy.lead_to(&Proxy::server_of(&redis_url()));
     };
@@ -101,13 +101,41 @@ async fn a_replica_is_left_for_where_the_address_leads_to_then() {
     started(claim);
 }
 
-/// Waits until so many claims were not answered.
-async fn unanswered(metrics: &Registry, count: u64) {
-    let line = r#"hubline_ledger_calls_total{operation="claim",result="unavailable"} "#;
+/// The sign of life needs no such right, and would be taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_lacks_a_right_within_a_script_is_down_until_it_is_given() {
+    let redis = OwnRedis::start().await;
+    let (ledger, metrics) = Case::ledger_of(&redis.url, &prefix());
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: LONG };
+    let slot_ms = entered(&ledger, &way).await;
+    redis.ask(&["ACL", "SETUSER", "default", "-hincrby"]).await;
+    let given = async {
+        within("the ledger to notice", async {
+            while ledger.is_up() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        for calls in 2..=3 {
+            unanswered(&metrics, "gate", calls).await;
+            assert!(!ledger.is_up(), "it is ready while calls hang");
+        }
+        redis.ask(&["ACL", "SETUSER", "default", "+hincrby"]).await;
+    };
+    let leaving = within("the answer", ledger.leave(&way, CALLER, slot_ms, Ended::Passed));
+    let (left, ()) = tokio::join!(leaving, given);
+    assert_eq!(left, None);
+    assert!(ledger.is_up());
+}
+
+/// Waits until so many calls were not answered.
+async fn unanswered(metrics: &Registry, operation: &str, count: u64) {
+    let line =
+        format!("hubline_ledger_calls_total{{operation=\"{operation}\",result=\"unavailable\"}} ");
     let failing = async {
         loop {
             let page = encode(metrics);
-            let calls = page.lines().find_map(|found| found.strip_prefix(line));
+            let calls = page.lines().find_map(|found| found.strip_prefix(&line));
             if calls.is_some_and(|calls| calls.parse::<u64>().unwrap() >= count) {
                 break;
             }

@@ -48,7 +48,7 @@ impl State {
     }
 
     /// Whether this was not the last that was told.
-    fn is_news(&self, error: &str) -> bool {
+    pub(super) fn is_news(&self, error: &str) -> bool {
         let mut told = self.told();
         let is_news = told.as_deref() != Some(error);
         *told = Some(error.to_owned());
