@@ -2,6 +2,7 @@
 //! under its token, and calls travel in pipelines.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
@@ -68,6 +69,8 @@ pub struct Ledger {
     worker: String,
     /// What this process finds out of services for itself.
     own: Own,
+    /// Whether the last claim was answered late.
+    is_slow: AtomicBool,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -85,6 +88,7 @@ impl Ledger {
             noted: Noted::default(),
             worker: format!("{:08x}", rand::random::<u32>()),
             own: Own::default(),
+            is_slow: AtomicBool::new(false),
         })
     }
 

@@ -94,12 +94,12 @@ impl Link {
         self.state.renewed.send_replace(());
     }
 
-    /// Redis' clock as far as it is known, ms since the Unix epoch.
-    pub(super) fn now_ms(&self) -> u64 {
+    /// Redis' clock, ms since the Unix epoch, once it is known.
+    pub(super) fn now_ms(&self) -> Option<u64> {
         self.state.now_ms()
     }
 
-    /// Redis' clock was this, ms since the Unix epoch, in an answer that has come just now: clocks drift, and
+    /// Redis' `TIME` was this, ms since the Unix epoch, in an answer that has come just now: clocks drift, and
     /// a connection may last for weeks.
     pub(super) fn heard(&self, now_ms: u64) {
         self.state.clock_is_past(now_ms);
@@ -244,7 +244,7 @@ async fn prepare(
     if let Some(call) = refused {
         is_allowed(connection, call).await?;
     }
-    // No less than Redis': from before the question. Without the right to ask, our own has to do.
+    // No less than Redis': from before the question.
     let asked = Instant::now();
     if let Ok(time) = redis::cmd("TIME").query_async(connection).await {
         state.set_clock(time, asked);

@@ -58,6 +58,11 @@ impl Entries {
         self.redis.clone().del(format!("{}:steps", self.key(identity))).await.unwrap();
     }
 
+    /// A key under the prefix.
+    pub(crate) fn name(&self, rest: &str) -> String {
+        format!("{}:{rest}", self.prefix)
+    }
+
     fn key(&self, identity: &Identity) -> String {
         format!("{}:run:{{{identity}}}:{TARGET}:0", self.prefix)
     }

@@ -1,7 +1,7 @@
 //! What a ledger makes of Redis as it can be: away, forgetful, full, or no primary at all; and what it
 //! leaves there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use shared::broker::Lane;
@@ -12,6 +12,7 @@ use worker::parts::ledger::{EntryKey, Release};
 use worker::parts::limits::{Asker, Ended, Limit, Standing, Way};
 
 use super::case::{Case, LONG, started};
+use super::fence::LATE;
 use super::limits::{CALLER, entered, of_portal};
 use crate::harness::{OwnCluster, OwnRedis, TARGET, pause, within};
 
@@ -128,21 +129,55 @@ async fn a_redis_that_lacks_a_right_within_a_script_is_down_until_it_is_given() 
     assert!(ledger.is_up());
 }
 
+/// Where a first claim is answered late, Redis gives it its fence, by a second call. The next one has no use
+/// for the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_claims_are_answered_late_each_is_one_call() {
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
+    // Before that Redis has not said what time it is.
+    within("a connection", async {
+        while !ledger.is_up() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut answered = Vec::new();
+    for generation in 0..2 {
+        let entry = EntryKey { generation, ..case.entry() };
+        proxy.cut();
+        let restored = async {
+            let begun = Instant::now();
+            while begun.elapsed() < LATE {
+                tokio::task::yield_now().await;
+            }
+            proxy.restore();
+        };
+        let (claim, ()) = tokio::join!(within("the claim", ledger.claim(&entry, 0)), restored);
+        started(claim);
+        answered.push(calls(&metrics, "claim", "ok"));
+    }
+    assert_eq!(answered, [2, 3]);
+}
+
 /// Waits until so many calls were not answered.
 async fn unanswered(metrics: &Registry, operation: &str, count: u64) {
-    let line =
-        format!("hubline_ledger_calls_total{{operation=\"{operation}\",result=\"unavailable\"}} ");
     let failing = async {
-        loop {
-            let page = encode(metrics);
-            let calls = page.lines().find_map(|found| found.strip_prefix(&line));
-            if calls.is_some_and(|calls| calls.parse::<u64>().unwrap() >= count) {
-                break;
-            }
+        while calls(metrics, operation, "unavailable") < count {
             pause().await;
         }
     };
-    within("claims without an answer", failing).await;
+    within("calls without an answer", failing).await;
+}
+
+/// How many calls had such a result.
+fn calls(metrics: &Registry, operation: &str, result: &str) -> u64 {
+    let line =
+        format!("hubline_ledger_calls_total{{operation=\"{operation}\",result=\"{result}\"}} ");
+    let page = encode(metrics);
+    let calls = page.lines().find_map(|found| found.strip_prefix(&line));
+    calls.map_or(0, |calls| calls.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
