@@ -42,6 +42,8 @@ mod standalone;
 mod target;
 mod turns;
 mod verdict;
+#[cfg(test)]
+mod warnings;
 mod when;
 mod worker;
 

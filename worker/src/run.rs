@@ -40,6 +40,8 @@ pub struct Run {
     /// What it has asked at limits.
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) time: Arc<Time>,
+    /// How long it may wait yet, in all: who waits for longer is given up.
+    pub(crate) wait_left: Duration,
     /// Since the receiver took the event in.
     pub(crate) age: Duration,
     /// Since what the event tells of happened.

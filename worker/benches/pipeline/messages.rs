@@ -1,6 +1,6 @@
 //! What a message costs: the same one with ever more in its properties, and by other ways into its queue.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions};
+use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ExchangeKind};
 
@@ -127,7 +127,10 @@ impl Exchanges {
     async fn delete(self, connection: &Connection) {
         let channel = connection.create_channel().await.unwrap();
         for exchange in [&self.plain, &self.with_alternate, &self.alternate] {
-            channel.exchange_delete(exchange.as_str().into(), Default::default()).await.unwrap();
+            channel
+                .exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default())
+                .await
+                .unwrap();
         }
     }
 }

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::*;
 use crate::error::Failure;
 use crate::trial::Directory;
+use crate::warnings::Warnings;
 
 struct Bench {
     directory: Directory,
@@ -227,37 +227,6 @@ fn nothing_shows_the_secret() {
     assert!(!format!("{pass:?}").contains("hunter2"));
 }
 
-/// Counts what is logged as a warning.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == tracing::Level::WARN
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Text(String);
-        impl tracing::field::Visit for Text {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-                let _ = write!(self.0, "{field}={value:?} ");
-            }
-        }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[tokio::test]
 async fn one_warning_is_all_that_is_said_of_a_pause() {
     let warnings = Warnings::default();
@@ -273,7 +242,7 @@ async fn one_warning_is_all_that_is_said_of_a_pause() {
     for _ in 0..30 {
         bench.credential.pass().await.unwrap_err();
     }
-    let said = warnings.0.lock().unwrap().clone();
+    let said = warnings.said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].contains("HUBSPOT_401") && said[0].contains("HUBSPOT_ACCESS_TOKEN"),

@@ -54,10 +54,9 @@ impl Executor {
                 place = self.portals.admit(origin).await;
                 match &place {
                     Err(wait) => (Outcome::Limited(*wait), None),
-                    // Asked only by who can come: it may be told to probe.
-                    Ok(place) => match self.still_shut(message, lane).await {
-                        Some(error) => (Outcome::Failed(error), None),
-                        None => {
+                    Ok(place) => match self.is_still_shut(message, lane).await {
+                        Err(outcome) => (outcome, None),
+                        Ok(()) => {
                             span.around(self.claim_and_perform(&part, target, age, place)).await
                         }
                     },
@@ -108,6 +107,17 @@ impl Executor {
         }
         span::end(&span, &outcome, settled.verdict);
         settled.disposition
+    }
+
+    /// Asked only by who can come: it may be told to probe. The answer is waited for like a claim, until
+    /// shutdown can wait no longer; nothing is taken by the question.
+    async fn is_still_shut(&self, message: &Message, lane: Lane) -> Result<(), Outcome> {
+        let asking = self.still_shut(message, lane);
+        match self.interrupt.run_until_cancelled(asking).await {
+            Some(None) => Ok(()),
+            Some(Some(error)) => Err(Outcome::Failed(error)),
+            None => Err(Outcome::Interrupted),
+        }
     }
 
     async fn claim_and_perform(

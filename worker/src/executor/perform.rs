@@ -14,6 +14,7 @@ use shared::message::Message;
 
 use super::Executor;
 use super::claim::Started;
+use super::waiting::waited;
 use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::portals::Place;
@@ -118,6 +119,7 @@ impl Executor {
             generation: message.generation,
             rooms: Arc::new(rooms),
             time: Arc::new(Time::of(self.handler_timeout)),
+            wait_left: self.wait_max.saturating_sub(waited(message)),
             since_change: since_change(event, age),
             age,
         };

@@ -13,8 +13,7 @@ use crate::verdict::Outcome;
 impl Executor {
     /// A run that has waited for room for too long waits no more.
     pub(super) fn end_of_waiting(&self, message: &Message, outcome: Outcome) -> Outcome {
-        let waited_ms = message.waiting.as_ref().map_or(0, |waiting| waiting.waited_ms);
-        let waited = Duration::from_millis(waited_ms);
+        let waited = waited(message);
         let is_too_long = |error: &HandlerError| match error.kind {
             // Not begun, if it cannot end in time.
             Failure::Deferred { wait } => waited.saturating_add(wait) > self.wait_max,
@@ -38,8 +37,7 @@ impl Executor {
         // Boxed: most runs have not waited.
         let asking = turns::still_shut(&self.ledger, &self.seats, &origin, lane, waiting);
         let (wait, key) = Box::pin(asking).await?;
-        let waited = Duration::from_millis(waiting.waited_ms);
-        if waited.saturating_add(wait) > self.wait_max {
+        if waited(message).saturating_add(wait) > self.wait_max {
             return None;
         }
         let mut error =
@@ -47,4 +45,9 @@ impl Executor {
         error.places = waiting.places.iter().cloned().collect();
         Some(error)
     }
+}
+
+/// For how long its run has waited, for whatever.
+pub(super) fn waited(message: &Message) -> Duration {
+    Duration::from_millis(message.waiting.as_ref().map_or(0, |waiting| waiting.waited_ms))
 }

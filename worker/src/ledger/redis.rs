@@ -2,6 +2,7 @@
 //! under its token, and calls travel in pipelines.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use deadpool_redis::redis::{FromRedisValue, Value};
@@ -11,7 +12,7 @@ use shared::retry::Reconnect;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Mark;
-use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Room, Seen, Sight, Way};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Own, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
 use crate::pauses::{PauseState, Word};
 
@@ -31,11 +32,16 @@ mod pause;
 mod refusal;
 mod script;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use known::Noted;
 use link::Link;
 use script::{Call, Script};
 use take::millis;
+
+/// A call that is answered with an error so often, while Redis is there, is told to people.
+const WORTH_A_WARNING: u32 = 4;
 
 /// How the ledger is set up.
 #[derive(Clone, Debug)]
@@ -61,6 +67,10 @@ pub struct Ledger {
     noted: Noted,
     /// What this process is called where it matters whose calls failed.
     worker: String,
+    /// What this process finds out of services for itself.
+    own: Own,
+    /// Whether the last claim was answered late.
+    is_slow: AtomicBool,
     _memory: AbortOnDropHandle<()>,
 }
 
@@ -77,6 +87,8 @@ impl Ledger {
             metrics,
             noted: Noted::default(),
             worker: format!("{:08x}", rand::random::<u32>()),
+            own: Own::default(),
+            is_slow: AtomicBool::new(false),
         })
     }
 
@@ -135,20 +147,29 @@ impl Ledger {
     }
 
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
+        let (own_ms, is_own_probe) = match self.own.enter(way, caller, is_asking) {
+            Passage::Open { slot_ms, is_probe } => (slot_ms, is_probe),
+            turned => return turned,
+        };
         let arguments =
             gate::gate_arguments(way, caller, &self.worker, gate::entering(is_asking), 0);
-        loop {
+        let passage = loop {
             match gate::read_passage(self.gate(way, arguments.clone()).await) {
-                Some(passage) => {
-                    let wait_ms = match passage {
-                        Passage::Open { .. } => 0,
-                        Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
-                    };
-                    self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
-                    return passage;
-                }
+                Some(passage) => break passage,
                 None => self.malformed(Operation::Gate).await,
             }
+        };
+        self.own.asked(way, own_ms, passage);
+        let wait_ms = match passage {
+            Passage::Open { .. } => 0,
+            Passage::Full(ms) | Passage::Shut(ms) => u64::try_from(ms).unwrap_or(0),
+        };
+        self.noted.note(Of::Calls, &way.key, Duration::from_millis(wait_ms));
+        match passage {
+            Passage::Open { slot_ms, is_probe } => {
+                Passage::Open { slot_ms, is_probe: is_probe || is_own_probe }
+            }
+            turned => turned,
         }
     }
 
@@ -160,7 +181,9 @@ impl Ledger {
         ended: Ended,
     ) -> Option<i64> {
         let arguments = gate::gate_arguments(way, caller, &self.worker, ended.as_str(), slot_ms);
-        gate::read_left(self.gate(way, arguments).await)
+        let (wait_ms, is_shut) = gate::read_left(self.gate(way, arguments).await);
+        let own_wait_ms = self.own.leave(way, caller, slot_ms, ended, is_shut);
+        wait_ms.max(own_wait_ms)
     }
 
     pub(super) async fn limits(&self) -> Vec<Seen> {
@@ -174,23 +197,22 @@ impl Ledger {
 
     async fn look(&self, name: &str) -> Option<Seen> {
         let (of, limit) = known::read(name)?;
-        let key = match of {
-            Of::Requests => format!("{}:limit:{{{limit}}}", self.prefix),
-            Of::Calls => format!("{}:gate:{{{limit}}}", self.prefix),
-        };
+        let key = format::state_key(&self.prefix, of, limit);
         let arguments = vec![of.as_str().to_owned()];
         let reply = self.run(Operation::Look, Script::Look, &key, arguments).await;
         let sight = Option::<Vec<i64>>::from_redis_value(reply).ok()??;
-        Some(Seen::new(of, limit, Sight::try_from(sight).ok()?))
+        let mut seen = Seen::new(of, limit, Sight::try_from(sight).ok()?);
+        self.own.show(&mut seen);
+        Some(seen)
     }
 
     async fn gate(&self, way: &Way, arguments: Vec<String>) -> Value {
-        let key = format!("{}:gate:{{{}}}", self.prefix, way.key);
+        let key = format::state_key(&self.prefix, Of::Calls, &way.key);
         self.run(Operation::Gate, Script::Gate, &key, arguments).await
     }
 
     fn limit_key(&self, limit: &Limit) -> String {
-        format!("{}:limit:{{{}}}", self.prefix, limit.key)
+        format::state_key(&self.prefix, Of::Requests, &limit.key)
     }
 
     pub(super) async fn oldest_delayed(&self, marks: &[Mark]) -> Option<i64> {
@@ -216,7 +238,7 @@ impl Ledger {
     /// One call, again and again until it is answered: each is idempotent under its token, so
     /// an answer that got lost does no harm.
     async fn call(&self, operation: Operation, call: &Arc<Call>) -> Value {
-        let mut reconnect = Reconnect::default();
+        let (mut reconnect, mut errors) = (Reconnect::default(), 0);
         loop {
             let started = std::time::Instant::now();
             let answer = self.link.call(Arc::clone(call)).await;
@@ -224,11 +246,18 @@ impl Ledger {
             match answer {
                 Ok(value) => return value,
                 Err(error) => {
-                    tracing::debug!(
-                        operation = operation.as_str(),
-                        error,
-                        "ledger call failed, waiting"
-                    );
+                    let operation = operation.as_str();
+                    // While Redis is away that is told once for all calls.
+                    errors += u32::from(self.link.is_up());
+                    if errors == WORTH_A_WARNING && self.link.is_news(&error) {
+                        tracing::warn!(
+                            operation,
+                            error,
+                            "redis is there and answers a call with an error again and again: it waits"
+                        );
+                    } else {
+                        tracing::debug!(operation, error, "ledger call failed, waiting");
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(reconnect.next_delay()) => {}
                         () = self.link.back() => {}

@@ -121,6 +121,11 @@ impl Breaker {
         }
     }
 
+    /// What has failed lately opens it no more: for one worker's own, since all know of it.
+    pub(super) fn forget_calls(&mut self) {
+        self.recent.clear();
+    }
+
     /// Until when anything of it matters.
     pub(super) fn end_ms(&self) -> i64 {
         let recent_ms = self.recent.end_ms();
@@ -134,7 +139,7 @@ impl Breaker {
             Ended::CutOff => return,
         };
         self.recent.note(worker, has_failed, now_ms);
-        if has_failed && self.recent.show_outage(cap) {
+        if has_failed && self.recent.show_outage(cap, now_ms) {
             if now_ms - self.closed_ms > CALM_MS {
                 self.strikes = 0;
             }

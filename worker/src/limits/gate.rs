@@ -44,28 +44,35 @@ impl Gate {
     /// Lets a call through, or tells when to come back.
     pub(super) fn enter(&mut self, asked: &Asked<'_>, now_ms: i64) -> Passage {
         self.size = asked.cap;
-        match self.breaker.state(asked.lease_ms, now_ms) {
-            State::Closed => match self.cap.full(asked, now_ms) {
-                None => Passage::Open { slot_ms: self.take(asked, now_ms), is_probe: false },
-                Some(wait_ms) => Passage::Full(self.wait(asked, now_ms + wait_ms, 0, now_ms)),
-            },
-            State::HalfOpen => {
-                let slot_ms = self.take(asked, now_ms);
-                if !asked.is_asking {
-                    self.breaker.probe(slot_ms);
-                }
-                Passage::Open { slot_ms, is_probe: true }
+        if let Some(wait_ms) = self.shut(asked, now_ms) {
+            return Passage::Shut(wait_ms);
+        }
+        if self.breaker.state(asked.lease_ms, now_ms) == State::HalfOpen {
+            let slot_ms = self.take(asked, now_ms);
+            if !asked.is_asking {
+                self.breaker.probe(slot_ms);
             }
+            return Passage::Open { slot_ms, is_probe: true };
+        }
+        match self.cap.full(asked, now_ms) {
+            None => Passage::Open { slot_ms: self.take(asked, now_ms), is_probe: false },
+            Some(wait_ms) => Passage::Full(self.wait(asked, now_ms + wait_ms, 0, now_ms)),
+        }
+    }
+
+    /// For how long whoever asks is to stay away, by the breaker alone; `None` if it is closed, or the next
+    /// call probes.
+    pub(super) fn shut(&mut self, asked: &Asked<'_>, now_ms: i64) -> Option<i64> {
+        match self.breaker.state(asked.lease_ms, now_ms) {
+            State::Closed | State::HalfOpen => None,
             State::Open { until_ms } if self.breaker.appoint() => {
                 self.waits.add(until_ms, asked.lane, now_ms - asked.waited_ms, now_ms);
-                Passage::Shut(until_ms - now_ms)
+                Some(until_ms - now_ms)
             }
-            State::Open { until_ms } => {
-                Passage::Shut(self.shut(asked, until_ms + PROBE_MS, now_ms))
-            }
+            State::Open { until_ms } => Some(self.wait_on(asked, until_ms + PROBE_MS, now_ms)),
             State::Probed { since_ms } => {
                 let begin_ms = now_ms + PROBE_MS.max(now_ms - since_ms);
-                Passage::Shut(self.shut(asked, begin_ms, now_ms))
+                Some(self.wait_on(asked, begin_ms, now_ms))
             }
         }
     }
@@ -82,8 +89,27 @@ impl Gate {
         self.size = asked.cap;
         let is_done = ended == Ended::Passed;
         self.cap.give_back(slot_ms, asked.lease_ms, is_done, now_ms);
+        self.judge(slot_ms, ended, asked, now_ms)
+    }
+
+    /// The same for the breaker alone.
+    pub(super) fn judge(
+        &mut self,
+        slot_ms: i64,
+        ended: Ended,
+        asked: &Asked<'_>,
+        now_ms: i64,
+    ) -> Option<i64> {
         let open_ms = self.breaker.ended(asked.worker, slot_ms, ended, asked.cap, now_ms)?;
         Some(self.wait(asked, now_ms + open_ms + PROBE_MS, 0, now_ms))
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(super) fn breaker_mut(&mut self) -> &mut Breaker {
+        &mut self.breaker
     }
 
     /// As people see it.
@@ -117,7 +143,7 @@ impl Gate {
         if asked.is_asking { 0 } else { self.cap.take(asked, now_ms) }
     }
 
-    fn shut(&mut self, asked: &Asked<'_>, begin_ms: i64, now_ms: i64) -> i64 {
+    fn wait_on(&mut self, asked: &Asked<'_>, begin_ms: i64, now_ms: i64) -> i64 {
         self.wait(asked, begin_ms, asked.waited_ms / MORE, now_ms)
     }
 

@@ -136,12 +136,17 @@ impl Lines {
     }
 }
 
-fn asked<'a>(way: &Way, caller: Caller<'a>, worker: &'a str, is_asking: bool) -> cap::Asked<'a> {
+pub(super) fn asked<'a>(
+    way: &Way,
+    caller: Caller<'a>,
+    worker: &'a str,
+    is_asking: bool,
+) -> cap::Asked<'a> {
     let Caller { origin, lane, is_placed, waited } = caller;
     let (cap, lease_ms, waited_ms) = (way.cap, millis(way.lease), millis(waited));
     cap::Asked { origin, worker, cap, lease_ms, lane, is_placed, is_asking, waited_ms }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -2,7 +2,8 @@
 //!
 //! Owns who waits for it. The fact's other events would each take a place of their own, and use none of
 //! them. So they wait until that run should have come, and longer by what may hold it up; then whoever
-//! comes has the place. When the place is due is told by the ledger's clock alone.
+//! comes has the place. When the place is due is told by the ledger's clock alone. Nobody waits for one that
+//! comes too late for them: they ask for a place of their own then.
 
 use std::time::Duration;
 

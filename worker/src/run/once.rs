@@ -16,6 +16,9 @@ use crate::error::{Failure, HandlerError};
 use crate::ledger::{Claim, EntryKey, Release};
 use crate::turns::NoRoom;
 
+/// Another event at work may be done in a moment, whatever its lease: it is looked again after that.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Whose entries facts have in the ledger, beside those of handlers.
 const TARGET: &str = "once";
 
@@ -97,7 +100,7 @@ impl Run {
                 return Ok(Some(Claimed { run, since, is_held: true, is_done: false }));
             }
             Claim::Completed | Claim::Stale => return Ok(None),
-            Claim::Held(wait) => wait,
+            Claim::Held(wait) => wait.min(LOOK),
             // Not told of a claim that takes the fact whatever is held against it.
             Claim::Apart(_) => Duration::ZERO,
         };
@@ -136,11 +139,15 @@ impl Claimed {
     }
 
     /// The error with which the run waits, if another event of the fact has a place in line. It waits for
-    /// the same place, and need not queue when it comes back.
+    /// the same place, and need not queue when it comes back. If that is longer than it may wait it asks for
+    /// itself.
     fn in_line(&self) -> Option<HandlerError> {
-        let Run { lease, rooms, .. } = &self.run;
+        let Run { lease, rooms, wait_left, .. } = &self.run;
         let booking = Booking::of(lease)?;
         let wait = booking.keeps_waiting(&self.event(), self.run.is_bulk(), lease.fence)?;
+        if wait > *wait_left {
+            return None;
+        }
         for place in &booking.places {
             rooms.lacks(place, NoRoom(wait));
         }
@@ -154,11 +161,21 @@ impl Claimed {
         let (Failure::Deferred { wait }, false) = (error.kind, error.places.is_empty()) else {
             return;
         };
+        // Given up now, it does not come back for it.
+        if wait > self.run.wait_left {
+            return;
+        }
         // A fence is the time of its claim, by the ledger's clock: no other one is asked.
         let passed_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let now_ms = self.run.lease.fence.saturating_add(passed_ms);
+        let (event, is_bulk) = (self.event(), self.run.is_bulk());
+        // Whoever could not wait for another's place leaves it to the others.
+        let others = Booking::of(&self.run.lease);
+        if others.is_some_and(|it| it.keeps_waiting(&event, is_bulk, now_ms).is_some()) {
+            return;
+        }
         let places = error.places.clone();
-        Booking::new(self.event(), self.run.is_bulk(), places, wait, now_ms).keep(&self.run.lease);
+        Booking::new(event, is_bulk, places, wait, now_ms).keep(&self.run.lease);
     }
 
     /// The event and the handler, whatever the attempt.

@@ -75,6 +75,29 @@ async fn every_row_of_latencies_has_a_figure_and_nothing_is_lost() {
     nothing_is_left(&prefix, None).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_messages_has_a_figure() {
+    let rows = [
+        "nothing but persistent",
+        "message_id of 64 digits",
+        "message_id of 43 characters",
+        "type",
+        "reply_to",
+        "correlation_id",
+        "timestamp",
+        "all properties of a fresh message",
+        "one header",
+        "six headers",
+        "nothing, mandatory",
+        "nothing, by a direct exchange",
+        "nothing, by a direct exchange with an alternate one",
+        "all properties, by a direct exchange with an alternate one",
+    ];
+    let prefix = prefix();
+    whole(Part::Messages, &prefix, &rows).await;
+    nothing_is_left(&prefix, None).await;
+}
+
 async fn whole(part: Part, prefix: &str, rows: &[&str]) {
     let report = pipeline::run(part, Scale::Small, prefix).await;
     assert_eq!(report.names(), rows);

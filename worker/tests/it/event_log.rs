@@ -1,11 +1,13 @@
 //! The event log: every delivery with its end, in either database, and never in the way.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
-use shared::message::Message;
-use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+use shared::broker::Lane;
+use shared::message::{Message, Waiting};
+use shared::testing::{DatabaseEngine, Proxy, TestDatabase, on_every_database, redis_url};
 use tokio::process::Command;
 use worker::HandlerError;
 
@@ -119,6 +121,33 @@ async fn what_could_not_be_published_any_more_is_told_as_given_back(engine: Data
     database.end().await;
 }
 
+/// Whether the service that it waits for is called again is asked of Redis, which is away.
+async fn a_run_that_asks_whether_it_may_come_is_given_back_without_redis(engine: DatabaseEngine) {
+    let database = TestDatabase::new(engine).await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let flags = ["--shutdown-grace", "50ms", "--redis-url", &proxy.url(&redis_url())];
+    let mut rig = Rig::with(&flags).await;
+    rig.settings.records.database_url = Some(SecretString::from(database.url()));
+    proxy.cut();
+    let start = || rig.worker(|registry| probed(registry, |_, _| async { Ok(()) }));
+    let worker = start();
+    let waiting = Waiting::default().and(Duration::ZERO, ["!erp".to_owned()]);
+    let message = Message { waiting: Some(waiting), ..fresh(&deal(1)) };
+    rig.publish_to(Lane::Work, message).await;
+    let unanswered = ["operation=\"gate\"", "result=\"unavailable\""];
+    Admin::of(&worker).wait_for("hubline_ledger_calls_total", &unanswered, 1).await;
+    worker.stop().await;
+    let lines = events(&database, &[]).await;
+    let ends: Vec<_> = lines.iter().map(|line| &line["verdict"]).collect();
+    assert_eq!(ends, ["interrupted"], "it hung");
+    proxy.restore();
+    let worker = start();
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    rig.finish().await;
+    database.end().await;
+}
+
 /// One event's lines, the latest first.
 async fn assert_way(database: &TestDatabase, message: &Message) {
     let way = events(database, &["--event", message.event.identity.as_ref()]).await;
@@ -132,6 +161,7 @@ async fn assert_way(database: &TestDatabase, message: &Message) {
 on_every_database! {
     every_end_of_an_event_is_in_the_log
     what_could_not_be_published_any_more_is_told_as_given_back
+    a_run_that_asks_whether_it_may_come_is_given_back_without_redis
 }
 
 /// Who reads what `worker events` says may have had enough of it; a database may be down.

@@ -138,7 +138,7 @@ fn action_of(name: &str) -> Result<Action, Fault> {
     Action::named(name).ok_or_else(|| Fault::NotFound("There is no such action.".to_owned()))
 }
 
-/// The letters that were ticked, or all that match.
+/// The letters that were ticked, or all that match. A filter within a field is no part of the address' own.
 fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
     let filter = match query.get("scope") {
         Some("ticked") => {
@@ -148,8 +148,8 @@ fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
             }
             ids
         }
-        Some("matching") => selected(&Query::read(query.field("filter"))?)?,
-        None => selected(query)?,
+        Some("matching") => plainly(&Query::read(query.field("filter"))?)?,
+        None => plainly(query)?,
         Some(_) => {
             return Err(Fault::Wrong("Nothing was done. Scope: ticked or matching.".to_owned()));
         }
@@ -158,7 +158,16 @@ fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
 }
 
 fn understood(action: Action, query: &Query) -> Result<Filter, Fault> {
-    in_state(action, selected(query)?, query)
+    in_state(action, plainly(query)?, query)
+}
+
+/// The filter of a query that is nothing but one.
+fn plainly(query: &Query) -> Result<Filter, Fault> {
+    if query.get("filter").is_some() {
+        let text = "Nothing was done. Filter: it belongs to a scope, which is ticked or matching.";
+        return Err(Fault::Wrong(text.to_owned()));
+    }
+    selected(query)
 }
 
 /// A filter in which every word is understood: what is left out by mistake would make it wider.

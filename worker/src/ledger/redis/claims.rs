@@ -3,6 +3,7 @@
 //! here, what is done on Redis in [`super::script`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{FromRedisValue, Value};
@@ -13,7 +14,8 @@ use crate::ledger::lease::Steps;
 use crate::ledger::{Claim, EntryKey, Lease, Write, Written};
 use crate::metrics::Operation;
 
-/// A first claim that is answered later than that has its fence from Redis.
+/// A first claim that is answered later than that has its fence from Redis. And so has the next one from the
+/// beginning: under load a second call for each would make more of it.
 const FRESH: Duration = Duration::from_millis(200);
 
 impl Ledger {
@@ -29,27 +31,34 @@ impl Ledger {
         // Redis' time as of now, without asking. The call may wait, and meanwhile somebody else may claim
         // the entry with a larger fence, and Redis lose it: so what is answered late has another fence.
         // Another's claim and its loss do not fit into less.
-        let (asked, fence) = (Instant::now(), self.link.now_ms());
-        let begin = Call::Begin {
-            key: key.clone(),
-            value: format::started(&token, attempt.into(), fence, 0, lease, retention),
-            retention_ms: retention,
-        };
-        match Option::<String>::from_redis_value(
-            self.call(Operation::Claim, &Arc::new(begin)).await,
-        ) {
-            Ok(None) if asked.elapsed() <= FRESH => {
-                return Claim::Started(Lease::new(key, token, attempt, fence, 0, []));
+        let (asked, mut is_first) = (Instant::now(), true);
+        let known = self.link.now_ms().filter(|_| !self.is_slow.load(Ordering::Relaxed));
+        if let Some(fence) = known {
+            let begin = Call::Begin {
+                key: key.clone(),
+                value: format::started(&token, attempt.into(), fence, 0, lease, retention),
+                retention_ms: retention,
+            };
+            let answer = self.call(Operation::Claim, &Arc::new(begin)).await;
+            let is_late = self.is_late(asked);
+            is_first = false;
+            match Option::<String>::from_redis_value(answer) {
+                Ok(None) if !is_late => {
+                    return Claim::Started(Lease::new(key, token, attempt, fence, 0, []));
+                }
+                Ok(Some(value)) if format::is_completed(&value) => return Claim::Completed,
+                // What is the caller's own already, the script finds to be so, and raises its fence.
+                _ => {}
             }
-            Ok(Some(value)) if format::is_completed(&value) => return Claim::Completed,
-            // What is the caller's own already, the script finds to be so, and raises its fence.
-            _ => {}
         }
         let mut arguments =
             vec![token.clone(), lease.to_string(), attempt.to_string(), retention.to_string()];
         arguments.extend(apart.iter().map(u32::to_string));
         loop {
             let reply = self.run(Operation::Claim, Script::Claim, &key, arguments.clone()).await;
+            if std::mem::take(&mut is_first) {
+                self.is_late(asked);
+            }
             match claimed(reply) {
                 Some(Claimed::Started(fence, abandoned, steps)) => {
                     let lease = Lease::new(key, token, attempt, fence, abandoned, steps);
@@ -70,6 +79,13 @@ impl Ledger {
                 None => self.malformed(Operation::Claim).await,
             }
         }
+    }
+
+    /// Whether what was asked then is answered late, as is remembered for the next claim.
+    fn is_late(&self, asked: Instant) -> bool {
+        let is_late = asked.elapsed() > FRESH;
+        self.is_slow.store(is_late, Ordering::Relaxed);
+        is_late
     }
 
     /// One write under a lease. `steps` are those that may not be there yet.

@@ -149,7 +149,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 let arguments = gate::gate_arguments(way, caller, worker, ended.as_str(), slot_ms);
                 let reply = scripts.run(Script::Gate, &way.key, arguments).await;
                 let left = lines.leave_at(way, caller, worker, slot_ms, ended, scripts.now_ms);
-                assert_eq!(gate::read_left(reply), left, "{of}: {ended:?} at {way:?}");
+                assert_eq!(gate::read_left(reply).0, left, "{of}: {ended:?} at {way:?}");
             }
         }
     }
@@ -209,6 +209,44 @@ async fn what_a_call_reads_does_not_grow_with_the_origins() {
         let flows: usize =
             cmd("ZCARD").arg(format!("{key}:flows")).query_async(&mut scripts.redis).await.unwrap();
         assert!(flows >= 999, "{flows} beside {key}");
+    }
+}
+
+/// However many workers have called lately: what each call reads and writes is as long, and what stands
+/// beside it goes with its slices.
+#[tokio::test]
+async fn what_a_call_reads_does_not_grow_with_the_workers() {
+    let (lines, mut scripts) = (Lines::default(), Scripts::open().await);
+    let caller =
+        Caller { origin: ORIGINS[0], lane: Lane::Work, is_placed: false, waited: Duration::ZERO };
+    let way = Way { key: "erp".to_owned(), cap: 200, lease: Duration::from_secs(20) };
+    let key = format!("{}:{}", scripts.prefix, way.key);
+    scripts.now_ms = 1_000_000;
+    for slice in 0..20 {
+        for number in 0..90 {
+            let (worker, ended) = (format!("{number:08x}"), Ended::Passed);
+            let arguments = gate::gate_arguments(&way, caller, &worker, ended.as_str(), 0);
+            scripts.run(Script::Gate, &way.key, arguments).await;
+            lines.leave_at(&way, caller, &worker, 0, ended, scripts.now_ms);
+        }
+        let bytes: usize = cmd("STRLEN").arg(&key).query_async(&mut scripts.redis).await.unwrap();
+        assert!((1..400).contains(&bytes), "{bytes} in slice {slice}");
+        let calls = format!("{key}:calls");
+        let fields: usize = cmd("HLEN").arg(&calls).query_async(&mut scripts.redis).await.unwrap();
+        assert!((90..=6 * 90).contains(&fields), "{fields} in slice {slice}");
+        let left_ms: i64 = cmd("PTTL").arg(&calls).query_async(&mut scripts.redis).await.unwrap();
+        assert!((1..=35_000).contains(&left_ms), "{left_ms}");
+        scripts.now_ms += 5_000;
+    }
+    // Of all of them, most are answered.
+    for number in 0..40 {
+        let (worker, ended) = (format!("{number:08x}"), Ended::Failed);
+        for _ in 0..100 {
+            let arguments = gate::gate_arguments(&way, caller, &worker, ended.as_str(), 0);
+            let reply = scripts.run(Script::Gate, &way.key, arguments).await;
+            let left = lines.leave_at(&way, caller, &worker, 0, ended, scripts.now_ms);
+            assert_eq!(gate::read_left(reply), (left, false), "{number}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! How an entry stands on Redis, and the number of that format.
+//! How an entry stands on Redis, and the number of that format; and that of the state of limits.
 //!
-//! An entry is a string: `1S:token:lowest:fence:abandoned:lease:retention` while a run has it,
-//! `1R:token:lowest:fence:abandoned` when it was given back, `1C:token` when it is done. The `1` is the
+//! An entry is a string: `2S:token:lowest:fence:abandoned:lease:retention` while a run has it,
+//! `2R:token:lowest:fence:abandoned` when it was given back, `2C:token` when it is done. The `2` is the
 //! format's number. `token` is the last owner's, or whose who found that it had died, `lowest` the lowest
 //! live attempt, `fence` grows with every run and is no smaller than the time at which the run began,
 //! `abandoned` is what is held against the event, times are ms. Every claim and
@@ -9,22 +9,39 @@
 //! lease is: no clock but Redis' has a say. Steps are a hash beside the entry.
 //!
 //! An entry of another number is not read: who claims it is told that it is held.
+//!
+//! The state of limits and services has its number in the names of its keys. What another build keeps there
+//! is not seen: it matters for minutes, and each build counts for itself until then.
 
 use std::fmt::Display;
 
 use crate::ledger::entry::{Entry, State};
+use crate::limits::Of;
 
 /// The number, raised with every change of keys, values or steps. `format/entries.txt` has samples of
 /// it.
 macro_rules! format_number {
     () => {
-        "1"
+        "2"
     };
 }
 pub(super) use format_number;
 
+/// The number of the state of limits and services, raised with every change of what stands there.
+/// `format/state.txt` has samples of it.
+const STATE_NUMBER: u32 = 2;
+
 #[cfg(test)]
 mod tests;
+
+/// The key of a limit's state, or of a service's: what is beside it is called after it.
+pub(super) fn state_key(prefix: &str, of: Of, limit: &str) -> String {
+    let kind = match of {
+        Of::Requests => "limit",
+        Of::Calls => "gate",
+    };
+    format!("{prefix}:{kind}:{STATE_NUMBER}:{{{limit}}}")
+}
 
 /// The key of an entry. All that belongs to an event has one slot.
 pub(super) fn key(prefix: &str, identity: &str, rest: impl Display) -> String {

@@ -6,7 +6,7 @@ use shared::broker::Lane;
 use super::lua::{flows, now, waits};
 use super::take::millis;
 use crate::limits::{
-    BULK_OF_TEN, CALM_MS, Caller, LATE_MS, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE,
+    BULK_OF_TEN, CALM_MS, Caller, LATE_MS, LATELY, LEAST, LEAST_OF_ALL, LONGEST_OPEN_MS, MORE,
     MOST_STRIKES, OPEN_MS, PROBE_MS, Passage, SLICE_MS, SLICES, SOONEST_MS, UNSEEN_MS, Way,
 };
 
@@ -37,7 +37,7 @@ pub(super) fn gate_arguments(
     ];
     let (of_ten, least, least_of_all) = (BULK_OF_TEN.into(), LEAST.into(), LEAST_OF_ALL.into());
     let cap = [of_ten, LATE_MS, UNSEEN_MS, SOONEST_MS];
-    let outcomes = [SLICE_MS, SLICES, least, least_of_all];
+    let outcomes = [SLICE_MS, SLICES, least, least_of_all, LATELY];
     let breaker = [OPEN_MS, LONGEST_OPEN_MS, CALM_MS, MOST_STRIKES.into()];
     let numbers = cap.into_iter().chain(outcomes).chain(breaker).chain([PROBE_MS, MORE]);
     arguments.extend(numbers.map(|number: i64| number.to_string()));
@@ -55,22 +55,26 @@ pub(super) fn read_passage(reply: Value) -> Option<Passage> {
     }
 }
 
-/// And to who leaves.
-pub(super) fn read_left(reply: Value) -> Option<i64> {
-    let (_, ms, _) = <(i64, i64, i64)>::from_redis_value(reply).ok()?;
-    Some(ms).filter(|ms| *ms >= 0)
+/// And to who leaves: for how long to wait for who probed in vain, and whether nobody calls by now.
+pub(super) fn read_left(reply: Value) -> (Option<i64>, bool) {
+    match <(i64, i64, i64)>::from_redis_value(reply) {
+        Ok((_, ms, is_shut)) => (Some(ms).filter(|ms| *ms >= 0), is_shut == 1),
+        Err(_) => (None, false),
+    }
 }
 
 /// A [`crate::limits`] gate, word for word: a service's cap and breaker.
 ///
 /// what (`ask`, `enter`, `passed`, `failed`, `cut_off`), cap, lease, whether bulk, whether placed, waited,
 /// slot, origin, worker, and the constants: tenths of bulk, lateness, unseen, soonest; slice, slices, least,
-/// least of all; open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through, {1, ms}
-/// full, {2, ms} shut; {3, ms or -1} left, and when to come back for who probed in vain.
+/// least of all, lately; open, longest open, calm, strikes; probing, more → {0, slot, whether a probe} through,
+/// {1, ms} full, {2, ms} shut; {3, ms or -1, whether shut} left, and when to come back for who probed in vain.
 ///
 /// The state is one value, packed: an entry for each call under way, of which there are no more than the cap,
-/// and six at the most for each worker that has called in the last seconds. The lines of origins, which may be
-/// thousands, stand beside it in two sorted sets, of which a call reads a few entries.
+/// and one for each of the last slices of time. The lines of origins, which may be thousands, stand beside it
+/// in two sorted sets, of which a call reads a few entries. So do the calls of each worker, in a hash: a field
+/// for each slice and worker, to which each call adds one, and a thousand million if it failed. All of it is
+/// read when the calls of all workers show an outage, and once in each slice, to drop what is over.
 pub(super) const GATE: &str = concat!(
     now!(),
     r"
@@ -78,11 +82,11 @@ local what, cap, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local bulk, placed, waited, slot = ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6]), tonumber(ARGV[7])
 local origin, worker, of_ten, late, unseen, soonest =
   ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local slice_ms, slices, least, least_of_all =
-  tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local slice_ms, slices, least, least_of_all, lately =
+  tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]), tonumber(ARGV[18])
 local open_ms, longest_open, calm, strikes =
-  tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21])
-local probing, more = tonumber(ARGV[22]), tonumber(ARGV[23])
+  tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21]), tonumber(ARGV[22])
+local probing, more, failure = tonumber(ARGV[23]), tonumber(ARGV[24]), 1000000000
 local packed = redis.call('GET', KEYS[1])
 if not packed and what == 'ask' then return {0, 0, 0} end
 local s = packed and cmsgpack.unpack(packed)
@@ -109,34 +113,55 @@ local function open()
   s.open_until = now + math.min(open_ms * 2 ^ s.strikes, longest_open)
   s.strikes = math.min(s.strikes + 1, strikes)
   s.recent, s.appointed, s.probe = {}, false, 0
+  redis.call('DEL', KEYS[4])
+end
+local slice_now = math.floor(now / slice_ms)
+local function own_calls()
+  local workers, over, fields = {}, {}, redis.call('HGETALL', KEYS[4])
+  for i = 1, #fields, 2 do
+    local slice, name = string.match(fields[i], '^(%d+):(.*)$')
+    local calls = tonumber(fields[i + 1])
+    slice = tonumber(slice)
+    if slice <= slice_now - slices then
+      over[#over + 1] = fields[i]
+    else
+      local own = workers[name] or { 0, 0, 0 }
+      workers[name] = own
+      own[1], own[2] = own[1] + calls % failure, own[2] + math.floor(calls / failure)
+      own[3] = math.max(own[3], slice)
+    end
+  end
+  for i = 1, #over, 1000 do
+    redis.call('HDEL', KEYS[4], unpack(over, i, math.min(i + 999, #over)))
+  end
+  return workers
 end
 local function note(failed)
-  local slice = math.floor(now / slice_ms)
-  while s.recent[1] and s.recent[1][1] <= slice - slices do table.remove(s.recent, 1) end
-  for _, calls in ipairs(s.recent) do
-    if calls[1] == slice and calls[2] == worker then
-      calls[3], calls[4] = calls[3] + 1, calls[4] + failed
-      return
-    end
+  while s.recent[1] and s.recent[1][1] <= slice_now - slices do table.remove(s.recent, 1) end
+  local newest = s.recent[#s.recent]
+  if not newest or newest[1] ~= slice_now then
+    newest = { slice_now, 0, 0 }
+    s.recent[#s.recent + 1] = newest
+    own_calls()
   end
-  s.recent[#s.recent + 1] = { slice, worker, 1, failed }
+  newest[2], newest[3] = newest[2] + 1, newest[3] + failed
+  local field = string.format('%.0f:%s', slice_now, worker)
+  redis.call('HINCRBY', KEYS[4], field, string.format('%.0f', 1 + failed * failure))
+  redis.call('PEXPIRE', KEYS[4], (slices + 1) * slice_ms)
 end
 local function show_outage()
-  local owns, count, failures, workers, failing = {}, 0, 0, 0, 0
+  local count, failures, voters, failing = 0, 0, 0, 0
   for _, calls in ipairs(s.recent) do
-    local own = owns[calls[2]]
-    if not own then
-      own, workers = { 0, 0 }, workers + 1
-      owns[calls[2]] = own
+    count, failures = count + calls[2], failures + calls[3]
+  end
+  if count < math.min(least, math.max(cap, least_of_all)) or failures * 2 < count then return false end
+  for _, own in pairs(own_calls()) do
+    if own[3] > slice_now - lately then
+      voters = voters + 1
+      if own[2] * 2 >= own[1] then failing = failing + 1 end
     end
-    own[1], own[2] = own[1] + calls[3], own[2] + calls[4]
-    count, failures = count + calls[3], failures + calls[4]
   end
-  for _, own in pairs(owns) do
-    if own[2] * 2 >= own[1] then failing = failing + 1 end
-  end
-  return count >= math.min(least, math.max(cap, least_of_all)) and failures * 2 >= count
-    and failing * 2 > workers
+  return failing * 2 > voters
 end
 local function flows_place(begin, step)
   local own, place = flow_end(bulk, origin), begin
@@ -160,6 +185,7 @@ local function wait(begin, at_least)
   add_wait(place, bulk, now - waited)
   return place - now
 end
+local function left(ms) return answer(3, ms, s.open_until > 0 and 1 or 0) end
 if what == 'passed' or what == 'failed' or what == 'cut_off' then
   for _, slots in ipairs({s.work, s.bulk}) do
     local found
@@ -173,24 +199,24 @@ if what == 'passed' or what == 'failed' or what == 'cut_off' then
     s.mean = math.max(math.floor((s.mean * 7 + took) / 8), 1)
   end
   if s.open_until == 0 then
-    if what == 'cut_off' then return answer(3, -1) end
+    if what == 'cut_off' then return left(-1) end
     note(what == 'failed' and 1 or 0)
     if what == 'failed' and show_outage() then
       if now - s.closed > calm then s.strikes = 0 end
       open()
     end
-    return answer(3, -1)
+    return left(-1)
   end
-  if slot ~= s.probe then return answer(3, -1) end
+  if slot ~= s.probe then return left(-1) end
   s.probe = 0
   if what == 'passed' then
     s.open_until, s.closed = 0, now
     note(0)
   elseif what == 'failed' then
     open()
-    return answer(3, wait(s.open_until + probing, 0))
+    return left(wait(s.open_until + probing, 0))
   end
-  return answer(3, -1)
+  return left(-1)
 end
 local function forget(slots)
   local kept = {}

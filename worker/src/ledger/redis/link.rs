@@ -4,21 +4,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use deadpool_redis::redis::{self, RedisResult, Value};
+use deadpool_redis::redis::{RedisResult, Value};
 use deadpool_redis::{Connection, Pool};
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::address::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, LINKS, pool};
-use super::refusal::{Refusal, said, unfit};
-use super::script::{Call, Script};
+use super::address::{ANSWER_TIMEOUT, LINKS, pool};
+use super::refusal::{Refusal, said};
+use super::script::Call;
 
+mod connecting;
 mod questions;
 mod state;
 
+use connecting::{connect, sign_of_life};
 use questions::Questions;
 use state::State;
 
@@ -32,9 +34,6 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long a server that is none for Hubline is left alone: it may take a sign of life and refuse
 /// the next call.
 const ELSEWHERE: Duration = Duration::from_secs(5);
-
-/// How long the sign of life stands, in ms.
-const SIGN_MS: u64 = 60_000;
 
 type Answer = Result<Value, String>;
 type Waiting = (Arc<Call>, oneshot::Sender<Answer>);
@@ -96,15 +95,20 @@ impl Link {
         self.state.renewed.send_replace(());
     }
 
-    /// Redis' clock as far as it is known, ms since the Unix epoch.
-    pub(super) fn now_ms(&self) -> u64 {
+    /// Redis' clock, ms since the Unix epoch, once it is known.
+    pub(super) fn now_ms(&self) -> Option<u64> {
         self.state.now_ms()
     }
 
-    /// Redis' clock was this, ms since the Unix epoch, in an answer that has come just now: clocks drift, and
+    /// Redis' `TIME` was this, ms since the Unix epoch, in an answer that has come just now: clocks drift, and
     /// a connection may last for weeks.
     pub(super) fn heard(&self, now_ms: u64) {
         self.state.clock_is_past(now_ms);
+    }
+
+    /// Whether this error was not the last that was told.
+    pub(super) fn is_news(&self, error: &str) -> bool {
+        self.state.is_news(error)
     }
 
     /// The script's answer, or why there is none; it may have been carried out all the same.
@@ -123,8 +127,9 @@ async fn serve(
     mut calls: mpsc::UnboundedReceiver<Waiting>,
     state: Arc<State>,
 ) {
-    let mut connection = connect(&pool, sign.as_deref(), &state).await.ok();
+    let mut connection = connect(&pool, sign.as_deref(), None, &state).await.ok();
     let mut batch = Vec::with_capacity(BATCH);
+    let mut refused: Option<Arc<Call>> = None;
     loop {
         // Without calls an empty batch asks for a sign of life.
         if timeout(IDLE, calls.recv_many(&mut batch, BATCH)).await == Ok(0) {
@@ -132,8 +137,12 @@ async fn serve(
         }
         gather(&mut calls, &mut batch).await;
         if connection.is_none() {
-            connection = match connect(&pool, sign.as_deref(), &state).await {
-                Ok(connection) => Some(connection),
+            let connected = connect(&pool, sign.as_deref(), refused.as_deref(), &state).await;
+            connection = match connected {
+                Ok(connection) => {
+                    refused = None;
+                    Some(connection)
+                }
                 Err(error) => {
                     for (_, reply) in batch.drain(..) {
                         let _ = reply.send(Err(error.clone()));
@@ -144,7 +153,7 @@ async fn serve(
         }
         let Some(open) = connection.as_mut() else { continue };
         let end = answer(open, sign.as_deref(), &mut batch, &state.up).await;
-        if end == End::Sound {
+        if matches!(end, End::Sound) {
             continue;
         }
         // Not back into the pool: answers to old questions may still be on their way.
@@ -152,8 +161,10 @@ async fn serve(
             drop(Connection::take(broken));
             None
         });
-        if end == End::Elsewhere {
-            tokio::time::sleep(ELSEWHERE).await;
+        match end {
+            End::Sound | End::Broken => {}
+            End::Refused(call) => refused = Some(call),
+            End::Elsewhere => tokio::time::sleep(ELSEWHERE).await,
         }
     }
 }
@@ -171,74 +182,13 @@ async fn gather(calls: &mut mpsc::UnboundedReceiver<Waiting>, batch: &mut Vec<Wa
     }
 }
 
-/// The sign of life: a write, since a Redis that is out of memory or whose disk is full answers a
-/// question.
-fn sign_of_life(key: Option<&str>) -> redis::Cmd {
-    let Some(key) = key else { return redis::cmd("PING") };
-    let mut command = redis::cmd("SET");
-    command.arg(key).arg(1).arg("PX").arg(SIGN_MS);
-    command
-}
-
-/// A connection that knows the scripts, to a Redis that takes writes.
-async fn connect(pool: &Pool, sign: Option<&str>, state: &State) -> Result<Connection, String> {
-    let connecting = async {
-        let mut connection = pool.get().await.map_err(|error| error.to_string())?;
-        match prepare(&mut connection, sign, state).await {
-            Ok(()) => Ok(connection),
-            Err(error) => {
-                // Not back into the pool: the address may lead to another server by now.
-                drop(Connection::take(connection));
-                Err(error)
-            }
-        }
-    };
-    let connected = timeout(CONNECT_TIMEOUT * 2, connecting)
-        .await
-        .unwrap_or_else(|_| Err("timed out".to_owned()));
-    match &connected {
-        Ok(_) => state.is_back(),
-        Err(error) => state.is_away(error),
-    }
-    connected
-}
-
-async fn prepare(
-    connection: &mut Connection,
-    sign: Option<&str>,
-    state: &State,
-) -> Result<(), String> {
-    // A node of a cluster may well take the sign of life, and send the first event away. Whoever has
-    // signed in may ask this without a right; what gives no answer is judged by the sign of life.
-    if let Ok(answer) = redis::cmd("HELLO").query_async(connection).await
-        && let Some(why) = unfit(answer)
-    {
-        return Err(why.to_owned());
-    }
-    for script in Script::ALL {
-        redis::cmd("SCRIPT")
-            .arg("LOAD")
-            .arg(script.code())
-            .query_async::<()>(connection)
-            .await
-            .map_err(|error| said(&error))?;
-    }
-    let asked = sign_of_life(sign).query_async::<()>(connection).await;
-    asked.map_err(|error| said(&error))?;
-    // No less than Redis': from before the question. Without the right to ask, our own has to do.
-    let asked = Instant::now();
-    if let Ok(time) = redis::cmd("TIME").query_async(connection).await {
-        state.set_clock(time, asked);
-    }
-    Ok(())
-}
-
 /// What a batch says of its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Sound,
     /// Of no more use: another one may be.
     Broken,
+    /// The same, once this call is allowed.
+    Refused(Arc<Call>),
     /// Of no more use, and another one is not likely to be.
     Elsewhere,
 }
@@ -262,21 +212,29 @@ async fn answer(
         timeout(ANSWER_TIMEOUT, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
     let lost = match asked.map(|asked| asked.map(|given| questions.answers(given))) {
         Ok(Ok(Some(answers))) => {
-            let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
-            let refusal = errors.find_map(|error| Some((Refusal::of(error)?, said(error))));
+            let errors = answers.iter().map(|answer| answer.as_ref().err());
+            let refusal = errors.enumerate().find_map(|(index, error)| {
+                let error = error?;
+                Some((Refusal::of(error)?, said(error), index))
+            });
             let sound = refusal.is_none();
             let changed = up.send_if_modified(|up| std::mem::replace(up, sound) != sound);
-            if let (Some((_, error)), true) = (&refusal, changed) {
+            if let (Some((_, error, _)), true) = (&refusal, changed) {
                 tracing::warn!(error, "redis refuses: no event is processed until it does not");
             }
+            let end = match refusal {
+                None => End::Sound,
+                Some((Refusal::ForNow, ..)) => End::Broken,
+                Some((Refusal::ForGood, ..)) => End::Elsewhere,
+                // None of the batch, if that was the sign of life.
+                Some((Refusal::NotAllowed, _, index)) => {
+                    batch.get(index).map_or(End::Broken, |(call, _)| End::Refused(Arc::clone(call)))
+                }
+            };
             for ((_, reply), answer) in batch.drain(..).zip(answers) {
                 let _ = reply.send(answer.map_err(|error| said(&error)));
             }
-            return match refusal {
-                None => End::Sound,
-                Some((Refusal::ForNow, _)) => End::Broken,
-                Some((Refusal::ForGood, _)) => End::Elsewhere,
-            };
+            return end;
         }
         Ok(Ok(None)) => "fewer answers than questions".to_owned(),
         Ok(Err(error)) => error.to_string(),

@@ -24,8 +24,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const PLAIN_MS: u64 = 24 * 3_600_000;
 const KEPT_MS: u64 = 2 * PLAIN_MS;
 
-/// What was kept last by a plain command and by the script, and what the script keeps now.
-type Recalled = (Option<u64>, Option<u64>, u64);
+/// What was kept last by a plain command and by the script, what the script keeps now, and the time.
+type Recalled = (Option<u64>, Option<u64>, u64, u64);
 
 /// Looks until the handle is dropped.
 pub(super) fn watch(
@@ -71,10 +71,10 @@ async fn look(link: &Link, key: &str, has_written: bool) -> Result<Option<Forgot
     let arguments = vec![KEPT_MS.to_string()];
     let recall = Call::Run { script: Script::Recall, key: key.to_owned(), arguments };
     let answer = link.call(Arc::new(recall)).await?;
-    let (plain, kept, now) =
+    let (plain, kept, next, now_ms) =
         Recalled::from_redis_value(answer).map_err(|error| error.to_string())?;
-    link.heard(now);
-    let keep = Call::Keep { key: format!("{key}:plain"), value: now, for_ms: PLAIN_MS };
+    link.heard(now_ms);
+    let keep = Call::Keep { key: format!("{key}:plain"), value: next, for_ms: PLAIN_MS };
     // Said also if this gets lost: the script has written, and would not find it again.
     let kept_now = link.call(Arc::new(keep)).await;
     let forgotten = judge(plain, kept, has_written);

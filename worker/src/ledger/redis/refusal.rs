@@ -10,6 +10,10 @@ const CLUSTER: &str =
 const REPLICA: &str = "REDIS_URL leads to a replica: it must lead to the primary";
 const SENTINEL: &str =
     "REDIS_URL leads to what is no Redis, or to a sentinel: it must lead to the primary";
+/// What is not allowed within a script: Redis 7.0 calls it an error like any other, and Redis 7.2 by this name.
+const WITHIN_SCRIPTS: [&str; 2] = ["The user executing the script", "ACL failure in script"];
+const RIGHTS: &str = "the user of REDIS_URL lacks a right on Redis: it needs the commands and keys that \
+    compose/redis/users.acl names";
 
 /// Why a server is of no use. Errors of other kinds are one call's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +22,22 @@ pub(super) enum Refusal {
     /// (a restart) come back with it, and a primary that became a replica is left for the one that the
     /// address leads to now.
     ForNow,
+    /// The user may not do it. The sign of life needs fewer rights, so the call itself is tried again.
+    NotAllowed,
     /// Redis Cluster, which shares out the keys among its nodes.
     ForGood,
 }
 
 impl Refusal {
     pub(super) fn of(error: &RedisError) -> Option<Self> {
+        let text = error.to_string();
+        if WITHIN_SCRIPTS.iter().any(|words| text.contains(words)) {
+            return Some(Self::NotAllowed);
+        }
         match error.code()? {
-            // Scripts gone, a replica, loading; out of memory, disk full, no rights, too few replicas,
-            // no primary.
-            "NOSCRIPT" | "READONLY" | "LOADING" | "OOM" | "MISCONF" | "NOPERM" | "NOREPLICAS"
+            "NOPERM" => Some(Self::NotAllowed),
+            // Scripts gone, a replica, loading; out of memory, disk full, too few replicas, no primary.
+            "NOSCRIPT" | "READONLY" | "LOADING" | "OOM" | "MISCONF" | "NOREPLICAS"
             | "MASTERDOWN" => Some(Self::ForNow),
             "MOVED" | "ASK" | "TRYAGAIN" | "CROSSSLOT" | "CLUSTERDOWN" => Some(Self::ForGood),
             _ => None,
@@ -39,6 +49,7 @@ impl Refusal {
 pub(super) fn said(error: &RedisError) -> String {
     let advice = match error.code() {
         _ if Refusal::of(error) == Some(Refusal::ForGood) => CLUSTER,
+        _ if Refusal::of(error) == Some(Refusal::NotAllowed) => RIGHTS,
         Some("READONLY") => REPLICA,
         _ if error.to_string().contains("unknown command") => SENTINEL,
         _ => return error.to_string(),
@@ -86,6 +97,26 @@ mod tests {
             let code = line.split(' ').next().unwrap();
             assert!(said(&error).contains(code), "{}", said(&error));
             assert_eq!(Refusal::of(&error), refusal, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_right_that_is_missing_is_a_refusal_also_within_a_script() {
+        for line in [
+            "NOPERM this user has no permissions to run the 'set' command",
+            "ERR The user executing the script can't run this command or subcommand script: 8287, on \
+             @user_script:1.",
+            "ERR The user executing the script can't access at least one of the keys mentioned in the \
+             command arguments script: b085, on @user_script:1.",
+            "ERR ACL failure in script: User hubline has no permissions to run the 'zscore' command \
+             script: 8287, on @user_script:1.",
+            "NOPERM ACL failure in script: User hubline has no permissions to run the 'zscore' command",
+        ] {
+            let error = error(line);
+            assert_eq!(Refusal::of(&error), Some(Refusal::NotAllowed), "{line}");
+            let said = said(&error);
+            assert!(said.contains("compose/redis/users.acl"), "{said}");
+            assert!(said.contains(line.split_once(' ').unwrap().1), "{said}");
         }
     }
 

@@ -92,7 +92,8 @@ impl Script {
     pub(super) fn keys(self, key: &str) -> Vec<String> {
         let beside: &[&str] = match self {
             Self::Recall => &["plain"],
-            Self::Take | Self::Gate | Self::Look => &["flows", "bulk_flows"],
+            Self::Take | Self::Look => &["flows", "bulk_flows"],
+            Self::Gate => &["flows", "bulk_flows", "calls"],
             _ => &["steps"],
         };
         let beside = beside.iter().map(|last| format!("{key}:{last}"));

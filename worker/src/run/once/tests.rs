@@ -21,6 +21,7 @@ use crate::run::Time;
 use crate::turns::{Rooms, Seats};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(3600);
 const HANDLER: &str = "on_deal_closed";
 const CHANNEL: &str = "slack/C1";
 
@@ -80,6 +81,7 @@ impl Channel {
             panic!("{event} is not free");
         };
         let origin = Origin::hubspot(62515);
+        let waited = Duration::from_millis(waiting.map_or(0, |waiting| waiting.waited_ms));
         let (costs, seats) = (Arc::default(), Arc::new(Seats::of_runs(8, MINUTE)));
         let account = origin.to_string();
         let rooms = Rooms::new(Lane::Work, HANDLER, MINUTE, waiting, costs, seats, account);
@@ -94,6 +96,7 @@ impl Channel {
             generation: 0,
             rooms: Arc::new(rooms),
             time: Arc::new(Time::of(MINUTE)),
+            wait_left: WAIT_MAX.saturating_sub(waited),
             age: Duration::ZERO,
             since_change: Duration::ZERO,
         }
@@ -181,4 +184,58 @@ async fn what_waits_for_nothing_in_line_keeps_no_other_event_waiting() {
     }
     assert_eq!(channel.hear("sign 0", "won 0", None).await.result, Ok(()));
     assert_eq!(channel.posts(), 1);
+}
+
+/// As one that has waited for so long that this much is left.
+fn with_left(left: Duration) -> Waiting {
+    Waiting::default().and(WAIT_MAX.saturating_sub(left), [])
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_event_that_is_given_up() {
+    let channel = Channel::open().await;
+    channel.hear("stage 0", "won 0", None).await;
+    // It is due after a minute, and half of one is all that may be waited.
+    let stage = channel.hear("stage 1", "won 1", Some(&with_left(MINUTE / 2))).await;
+    assert_eq!(stage.wait().0, "SLACK_PACE");
+    let sign = channel.hear("sign 1", "won 1", None).await;
+    assert_eq!(sign.wait().0, "SLACK_PACE", "the place is nobody's");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_wait_for_anothers_place_asks_for_its_own() {
+    let channel = Channel::open().await;
+    channel.hear("stage 0", "won 0", None).await;
+    let stage = channel.hear("stage 1", "won 1", None).await;
+    assert_eq!(stage.wait().0, "SLACK_PACE");
+    // Others wait for a minute, and a tenth of it and some seconds.
+    let placed = with_left(MINUTE + Duration::from_secs(5));
+    let placed = placed.and(Duration::ZERO, [CHANNEL.to_owned()]);
+    let (code, wait) = {
+        let sign = channel.hear("sign 1", "won 1", Some(&placed)).await;
+        let (code, wait) = sign.wait();
+        (code.to_owned(), wait)
+    };
+    assert!(code == "SLACK_PACE" && wait <= MINUTE, "{code} {wait:?}");
+    // The place stays whose it was.
+    let again = channel.hear("stage 1", "won 1", Some(&stage.waiting)).await;
+    assert_eq!(again.wait().0, "SLACK_PACE");
+    assert_eq!(channel.hear("third 1", "won 1", None).await.wait().0, "FACT_IN_LINE");
+}
+
+/// Many only look, and are gone in a moment.
+#[tokio::test]
+async fn a_fact_that_another_event_has_is_asked_after_again_soon() {
+    let channel = Channel::open().await;
+    let run = channel.run("stage 1", None).await;
+    let claimed = run.claim("won 1").await.unwrap().unwrap();
+    let (code, wait) = {
+        let sign = channel.hear("sign 1", "won 1", None).await;
+        let (code, wait) = sign.wait();
+        (code.to_owned(), wait)
+    };
+    assert_eq!(code, "FACT_HELD");
+    assert!(wait <= LOOK && !wait.is_zero(), "{wait:?}");
+    claimed.release().await;
+    assert_eq!(channel.hear("sign 1", "won 1", None).await.result, Ok(()));
 }

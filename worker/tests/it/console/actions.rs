@@ -89,11 +89,18 @@ async fn every_letter_must_be_meant(engine: DatabaseEngine) {
         &[("filter", "nothing=known")],
         &[("filter", "portal=x"), ("every", "1")],
         &[("filter", "id=x"), ("every", "1")],
+        &[("filter", "filter=code%3DA"), ("every", "1")],
     ] {
         let refused = post(wrong).await;
         assert!(refused.status == 400 && refused.text.contains("Nothing was done"), "{wrong:?}");
     }
-    for path in ["/actions/discard?scope=ticked&filter=code%3DA", "/actions/discard?portal=x"] {
+    for path in [
+        "/actions/discard?scope=ticked&filter=code%3DA",
+        "/actions/discard?filter=code%3DA",
+        "/actions/discard?code=A&filter=code%3DA",
+        "/actions/discard?scope=matching&filter=filter%3Dcode%253DA",
+        "/actions/discard?portal=x",
+    ] {
         assert_eq!(rig.browser.get(path).await.status, 400, "{path}");
     }
     assert_eq!(rig.letters.in_state(State::Dead).await, 2);

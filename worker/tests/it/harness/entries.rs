@@ -30,7 +30,7 @@ impl Entries {
         let left: i64 =
             deadpool_redis::redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.unwrap();
         // The number of the format stands in front.
-        let value = value.strip_prefix('1').unwrap_or_else(|| panic!("{value}"));
+        let value = value.strip_prefix('2').unwrap_or_else(|| panic!("{value}"));
         let parts: Vec<&str> = value.split(':').collect();
         let names = ["s", "o", "l", "f", "a"];
         let mut entry: HashMap<String, String> =
@@ -56,6 +56,11 @@ impl Entries {
     /// Takes its steps away.
     pub(crate) async fn lose_steps(&self, identity: &Identity) {
         self.redis.clone().del(format!("{}:steps", self.key(identity))).await.unwrap();
+    }
+
+    /// A key under the prefix.
+    pub(crate) fn name(&self, rest: &str) -> String {
+        format!("{}:{rest}", self.prefix)
     }
 
     fn key(&self, identity: &Identity) -> String {

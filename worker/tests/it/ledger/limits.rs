@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use shared::broker::Lane;
 use worker::parts::ledger::Ledger;
-use worker::parts::limits::{Asker, Caller, Ended, Limit, Passage, Room, Standing, Way};
+use worker::parts::limits::{
+    Asker, BreakerState, Caller, Ended, Limit, Passage, Room, Standing, Way,
+};
 
 use super::case::{Case, LONG};
 use super::case_on;
@@ -94,7 +96,7 @@ async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
     assert!(first <= Duration::from_secs(60) && next <= Duration::from_secs(60));
 }
 
-const CALLER: Caller<'_> =
+pub(super) const CALLER: Caller<'_> =
     Caller { origin: "hubspot/62515", lane: Lane::Work, is_placed: true, waited: Duration::ZERO };
 
 pub(super) async fn entered(ledger: &Ledger, way: &Way) -> i64 {
@@ -153,17 +155,28 @@ async fn a_service_that_is_down_is_called_by_nobody(engine: Engine) {
 
 /// Its own network may be what is broken. On a data file there is one worker.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_fails_alone_shuts_nobody_out() {
+async fn a_worker_that_fails_alone_is_shut_out_alone() {
     let case = Case::on_redis().await;
     let ledgers = case.sharing();
     let (broken, sound) = (&ledgers[0], &ledgers[1]);
     let way = Way { key: "erp".to_owned(), cap: 100, lease: LONG };
     let slot_ms = entered(sound, &way).await;
     assert_eq!(sound.leave(&way, CALLER, slot_ms, Ended::Passed).await, None);
-    for _ in 0..50 {
+    for _ in 0..10 {
         let slot_ms = entered(broken, &way).await;
         assert_eq!(broken.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
     }
+    for is_asking in [true, false] {
+        let passage = broken.enter(&way, CALLER, is_asking).await;
+        assert!(matches!(passage, Passage::Shut(1..=8_000)), "{passage:?}");
+    }
+    // Each sees it as it is for itself.
+    let breaker = async |ledger: &Ledger| {
+        let seen = ledger.limits().await;
+        seen.into_iter().find(|seen| seen.limit == "erp").unwrap().breaker
+    };
+    assert_eq!(breaker(broken).await, Some(BreakerState::Open));
+    assert_eq!(breaker(sound).await, Some(BreakerState::Closed));
     // Once the other finds the same nobody calls.
     let slot_ms = entered(sound, &way).await;
     assert_eq!(sound.leave(&way, CALLER, slot_ms, Ended::Failed).await, None);
@@ -171,6 +184,7 @@ async fn a_worker_that_fails_alone_shuts_nobody_out() {
         let passage = ledger.enter(&way, CALLER, false).await;
         assert!(matches!(passage, Passage::Shut(1..)), "{passage:?}");
     }
+    assert_eq!(breaker(sound).await, Some(BreakerState::Open));
 }
 
 on_every_engine! {

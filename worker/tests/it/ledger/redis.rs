@@ -1,7 +1,7 @@
 //! What a ledger makes of Redis as it can be: away, forgetful, full, or no primary at all; and what it
 //! leaves there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
@@ -10,10 +10,11 @@ use shared::event::Identity;
 use shared::metrics::encode;
 use shared::testing::{Proxy, prefix, redis_url};
 use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::parts::limits::{Asker, Limit, Standing, Way};
+use worker::parts::limits::{Asker, Ended, Limit, Standing, Way};
 
 use super::case::{Case, LONG, started};
-use super::limits::{entered, of_portal};
+use super::fence::LATE;
+use super::limits::{CALLER, entered, of_portal};
 use crate::harness::{OwnCluster, OwnRedis, TARGET, pause, within};
 
 /// A Redis that is full may forget them alone.
@@ -78,7 +79,7 @@ async fn a_node_of_a_redis_cluster_is_no_ledger() {
     let entry = EntryKey { identity: &identity, target: TARGET, generation: 0 };
     tokio::select! {
         claim = ledger.claim(&entry, 0) => panic!("{claim:?} by a node of a cluster"),
-        () = unanswered(&metrics, 3) => {}
+        () = unanswered(&metrics, "claim", 3) => {}
     }
     assert!(!ledger.is_up());
 }
@@ -93,7 +94,7 @@ async fn a_replica_is_left_for_where_the_address_leads_to_then() {
     let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
     let entry = case.entry();
     let failing_over = async {
-        unanswered(&metrics, 1).await;
+        unanswered(&metrics, "claim", 1).await;
         assert!(!ledger.is_up());
         proxy.lead_to(&Proxy::server_of(&redis_url()));
     };
@@ -102,20 +103,82 @@ async fn a_replica_is_left_for_where_the_address_leads_to_then() {
     started(claim);
 }
 
-/// Waits until so many claims were not answered.
-async fn unanswered(metrics: &Registry, count: u64) {
-    let line = r#"hubline_ledger_calls_total{operation="claim",result="unavailable"} "#;
-    let failing = async {
-        loop {
-            let page = encode(metrics);
-            let calls = page.lines().find_map(|found| found.strip_prefix(line));
-            if calls.is_some_and(|calls| calls.parse::<u64>().unwrap() >= count) {
-                break;
+/// The sign of life needs no such right, and would be taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_lacks_a_right_within_a_script_is_down_until_it_is_given() {
+    let redis = OwnRedis::start().await;
+    let (ledger, metrics) = Case::ledger_of(&redis.url, &prefix());
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: LONG };
+    let slot_ms = entered(&ledger, &way).await;
+    redis.ask(&["ACL", "SETUSER", "default", "-hincrby"]).await;
+    let given = async {
+        within("the ledger to notice", async {
+            while ledger.is_up() {
+                tokio::task::yield_now().await;
             }
+        })
+        .await;
+        for calls in 2..=3 {
+            unanswered(&metrics, "gate", calls).await;
+            assert!(!ledger.is_up(), "it is ready while calls hang");
+        }
+        redis.ask(&["ACL", "SETUSER", "default", "+hincrby"]).await;
+    };
+    let leaving = within("the answer", ledger.leave(&way, CALLER, slot_ms, Ended::Passed));
+    let (left, ()) = tokio::join!(leaving, given);
+    assert_eq!(left, None);
+    assert!(ledger.is_up());
+}
+
+/// Where a first claim is answered late, Redis gives it its fence, by a second call. The next one has no use
+/// for the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_claims_are_answered_late_each_is_one_call() {
+    let case = Case::on_redis().await;
+    let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
+    let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
+    // Before that Redis has not said what time it is.
+    within("a connection", async {
+        while !ledger.is_up() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut answered = Vec::new();
+    for generation in 0..2 {
+        let entry = EntryKey { generation, ..case.entry() };
+        proxy.cut();
+        let restored = async {
+            let begun = Instant::now();
+            while begun.elapsed() < LATE {
+                tokio::task::yield_now().await;
+            }
+            proxy.restore();
+        };
+        let (claim, ()) = tokio::join!(within("the claim", ledger.claim(&entry, 0)), restored);
+        started(claim);
+        answered.push(calls(&metrics, "claim", "ok"));
+    }
+    assert_eq!(answered, [2, 3]);
+}
+
+/// Waits until so many calls were not answered.
+async fn unanswered(metrics: &Registry, operation: &str, count: u64) {
+    let failing = async {
+        while calls(metrics, operation, "unavailable") < count {
             pause().await;
         }
     };
-    within("claims without an answer", failing).await;
+    within("calls without an answer", failing).await;
+}
+
+/// How many calls had such a result.
+fn calls(metrics: &Registry, operation: &str, result: &str) -> u64 {
+    let line =
+        format!("hubline_ledger_calls_total{{operation=\"{operation}\",result=\"{result}\"}} ");
+    let page = encode(metrics);
+    let calls = page.lines().find_map(|found| found.strip_prefix(&line));
+    calls.map_or(0, |calls| calls.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +276,9 @@ async fn every_key_has_its_end() {
     ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
     let shared = Limit::of(1, Duration::from_secs(10), "slack").shared();
     ledger.take(&shared, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await;
-    entered(&ledger, &Way { key: "erp".to_owned(), cap: 2, lease: LONG }).await;
+    let way = Way { key: "erp".to_owned(), cap: 2, lease: LONG };
+    let slot_ms = entered(&ledger, &way).await;
+    ledger.leave(&way, CALLER, slot_ms, Ended::Passed).await;
     let entries = case.entries();
     // What tells whether Redis forgets is written beside all this, the plain number last.
     let keys = within("both numbers", async {
@@ -225,9 +290,9 @@ async fn every_key_has_its_end() {
         }
     })
     .await;
-    // Four entries, one with steps, two limits, one with the lines of origins, a service, the sign of life,
-    // and the two numbers.
-    assert_eq!(keys.len(), 12, "{keys:?}");
+    // Four entries, one with steps, two limits, one with the lines of origins, a service with the calls of
+    // each worker, the sign of life, and the two numbers.
+    assert_eq!(keys.len(), 13, "{keys:?}");
     for (key, left) in keys {
         let most = if key.contains(":limit:") {
             // Ten windows after its last place.

@@ -10,14 +10,19 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncTypedCommands as _, Client};
+use deadpool_redis::redis::{AsyncTypedCommands as _, Client, cmd};
+use serde_json::Value;
+use shared::broker::Lane;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::testing::{prefix, redis_url};
 
+use super::{STATE_NUMBER, state_key};
 use crate::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
+use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Standing, Way};
 use crate::metrics::WorkerMetrics;
 
+const STATE: &str = include_str!("state.txt");
 const SAMPLES: &str = include_str!("entries.txt");
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -88,7 +93,9 @@ async fn an_entry_of_another_format_is_held() {
     let ledger = ledger(&prefix);
     let own = start(&ledger, &identity, "target", 0).await;
     let mut redis = redis().await;
-    for value in ["C:ab", "S:ab:0:1:0:1:1", "2C:ab", "2R:ab:0:1:0:more", "what"] {
+    for value in
+        ["C:ab", "S:ab:0:1:0:1:1", "1C:ab", "1R:ab:0:1:102", "3C:ab", "3R:ab:0:1:0:more", "what"]
+    {
         redis.set_ex(&own.key, value, 60).await.unwrap();
         let entry = EntryKey { identity: &identity, target: "target", generation: 3 };
         let claim = ledger.claim(&entry, 9).await;
@@ -97,4 +104,69 @@ async fn an_entry_of_another_format_is_held() {
         assert!(!ledger.release(&own, Release::Same).await, "{value}");
         assert_eq!(redis.get(&own.key).await.unwrap().as_deref(), Some(value), "left alone");
     }
+}
+
+/// What is packed at a key, with nothing but zeros and empty texts in it.
+async fn shape(redis: &mut MultiplexedConnection, key: &str) -> String {
+    let code = "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])))";
+    let json: String = cmd("EVAL").arg(code).arg(1).arg(key).query_async(redis).await.unwrap();
+    let mut value: Value = serde_json::from_str(&json).unwrap();
+    empty(&mut value);
+    value.to_string()
+}
+
+fn empty(value: &mut Value) {
+    match value {
+        Value::Number(_) => *value = 0.into(),
+        Value::String(text) => text.clear(),
+        Value::Array(values) => values.iter_mut().for_each(empty),
+        Value::Object(fields) => fields.values_mut().for_each(empty),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_limits_looks_as_its_number_says() {
+    let prefix = prefix();
+    let ledger = ledger(&prefix);
+    let mut redis = redis().await;
+    // Of an earlier build, under the names it had: not read, or nothing here would be answered.
+    for key in ["limit:{slack}", "gate:{erp}"] {
+        redis.set_ex(format!("{prefix}:{key}"), "other", 60).await.unwrap();
+    }
+    let (lane, waited) = (Lane::Work, Duration::ZERO);
+    let limit = Limit::of(1, MINUTE, "slack").shared();
+    for origin in ["hubspot/1", "hubspot/2"] {
+        let standing = Standing::New { requests: 1.5 };
+        ledger.take(&limit, Asker { origin, lane, standing, waited }).await;
+    }
+    let way = Way { key: "erp".to_owned(), cap: 1, lease: MINUTE };
+    let caller = Caller { origin: "hubspot/1", lane, is_placed: true, waited };
+    let Passage::Open { slot_ms, .. } = ledger.enter(&way, caller, false).await else {
+        panic!("not let through");
+    };
+    ledger.leave(&way, caller, slot_ms, Ended::Failed).await;
+    for _ in 0..2 {
+        ledger.enter(&way, caller, false).await;
+    }
+    let mut lines = vec![format!("state {STATE_NUMBER}")];
+    for (of, limit) in [(Of::Requests, "slack"), (Of::Calls, "erp")] {
+        let key = state_key(&prefix, of, limit);
+        lines.push(format!("{key} {}", shape(&mut redis, &key).await));
+        for lane in ["flows", "bulk_flows"] {
+            let key = format!("{key}:{lane}");
+            let members: Vec<String> =
+                cmd("ZRANGE").arg(&key).arg(0).arg(-1).query_async(&mut redis).await.unwrap();
+            lines.push(format!("{key} {members:?}"));
+        }
+    }
+    let calls = format!("{}:calls", state_key(&prefix, Of::Calls, "erp"));
+    let calls = redis.hgetall(&calls).await.unwrap();
+    let (field, count) = calls.iter().next().unwrap();
+    // Slice and worker; one call, which failed.
+    let (slice, worker) = field.split_once(':').unwrap();
+    assert!(slice.parse::<u64>().is_ok() && worker.len() == 8, "{field}");
+    assert_eq!((calls.len(), count.as_str()), (1, "1000000001"));
+    let found = lines.join("\n").replace(&prefix, "<prefix>") + "\n";
+    assert_eq!(found, STATE, "raise the state's number, and write its samples anew");
 }

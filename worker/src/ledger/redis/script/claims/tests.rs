@@ -42,10 +42,10 @@ impl Entry {
 #[tokio::test]
 async fn a_run_that_died_is_counted_once_however_often_that_is_asked() {
     // A lease of nothing is over.
-    let mut entry = Entry::of("1S:aa:0:7:1:0:120000").await;
+    let mut entry = Entry::of("2S:aa:0:7:1:0:120000").await;
     for _ in 0..3 {
         assert_eq!(entry.claim("bb", &["2", "3"]).await, (5, 0, 2, vec![]));
-        assert_eq!(entry.value().await, "1R:bb:0:7:2");
+        assert_eq!(entry.value().await, "2R:bb:0:7:2");
     }
     let (code, fence, abandoned, _) = entry.claim("cc", &["3"]).await;
     assert!(code == 0 && fence > 7 && abandoned == 2, "{code} {fence} {abandoned}");
@@ -57,14 +57,14 @@ async fn a_run_that_died_is_counted_once_however_often_that_is_asked() {
 /// So whoever was not told the first one has a fence of the time at which it begins.
 #[tokio::test]
 async fn a_claim_that_is_made_again_has_a_fence_of_now() {
-    let mut entry = Entry::of("1S:aa:0:7:0:60000:120000").await;
+    let mut entry = Entry::of("2S:aa:0:7:0:60000:120000").await;
     // Clocks of one machine.
     let begin_ms = u64::try_from(now_ms()).unwrap();
     let (code, first, abandoned, _) = entry.claim("aa", &[]).await;
     assert!(code == 0 && first >= begin_ms && abandoned == 0, "{code} {first} {abandoned}");
     let (code, second, ..) = entry.claim("aa", &[]).await;
     assert!(code == 0 && second >= first, "{code} {second}");
-    assert_eq!(entry.value().await, format!("1S:aa:0:{second}:0:60000:120000"));
+    assert_eq!(entry.value().await, format!("2S:aa:0:{second}:0:60000:120000"));
 }
 
 /// Whatever stands beside it, and however often it is asked.
