@@ -22,7 +22,7 @@ pub const PAGE_BYTES: u32 = 1024;
 /// 64 MiB. After a crash no more than that is read again.
 pub const CHECKPOINT_PAGES: i64 = 65_536;
 /// How long a checkpoint may keep a connection waiting.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
@@ -155,6 +155,9 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(named)).execute(&mut *transaction).await?;
         transaction.commit().await?;
     }
+    // What an earlier process could not sync may have left a hole in the log: it is begun anew, as far as nobody
+    // reads.
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.
     sqlx::raw_sql("UPDATE claim SET lease_until_ms = 0 WHERE state = 'S'")
         .execute(&mut *connection)

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::clock::Clock;
 use super::fault::Fault;
+use super::schema::BUSY;
 
 /// SQLite's log is brought into the file in one of these ways (`PRAGMA wal_checkpoint`, sqlite.org/pragma.html).
 #[derive(Clone, Copy, Debug)]
@@ -53,17 +54,26 @@ impl Turn {
     pub(super) async fn sync(&mut self, syncs: bool) -> Result<(), Fault> {
         if self.syncs != syncs {
             let level = if syncs { "FULL" } else { "NORMAL" };
-            // Made anew each time: SQLite takes the level over when a statement is prepared, not when it is run.
-            let pragma = sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA synchronous = {level}")));
-            let set = pragma.execute(&mut self.connection).await;
-            set.map_err(|error| Fault::from(error).of_all())?;
+            self.set(format!("PRAGMA synchronous = {level}")).await?;
             self.syncs = syncs;
         }
         Ok(())
     }
 
+    /// Made anew each time: SQLite takes a setting over when a statement is prepared, not when it is run.
+    async fn set(&mut self, pragma: String) -> Result<(), Fault> {
+        let set = sqlx::raw_sql(AssertSqlSafe(pragma)).execute(&mut self.connection).await;
+        set.map(|_| ()).map_err(|error| Fault::from(error).of_all())
+    }
+
     /// Between transactions only.
     pub(super) async fn checkpoint(&mut self, way: Checkpoint) -> Result<Checkpointed, Fault> {
+        // Nobody is kept waiting for who reads.
+        let patience = |ms: u64| format!("PRAGMA busy_timeout = {ms}");
+        let is_patient = !matches!(way, Checkpoint::Truncate);
+        if !is_patient {
+            self.set(patience(100)).await?;
+        }
         let statement = match way {
             Checkpoint::Noop => "PRAGMA wal_checkpoint(NOOP)",
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
@@ -71,6 +81,9 @@ impl Turn {
         };
         let asked = sqlx::query_as::<_, (bool, i64, i64)>(statement);
         let answer = asked.fetch_one(&mut self.connection).await;
+        if !is_patient {
+            self.set(patience(u64::try_from(BUSY.as_millis()).unwrap_or_default())).await?;
+        }
         let (is_busy, pages, _) = answer.map_err(|error| Fault::from(error).of_all())?;
         Ok(Checkpointed { is_busy, pages })
     }

@@ -25,8 +25,8 @@ const COMPANY: Duration = Duration::from_millis(200);
 /// behind.
 const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());
 const UNSYNCED_MS: i64 = 1000;
-/// Commits from one measuring of SQLite's log to the next.
-const MEASURED_EVERY: u32 = 256;
+/// Commits from one measuring of SQLite's log to the next: each may be of many megabytes.
+const MEASURED_EVERY: u32 = 16;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
 /// With a quarter of a MiB: a row with a key that no entry has, and its end.
@@ -121,7 +121,7 @@ impl Writer {
             if !is_open {
                 break;
             }
-            if self.is_damaged {
+            if self.is_damaged || self.has_hole {
                 // Dropped: whoever asked is told that nothing was written.
                 batch.clear();
                 continue;
@@ -232,11 +232,9 @@ impl Writer {
         errands: &mut Vec<Errand>,
         replies: &mut Vec<Reply>,
     ) -> Result<Committed, Fault> {
-        // On a disk that fails whoever needs no sync must wait as well: nothing is begun.
-        let is_failing = self.state() == State::Failing;
         let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
         let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
-        let syncs = is_failing || is_due || is_needed;
+        let syncs = is_due || is_needed;
         let turn = &mut self.turn;
         turn.now_ms = turn.clock.now_ms();
         turn.sync(syncs).await?;
@@ -322,7 +320,13 @@ impl Writer {
     /// Finds out whether there is room again, for more than would fit into the file as it is: else
     /// it would seem well until the next message.
     async fn probe(&mut self) {
-        if self.probed().await.is_err() {
+        if let Err(fault) = self.probed().await {
+            let why = fault.to_string();
+            let is_news = !matches!(&*self.link.0.borrow(), Link::Down(known) if **known == *why);
+            if is_news {
+                tracing::warn!(error = why, "the data file takes no writes yet");
+                self.link.0.send_replace(Link::Down(Arc::from(why)));
+            }
             return;
         }
         self.has_hole = false;
@@ -340,7 +344,8 @@ impl Writer {
             // With the log begun anew nothing stands behind the hole.
             let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate).await?;
             if is_busy {
-                return Err(Fault::Disk("somebody still reads".to_owned()));
+                let why = "somebody reads it, and its log cannot be begun anew meanwhile";
+                return Err(Fault::Disk(why.to_owned()));
             }
         }
         Ok(())

@@ -123,10 +123,21 @@ impl TestDatabase {
         let mut connection = PgConnection::connect(&super::database_url())
             .await
             .expect("PostgreSQL for tests must be running");
-        let statement = sqlx::AssertSqlSafe(statement.to_owned());
-        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        loop {
+            let asked = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()));
+            match asked.execute(&mut connection).await {
+                Ok(_) => break,
+                // A statement of a client that is gone ends later than that, and the two may wait for each other.
+                Err(error) if is_deadlock(&error) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
         connection.close().await.unwrap();
     }
+}
+
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40P01")
 }
 
 impl Drop for TestDatabase {

@@ -61,7 +61,7 @@ impl Own {
             match (was_closed, own.is_closed(now_ms)) {
                 (true, false) => tracing::warn!(
                     limit = way.key,
-                    "calls fail here while other workers are answered: this worker makes none for now"
+                    "calls fail here, and the other workers have not found the same: this one makes none for now"
                 ),
                 (false, true) => tracing::info!(limit = way.key, "this worker is answered again"),
                 _ => {}
@@ -73,7 +73,8 @@ impl Own {
     /// A service as this process sees it.
     pub(crate) fn show(&self, seen: &mut Seen) {
         let (gates, now_ms) = (self.lock(), self.now_ms());
-        let Some(own) = gates.get(&seen.limit).filter(|_| seen.of == Of::Calls) else { return };
+        let own = gates.get(&seen.limit).filter(|own| own.gate.end_ms() > now_ms);
+        let Some(own) = own.filter(|_| seen.of == Of::Calls) else { return };
         match own.gate.breaker().state(0, now_ms) {
             State::Closed => {}
             State::Open { until_ms } => {
@@ -91,7 +92,11 @@ impl Own {
         if gates.len() >= MANY && !gates.contains_key(&way.key) {
             gates.retain(|_, own| own.gate.end_ms() > now_ms);
         }
-        work(gates.entry(way.key.clone()).or_default())
+        let own = gates.entry(way.key.clone()).or_default();
+        if own.gate.end_ms() <= now_ms {
+            *own = OwnGate::default();
+        }
+        work(own)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, OwnGate>> {

@@ -134,7 +134,7 @@ async fn a_run_that_asks_whether_it_may_come_is_given_back_without_redis(engine:
     let waiting = Waiting::default().and(Duration::ZERO, ["!erp".to_owned()]);
     let message = Message { waiting: Some(waiting), ..fresh(&deal(1)) };
     rig.publish_to(Lane::Work, message).await;
-    let unanswered = ["operation=\"gate\"", "result=\"unavailable\""];
+    let unanswered = ["operation=\"gate\",result=\"unavailable\""];
     Admin::of(&worker).wait_for("hubline_ledger_calls_total", &unanswered, 1).await;
     worker.stop().await;
     let lines = events(&database, &[]).await;

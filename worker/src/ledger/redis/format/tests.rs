@@ -112,6 +112,7 @@ async fn shape(redis: &mut MultiplexedConnection, key: &str) -> String {
     let json: String = cmd("EVAL").arg(code).arg(1).arg(key).query_async(redis).await.unwrap();
     let mut value: Value = serde_json::from_str(&json).unwrap();
     empty(&mut value);
+    value.sort_all_objects();
     value.to_string()
 }
 

@@ -75,8 +75,8 @@ async fn prepare(
     }
     let asked = sign_of_life(sign).query_async::<()>(connection).await;
     asked.map_err(|error| said(&error))?;
-    if let Some(call) = refused {
-        is_allowed(connection, call).await?;
+    if let (Some(call), Some(sign)) = (refused, sign) {
+        is_allowed(connection, call, sign).await?;
     }
     // No less than Redis': from before the question.
     let asked = Instant::now();
@@ -86,10 +86,11 @@ async fn prepare(
     Ok(())
 }
 
-/// Whether the user may do this by now. Who asked for it does so again: said twice, it does no harm.
-async fn is_allowed(connection: &mut Connection, call: &Call) -> Result<(), String> {
+/// Whether the user may do this by now. Who asked for it does so again, so it is tried beside the sign of
+/// life: done twice, it could take two slots.
+async fn is_allowed(connection: &mut Connection, call: &Call, sign: &str) -> Result<(), String> {
     let mut pipeline = redis::pipe();
-    call.append_to(&mut pipeline);
+    call.at(format!("{sign}:allowed")).append_to(&mut pipeline);
     match pipeline.query_async::<Vec<Value>>(connection).await {
         Err(error) if Refusal::of(&error) == Some(Refusal::NotAllowed) => Err(said(&error)),
         _ => Ok(()),

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+
+/// Within which Redis' time is answered, if it is to count: a clock that is ahead would never come back.
+const PROMPT: Duration = Duration::from_millis(200);
 
 /// What the tasks tell and everybody may ask.
 #[derive(Debug)]
@@ -67,6 +70,10 @@ impl State {
 
     /// Redis' clock was asked then, and is (seconds, microseconds).
     pub(super) fn set_clock(&self, (seconds, micros): (u64, u64), asked: Instant) {
+        if asked.elapsed() > PROMPT {
+            // Who knows when it was said.
+            return;
+        }
         let now_ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
         // Never back, though another primary's clock may be behind: fences grow by it.
         self.then_ms.fetch_max(now_ms.saturating_sub(self.ms_until(asked)), Ordering::Relaxed);

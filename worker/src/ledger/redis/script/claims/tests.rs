@@ -75,14 +75,14 @@ async fn of_many_that_complete_each_is_done_or_left_for_itself() {
     let prefix = prefix();
     let key = |name: &str| format!("{prefix}:run:{{{name}}}");
     let entries = [
-        ("own", Some("1S:aa:0:7:0:60000:120000"), Some("1C:aa")),
-        ("another's", Some("1S:ab:0:7:0:60000:120000"), None),
+        ("own", Some("2S:aa:0:7:0:60000:120000"), Some("2C:aa")),
+        ("another's", Some("2S:ab:0:7:0:60000:120000"), None),
         ("list", None, None),
-        ("released", Some("1R:aa:0:7:0"), None),
-        ("of another format", Some("2S:aa:0:7:0:60000:120000"), None),
+        ("released", Some("2R:aa:0:7:0"), None),
+        ("of another format", Some("1S:aa:0:7:0:60000:120000"), None),
         ("missing", None, None),
-        ("done", Some("1C:aa"), Some("1C:aa")),
-        ("last", Some("1S:aa:3:9:1:60000:120000"), Some("1C:aa")),
+        ("done", Some("2C:aa"), Some("2C:aa")),
+        ("last", Some("2S:aa:3:9:1:60000:120000"), Some("2C:aa")),
     ];
     for (name, value, _) in &entries {
         if let Some(value) = value {
