@@ -24,6 +24,7 @@ mod origins;
 mod partitions;
 mod pulse;
 pub mod redaction;
+mod row;
 mod runs;
 mod schema;
 mod search;

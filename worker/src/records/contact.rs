@@ -2,14 +2,16 @@
 
 use shared::origin::Origin;
 use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
-use sqlx::FromRow;
 
-/// A contact of an origin.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromRow)]
-pub(super) struct Contact {
-    #[sqlx(try_from = "String")]
-    pub(super) origin: Origin,
-    pub(super) id: i64,
+use super::row::from_row;
+
+from_row! {
+    /// A contact of an origin.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub(super) struct Contact {
+        pub(super) origin: Origin as String,
+        pub(super) id: i64,
+    }
 }
 
 /// The contact that an event is about, that an association starts at or that a merge left, in either

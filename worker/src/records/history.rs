@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use shared::origin::Origin;
-use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
+use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::clock::{day_of, day_of_line, first_line};
 use super::conditions;
 use super::database::{self, on_reading};
 use super::handle::Records;
 use super::redaction::Redaction;
+use super::row::from_row;
 
 /// What is asked for; what is not set does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,46 +94,46 @@ impl fmt::Display for Question {
     }
 }
 
-/// A line of the log, without the event's bytes.
-#[derive(Clone, Debug, FromRow, Serialize)]
-pub struct Line {
-    /// Its number.
-    pub id: i64,
-    /// The event's identity.
-    pub identity: String,
-    /// The sender, and the account there.
-    #[sqlx(try_from = "String")]
-    pub origin: Origin,
-    /// HubSpot's subscription type.
-    #[serde(rename = "type")]
-    #[sqlx(rename = "type")]
-    pub subscription_type: String,
-    /// The record that the event is about.
-    pub object_id: Option<i64>,
-    /// The property that changed.
-    pub property: Option<String>,
-    /// When the receiver took the event in.
-    pub received_ms: i64,
-    /// When the run began.
-    pub started_ms: i64,
-    /// When it ended.
-    pub settled_ms: i64,
-    /// Attempts spent before this one. People count from one, and so does JSON.
-    #[serde(serialize_with = "from_one")]
-    pub attempt: i32,
-    /// How often the event was started over.
-    pub generation: i32,
-    /// The handler, if one ran.
-    #[serde(rename = "handler")]
-    pub target: Option<String>,
-    /// What the run ended in.
-    pub verdict: String,
-    /// The code of its error.
-    pub code: Option<String>,
-    /// What happened.
-    pub error: Option<String>,
-    /// The trace of the delivery that brought the event.
-    pub trace_id: Option<String>,
+from_row! {
+    /// A line of the log, without the event's bytes.
+    #[derive(Clone, Debug, Serialize)]
+    pub struct Line {
+        /// Its number.
+        pub id: i64,
+        /// The event's identity.
+        pub identity: String,
+        /// The sender, and the account there.
+        pub origin: Origin as String,
+        /// HubSpot's subscription type.
+        #[serde(rename = "type")]
+        pub subscription_type: String = "type",
+        /// The record that the event is about.
+        pub object_id: Option<i64>,
+        /// The property that changed.
+        pub property: Option<String>,
+        /// When the receiver took the event in.
+        pub received_ms: i64,
+        /// When the run began.
+        pub started_ms: i64,
+        /// When it ended.
+        pub settled_ms: i64,
+        /// Attempts spent before this one. People count from one, and so does JSON.
+        #[serde(serialize_with = "from_one")]
+        pub attempt: i32,
+        /// How often the event was started over.
+        pub generation: i32,
+        /// The handler, if one ran.
+        #[serde(rename = "handler")]
+        pub target: Option<String>,
+        /// What the run ended in.
+        pub verdict: String,
+        /// The code of its error.
+        pub code: Option<String>,
+        /// What happened.
+        pub error: Option<String>,
+        /// The trace of the delivery that brought the event.
+        pub trace_id: Option<String>,
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -1,20 +1,22 @@
 //! Who did what.
 
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use crate::records::database::{Database, on_pool};
+use crate::records::row::from_row;
 
 /// Rows of one statement.
 const PAGE: i64 = 500;
 
-#[derive(FromRow)]
-struct Act {
-    id: i64,
-    at_ms: i64,
-    who: String,
-    action: String,
-    filter: String,
-    count: i64,
+from_row! {
+    struct Act {
+        id: i64,
+        at_ms: i64,
+        who: String,
+        action: String,
+        filter: String,
+        count: i64,
+    }
 }
 
 /// The acts keep their order, and get numbers of the other records'.

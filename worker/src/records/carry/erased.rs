@@ -1,17 +1,19 @@
 //! Whom to erase.
 
 use shared::clock::now_ms;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use crate::records::database::{Database, on_pool};
+use crate::records::row::from_row;
 
 /// Rows of one statement.
 const PAGE: i64 = 500;
 
-#[derive(FromRow)]
-struct Tombstone {
-    origin: String,
-    object_id: i64,
+from_row! {
+    struct Tombstone {
+        origin: String,
+        object_id: i64,
+    }
 }
 
 /// Carries the tombstones; tells how many there are.

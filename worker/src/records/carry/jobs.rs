@@ -1,29 +1,29 @@
 //! What was done in bulk.
 
-use sqlx::FromRow;
-
 use crate::records::database::{Database, on_pool};
+use crate::records::row::from_row;
 
-#[derive(FromRow)]
-struct Row {
-    id: i64,
-    kind: String,
-    who: String,
-    scope: String,
-    filter: String,
-    cutoff_ms: i64,
-    generation: i64,
-    rate: i64,
-    state: String,
-    reason: String,
-    planned: i64,
-    planned_more: bool,
-    published: i64,
-    succeeded: i64,
-    died: i64,
-    skipped: i64,
-    created_ms: i64,
-    state_ms: i64,
+from_row! {
+    struct Row {
+        id: i64,
+        kind: String,
+        who: String,
+        scope: String,
+        filter: String,
+        cutoff_ms: i64,
+        generation: i64,
+        rate: i64,
+        state: String,
+        reason: String,
+        planned: i64,
+        planned_more: bool,
+        published: i64,
+        succeeded: i64,
+        died: i64,
+        skipped: i64,
+        created_ms: i64,
+        state_ms: i64,
+    }
 }
 
 /// Jobs get numbers of the other records'. One that was not over cannot go on: its letters have other

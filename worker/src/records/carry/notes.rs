@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
-use sqlx::FromRow;
 
 use crate::records::database::{Database, on_pool, on_transaction};
 use crate::records::dead_letters::fingerprint::{fingerprint, keyed};
 use crate::records::handle::Records;
 use crate::records::key::{Key, Purpose};
+use crate::records::row::from_row;
 
-#[derive(FromRow)]
-struct Noted {
-    fingerprint: String,
-    rule: i32,
-    code: String,
-    target: String,
-    first_ms: i64,
-    last_ms: i64,
-    note: String,
+from_row! {
+    struct Noted {
+        fingerprint: String,
+        rule: i32,
+        code: String,
+        target: String,
+        first_ms: i64,
+        last_ms: i64,
+        note: String,
+    }
 }
 
 /// What problems are called in records that had made a key of their own before.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use shared::clock::now_ms;
-use sqlx::FromRow;
 
 use super::handle::DeadLetters;
 use crate::records::database::{Transaction, on_reading, on_transaction};
+use crate::records::row::from_row;
 
 /// The longest filter that is kept, in bytes: a list of ids has no end.
 const MAX_FILTER_BYTES: usize = 4000;
@@ -23,21 +23,23 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     reserved.contains(&&*letters.collect::<String>())
 }
 
-/// One line of the audit.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
-pub struct Act {
-    /// Its place: later acts have higher ones.
-    pub id: i64,
-    /// When.
-    pub at_ms: i64,
-    /// Who.
-    pub who: String,
-    /// What.
-    pub action: String,
-    /// To which letters.
-    pub filter: String,
-    /// To how many of them.
-    pub count: i64,
+from_row! {
+    /// One line of the audit.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+    pub struct Act {
+        /// Its place: later acts have higher ones.
+        pub id: i64,
+        /// When.
+        pub at_ms: i64,
+        /// Who.
+        pub who: String,
+        /// What.
+        pub action: String,
+        /// To which letters.
+        pub filter: String,
+        /// To how many of them.
+        pub count: i64,
+    }
 }
 
 /// Adds a line.

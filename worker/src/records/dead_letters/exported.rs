@@ -1,7 +1,7 @@
 //! Letters with their events' bytes.
 
 use shared::message::Message;
-use sqlx::{Encode, FromRow, QueryBuilder, Type};
+use sqlx::{ColumnIndex, Decode, Encode, FromRow, QueryBuilder, Row, Type};
 
 use super::filter::push_in;
 use super::letter::{COLUMNS, Letter};
@@ -12,13 +12,24 @@ use crate::records::kept::Kept;
 const AT_ONCE_BYTES: i64 = 4 * 1024 * 1024;
 
 /// A letter and its event's bytes.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct Exported {
     /// The letter.
-    #[sqlx(flatten)]
     pub letter: Letter,
     /// The event as HubSpot sent it; none once it was erased.
     pub body: Option<Vec<u8>>,
+}
+
+impl<'r, R> FromRow<'r, R> for Exported
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Letter: FromRow<'r, R>,
+    Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self { letter: Letter::from_row(row)?, body: row.try_get("body")? })
+    }
 }
 
 impl Exported {

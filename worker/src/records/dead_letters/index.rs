@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::clock::now_ms;
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use self::problems::{write_hours, write_problems};
 use super::arrival::Arrival;
@@ -14,6 +14,7 @@ use super::tally::Tally;
 use crate::records::contact::Contact;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
 use crate::records::erasure::{catch_up, erased};
+use crate::records::row::from_row;
 use crate::records::runs::end::{End, Ended};
 use crate::records::runs::ends::note_ends;
 
@@ -40,13 +41,14 @@ pub struct Indexed {
     pub problems: u64,
 }
 
-#[derive(FromRow)]
-struct Inserted {
-    id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    attempt: i64,
+from_row! {
+    struct Inserted {
+        id: i64,
+        identity: String,
+        target: String,
+        generation: i64,
+        attempt: i64,
+    }
 }
 
 impl Inserted {
@@ -58,19 +60,18 @@ impl Inserted {
 /// The columns of an [`Earlier`].
 const EARLIER: &str = "id, identity, target, generation, attempt, fingerprint, origin, state";
 
-/// A letter that waits for something.
-#[derive(FromRow)]
-struct Earlier {
-    id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    attempt: i64,
-    fingerprint: String,
-    #[sqlx(try_from = "String")]
-    origin: Origin,
-    #[sqlx(try_from = "String")]
-    state: State,
+from_row! {
+    /// A letter that waits for something.
+    struct Earlier {
+        id: i64,
+        identity: String,
+        target: String,
+        generation: i64,
+        attempt: i64,
+        fingerprint: String,
+        origin: Origin as String,
+        state: State as String,
+    }
 }
 
 /// Writes `arrivals` in one transaction.

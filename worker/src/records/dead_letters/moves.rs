@@ -4,7 +4,7 @@
 
 use shared::clock::now_ms;
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::audit;
 use super::filter::{Filter, push_in};
@@ -13,6 +13,7 @@ use super::part::Part;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Database, Transaction, met_another, on_transaction};
+use crate::records::row::from_row;
 use crate::records::runs::at_work::AtWork;
 
 /// Letters moved in one transaction: few enough that nobody waits long for it.
@@ -57,14 +58,14 @@ impl<'a> Move<'a> {
     }
 }
 
-#[derive(Debug, FromRow)]
-struct Selected {
-    id: i64,
-    fingerprint: String,
-    #[sqlx(try_from = "String")]
-    origin: Origin,
-    #[sqlx(try_from = "String")]
-    state: State,
+from_row! {
+    #[derive(Debug)]
+    struct Selected {
+        id: i64,
+        fingerprint: String,
+        origin: Origin as String,
+        state: State as String,
+    }
 }
 
 impl DeadLetters {

@@ -1,12 +1,13 @@
 //! What an action would be about, before it is done.
 
 use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::filter::Filter;
 use super::handle::DeadLetters;
 use super::state::State;
 use crate::records::database::on_reading;
+use crate::records::row::from_row;
 use crate::settings::processing::REMEMBERED;
 
 /// How many there are, counted so far as it is quick.
@@ -61,13 +62,14 @@ pub(in crate::records) struct Asked<'a> {
 
 /// A plan counts so far.
 pub(in crate::records) const PLANNED: i64 = 100_000;
-/// What is counted for a [`Plan`].
-#[derive(FromRow)]
-pub(in crate::records) struct Counted {
-    pub(in crate::records) count: i64,
-    oldest_ms: Option<i64>,
-    newest_ms: Option<i64>,
-    origins: i64,
+from_row! {
+    /// What is counted for a [`Plan`].
+    pub(in crate::records) struct Counted {
+        pub(in crate::records) count: i64,
+        oldest_ms: Option<i64>,
+        newest_ms: Option<i64>,
+        origins: i64,
+    }
 }
 
 impl Counted {

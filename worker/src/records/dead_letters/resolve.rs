@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::filter::Filter;
 use super::handle::DeadLetters;
@@ -11,6 +11,7 @@ use super::moves::{Move, write};
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::row::from_row;
 
 /// Runs looked at in one transaction: few enough that nobody waits long for it.
 const CHUNK: usize = 2000;
@@ -26,18 +27,18 @@ pub struct Done {
     pub generation: i64,
 }
 
-/// A letter that waits for something.
-#[derive(Debug, FromRow)]
-struct Open {
-    id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    fingerprint: String,
-    #[sqlx(try_from = "String")]
-    origin: Origin,
-    #[sqlx(try_from = "String")]
-    state: State,
+from_row! {
+    /// A letter that waits for something.
+    #[derive(Debug)]
+    struct Open {
+        id: i64,
+        identity: String,
+        target: String,
+        generation: i64,
+        fingerprint: String,
+        origin: Origin as String,
+        state: State as String,
+    }
 }
 
 impl DeadLetters {

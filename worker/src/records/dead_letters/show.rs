@@ -1,12 +1,13 @@
 //! One letter with its history.
 
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
 use super::handle::DeadLetters;
 use super::letter::{COLUMNS, Letter};
 use crate::records::database::{Database, on_reading};
 use crate::records::history::{Line, Question};
+use crate::records::row::from_row;
 
 /// Lines of the event log that are shown.
 const LINES: u32 = 200;
@@ -24,9 +25,10 @@ pub struct Shown {
     pub(crate) log: Vec<Line>,
 }
 
-#[derive(FromRow)]
-struct Body {
-    body: Option<Vec<u8>>,
+from_row! {
+    struct Body {
+        body: Option<Vec<u8>>,
+    }
 }
 
 impl DeadLetters {

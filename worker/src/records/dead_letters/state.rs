@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+
+use crate::records::row::from_row;
 
 /// `dead` → `requested` → `retried` → `resolved` or `died_again`, or `dead` again if the retry was
 /// skipped; `dead` ↔ `discarded`.
@@ -77,16 +78,18 @@ impl TryFrom<String> for State {
     }
 }
 
-/// How many letters are in each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow, Serialize)]
-#[expect(missing_docs, reason = "named as the states are")]
-pub struct Counters {
-    pub dead: i64,
-    pub requested: i64,
-    pub retried: i64,
-    pub resolved: i64,
-    pub died_again: i64,
-    pub discarded: i64,
+from_row! {
+    /// How many letters are in each state.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+    #[expect(missing_docs, reason = "named as the states are")]
+    pub struct Counters {
+        pub dead: i64,
+        pub requested: i64,
+        pub retried: i64,
+        pub resolved: i64,
+        pub died_again: i64,
+        pub discarded: i64,
+    }
 }
 
 impl Counters {

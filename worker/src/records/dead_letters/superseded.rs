@@ -5,12 +5,13 @@
 use std::collections::{HashMap, HashSet};
 
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::moves::turn;
 use super::state::State;
 use super::tally::Tally;
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::row::from_row;
 use crate::records::runs::end::End;
 
 /// A run of a job that was told `stale`, or was skipped.
@@ -23,19 +24,18 @@ pub(in crate::records) struct Stale {
     pub(in crate::records) attempt: i64,
 }
 
-#[derive(FromRow)]
-struct Related {
-    id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    attempt: i64,
-    fingerprint: String,
-    #[sqlx(try_from = "String")]
-    origin: Origin,
-    job_id: Option<i64>,
-    #[sqlx(try_from = "String")]
-    state: State,
+from_row! {
+    struct Related {
+        id: i64,
+        identity: String,
+        target: String,
+        generation: i64,
+        attempt: i64,
+        fingerprint: String,
+        origin: Origin as String,
+        job_id: Option<i64>,
+        state: State as String,
+    }
 }
 
 impl Related {
@@ -58,15 +58,16 @@ impl Related {
     }
 }
 
-/// A run of which the log knows.
-#[derive(FromRow)]
-struct Known {
-    identity: String,
-    target: String,
-    generation: i64,
-    attempt: i64,
-    settled_ms: i64,
-    verdict: String,
+from_row! {
+    /// A run of which the log knows.
+    struct Known {
+        identity: String,
+        target: String,
+        generation: i64,
+        attempt: i64,
+        settled_ms: i64,
+        verdict: String,
+    }
 }
 
 impl Known {

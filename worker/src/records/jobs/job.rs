@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use sqlx::FromRow;
+
+use crate::records::row::from_row;
 
 /// The columns of a [`Job`].
 pub(super) const COLUMNS: &str = "id, kind, who, scope, filter, cutoff_ms, generation, rate, state, reason, \
@@ -159,62 +160,63 @@ impl JobState {
     }
 }
 
-/// One job and how far it has come.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize)]
-pub struct Job {
-    /// The number by which people call it.
-    pub id: i64,
-    /// What it does.
-    #[sqlx(try_from = "String")]
-    pub kind: Kind,
-    /// Who wanted it.
-    pub who: String,
-    #[serde(skip)]
-    pub(super) scope: String,
-    /// To what, in words.
-    pub filter: String,
-    /// Nothing that came later is touched.
-    pub cutoff_ms: i64,
-    /// The generation of what it starts over.
-    pub generation: i64,
-    /// Messages published a second at most; 0 for as fast as it goes.
-    pub rate: i64,
-    /// How it stands.
-    #[sqlx(try_from = "String")]
-    pub state: JobState,
-    /// Why it stands so, if there is something to say.
-    pub reason: String,
-    /// Letters, or events, there were when it was made, as far as was counted.
-    pub planned: i64,
-    /// Whether there were more.
-    pub planned_more: bool,
-    /// Those published so far, or moved.
-    pub published: i64,
-    /// Runs that came of it as far as is known, or letters that were moved. An event is a run for each
-    /// handler that wants it; one until a worker has told who does.
-    pub runs: i64,
-    /// Runs that succeeded, or letters that were moved.
-    pub succeeded: i64,
-    /// Runs that have failed, and are tried again by themselves.
-    pub failing: i64,
-    /// Runs that ended in a dead letter.
-    pub died: i64,
-    /// Runs that had nothing to do (completed already), and what cannot be published: its bytes are gone.
-    pub skipped: i64,
-    #[serde(skip)]
-    pub(super) recent: String,
-    #[serde(skip)]
-    pub(super) trusted: bool,
-    /// When it was made.
-    pub created_ms: i64,
-    /// Since when it stands so.
-    pub state_ms: i64,
-    #[serde(skip)]
-    pub(super) place_ms: i64,
-    #[serde(skip)]
-    pub(super) place_id: i64,
-    /// Until when whoever works on it has promised to; 0 if nobody does.
-    pub owned_until_ms: i64,
+from_row! {
+    /// One job and how far it has come.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+    pub struct Job {
+        /// The number by which people call it.
+        pub id: i64,
+        /// What it does.
+        pub kind: Kind as String,
+        /// Who wanted it.
+        pub who: String,
+        #[serde(skip)]
+        pub(super) scope: String,
+        /// To what, in words.
+        pub filter: String,
+        /// Nothing that came later is touched.
+        pub cutoff_ms: i64,
+        /// The generation of what it starts over.
+        pub generation: i64,
+        /// Messages published a second at most; 0 for as fast as it goes.
+        pub rate: i64,
+        /// How it stands.
+        pub state: JobState as String,
+        /// Why it stands so, if there is something to say.
+        pub reason: String,
+        /// Letters, or events, there were when it was made, as far as was counted.
+        pub planned: i64,
+        /// Whether there were more.
+        pub planned_more: bool,
+        /// Those published so far, or moved.
+        pub published: i64,
+        /// Runs that came of it as far as is known, or letters that were moved. An event is a run for
+        /// each handler that wants it; one until a worker has told who does.
+        pub runs: i64,
+        /// Runs that succeeded, or letters that were moved.
+        pub succeeded: i64,
+        /// Runs that have failed, and are tried again by themselves.
+        pub failing: i64,
+        /// Runs that ended in a dead letter.
+        pub died: i64,
+        /// Runs that had nothing to do (completed already), and what cannot be published: its bytes
+        /// are gone.
+        pub skipped: i64,
+        #[serde(skip)]
+        pub(super) recent: String,
+        #[serde(skip)]
+        pub(super) trusted: bool,
+        /// When it was made.
+        pub created_ms: i64,
+        /// Since when it stands so.
+        pub state_ms: i64,
+        #[serde(skip)]
+        pub(super) place_ms: i64,
+        #[serde(skip)]
+        pub(super) place_id: i64,
+        /// Until when whoever works on it has promised to; 0 if nobody does.
+        pub owned_until_ms: i64,
+    }
 }
 
 impl Job {

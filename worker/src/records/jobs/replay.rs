@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Context as _;
 use shared::message::{Message, OfJob};
 use shared::origin::Origin;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 
 use super::batch::{Batch, bulk};
 use super::handle::Jobs;
@@ -15,27 +15,30 @@ use crate::records::database::{Database, on_pool, on_reading};
 use crate::records::dead_letters::plan::{Count, Counted, Plan};
 use crate::records::history::Question;
 use crate::records::kept::Kept;
+use crate::records::row::from_row;
 
 /// Bytes of events published at once; one event can have more.
 const BYTES: usize = 4 * 1024 * 1024;
 
-/// An event's first line of those asked for.
-#[derive(FromRow)]
-struct First {
-    settled_ms: i64,
-    id: i64,
-    identity: String,
+from_row! {
+    /// An event's first line of those asked for.
+    struct First {
+        settled_ms: i64,
+        id: i64,
+        identity: String,
+    }
 }
 
-/// What the log knows of a run.
-#[derive(FromRow)]
-struct Run {
-    identity: String,
-    target: Option<String>,
-    attempt: i32,
-    generation: i32,
-    settled_ms: i64,
-    verdict: String,
+from_row! {
+    /// What the log knows of a run.
+    struct Run {
+        identity: String,
+        target: Option<String>,
+        attempt: i32,
+        generation: i32,
+        settled_ms: i64,
+        verdict: String,
+    }
 }
 
 /// A run that is wanted: what was not done, from where it was given up.
@@ -50,14 +53,13 @@ impl Wanted {
     const ALL: Self = Self { target: None, generation: 0, attempt: 0 };
 }
 
-#[derive(FromRow)]
-struct Bytes {
-    #[sqlx(try_from = "String")]
-    origin: Origin,
-    #[sqlx(rename = "type")]
-    subscription_type: String,
-    received_ms: i64,
-    body: Vec<u8>,
+from_row! {
+    struct Bytes {
+        origin: Origin as String,
+        subscription_type: String = "type",
+        received_ms: i64,
+        body: Vec<u8>,
+    }
 }
 
 /// What a replay would be about: of the lines twice `most` are looked at, and of the events `most` are
@@ -98,13 +100,27 @@ pub(super) async fn plan(
     Ok(Plan { messages: plan.messages + more, ..plan })
 }
 
-#[derive(FromRow)]
 struct Looked {
     lines: i64,
     /// Handlers that have given an event up, each time: it is sent to them where they left off.
     given_up: i64,
-    #[sqlx(flatten)]
     counted: Counted,
+}
+
+impl<'r, R> FromRow<'r, R> for Looked
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Counted: FromRow<'r, R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            lines: row.try_get("lines")?,
+            given_up: row.try_get("given_up")?,
+            counted: Counted::from_row(row)?,
+        })
+    }
 }
 
 impl Jobs {

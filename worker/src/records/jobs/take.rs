@@ -5,13 +5,14 @@
 use std::collections::{HashMap, HashSet};
 
 use shared::clock::now_ms;
-use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use tokio::time::{Duration, Instant};
 
 use super::handle::Jobs;
 use super::job::{COLUMNS, Job, Kind};
 use super::lease::LEASE;
 use crate::records::database::{on_pool, on_transaction};
+use crate::records::row::from_row;
 use crate::records::runs::at_work::AtWork;
 
 /// Looks that are further apart have missed too much: what they saw begins anew.
@@ -19,12 +20,13 @@ const GAP: Duration = Duration::from_secs(4);
 /// Jobs looked at in one go.
 const LOOKED_AT: i64 = 200;
 
-/// A job that has something to do, and its lease.
-#[derive(FromRow)]
-struct Waiting {
-    id: i64,
-    owner: String,
-    owned_until_ms: i64,
+from_row! {
+    /// A job that has something to do, and its lease.
+    struct Waiting {
+        id: i64,
+        owner: String,
+        owned_until_ms: i64,
+    }
 }
 
 /// The leases of others, as one process has seen them, and since when they are as they are.

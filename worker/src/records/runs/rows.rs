@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::clock::now_ms;
-use sqlx::{Encode, FromRow, QueryBuilder, Type};
+use sqlx::{Encode, QueryBuilder, Type};
 
 use super::book::{Book, Run, RunId};
 use super::stage::Stage;
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::row::from_row;
 
 /// Rows of one statement.
 const ROWS: usize = 1000;
@@ -118,16 +119,16 @@ where
     query
 }
 
-#[derive(FromRow)]
-struct Row {
-    job_id: i64,
-    identity: String,
-    target: String,
-    generation: i64,
-    attempt: i64,
-    copies: i64,
-    #[sqlx(try_from = "String")]
-    stage: Stage,
+from_row! {
+    struct Row {
+        job_id: i64,
+        identity: String,
+        target: String,
+        generation: i64,
+        attempt: i64,
+        copies: i64,
+        stage: Stage as String,
+    }
 }
 
 impl From<Row> for (RunId, Run) {

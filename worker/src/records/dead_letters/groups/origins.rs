@@ -1,17 +1,17 @@
 //! Origins, each with its dead letters.
 
-use sqlx::FromRow;
-
 use super::slice::Slice;
 use crate::records::database::{Database, on_reading};
 use crate::records::dead_letters::group::Group;
+use crate::records::row::from_row;
 
-#[derive(FromRow)]
-struct ByOrigin {
-    origin: String,
-    dead: i64,
-    problems: i64,
-    last_ms: i64,
+from_row! {
+    struct ByOrigin {
+        origin: String,
+        dead: i64,
+        problems: i64,
+        last_ms: i64,
+    }
 }
 
 const ORIGINS: &str = "SELECT origin, dead, problems, last_ms FROM origin WHERE dead > 0 \

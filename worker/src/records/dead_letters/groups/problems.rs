@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use shared::clock::now_ms;
-use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use sqlx::{AssertSqlSafe, ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 
 use super::slice::{OPEN, Slice};
 use crate::records::database::{Database, on_reading};
@@ -11,7 +11,6 @@ use crate::records::dead_letters::group::Group;
 use crate::records::dead_letters::hour::{TREND_HOURS, hour_of};
 use crate::records::dead_letters::state::Counters;
 
-#[derive(FromRow)]
 struct Problem {
     fingerprint: String,
     rule: i32,
@@ -19,12 +18,39 @@ struct Problem {
     target: String,
     sample: Option<String>,
     sample_id: Option<i64>,
-    #[sqlx(flatten)]
     counters: Counters,
     origins: i64,
     first_ms: i64,
     last_ms: i64,
     note: Option<String>,
+}
+
+impl<'r, R> FromRow<'r, R> for Problem
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Counters: FromRow<'r, R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            fingerprint: row.try_get("fingerprint")?,
+            rule: row.try_get("rule")?,
+            code: row.try_get("code")?,
+            target: row.try_get("target")?,
+            sample: row.try_get("sample")?,
+            sample_id: row.try_get("sample_id")?,
+            counters: Counters::from_row(row)?,
+            origins: row.try_get("origins")?,
+            first_ms: row.try_get("first_ms")?,
+            last_ms: row.try_get("last_ms")?,
+            note: row.try_get("note")?,
+        })
+    }
 }
 
 /// One page of them: only of these it is looked what they are about. In place of the last letter, if

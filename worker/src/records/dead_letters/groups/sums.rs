@@ -1,21 +1,39 @@
 //! Codes and handlers: sums over their problems.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::{AssertSqlSafe, ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::slice::{OPEN, Slice};
 use crate::records::database::{Database, on_reading};
 use crate::records::dead_letters::group::Group;
 use crate::records::dead_letters::state::Counters;
 
-#[derive(FromRow)]
 struct Sum {
     key: String,
-    #[sqlx(flatten)]
     counters: Counters,
     problems: i64,
     origins: i64,
     first_ms: i64,
     last_ms: i64,
+}
+
+impl<'r, R> FromRow<'r, R> for Sum
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Counters: FromRow<'r, R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            key: row.try_get("key")?,
+            counters: Counters::from_row(row)?,
+            problems: row.try_get("problems")?,
+            origins: row.try_get("origins")?,
+            first_ms: row.try_get("first_ms")?,
+            last_ms: row.try_get("last_ms")?,
+        })
+    }
 }
 
 /// Where problems are summed up, the origins of so many are looked at.
