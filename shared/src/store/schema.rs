@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::clock::Clock;
-use super::turn::Turn;
+use super::turn::{BUSY, Turn};
 use crate::format::DATA_FILE;
 
 /// Of a page. A commit writes whole ones, and changes a few rows here and there.
@@ -21,8 +21,6 @@ pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
 /// 64 MiB. After a crash no more than that is read again.
 pub const CHECKPOINT_PAGES: i64 = 65_536;
-/// How long a checkpoint may keep a connection waiting.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);

@@ -36,8 +36,18 @@ async fn execute(store: &Store, statement: &'static str) -> Result<(), NotWritte
     executing.await
 }
 
+/// A setting of the connection that writes, also while nothing is written.
+async fn set(store: &Store, pragma: &'static str) {
+    let setting = store.look(move |turn| {
+        Box::pin(
+            async move { sqlx::raw_sql(pragma).execute(&mut turn.connection).await.map(|_| ()) },
+        )
+    });
+    setting.await.unwrap();
+}
+
 async fn number(store: &Store, query: &'static str) -> i64 {
-    let asking = store.write(move |turn| {
+    let asking = store.look(move |turn| {
         Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
     });
     asking.await.unwrap()

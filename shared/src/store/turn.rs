@@ -1,13 +1,16 @@
 //! What an errand is given: the connection inside its transaction, and the time.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::clock::Clock;
 use super::fault::Fault;
-use super::schema::BUSY;
+
+/// How long a checkpoint may keep a connection waiting.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// SQLite's log is brought into the file in one of these ways (`PRAGMA wal_checkpoint`, sqlite.org/pragma.html).
 #[derive(Clone, Copy, Debug)]

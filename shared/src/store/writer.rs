@@ -10,12 +10,14 @@ use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::errand::{Errand, Lasting, Reply};
+use super::errand::{Errand, Lasting};
 use super::fault::Fault;
 use super::metrics::StoreMetrics;
-use super::schema::CHECKPOINT_PAGES;
-use super::turn::{Checkpoint, Checkpointed, Turn};
+use super::turn::Turn;
 use crate::link::Link;
+
+mod commit;
+mod log;
 
 /// Errands of one transaction.
 const BATCH: usize = 1024;
@@ -25,15 +27,8 @@ const COMPANY: Duration = Duration::from_millis(200);
 /// behind.
 const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());
 const UNSYNCED_MS: i64 = 1000;
-/// Commits from one measuring of SQLite's log to the next: each may be of many megabytes.
-const MEASURED_EVERY: u32 = 16;
 /// While the file takes no writes, it is tried again so often.
 const PROBE: Duration = Duration::from_secs(1);
-/// With a quarter of a MiB: a row with a key that no entry has, and its end.
-const PROBES: [&str; 2] = [
-    "INSERT OR REPLACE INTO step VALUES (0, 'probe', hex(zeroblob(131072)))",
-    "DELETE FROM step WHERE id = 0",
-];
 
 /// Says that nothing is written any more when the writer ends, whatever ended it: whoever waits
 /// for better times must not find them come.
@@ -121,10 +116,13 @@ impl Writer {
             if !is_open {
                 break;
             }
-            if self.is_damaged || self.has_hole {
-                // Dropped: whoever asked is told that nothing was written.
+            // Dropped: whoever asked is told that nothing was written. What is only looked at does no harm.
+            if self.is_damaged {
                 batch.clear();
                 continue;
+            }
+            if self.has_hole {
+                batch.retain(|errand| errand.lasting == Lasting::Nothing);
             }
             let mut fault = self.write(&mut batch).await;
             if fault.is_none() {
@@ -225,129 +223,5 @@ impl Writer {
         self.metrics.up.set(0);
         // Before those who asked hear of it: they look here for when to ask again.
         self.link.0.send_replace(Link::Down(Arc::from(fault.to_string())));
-    }
-
-    async fn commit(
-        &mut self,
-        errands: &mut Vec<Errand>,
-        replies: &mut Vec<Reply>,
-    ) -> Result<Committed, Fault> {
-        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
-        let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
-        let syncs = is_due || is_needed;
-        let turn = &mut self.turn;
-        turn.now_ms = turn.clock.now_ms();
-        turn.sync(syncs).await?;
-        turn.execute("BEGIN IMMEDIATE").await?;
-        // What is alone needs no mark to be undone to.
-        let is_alone = errands.len() == 1;
-        let mut writes = 0;
-        // One by one: who is left when all fails must not hear of it yet.
-        errands.reverse();
-        while let Some(errand) = errands.pop() {
-            // Its sender has been told no, and will come again: written now, it would be there twice.
-            if errand.is_abandoned() {
-                continue;
-            }
-            let is_write = errand.lasting != Lasting::Nothing;
-            let is_marked = is_write && !is_alone;
-            if is_marked {
-                turn.execute("SAVEPOINT errand").await?;
-            }
-            let (tell, done) = errand.run(turn).await;
-            replies.push(tell);
-            match done {
-                Ok(()) => writes += u64::from(is_write),
-                Err(Fault::Own(why)) => {
-                    self.metrics.failures.inc();
-                    tracing::error!(
-                        error = why,
-                        "a write to the data file failed by its own fault"
-                    );
-                    if is_marked {
-                        turn.execute("ROLLBACK TO errand").await?;
-                    } else if is_write {
-                        turn.execute("ROLLBACK").await?;
-                        turn.execute("BEGIN IMMEDIATE").await?;
-                    }
-                }
-                Err(fault) => return Err(fault),
-            }
-            if is_marked {
-                turn.execute("RELEASE errand").await?;
-            }
-        }
-        // Without a page that has changed SQLite syncs nothing, and who knows whether the errands changed one.
-        let tells_time = is_due || (writes > 0 && turn.now_ms - self.high_ms >= UNSYNCED_MS);
-        let high_ms = turn.now_ms.max(self.high_ms + 1);
-        if tells_time {
-            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(high_ms);
-            high.execute(&mut turn.connection)
-                .await
-                .map_err(|error| Fault::from(error).of_all())?;
-        }
-        turn.execute("COMMIT").await?;
-        if tells_time {
-            self.high_ms = high_ms;
-        }
-        if tells_time && syncs {
-            self.unsynced = None;
-        } else if writes > 0 && !syncs {
-            self.unsynced.get_or_insert_with(Instant::now);
-        }
-        self.commits += 1;
-        Ok(Committed { writes, is_synced: syncs && (writes > 0 || tells_time) })
-    }
-
-    /// Brings SQLite's log into the file once it is long. SQLite would do that by itself, but would keep to
-    /// itself that a sync has failed on the way.
-    async fn checkpoint(&mut self) -> Option<Fault> {
-        if self.commits < MEASURED_EVERY || self.state() != State::Writing {
-            return None;
-        }
-        self.commits = 0;
-        let checkpointed = async {
-            if self.turn.checkpoint(Checkpoint::Noop).await?.pages >= CHECKPOINT_PAGES {
-                self.turn.checkpoint(Checkpoint::Passive).await?;
-            }
-            Ok::<_, Fault>(())
-        };
-        let fault = checkpointed.await.err()?;
-        self.failed(&fault);
-        Some(fault)
-    }
-
-    /// Finds out whether there is room again, for more than would fit into the file as it is: else
-    /// it would seem well until the next message.
-    async fn probe(&mut self) {
-        if let Err(fault) = self.probed().await {
-            let why = fault.to_string();
-            let is_news = !matches!(&*self.link.0.borrow(), Link::Down(known) if **known == *why);
-            if is_news {
-                tracing::warn!(error = why, "the data file takes no writes yet");
-                self.link.0.send_replace(Link::Down(Arc::from(why)));
-            }
-            return;
-        }
-        self.has_hole = false;
-        tracing::info!("the data file takes writes again");
-        self.metrics.up.set(1);
-        self.link.0.send_replace(Link::Up);
-    }
-
-    async fn probed(&mut self) -> Result<(), Fault> {
-        self.turn.sync(true).await?;
-        for statement in PROBES {
-            self.turn.execute(statement).await?;
-        }
-        if self.has_hole {
-            // With the log begun anew nothing stands behind the hole.
-            let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate).await?;
-            if is_busy {
-                let why = "somebody reads it, and its log cannot be begun anew meanwhile";
-                return Err(Fault::Disk(why.to_owned()));
-            }
-        }
-        Ok(())
     }
 }

@@ -173,7 +173,7 @@ impl DataFile {
     /// Of the connection that writes, which is why the file must be here.
     async fn set(&self, pragma: &'static str) {
         let embedded = self.embedded();
-        let setting = embedded.store().write(move |turn| {
+        let setting = embedded.store().look(move |turn| {
             Box::pin(async move {
                 sqlx::raw_sql(pragma).execute(&mut turn.connection).await.map(|_| ())
             })

@@ -61,7 +61,9 @@ impl Run {
         let work = Box::pin(work);
         let doing = async {
             in_span(name, work).await?;
-            self.keep_with_next(name, ())
+            self.keep_with_next(name, ())?;
+            self.say_done(name);
+            Ok(())
         };
         self.see_through(doing).await
     }
@@ -101,6 +103,11 @@ impl Run {
         if !self.ledger.remember(&self.lease, name, kept).await {
             return Err(HandlerError::lease_lost());
         }
+        self.say_done(name);
+        Ok(())
+    }
+
+    fn say_done(&self, name: &str) {
         tracing::debug!(
             event.id = %self.identity,
             handler = &*self.target,
@@ -108,7 +115,6 @@ impl Run {
             step = name,
             "step done"
         );
-        Ok(())
     }
 }
 

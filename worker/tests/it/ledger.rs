@@ -11,6 +11,7 @@ use crate::harness::{Engine, on_every_engine, within};
 mod apart;
 mod case;
 mod fence;
+mod keys;
 mod limits;
 mod redis;
 

@@ -7,14 +7,14 @@ async fn a_full_disk_loses_nothing_that_was_told_and_ends_with_room() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
     execute(&store, WRITE).await.unwrap();
-    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let filling = "INSERT INTO step SELECT NULL, hex(randomblob(500)), value \
         FROM json_each(json_array(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     let Link::Down(reason) = store.link() else { panic!("still up") };
     assert!(reason.contains("full"), "{reason}");
     assert_eq!(number(&store, WRITTEN).await, 1);
-    execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 100000").await;
     store.back().await;
     execute(&store, filling).await.unwrap();
     assert_eq!(number(&store, WRITTEN).await, 17);
@@ -32,10 +32,10 @@ async fn room_is_found_while_others_never_stop_asking() {
             let _ = tokio::join!(look(), look(), look());
         }
     });
-    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
-    execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 100000").await;
     tokio::time::timeout(std::time::Duration::from_secs(30), store.back()).await.unwrap();
     asking.abort();
     execute(&store, filling).await.unwrap();

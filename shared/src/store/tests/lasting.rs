@@ -81,10 +81,10 @@ async fn nothing_is_written_behind_what_a_failed_sync_may_have_left() {
         store.write_unsynced(spend_and_look).await.unwrap();
     }
     let before = log_bytes(&directory);
-    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
-    execute(&store, "PRAGMA max_page_count = 100000").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 100000").await;
     store.back().await;
     // Begun anew, all of it in the file.
     assert!(log_bytes(&directory) < before, "{before} bytes are still there");
@@ -95,7 +95,7 @@ async fn nothing_is_written_behind_what_a_failed_sync_may_have_left() {
 async fn on_a_disk_that_fails_whoever_needs_no_sync_waits_as_well() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).await.unwrap();
-    execute(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     // There would be room for it.

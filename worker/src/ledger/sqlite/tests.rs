@@ -46,8 +46,19 @@ async fn run(store: &Store, statement: &'static str) -> Result<(), NotWritten> {
     run.await
 }
 
+/// A setting of the connection that writes, also while nothing is written.
+async fn set(store: &Store, pragma: &'static str) {
+    let setting = store.look(move |turn| {
+        Box::pin(async move {
+            sqlx::raw_sql(pragma).execute(&mut turn.connection).await?;
+            Ok(())
+        })
+    });
+    setting.await.unwrap();
+}
+
 async fn number(store: &Store, query: &'static str) -> i64 {
-    let read = store.write(move |turn| {
+    let read = store.look(move |turn| {
         Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
     });
     read.await.unwrap()
@@ -115,7 +126,7 @@ async fn while_the_file_takes_no_writes_calls_wait() {
     let entry = EntryKey { identity: &identity, target: "target", generation: 0 };
     let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
     // As if the disk were full.
-    run(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let json = format!("{:?}", "x".repeat(100_000));
     let step = ledger.remember(&lease, "order", &json);
     let room = async {
@@ -127,7 +138,7 @@ async fn while_the_file_takes_no_writes_calls_wait() {
         .await
         .is_ok()
         {}
-        while run(&store, "PRAGMA max_page_count = 100000").await.is_err() {}
+        set(&store, "PRAGMA max_page_count = 100000").await;
     };
     let (remembered, ()) =
         tokio::time::timeout(LONG, async { tokio::join!(step, room) }).await.unwrap();
@@ -142,7 +153,7 @@ async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
     let identity = Identity::of_unreadable(b"an event");
     let entry = EntryKey { identity: &identity, target: "target", generation: 0 };
     let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not started") };
-    run(&store, "PRAGMA max_page_count = 1").await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
     let json = format!("{:?}", "x".repeat(100_000));
     let refused = async {
         while ledger.is_up() {
@@ -154,7 +165,7 @@ async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
         refused = tokio::time::timeout(LONG, refused) => refused.unwrap(),
     }
     assert_eq!(lease.step("order").as_ref(), Some(&json), "known at once");
-    while run(&store, "PRAGMA max_page_count = 100000").await.is_err() {}
+    set(&store, "PRAGMA max_page_count = 100000").await;
     assert_eq!(number(&store, "SELECT count(*) FROM step").await, 0);
     assert!(ledger.release(&lease, Release::Next(1)).await);
     let Claim::Started(next) = ledger.claim(&entry, 1).await else { panic!("not started") };

@@ -1,7 +1,6 @@
-//! What a ledger makes of Redis as it can be: away, forgetful, full, or no primary at all; and what it
-//! leaves there.
+//! What a ledger makes of Redis as it can be: away, forgetful, full, or no primary at all.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
@@ -10,7 +9,7 @@ use shared::event::Identity;
 use shared::metrics::encode;
 use shared::testing::{Proxy, prefix, redis_url};
 use worker::parts::ledger::{Claim, EntryKey, Lease, Ledger, Release};
-use worker::parts::limits::{Asker, Ended, Limit, Standing, Way};
+use worker::parts::limits::{Asker, Ended, Standing, Way};
 
 use super::case::{Case, LONG, started};
 use super::fence::LATE;
@@ -256,53 +255,4 @@ async fn claims_and_completions_that_were_cut_off_half_way_are_made_good() {
 
 async fn complete(ledger: &Ledger, leases: &[Lease]) -> Vec<bool> {
     join_all(leases.iter().map(|lease| ledger.complete(lease))).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_key_has_its_end() {
-    let case = Case::on_redis().await;
-    let ledger = case.ledger(LONG);
-    for generation in 0..4 {
-        let entry = EntryKey { generation, ..case.entry() };
-        let lease = started(ledger.claim(&entry, 0).await);
-        match generation {
-            0 => assert!(ledger.complete(&lease).await),
-            1 => assert!(ledger.release(&lease, Release::Same).await),
-            2 => assert!(ledger.release(&lease, Release::Next(1)).await),
-            _ => assert!(ledger.remember(&lease, "order", "42").await),
-        }
-    }
-    ledger.take(&of_portal(1), Asker::fresh(Lane::Work, Standing::UnderWay)).await;
-    ledger.hold(&of_portal(1), Duration::from_secs(1)).await;
-    let shared = Limit::of(1, Duration::from_secs(10), "slack").shared();
-    ledger.take(&shared, Asker::fresh(Lane::Work, Standing::New { requests: 1.0 })).await;
-    let way = Way { key: "erp".to_owned(), cap: 2, lease: LONG };
-    let slot_ms = entered(&ledger, &way).await;
-    ledger.leave(&way, CALLER, slot_ms, Ended::Passed).await;
-    let entries = case.entries();
-    // What tells whether Redis forgets is written beside all this, the plain number last.
-    let keys = within("both numbers", async {
-        loop {
-            let keys = entries.keys().await;
-            if keys.iter().any(|(key, _)| key.ends_with(":memory:{all}:plain")) {
-                break keys;
-            }
-        }
-    })
-    .await;
-    // Four entries, one with steps, two limits, one with the lines of origins, a service with the calls of
-    // each worker, the sign of life, and the two numbers.
-    assert_eq!(keys.len(), 13, "{keys:?}");
-    for (key, left) in keys {
-        let most = if key.contains(":limit:") {
-            // Ten windows after its last place.
-            101_000
-        } else if key.contains(":memory:") {
-            // Two days: they outlive whoever looks.
-            2 * 24 * 3_600_000
-        } else {
-            60_000
-        };
-        assert!(left.is_some_and(|left| left <= most), "{key}: {left:?}");
-    }
 }

@@ -1,0 +1,81 @@
+//! One transaction: what is asked of it, one after the other, and whether the disk is synced.
+
+use tokio::time::Instant;
+
+use super::{Committed, UNSYNCED, UNSYNCED_MS, Writer};
+use crate::store::errand::{Errand, Lasting, Reply};
+use crate::store::fault::Fault;
+
+impl Writer {
+    pub(super) async fn commit(
+        &mut self,
+        errands: &mut Vec<Errand>,
+        replies: &mut Vec<Reply>,
+    ) -> Result<Committed, Fault> {
+        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
+        let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
+        let syncs = is_due || is_needed;
+        let turn = &mut self.turn;
+        turn.now_ms = turn.clock.now_ms();
+        turn.sync(syncs).await?;
+        turn.execute("BEGIN IMMEDIATE").await?;
+        // What is alone needs no mark to be undone to.
+        let is_alone = errands.len() == 1;
+        let mut writes = 0;
+        // One by one: who is left when all fails must not hear of it yet.
+        errands.reverse();
+        while let Some(errand) = errands.pop() {
+            // Its sender has been told no, and will come again: written now, it would be there twice.
+            if errand.is_abandoned() {
+                continue;
+            }
+            let is_write = errand.lasting != Lasting::Nothing;
+            let is_marked = is_write && !is_alone;
+            if is_marked {
+                turn.execute("SAVEPOINT errand").await?;
+            }
+            let (tell, done) = errand.run(turn).await;
+            replies.push(tell);
+            match done {
+                Ok(()) => writes += u64::from(is_write),
+                Err(Fault::Own(why)) => {
+                    self.metrics.failures.inc();
+                    tracing::error!(
+                        error = why,
+                        "a write to the data file failed by its own fault"
+                    );
+                    if is_marked {
+                        turn.execute("ROLLBACK TO errand").await?;
+                    } else if is_write {
+                        turn.execute("ROLLBACK").await?;
+                        turn.execute("BEGIN IMMEDIATE").await?;
+                    }
+                }
+                Err(fault) => return Err(fault),
+            }
+            if is_marked {
+                turn.execute("RELEASE errand").await?;
+            }
+        }
+        // Without a page that has changed SQLite syncs nothing, and who knows whether the errands changed one.
+        let tells_time = is_due || (writes > 0 && turn.now_ms - self.high_ms >= UNSYNCED_MS);
+        let high_ms = turn.now_ms.max(self.high_ms + 1);
+        if tells_time {
+            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(high_ms);
+            high.execute(&mut turn.connection)
+                .await
+                .map_err(|error| Fault::from(error).of_all())?;
+        }
+        turn.execute("COMMIT").await?;
+        if tells_time {
+            self.high_ms = high_ms;
+        }
+        if tells_time && syncs {
+            self.unsynced = None;
+        } else if writes > 0 && !syncs {
+            self.unsynced.get_or_insert_with(Instant::now);
+        }
+        self.commits += 1;
+        Ok(Committed { writes, is_synced: syncs && (writes > 0 || tells_time) })
+    }
+}
