@@ -19,8 +19,8 @@ use crate::format::DATA_FILE;
 /// Of a page. A commit writes whole ones, and changes a few rows here and there.
 pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
-/// 64 MiB. After a crash no more than that is read again.
-pub const CHECKPOINT_PAGES: i64 = 65_536;
+/// 256 MiB. After a crash no more than that is read again.
+pub const CHECKPOINT_PAGES: i64 = 262_144;
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
