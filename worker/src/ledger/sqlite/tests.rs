@@ -161,6 +161,8 @@ async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
         }
     };
     tokio::select! {
+        // Begun before it is given up.
+        biased;
         _ = ledger.remember(&lease, "order", &json) => panic!("written to a full disk"),
         refused = tokio::time::timeout(LONG, refused) => refused.unwrap(),
     }

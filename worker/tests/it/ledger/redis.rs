@@ -45,6 +45,8 @@ async fn a_result_that_nobody_waits_for_any_more_is_written_with_the_release() {
             }
         };
         tokio::select! {
+            // Begun before it is given up.
+            biased;
             _ = ledger.remember(&lease, "order", "42") => panic!("written without Redis"),
             () = within("the ledger to notice", given_up) => {}
         }
