@@ -141,6 +141,13 @@ impl Ledger {
         self.write(lease, Write::Remember).await
     }
 
+    /// The same for what can be found out again. In a file it survives the end of the process, and a loss of
+    /// power no later than what is written next.
+    pub(crate) async fn note(&self, lease: &Lease, step: &str, json: &str) -> bool {
+        lease.keep(step, json);
+        self.write(lease, Write::Note).await
+    }
+
     /// Marks the entry done, for good; false if somebody else holds it.
     pub async fn complete(&self, lease: &Lease) -> bool {
         self.write(lease, Write::Complete).await

@@ -53,7 +53,7 @@ pub(super) async fn on_deal_closed(cx: &Context, event: &HubSpotEvent) -> Handle
         return Ok(());
     }
     // Remembered: the deal can be opened and won again between two attempts.
-    let won_ms: i64 = cx.step("won", async { won_ms(cx, event, &deal) }).await?;
+    let won_ms: i64 = cx.find("won", async { won_ms(cx, event, &deal) }).await?;
     // Side by side, and none waits for another to succeed: Slack being down holds back no order.
     let (customers, message, order) = tokio::join!(
         hubspot.set_lifecycle_customer(&contact_ids),

@@ -128,7 +128,7 @@ impl Model {
         }
         match write {
             Write::Extend => entry.is_over = false,
-            Write::Remember => {}
+            Write::Remember | Write::Note => {}
             Write::Complete => {
                 entry.state = State::Completed;
                 entry.steps.clear();

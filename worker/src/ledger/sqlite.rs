@@ -115,12 +115,13 @@ impl Ledger {
                 return self.call(Operation::Complete, complete).await;
             }
             Write::Extend => (Operation::Extend, millis(self.lease)),
-            Write::Remember => (Operation::Step, 0),
+            Write::Remember | Write::Note => (Operation::Step, 0),
             Write::Release(_) => (Operation::Release, 0),
         };
         let steps: Arc<Steps> = Arc::new(steps.clone());
         // Results must survive a loss of power. After one, a lease that is not given back is over as well.
-        let is_synced = !steps.is_empty();
+        let is_noted = write == Write::Note && steps.len() == 1;
+        let is_synced = !steps.is_empty() && !is_noted;
         let job = || {
             let (owner, steps) = (Arc::clone(&owner), Arc::clone(&steps));
             let writing = writes::Writing { owner, write, lease_ms, steps };

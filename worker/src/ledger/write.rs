@@ -9,6 +9,8 @@ pub(super) enum Write {
     Extend,
     /// Steps' results.
     Remember,
+    /// The same of one that is found out again if it is not there: a file need not have it on the disk.
+    Note,
     /// Done, for good. Steps go: they may hold what need not be remembered for days.
     Complete,
     /// Given back.

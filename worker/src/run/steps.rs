@@ -49,6 +49,28 @@ impl Run {
         self.see_through(doing).await
     }
 
+    /// The same for work that only finds something out, which another attempt would find as well: it need not be
+    /// on the disk before what is written next.
+    pub(crate) async fn find<T, F>(&self, name: &str, work: F) -> Result<T, HandlerError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, HandlerError>>,
+    {
+        if let Some(kept) = self.lease.step(name) {
+            return read(name, &kept);
+        }
+        let found = in_span(name, work).await?;
+        let json = text_of(name, &found)?;
+        let noting = async {
+            if !self.ledger.note(&self.lease, name, &json).await {
+                return Err(HandlerError::lease_lost());
+            }
+            self.say_done(name);
+            Ok(found)
+        };
+        self.see_through(noting).await
+    }
+
     /// The same for work that is remembered by itself, such as a fact's: what is kept here is only that it was
     /// done, for those who read a dead letter, and it is written with what is kept next.
     pub(crate) async fn mark<F>(&self, name: &str, work: F) -> Result<(), HandlerError>

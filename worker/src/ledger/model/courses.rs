@@ -201,7 +201,8 @@ async fn course(past: &Past, ledger: &Ledger, seed: u64) {
             (_, Some(one)) => {
                 let (lease, owned) = &mut leases[one];
                 let write = match action {
-                    6..=7 => Write::Remember,
+                    6 => Write::Remember,
+                    7 => Write::Note,
                     8 => Write::Release(Release::Same),
                     9 => Write::Release(Release::Next(dice.small(5))),
                     10 => Write::Complete,
@@ -209,10 +210,15 @@ async fn course(past: &Past, ledger: &Ledger, seed: u64) {
                     _ => Write::Extend,
                 };
                 course.push(format!("{write:?} by {}", owned.run));
-                let written = if write == Write::Remember {
+                let is_step = matches!(write, Write::Remember | Write::Note);
+                let written = if is_step {
                     let (step, result) = (dice.small(3), dice.small(100));
                     owned.keep(step, result);
-                    ledger.remember(lease, &format!("step{step}"), &result.to_string()).await
+                    let (name, json) = (format!("step{step}"), result.to_string());
+                    match write {
+                        Write::Note => ledger.note(lease, &name, &json).await,
+                        _ => ledger.remember(lease, &name, &json).await,
+                    }
                 } else {
                     ledger.write(lease, write).await
                 };

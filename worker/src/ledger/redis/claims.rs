@@ -111,7 +111,9 @@ impl Ledger {
         let (token, known) = (lease.token.clone(), known.to_string());
         let (operation, script, mut arguments) = match write {
             Write::Extend => (Operation::Extend, Script::Extend, vec![token, length, retention]),
-            Write::Remember => (Operation::Step, Script::Step, vec![token, retention]),
+            Write::Remember | Write::Note => {
+                (Operation::Step, Script::Step, vec![token, retention])
+            }
             Write::Complete => (Operation::Complete, Script::Complete, vec![token, known]),
             Write::Release(release) => {
                 let [next, abandoned] = [release.lowest(), release.abandoned()]
@@ -120,7 +122,7 @@ impl Ledger {
                 (Operation::Release, Script::Release, arguments)
             }
         };
-        if matches!(write, Write::Remember | Write::Release(_)) {
+        if matches!(write, Write::Remember | Write::Note | Write::Release(_)) {
             arguments.extend(steps.iter().cloned().flat_map(<[String; 2]>::from));
         }
         match self.answer(operation, script, lease, arguments).await {
