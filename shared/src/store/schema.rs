@@ -154,8 +154,8 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
         transaction.commit().await?;
     }
     // What an earlier process could not sync may have left a hole in the log: it is begun anew, as far as nobody
-    // reads.
-    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
+    // reads. A disk that is full now is waited for later, like at any time.
+    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.
     sqlx::raw_sql("UPDATE claim SET lease_until_ms = 0 WHERE state = 'S'")
         .execute(&mut *connection)

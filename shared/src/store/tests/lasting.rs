@@ -104,3 +104,20 @@ async fn on_a_disk_that_fails_whoever_needs_no_sync_waits_as_well() {
         assert_eq!(level.await, Err(NotWritten::Down));
     }
 }
+
+#[tokio::test]
+async fn what_is_due_for_a_sync_is_not_written_behind_a_failed_one() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).await.unwrap();
+    store.write_unsynced(spend_and_look).await.unwrap();
+    set(&store, "PRAGMA max_page_count = 1").await;
+    let filling = "INSERT INTO step VALUES (NULL, 'n', hex(zeroblob(100000)))";
+    assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
+    let high = number(&store, "SELECT high_ms FROM clock").await;
+    let failed = std::time::Instant::now();
+    // Each look has a transaction of its own, in which the sync could be made up for.
+    while failed.elapsed() < std::time::Duration::from_millis(1_100) {
+        assert_eq!(number(&store, "SELECT high_ms FROM clock").await, high);
+    }
+    assert_ne!(store.link(), Link::Up);
+}

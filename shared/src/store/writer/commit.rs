@@ -12,7 +12,9 @@ impl Writer {
         errands: &mut Vec<Errand>,
         replies: &mut Vec<Reply>,
     ) -> Result<Committed, Fault> {
-        let is_due = self.unsynced.is_some_and(|since| since.elapsed() >= UNSYNCED);
+        // Not behind a hole: once that is gone it is due still.
+        let is_late = |since: Instant| since.elapsed() >= UNSYNCED;
+        let is_due = !self.has_hole && self.unsynced.is_some_and(is_late);
         let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
         let syncs = is_due || is_needed;
         let turn = &mut self.turn;
