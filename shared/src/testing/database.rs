@@ -1,8 +1,10 @@
 //! The databases that records can be in, each test with one of its own.
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
 /// What a test's records are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,11 @@ impl TestDatabase {
                 connection.close().await.unwrap();
             }
             DatabaseEngine::Sqlite => {
-                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                // As the program makes its files: connections that find another mode and change it at
+                // the same time are refused by SQLite without a wait.
+                let options = SqliteConnectOptions::from_str(&self.url()).unwrap();
+                let options = options.journal_mode(SqliteJournalMode::Wal);
+                let mut connection = options.connect().await.unwrap();
                 sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
             }
