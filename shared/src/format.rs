@@ -9,7 +9,7 @@
 /// Of a message on RabbitMQ: its properties and headers.
 pub(crate) const MESSAGE: i64 = 3;
 /// Of the data file: its tables, and what stands in them.
-pub(crate) const DATA_FILE: i64 = 6;
+pub(crate) const DATA_FILE: i64 = 7;
 
 /// Why a message with a lower version is not read.
 pub(crate) const EARLIER_MESSAGE: &str = "an earlier build of Hubline wrote it: let that build's workers empty its queues, and its console its dead letters, before these start";

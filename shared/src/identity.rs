@@ -31,6 +31,18 @@ impl Identity {
     }
 }
 
+/// As the data file has it: the 32 bytes of the hash.
+impl Identity {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        HEXLOWER.decode(self.0.as_bytes()).unwrap_or_default()
+    }
+
+    /// The identity of these bytes, if they are 32.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, NotAnIdentity> {
+        if bytes.len() == 32 { Ok(Self(HEXLOWER.encode(bytes))) } else { Err(NotAnIdentity) }
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
@@ -101,6 +113,10 @@ mod tests {
         assert_eq!(text.len(), 64);
         assert_eq!(text.parse::<Identity>().unwrap(), identity);
         assert_eq!(identity.as_ref(), text);
+        assert_eq!(Identity::from_bytes(&identity.to_bytes()), Ok(identity));
+        for length in [0, 31, 33, 64] {
+            assert_eq!(Identity::from_bytes(&vec![b'a'; length]), Err(NotAnIdentity), "{length}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn dead() -> Message {
         target: Some("on_deal_created".to_owned()),
         received_ms: 1_769_081_994_066,
         generation: 1,
-        traceparent: Some("00-aa-bb-01".into()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         job: Some(OfJob { id: 12, attempt: 2 }),
         waiting: Some("1700 hubspot/62515 slack/#wins".parse().unwrap()),
         death: Some(

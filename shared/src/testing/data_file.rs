@@ -125,7 +125,7 @@ impl DataFile {
             Box::pin(async move {
                 sqlx::query(
                     "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, \
-                     received_ms, generation, body) VALUES ('work', ?, '', '', '', 0, 0, 0, ?)",
+                     received_ms, generation, body) VALUES ('work', ?, x'', '', '', 0, 0, 0, ?)",
                 )
                 .bind(turn.now_ms())
                 .bind(body)

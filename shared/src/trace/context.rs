@@ -18,6 +18,8 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
+    const BYTES: usize = 25;
+
     /// A new trace that is not recorded.
     pub(super) fn random() -> Self {
         let trace_id = TraceId::from(rand::random::<u128>().max(1));
@@ -36,6 +38,24 @@ impl TraceContext {
 
     pub(super) fn local(self) -> SpanContext {
         self.span_context(false)
+    }
+
+    /// As the data file has it: trace, span, and whether it is recorded.
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..16].copy_from_slice(&self.trace_id.to_bytes());
+        bytes[16..24].copy_from_slice(&self.span_id.to_bytes());
+        bytes[24] = u8::from(self.sampled);
+        bytes
+    }
+
+    /// The place of these bytes, if they are one.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
+        let trace_id = TraceId::from(u128::from_be_bytes(bytes[..16].try_into().ok()?));
+        let span_id = SpanId::from(u64::from_be_bytes(bytes[16..24].try_into().ok()?));
+        let is_valid = trace_id != TraceId::INVALID && span_id != SpanId::INVALID;
+        is_valid.then_some(Self { trace_id, span_id, sampled: bytes[24] == 1 })
     }
 
     fn span_context(self, is_remote: bool) -> SpanContext {
@@ -106,6 +126,9 @@ mod tests {
         let context: TraceContext = traceparent.parse().unwrap();
         assert_eq!((context.trace_id.to_string(), context.sampled), (TRACE.to_owned(), true));
         assert_eq!(context.to_string(), traceparent);
+        assert_eq!(TraceContext::from_bytes(&context.to_bytes()), Some(context));
+        assert_eq!(TraceContext::from_bytes(&[0; TraceContext::BYTES]), None);
+        assert_eq!(TraceContext::from_bytes(&[1; TraceContext::BYTES - 1]), None);
         let random = TraceContext::random();
         assert_eq!(random.to_string().parse(), Ok(random));
         assert!(!random.sampled);

@@ -144,8 +144,8 @@ async fn dead_letters_keep_their_death_and_what_cannot_be_read_becomes_one() {
     open.publish(Route::Dead, &letters).await;
     open.execute(
         "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, received_ms, \
-         generation, body) VALUES ('work', 0, 'whose?', '', 'hubspot/1', 0, 0, 0, x'00ff7b'), \
-         ('elsewhere', 0, 'whose?', '', 'hubspot/1', 0, 0, 0, x'7b')",
+         generation, body) VALUES ('work', 0, x'00', '', 'hubspot/1', 0, 0, 0, x'00ff7b'), \
+         ('elsewhere', 0, x'00', '', 'hubspot/1', 0, 0, 0, x'7b')",
     )
     .await;
     open.close().await;

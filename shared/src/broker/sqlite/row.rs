@@ -12,8 +12,10 @@ use crate::broker::malformed::MalformedMessage;
 use crate::broker::publication::Publication;
 use crate::broker::route::Route;
 use crate::event::Event;
+use crate::identity::Identity;
 use crate::message::{Death, Message, OfJob};
 use crate::store::Turn;
+use crate::trace::TraceContext;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, target, \
     received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
@@ -56,14 +58,14 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
     let death = message.death.as_ref();
     row.push_bind(queue)
         .push_bind(now_ms.saturating_add(wait_ms))
-        .push_bind(message.event.identity.to_string())
+        .push_bind(message.event.identity.to_bytes())
         .push_bind(message.event.topic.clone())
         .push_bind(message.event.origin.to_string())
         .push_bind(i64::from(message.attempt))
         .push_bind(message.target.clone())
         .push_bind(message.received_ms)
         .push_bind(i64::from(message.generation))
-        .push_bind(message.traceparent.clone())
+        .push_bind(message.trace_context().map(|context| context.to_bytes().to_vec()))
         .push_bind(message.job.map(|job| job.id.cast_signed()))
         .push_bind(message.job.map(|job| i64::from(job.attempt)))
         .push_bind(message.waiting.as_ref().map(ToString::to_string))
@@ -146,7 +148,7 @@ pub(super) fn decode(row: &SqliteRow) -> Result<Message, MalformedMessage> {
 }
 
 fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
-    let identity: String = row.try_get("identity").map_err(|_| "identity is missing")?;
+    let identity: Vec<u8> = row.try_get("identity").map_err(|_| "identity is missing")?;
     let whole = |column: &'static str| row.try_get::<i64, _>(column).map_err(|_| column);
     let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
     // A column that is NULL would be read as 0.
@@ -159,7 +161,9 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         dead_ms: whole("dead_ms").unwrap_or_default(),
         steps: Death::steps_of(&text("steps").unwrap_or_default()),
     });
-    let identity = identity.parse().map_err(|_| "identity is not one")?;
+    let identity = Identity::from_bytes(&identity).map_err(|_| "identity is not one")?;
+    let traceparent: Option<Vec<u8>> = row.try_get("traceparent").ok().flatten();
+    let context = traceparent.and_then(|bytes| TraceContext::from_bytes(&bytes));
     let origin =
         text("origin").and_then(|origin| origin.parse().ok()).ok_or("origin is not one")?;
     Ok(Message {
@@ -169,7 +173,7 @@ fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
         received_ms: whole("received_ms")?,
         generation: u32::try_from(whole("generation")?)
             .map_err(|_| "generation is out of range")?,
-        traceparent: text("traceparent").map(Into::into),
+        traceparent: context.map(|context| context.to_string().into()),
         job: job.map(|(id, attempt)| OfJob {
             id: id.cast_unsigned(),
             attempt: u32::try_from(attempt).unwrap_or_default(),

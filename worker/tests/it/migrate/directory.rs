@@ -22,7 +22,7 @@ use crate::harness::{PATIENCE, TARGET, within};
 const HOUR: Duration = Duration::from_secs(3600);
 
 const ROWS: &str = "\
-    SELECT json_array(id, queue, due_ms, identity, attempt, target, error, hex(body)) FROM message \
+    SELECT json_array(id, queue, due_ms, hex(identity), attempt, target, error, hex(body)) FROM message \
     UNION ALL SELECT json_array(key, state, token, lowest, fence, abandoned, expires_ms) FROM claim \
     UNION ALL SELECT json_array(id, name, json) FROM step ORDER BY 1";
 

@@ -51,7 +51,7 @@ impl Data {
             let identity = HubSpotEvent::parse(body.as_bytes()).unwrap().identity.to_string();
             let (done, dead): (bool, bool) = sqlx::query_as(
                 "SELECT EXISTS (SELECT * FROM claim WHERE key = ?1 AND state = 'C'), \
-                 EXISTS (SELECT * FROM message WHERE queue = 'dead' AND identity = ?2) \
+                 EXISTS (SELECT * FROM message WHERE queue = 'dead' AND identity = unhex(?2)) \
                  OR EXISTS (SELECT * FROM records.dead_letter WHERE identity = ?2)",
             )
             .bind(format!("{identity}:{handler}:0"))
