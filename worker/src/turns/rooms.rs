@@ -164,12 +164,14 @@ impl Rooms {
         places
     }
 
-    /// Remembers how many requests such a run makes, wherever it has made all of them.
+    /// Remembers how many requests such a run makes. Who had begun and found no room for another would have
+    /// made one more at least: if only those counted that had room for all of theirs, the mean would be that of
+    /// the short runs, the line too dense for the others, and what these had asked before asked for nothing.
     pub(crate) fn learn(&self) {
         for (key, asked) in &*self.lock() {
-            if asked.lacks.get().is_none() {
-                self.costs.learn(&self.target, key, asked.requests.load(Ordering::Relaxed));
-            }
+            let requests = asked.requests.load(Ordering::Relaxed);
+            let lacking = u32::from(requests > 0 && asked.lacks.get().is_some());
+            self.costs.learn(&self.target, key, requests + lacking);
         }
     }
 
@@ -245,6 +247,37 @@ mod tests {
         // The next run's place is the second behind the first, not the fourth.
         let NoRoom(next) = rooms().take(&ledger, &limit, 1.0).await.unwrap_err();
         assert!(next > minute && next <= 2 * minute, "{next:?}");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    /// Else only runs that ask little are ever seen.
+    #[tokio::test]
+    async fn who_found_no_room_for_another_would_have_made_one_more() {
+        let directory = std::env::temp_dir().join(prefix());
+        let store = Arc::new(Store::open(&directory).await.unwrap());
+        let metrics = WorkerMetrics::register(&mut Registry::default(), false);
+        let minute = Duration::from_secs(60);
+        let ledger = Ledger::embedded(store, minute, minute, metrics);
+        let limit = Limit::of(2, minute, "hubspot/1");
+        let costs = Arc::new(Costs::default());
+        let rooms = || {
+            let seats = Arc::new(Seats::of_runs(8, minute));
+            let origin = "hubspot/1".to_owned();
+            let costs = Arc::clone(&costs);
+            Rooms::new(Lane::Work, "on_deal_closed", minute, None, costs, seats, origin)
+        };
+        let learnt = || costs.usual("on_deal_closed", &limit, 0.0);
+        let begun = rooms();
+        begun.take(&ledger, &limit, 2.0).await.unwrap();
+        begun.take(&ledger, &limit, 2.0).await.unwrap();
+        begun.take(&ledger, &limit, 2.0).await.unwrap_err();
+        begun.learn();
+        assert!((learnt() - 3.0).abs() < 0.01, "{}", learnt());
+        // Who has not begun tells nothing of it.
+        let new = rooms();
+        new.take(&ledger, &limit, 2.0).await.unwrap_err();
+        new.learn();
+        assert!((learnt() - 3.0).abs() < 0.01, "{}", learnt());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }
