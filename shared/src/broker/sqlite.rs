@@ -4,6 +4,7 @@
 //! process alone, so that a delivery costs no write and everything unsettled is ready again
 //! after a crash.
 
+mod fresh;
 mod queue;
 mod row;
 

@@ -21,6 +21,8 @@ pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
 /// 256 MiB. After a crash no more than that is read again.
 pub const CHECKPOINT_PAGES: i64 = 262_144;
+/// Rows of an answer that are under way to who asked.
+const ROWS: usize = 1024;
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
@@ -99,6 +101,8 @@ pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
         // What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY)
+        // As many as are asked for at once: SQLite's thread need not wait for who reads them.
+        .row_buffer_size(ROWS)
         .disable_statement_logging();
     private(file)?;
     // As text: sqlx's errors name their sources themselves.

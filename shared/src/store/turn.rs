@@ -37,14 +37,14 @@ pub struct Turn {
     pub connection: SqliteConnection,
     pub(super) clock: Clock,
     pub(super) now_ms: i64,
-    /// Whether a commit syncs the disk.
-    syncs: bool,
+    /// Whether a commit syncs the disk, as far as is known.
+    syncs: Option<bool>,
 }
 
 impl Turn {
     pub(super) fn new(connection: SqliteConnection, clock: Clock) -> Self {
         let now_ms = clock.now_ms();
-        Self { connection, clock, now_ms, syncs: true }
+        Self { connection, clock, now_ms, syncs: None }
     }
 
     /// A statement of the writer's own: its failure is no single errand's.
@@ -53,13 +53,21 @@ impl Turn {
         executed.map(|_| ()).map_err(|error| Fault::from(error).of_all())
     }
 
-    /// Whether the next commit is on the disk before it is answered. Between transactions only.
-    pub(super) async fn sync(&mut self, syncs: bool) -> Result<(), Fault> {
-        if self.syncs != syncs {
-            let level = if syncs { "FULL" } else { "NORMAL" };
-            self.set(format!("PRAGMA synchronous = {level}")).await?;
-            self.syncs = syncs;
+    /// Whether the next commit is on the disk before it is answered; then `statement`, which may be several.
+    /// Between transactions only.
+    pub(super) async fn syncing(
+        &mut self,
+        syncs: bool,
+        statement: &'static str,
+    ) -> Result<(), Fault> {
+        if self.syncs == Some(syncs) {
+            return self.execute(statement).await;
         }
+        let level = if syncs { "FULL" } else { "NORMAL" };
+        self.syncs = None;
+        // Together: each message to SQLite's thread and back costs more than what it says.
+        self.set(format!("PRAGMA synchronous = {level}; {statement}")).await?;
+        self.syncs = Some(syncs);
         Ok(())
     }
 

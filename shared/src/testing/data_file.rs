@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::queues::Letter;
 use crate::broker::{Counted, Embedded, counted};
+use crate::clock::now_ms;
 use crate::store::{FILE, Store};
 
 /// All there are in a data file.
@@ -80,9 +81,9 @@ impl DataFile {
         self.sum(|counted| !counted.is_due).await
     }
 
-    /// By the file's own time: what is due since the last commit has not been taken.
+    /// The file's own time is up to a second behind, and what was taken since then would be not due by it.
     async fn sum(&self, which: impl Fn(&Counted) -> bool) -> u32 {
-        let counted = counted(&mut self.look().await, 0).await.unwrap();
+        let counted = counted(&mut self.look().await, now_ms()).await.unwrap();
         let sum: u64 = counted.iter().filter(|counted| which(counted)).map(|c| c.messages).sum();
         u32::try_from(sum).unwrap()
     }

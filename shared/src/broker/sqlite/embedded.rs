@@ -88,24 +88,34 @@ impl Embedded {
         &self,
         batch: Vec<Publication>,
     ) -> Result<(), PublishError> {
-        let routes: Vec<Route> = batch.iter().map(|publication| publication.route).collect();
         let bytes =
             batch.iter().map(|publication| BESIDE + publication.message.event.body().len()).sum();
-        let is_carried_on = routes.iter().all(|route| route.is_carried_on());
+        let is_carried_on = batch.iter().all(|publication| publication.route.is_carried_on());
         // Acked in the same file, and later: that is never there without this.
         let lasting = if is_carried_on { Lasting::Process } else { Lasting::Disk };
         let insert = self.store.write_if_awaited(bytes, lasting, |turn| {
-            Box::pin(async move { row::insert(turn, &batch).await })
+            Box::pin(async move {
+                let ids = row::insert(turn, &batch).await?;
+                Ok((batch, ids))
+            })
         });
-        insert.await.map_err(|error| match error {
+        let (batch, ids) = insert.await.map_err(|error| match error {
             NotWritten::Down => PublishError::Unavailable,
             NotWritten::Refused => PublishError::Refused,
             NotWritten::Crowded => PublishError::Blocked,
         })?;
-        for queue in [&self.work, &self.bulk, &self.dead] {
-            if routes.iter().any(|route| std::ptr::eq(self.queue(*route), Arc::as_ptr(queue))) {
-                queue.announce();
+        let mut news: Vec<&Queue> = Vec::new();
+        for (Publication { route, message }, id) in batch.into_iter().zip(ids) {
+            let queue = self.queue(route);
+            if matches!(route, Route::Ready(_)) {
+                queue.fresh().keep(id, message);
             }
+            if !news.iter().any(|known| std::ptr::eq(*known, queue)) {
+                news.push(queue);
+            }
+        }
+        for queue in news {
+            queue.announce();
         }
         Ok(())
     }

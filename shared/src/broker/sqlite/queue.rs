@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::fresh::Fresh;
 use super::row::{self, Due};
 use crate::store::{NotWritten, Store};
 
@@ -18,6 +19,8 @@ pub(super) struct Queue {
     after: tokio::sync::Mutex<(i64, i64)>,
     /// Taken and given back.
     returned: Mutex<VecDeque<i64>>,
+    /// Published a moment ago.
+    fresh: Arc<Fresh>,
     /// Something may be there to be taken.
     changed: Notify,
 }
@@ -25,7 +28,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(name: &'static str) -> Arc<Self> {
         let (after, returned) = (tokio::sync::Mutex::default(), Mutex::default());
-        Arc::new(Self { name, after, returned, changed: Notify::new() })
+        Arc::new(Self { name, after, returned, fresh: Arc::default(), changed: Notify::new() })
     }
 
     fn returned(&self) -> MutexGuard<'_, VecDeque<i64>> {
@@ -35,6 +38,11 @@ impl Queue {
     pub(super) fn give_back(&self, ids: impl IntoIterator<Item = i64>) {
         self.returned().extend(ids);
         self.announce();
+    }
+
+    /// What was published a moment ago and is due.
+    pub(super) fn fresh(&self) -> &Fresh {
+        &self.fresh
     }
 
     /// Something may be there to be taken.
@@ -58,9 +66,10 @@ impl Queue {
             returned.drain(..count).collect()
         };
         let (name, start, again) = (self.name, *after, returned.clone());
+        let fresh = Arc::clone(&self.fresh);
         // Between writes: a message that is committed later must sort behind these.
         let select = store.look(move |turn| {
-            Box::pin(async move { row::take(turn, name, start, &again, wanted).await })
+            Box::pin(async move { row::take(turn, name, start, again, wanted, &fresh).await })
         });
         match select.await {
             Ok((taken, last)) => {

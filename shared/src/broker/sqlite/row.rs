@@ -1,5 +1,6 @@
 //! A message as a row, and back.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
+use super::fresh::Fresh;
 use crate::broker::lane::Lane;
 use crate::broker::malformed::MalformedMessage;
 use crate::broker::publication::Publication;
@@ -20,8 +22,14 @@ use crate::trace::TraceContext;
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, target, \
     received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
 
-/// Rows of one statement: a few sizes only, so that each is prepared once.
-const ROWS: [usize; 3] = [64, 8, 1];
+/// Rows of one statement: a few sizes only, so that each is prepared once. With twos any number takes few.
+const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// As a JSON array: times and ids of what is due, and when something will be next. One row: each has a way to
+/// go from SQLite's thread to who asked.
+const DUE: &str = "SELECT json_array((SELECT json_group_array(json_array(due_ms, id)) FROM \
+    (SELECT due_ms, id FROM message WHERE queue = ?1 AND (due_ms, id) > (?2, ?3) AND due_ms <= ?4 \
+    ORDER BY due_ms, id LIMIT ?5)), \
+    (SELECT min(due_ms) FROM message WHERE queue = ?1 AND due_ms > ?4))";
 
 /// What there was to take.
 pub(super) struct Due {
@@ -30,19 +38,27 @@ pub(super) struct Due {
     pub(super) next_due: Option<Duration>,
 }
 
-/// Writes messages into their queues.
-pub(super) async fn insert(turn: &mut Turn, batch: &[Publication]) -> Result<(), sqlx::Error> {
-    let mut left = batch;
+/// Writes messages into their queues, and gives their ids.
+pub(super) async fn insert(
+    turn: &mut Turn,
+    batch: &[Publication],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let (mut left, mut ids) = (batch, Vec::with_capacity(batch.len()));
     for size in ROWS {
         while left.len() >= size {
             let (rows, rest) = left.split_at(size);
             let mut insert = QueryBuilder::new(INSERT);
             insert.push_values(rows, |values, row| bind(values, row, turn.now_ms()));
-            insert.build().execute(&mut turn.connection).await?;
+            let inserted = insert.build().execute(&mut turn.connection).await?;
+            // One behind the other: there is nobody else to take one in between.
+            let last = inserted.last_insert_rowid();
+            ids.extend(
+                (0..rows.len()).rev().map(|behind| last - i64::try_from(behind).unwrap_or(0)),
+            );
             left = rest;
         }
     }
-    Ok(())
+    Ok(ids)
 }
 
 fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms: i64) {
@@ -78,43 +94,44 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
 }
 
 /// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and
-/// comes behind `after`. Also where the last of these was.
+/// comes behind `after`. Also where the last of these was. What is `fresh` is not read again.
 pub(super) async fn take(
     turn: &mut Turn,
     queue: &'static str,
     after: (i64, i64),
-    again: &[i64],
+    again: Vec<i64>,
     wanted: usize,
+    fresh: &Fresh,
 ) -> Result<(Due, (i64, i64)), sqlx::Error> {
-    let (mut messages, mut last) = (Vec::with_capacity(wanted), after);
-    for id in again {
-        let row = sqlx::query("SELECT * FROM message WHERE id = ?").bind(id);
-        if let Some(row) = row.fetch_optional(&mut turn.connection).await? {
-            messages.push((*id, decode(&row)));
+    let now_ms = turn.now_ms();
+    let due: String = sqlx::query_scalar(DUE)
+        .bind(queue)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(now_ms)
+        .bind(i64::try_from(wanted.saturating_sub(again.len())).unwrap_or(i64::MAX))
+        .fetch_one(&mut turn.connection)
+        .await?;
+    let (due, next_due): (Vec<(i64, i64)>, Option<i64>) =
+        serde_json::from_str(&due).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let last = due.last().copied().unwrap_or(after);
+    let mut ids = again;
+    ids.extend(due.into_iter().map(|(_, id)| id));
+    let mut known: HashMap<_, _> =
+        fresh.take(&ids).into_iter().map(|(id, message)| (id, Ok(message))).collect();
+    let missing: Vec<i64> = ids.iter().copied().filter(|id| !known.contains_key(id)).collect();
+    if !missing.is_empty() {
+        let rows =
+            sqlx::query("SELECT * FROM message WHERE id IN (SELECT value FROM json_each(?))")
+                .bind(serde_json::Value::from(missing).to_string())
+                .fetch_all(&mut turn.connection)
+                .await?;
+        for row in &rows {
+            known.insert(row.try_get("id")?, decode(row));
         }
     }
-    let now_ms = turn.now_ms();
-    let rows = sqlx::query(
-        "SELECT * FROM message WHERE queue = ? AND (due_ms, id) > (?, ?) AND due_ms <= ? \
-         ORDER BY due_ms, id LIMIT ?",
-    )
-    .bind(queue)
-    .bind(after.0)
-    .bind(after.1)
-    .bind(now_ms)
-    .bind(i64::try_from(wanted.saturating_sub(again.len())).unwrap_or(i64::MAX))
-    .fetch_all(&mut turn.connection)
-    .await?;
-    for row in &rows {
-        last = (row.try_get("due_ms")?, row.try_get("id")?);
-        messages.push((last.1, decode(row)));
-    }
-    let next_due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due_ms) FROM message WHERE queue = ? AND due_ms > ?")
-            .bind(queue)
-            .bind(now_ms)
-            .fetch_one(&mut turn.connection)
-            .await?;
+    // Some may be gone meanwhile.
+    let messages = ids.iter().filter_map(|id| known.remove_entry(id)).collect();
     let next_due = next_due.map(|due_ms| {
         Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or_default())
     });

@@ -6,6 +6,10 @@ use super::{Committed, UNSYNCED, UNSYNCED_MS, Writer};
 use crate::store::errand::{Errand, Lasting, Reply};
 use crate::store::fault::Fault;
 
+/// What a failing errand is undone to. One round to SQLite's thread for the last one's end and the next.
+const MARK: &str = "SAVEPOINT errand";
+const NEXT_MARK: &str = "RELEASE errand; SAVEPOINT errand";
+
 impl Writer {
     pub(super) async fn commit(
         &mut self,
@@ -19,11 +23,14 @@ impl Writer {
         let syncs = is_due || is_needed;
         let turn = &mut self.turn;
         turn.now_ms = turn.clock.now_ms();
-        turn.sync(syncs).await?;
-        turn.execute("BEGIN IMMEDIATE").await?;
+        // What is only looked at needs no transaction: nobody else writes.
+        let only_looks = !is_due && errands.iter().all(|errand| errand.lasting == Lasting::Nothing);
+        if !only_looks {
+            turn.syncing(syncs, "BEGIN IMMEDIATE").await?;
+        }
         // What is alone needs no mark to be undone to.
         let is_alone = errands.len() == 1;
-        let mut writes = 0;
+        let (mut writes, mut is_marked) = (0, false);
         // One by one: who is left when all fails must not hear of it yet.
         errands.reverse();
         while let Some(errand) = errands.pop() {
@@ -32,9 +39,9 @@ impl Writer {
                 continue;
             }
             let is_write = errand.lasting != Lasting::Nothing;
-            let is_marked = is_write && !is_alone;
-            if is_marked {
-                turn.execute("SAVEPOINT errand").await?;
+            if is_write && !is_alone {
+                turn.execute(if is_marked { NEXT_MARK } else { MARK }).await?;
+                is_marked = true;
             }
             let (tell, done) = errand.run(turn).await;
             replies.push(tell);
@@ -46,17 +53,13 @@ impl Writer {
                         error = why,
                         "a write to the data file failed by its own fault"
                     );
-                    if is_marked {
-                        turn.execute("ROLLBACK TO errand").await?;
+                    if is_write && is_alone {
+                        turn.execute("ROLLBACK; BEGIN IMMEDIATE").await?;
                     } else if is_write {
-                        turn.execute("ROLLBACK").await?;
-                        turn.execute("BEGIN IMMEDIATE").await?;
+                        turn.execute("ROLLBACK TO errand").await?;
                     }
                 }
                 Err(fault) => return Err(fault),
-            }
-            if is_marked {
-                turn.execute("RELEASE errand").await?;
             }
         }
         // Without a page that has changed SQLite syncs nothing, and who knows whether the errands changed one.
@@ -68,7 +71,10 @@ impl Writer {
                 .await
                 .map_err(|error| Fault::from(error).of_all())?;
         }
-        turn.execute("COMMIT").await?;
+        if !only_looks {
+            // With the last mark.
+            turn.execute("COMMIT").await?;
+        }
         if tells_time {
             self.high_ms = high_ms;
         }

@@ -12,10 +12,8 @@ use crate::store::turn::{Checkpoint, Checkpointed};
 /// Commits from one measuring of SQLite's log to the next: each may be of many megabytes.
 const MEASURED_EVERY: u32 = 16;
 /// With a quarter of a MiB: a row with a key that no entry has, and its end.
-const PROBES: [&str; 2] = [
-    "INSERT OR REPLACE INTO step VALUES (0, 'probe', hex(zeroblob(131072)))",
-    "DELETE FROM step WHERE id = 0",
-];
+const PROBE: &str = "INSERT OR REPLACE INTO step VALUES (0, 'probe', hex(zeroblob(131072))); \
+    DELETE FROM step WHERE id = 0";
 
 impl Writer {
     /// Brings SQLite's log into the file once it is long. SQLite would do that by itself, but would keep to
@@ -55,10 +53,7 @@ impl Writer {
     }
 
     async fn probed(&mut self) -> Result<(), Fault> {
-        self.turn.sync(true).await?;
-        for statement in PROBES {
-            self.turn.execute(statement).await?;
-        }
+        self.turn.syncing(true, PROBE).await?;
         if self.has_hole {
             // With the log begun anew nothing stands behind the hole.
             let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate).await?;

@@ -24,7 +24,10 @@ use crate::ledger::{Claim, Lease};
 const BEGIN: &str = "INSERT INTO claim \
     (hash, key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
     SELECT unhex(value ->> 0), value ->> 1, 'S', value ->> 2, value ->> 3, value ->> 4, 0, value ->> 5, \
-    value ->> 6 FROM json_each(?) WHERE true ON CONFLICT (hash) DO NOTHING RETURNING token";
+    value ->> 6 FROM json_each(?) WHERE true ON CONFLICT (hash) DO NOTHING";
+/// The tokens of those that just began.
+const BEGUN: &str = "SELECT json_group_array(token) FROM claim \
+    WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) AND state = 'S' AND fence = ?2";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
     abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE hash = unhex(?1)";
 /// In its dead owner's place.
@@ -64,10 +67,18 @@ pub(super) async fn claim(
             (hash(key), key, token, attempt, now_ms, lease_until_ms, expires_ms)
         })
         .collect();
-    let begun = tokens(sqlx::query_scalar(BEGIN).bind(json(&rows)?), turn).await?;
+    let rows = json(&rows)?;
+    let written = sqlx::query(BEGIN).bind(&rows).execute(&mut turn.connection).await?;
+    // Row by row is asked for only if somebody was there before.
+    let begun = if is_all(written.rows_affected(), claimants.len()) {
+        None
+    } else {
+        Some(tokens(sqlx::query_scalar(BEGUN).bind(rows).bind(now_ms), turn).await?)
+    };
     let mut claims = Vec::with_capacity(claimants.len());
     for claimant in claimants {
-        claims.push(if begun.contains(&claimant.token) {
+        let is_new = begun.as_ref().is_none_or(|begun| begun.contains(&claimant.token));
+        claims.push(if is_new {
             started(turn, &claimant, (now_ms, 0), false).await?
         } else {
             claim_again(turn, &claimant).await?
@@ -195,12 +206,18 @@ pub(super) fn expiry(now_ms: i64, retention_ms: i64) -> i64 {
     due_ms.saturating_add(step_ms - 1) / step_ms * step_ms
 }
 
-/// The tokens of the entries that a statement wrote.
+/// Whether a statement for so many entries wrote each of them.
+pub(super) fn is_all(written: u64, asked: usize) -> bool {
+    usize::try_from(written) == Ok(asked)
+}
+
+/// Tokens of entries, which a statement gives as one JSON array: a row for each takes longer.
 pub(super) async fn tokens(
     query: QueryScalar<'_, Sqlite, String, SqliteArguments>,
     turn: &mut Turn,
 ) -> Result<HashSet<String>, sqlx::Error> {
-    Ok(query.fetch_all(&mut turn.connection).await?.into_iter().collect())
+    let tokens = query.fetch_one(&mut turn.connection).await?;
+    serde_json::from_str(&tokens).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::store::Turn;
 
-use super::claims::{expiry, forget_steps, hash, json, tokens};
+use super::claims::{expiry, forget_steps, hash, is_all, json, tokens};
 use crate::ledger::lease::Steps;
 use crate::ledger::{Release, Write, Written};
 
@@ -24,7 +24,10 @@ const REMEMBER: &str = "INSERT INTO step (id, name, json) SELECT coalesce(\
 const COMPLETE: &str = "UPDATE claim SET state = 'C' \
     WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) \
     AND token IN (SELECT value ->> 1 FROM json_each(?1)) \
-    AND state IN ('S', 'C') AND expires_ms > ?2 RETURNING token";
+    AND state IN ('S', 'C') AND expires_ms > ?2";
+const COMPLETED: &str = "SELECT json_group_array(token) FROM claim \
+    WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) \
+    AND token IN (SELECT value ->> 1 FROM json_each(?1)) AND state = 'C' AND expires_ms > ?2";
 const RELEASE: &str = "UPDATE claim SET state = 'R', lowest = max(lowest, ifnull(?1, 0)), \
     abandoned = ifnull(?6, abandoned), expires_ms = ?2 \
     WHERE hash = unhex(?3) AND token = ?4 AND state = 'S' AND expires_ms > ?5";
@@ -132,9 +135,17 @@ pub(super) async fn complete(
         .iter()
         .map(|Completion { owner, .. }| (hash(&owner.key), &owner.token))
         .collect();
-    let query = sqlx::query_scalar(COMPLETE).bind(json(&owners)?).bind(turn.now_ms());
-    let completed = tokens(query, turn).await?;
-    let is_owner = |completion: &Completion| completed.contains(&completion.owner.token);
+    let (owners, now_ms) = (json(&owners)?, turn.now_ms());
+    let complete = sqlx::query(COMPLETE).bind(&owners).bind(now_ms);
+    let done = complete.execute(&mut turn.connection).await?;
+    let completed = if is_all(done.rows_affected(), completions.len()) {
+        None
+    } else {
+        Some(tokens(sqlx::query_scalar(COMPLETED).bind(owners).bind(now_ms), turn).await?)
+    };
+    let is_owner = |completion: &Completion| {
+        completed.as_ref().is_none_or(|completed| completed.contains(&completion.owner.token))
+    };
     let with_steps: Vec<String> = completions
         .iter()
         .filter(|completion| completion.has_steps && is_owner(completion))
