@@ -42,16 +42,6 @@ impl Rig {
         within(&format!("{count} messages in {queue}"), waiting).await;
     }
 
-    /// Waits until nothing stands in `queue`; on a server, nothing that nobody has in hand.
-    pub(crate) async fn wait_until_empty(&self, queue: &str) {
-        let waiting = async {
-            while self.queues.ready(queue).await > 0 {
-                pause().await;
-            }
-        };
-        within(&format!("the end of what is in {queue}"), waiting).await;
-    }
-
     /// Waits until a message waits for its next attempt.
     pub(crate) async fn wait_for_retry(&self) {
         let waiting = async {
