@@ -1,4 +1,4 @@
-//! The one SQLite file of an embedded Hubline: one process has it open, and one task writes to
+//! The one SQLite file of an embedded Hubline: one process has it open, and one thread writes to
 //! it. Whatever waits to be written is committed as one transaction, so that a sync of the disk
 //! is shared by all who wait for it and throughput grows with load.
 //!
@@ -8,11 +8,13 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
 
 use crate::link::Link;
 use crate::retry::Reconnect;
@@ -20,6 +22,7 @@ use crate::retry::Reconnect;
 mod clock;
 mod errand;
 mod fault;
+mod inbox;
 mod metrics;
 mod not_written;
 mod room;
@@ -33,10 +36,12 @@ pub use not_written::NotWritten;
 pub use schema::{CHECKPOINT_PAGES, PAGE_BYTES, private};
 pub use turn::Turn;
 
+use errand::Errand;
 pub(crate) use errand::Lasting;
-use errand::{Errand, Task};
+use inbox::Outbox;
 use metrics::StoreMetrics;
 use room::Room;
+use writer::Writer;
 
 /// The name of the database in its directory.
 pub const FILE: &str = "hubline.db";
@@ -49,7 +54,7 @@ const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 pub struct Store {
     /// Holds the directory until the last errand is done: that of the writer is the last.
     _lock: Arc<File>,
-    errands: mpsc::UnboundedSender<Errand>,
+    errands: Outbox,
     room: Room,
     link: watch::Receiver<Link>,
     reader: SqlitePool,
@@ -70,13 +75,21 @@ impl Store {
             .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
         let lock = Arc::new(lock(directory)?);
         let file = directory.join(FILE);
-        let turn = schema::open(&file).await?;
+        let (opened, held) = (file.clone(), Arc::clone(&lock));
+        // What a crash has left is read first. Held until then, whether this is waited for or not.
+        let opening = spawn_blocking(move || {
+            let _held = held;
+            schema::open(&opened)
+        });
+        let turn = opening.await.context("opening the data file panicked")??;
         let reader = schema::reader(&file);
-        let (errands, waiting) = mpsc::unbounded_channel();
+        let (errands, inbox) = inbox::open();
         let (link_tx, link) = watch::channel(Link::Up);
         let metrics = StoreMetrics::default();
-        let writer = writer::Writer::new(turn, link_tx, metrics.clone(), reader.clone());
-        tokio::spawn(writer.serve(waiting, Arc::clone(&lock)));
+        let writer = Writer::new(turn, Arc::clone(&lock), link_tx, metrics.clone(), reader.clone());
+        // Its own: it waits for the disk, where no task may.
+        let thread = thread::Builder::new().name("hubline-store".to_owned());
+        thread.spawn(move || writer.serve(inbox)).context("cannot start the writer's thread")?;
         let room = Room::new(MAX_WAITING_BYTES);
         Ok(Self { _lock: lock, errands, room, link, reader, metrics, file })
     }
@@ -151,7 +164,7 @@ impl Store {
     pub async fn write<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         self.run(Lasting::Disk, errand, |errand| errand).await
     }
@@ -162,7 +175,7 @@ impl Store {
     pub async fn write_unsynced<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         self.run(Lasting::Process, errand, |errand| errand).await
     }
@@ -171,7 +184,7 @@ impl Store {
     pub async fn write_in_company<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         self.run(Lasting::InCompany, errand, |errand| errand).await
     }
@@ -187,7 +200,7 @@ impl Store {
     ) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let space = self.room.take(bytes).ok_or(NotWritten::Crowded)?;
         let waiting = Arc::new(());
@@ -199,7 +212,7 @@ impl Store {
     pub async fn look<T, F>(&self, errand: F) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let waiting = Arc::new(());
         self.run(Lasting::Nothing, errand, |errand| errand.awaited_by(&waiting, None)).await
@@ -213,12 +226,10 @@ impl Store {
     ) -> Result<T, NotWritten>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let (reply, done) = oneshot::channel();
-        self.errands
-            .send(with(Errand::new(lasting, errand, reply)))
-            .map_err(|_| NotWritten::Down)?;
+        self.errands.send(with(Errand::new(lasting, errand, reply)))?;
         done.await.map_err(|_| NotWritten::Down)?
     }
 }

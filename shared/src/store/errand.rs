@@ -1,11 +1,9 @@
 //! Something to write or to look at, and who waits for it. What it is about is its owner's to
 //! know.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::fault::Fault;
@@ -13,13 +11,10 @@ use super::not_written::NotWritten;
 use super::room::Space;
 use super::turn::Turn;
 
-/// What is done in a transaction.
-pub(super) type Task<'c, T> = BoxFuture<'c, Result<T, sqlx::Error>>;
-
 /// Tells whoever asked; dropped instead, it tells them that nothing was written.
-pub(super) type Reply = Box<dyn FnOnce() + Send>;
+pub(super) type Reply = Box<dyn FnOnce()>;
 type Done = (Reply, Result<(), Fault>);
-type Work = Box<dyn for<'c> FnOnce(&'c mut Turn) -> BoxFuture<'c, Done> + Send>;
+type Work = Box<dyn FnOnce(&mut Turn) -> Done + Send>;
 
 /// What of an errand is there, and when, once it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,21 +49,17 @@ impl Errand {
     ) -> Self
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Turn) -> Task<'c, T> + Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let work: Work = Box::new(move |turn| {
-            Box::pin(async move {
-                // Called inside as well: it can panic before it gives a future back.
-                let running = AssertUnwindSafe(async { errand(turn).await }).catch_unwind();
-                let (answer, done) = match running.await {
-                    Ok(Ok(result)) => (Ok(result), Ok(())),
-                    Ok(Err(error)) => (Err(NotWritten::Refused), Err(Fault::from(error))),
-                    // What it said is on standard error already.
-                    Err(_) => (Err(NotWritten::Refused), Err(Fault::Own("it panicked".to_owned()))),
-                };
-                let tell: Reply = Box::new(move || drop(reply.send(answer)));
-                (tell, done)
-            })
+            let (answer, done) = match catch_unwind(AssertUnwindSafe(|| errand(turn))) {
+                Ok(Ok(result)) => (Ok(result), Ok(())),
+                Ok(Err(error)) => (Err(NotWritten::Refused), Err(Fault::from(error))),
+                // What it said is on standard error already.
+                Err(_) => (Err(NotWritten::Refused), Err(Fault::Own("it panicked".to_owned()))),
+            };
+            let tell: Reply = Box::new(move || drop(reply.send(answer)));
+            (tell, done)
         });
         Self { work, lasting, awaited: None, _space: None }
     }
@@ -82,7 +73,7 @@ impl Errand {
         self.awaited.as_ref().is_some_and(|waiting| waiting.strong_count() == 0)
     }
 
-    pub(super) async fn run(self, turn: &mut Turn) -> Done {
-        (self.work)(turn).await
+    pub(super) fn run(self, turn: &mut Turn) -> Done {
+        (self.work)(turn)
     }
 }

@@ -12,31 +12,23 @@ pub(super) enum Fault {
     Disk(String),
     /// The file is corrupt, or no database at all: for good, and no write may make it worse.
     Damage(String),
-    /// There is no connection to write with any more.
-    Gone(String),
 }
 
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        let why = error.to_string();
-        match error {
-            sqlx::Error::WorkerCrashed => Self::Gone(why),
-            sqlx::Error::Io(_) => Self::Disk(why),
-            // The upper bits say which call or page it was; the lower ones what it means.
-            _ => match code(&error).map(|code| code & 0xff) {
-                // SQLite's INTERNAL, PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN,
-                // PROTOCOL and NOLFS.
-                Some(2 | 3 | 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 | 22) => Self::Disk(why),
-                // CORRUPT and NOTADB.
-                Some(11 | 26) => Self::Damage(why),
-                _ => Self::Own(why),
-            },
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let Some(answer) = error.sqlite_error() else { return Self::Own(error.to_string()) };
+        let code = answer.extended_code;
+        let why = format!("{error} (code {code})");
+        // The upper bits say which call or page it was; the lower ones what it means.
+        match code & 0xff {
+            // SQLite's INTERNAL, PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN,
+            // PROTOCOL and NOLFS.
+            2 | 3 | 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 | 22 => Self::Disk(why),
+            // CORRUPT and NOTADB.
+            11 | 26 => Self::Damage(why),
+            _ => Self::Own(why),
         }
     }
-}
-
-fn code(error: &sqlx::Error) -> Option<u32> {
-    error.as_database_error()?.code()?.parse().ok()
 }
 
 impl Fault {
@@ -51,60 +43,20 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Own(why) | Self::Disk(why) | Self::Damage(why) | Self::Gone(why)) = self;
+        let (Self::Own(why) | Self::Disk(why) | Self::Damage(why)) = self;
         f.write_str(why)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-    use std::error::Error;
-
-    use sqlx::error::{DatabaseError, ErrorKind};
+    use rusqlite::ffi;
 
     use super::*;
 
     /// What SQLite answers, by its code.
-    #[derive(Debug)]
-    struct Answer(u32);
-
-    impl fmt::Display for Answer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "code {}", self.0)
-        }
-    }
-
-    impl Error for Answer {}
-
-    impl DatabaseError for Answer {
-        fn message(&self) -> &'static str {
-            "an answer"
-        }
-
-        fn code(&self) -> Option<Cow<'_, str>> {
-            Some(self.0.to_string().into())
-        }
-
-        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
-            self
-        }
-
-        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
-            self
-        }
-
-        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
-            self
-        }
-
-        fn kind(&self) -> ErrorKind {
-            ErrorKind::Other
-        }
-    }
-
-    fn fault(code: u32) -> Fault {
-        sqlx::Error::Database(Box::new(Answer(code))).into()
+    fn fault(code: i32) -> Fault {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
     }
 
     #[test]

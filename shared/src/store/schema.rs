@@ -7,10 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OpenFlags};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions as _, SqlitePool};
 
 use super::clock::Clock;
 use super::turn::{BUSY, Turn};
@@ -21,8 +20,8 @@ pub const PAGE_BYTES: u32 = 1024;
 /// A checkpoint writes each page once that was changed since the last one, however often: so it comes after
 /// 256 MiB. After a crash no more than that is read again.
 pub const CHECKPOINT_PAGES: i64 = 262_144;
-/// Rows of an answer that are under way to who asked.
-const ROWS: usize = 1024;
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 128;
 /// Reading connections at once, and how long one is kept that nobody uses.
 const READERS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(60);
@@ -84,35 +83,42 @@ CREATE TABLE clock (high_ms INTEGER NOT NULL) STRICT;
 INSERT INTO clock (high_ms) VALUES (0);
 ";
 
+/// Of the connection that writes. The first two only matter to a new file, and come before what writes to it.
+fn settings() -> String {
+    format!(
+        "PRAGMA page_size = {PAGE_BYTES};
+        -- Pages that retention frees are given back step by step.
+        PRAGMA auto_vacuum = INCREMENTAL;
+        PRAGMA journal_mode = WAL;
+        -- What was committed survives a loss of power; the writer says which commits need not.
+        PRAGMA synchronous = FULL;
+        -- The writer's own business.
+        PRAGMA wal_autocheckpoint = 0;
+        -- What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.
+        PRAGMA temp_store = MEMORY"
+    )
+}
+
 /// Opens the file, making what is missing.
-pub(super) async fn open(file: &Path) -> anyhow::Result<Turn> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        // Only for a new file.
-        .page_size(PAGE_BYTES)
-        // Only for a new file; pages that retention frees are given back step by step.
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .journal_mode(SqliteJournalMode::Wal)
-        // What was committed survives a loss of power; the writer says which commits need not.
-        .synchronous(SqliteSynchronous::Full)
-        // The writer's own business.
-        .pragma("wal_autocheckpoint", "0")
-        // What undoing one errand takes is kept in memory: a full disk elsewhere is no errand's fault.
-        .pragma("temp_store", "MEMORY")
-        .busy_timeout(BUSY)
-        // As many as are asked for at once: SQLite's thread need not wait for who reads them.
-        .row_buffer_size(ROWS)
-        .disable_statement_logging();
+pub(super) fn open(file: &Path) -> anyhow::Result<Turn> {
     private(file)?;
-    // As text: sqlx's errors name their sources themselves.
-    let mut connection = options.connect().await.map_err(|error| {
+    // As text: the errors name their sources themselves.
+    let mut connection = connect(file).map_err(|error| {
         anyhow::anyhow!("cannot open the data file {}: {error}", file.display())
     })?;
-    let prepared = prepare(&mut connection).await;
-    let high_ms = prepared
+    let high_ms = prepare(&mut connection)
         .map_err(|error| anyhow::anyhow!("cannot use the data file {}: {error}", file.display()))?;
     Ok(Turn::new(connection, Clock::after(high_ms)))
+}
+
+fn connect(file: &Path) -> Result<Connection, rusqlite::Error> {
+    // One thread at a time has it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch(&settings())?;
+    Ok(connection)
 }
 
 /// Makes the file, if it is not there, so that only its owner can read it; what SQLite puts
@@ -138,9 +144,8 @@ pub(super) fn reader(file: &Path) -> SqlitePool {
 }
 
 /// Makes the tables of an empty file; gives the latest time ever written.
-async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
-    let version: i64 =
-        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+fn prepare(connection: &mut Connection) -> anyhow::Result<i64> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     anyhow::ensure!(
         version <= DATA_FILE,
         "it was written by a newer version of Hubline (its format is {version}, this one knows up \
@@ -152,18 +157,15 @@ async fn prepare(connection: &mut SqliteConnection) -> anyhow::Result<i64> {
          {DATA_FILE}): run that build until nothing waits, then use another directory"
     );
     if version == 0 {
-        let mut transaction = connection.begin().await?;
-        sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-        let named = format!("PRAGMA user_version = {DATA_FILE}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(named)).execute(&mut *transaction).await?;
-        transaction.commit().await?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(&format!("PRAGMA user_version = {DATA_FILE}"))?;
+        transaction.commit()?;
     }
     // What an earlier process could not sync may have left a hole in the log: it is begun anew, as far as nobody
     // reads. A disk that is full now is waited for later, like at any time.
-    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     // Nobody else has the file open: whoever held a claim is dead, and need not be waited for.
-    sqlx::raw_sql("UPDATE claim SET lease_until_ms = 0 WHERE state = 'S'")
-        .execute(&mut *connection)
-        .await?;
-    Ok(sqlx::query_scalar("SELECT high_ms FROM clock").fetch_one(connection).await?)
+    connection.execute("UPDATE claim SET lease_until_ms = 0 WHERE state = 'S'", [])?;
+    Ok(connection.query_row("SELECT high_ms FROM clock", [], |row| row.get(0))?)
 }

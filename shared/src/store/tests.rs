@@ -28,29 +28,16 @@ impl Drop for Directory {
 }
 
 async fn execute(store: &Store, statement: &'static str) -> Result<(), NotWritten> {
-    let executing = store.write(move |turn| {
-        Box::pin(
-            async move { sqlx::raw_sql(statement).execute(&mut turn.connection).await.map(|_| ()) },
-        )
-    });
-    executing.await
+    store.write(|turn| turn.connection.execute_batch(statement)).await
 }
 
 /// A setting of the connection that writes, also while nothing is written.
 async fn set(store: &Store, pragma: &'static str) {
-    let setting = store.look(move |turn| {
-        Box::pin(
-            async move { sqlx::raw_sql(pragma).execute(&mut turn.connection).await.map(|_| ()) },
-        )
-    });
-    setting.await.unwrap();
+    store.look(|turn| turn.connection.execute_batch(pragma)).await.unwrap();
 }
 
 async fn number(store: &Store, query: &'static str) -> i64 {
-    let asking = store.look(move |turn| {
-        Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
-    });
-    asking.await.unwrap()
+    store.look(|turn| turn.connection.query_row(query, [], |row| row.get(0))).await.unwrap()
 }
 
 /// Closes `store` and opens its file again.
@@ -82,11 +69,9 @@ impl Stall {
         let store = Arc::clone(store);
         let stalling = tokio::spawn(async move {
             let stalling = store.write(|_| {
-                Box::pin(async move {
-                    let _ = running.send(());
-                    let _ = stalled.await;
-                    Ok(())
-                })
+                let _ = running.send(());
+                let _ = stalled.blocking_recv();
+                Ok(())
             });
             stalling.await
         });
@@ -106,6 +91,6 @@ async fn begin<F: Future + Unpin>(future: &mut F) {
     assert!(polled.is_pending());
 }
 
-fn spend(turn: &mut Turn) -> Task<'_, ()> {
-    Box::pin(async move { sqlx::raw_sql(WRITE).execute(&mut turn.connection).await.map(|_| ()) })
+fn spend(turn: &mut Turn) -> Result<(), rusqlite::Error> {
+    turn.connection.execute_batch(WRITE)
 }

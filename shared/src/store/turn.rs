@@ -3,14 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::{Connection, Params};
 
 use super::clock::Clock;
 use super::fault::Fault;
 
 /// How long a checkpoint may keep a connection waiting.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// How long one waits that may come to nothing.
+const HURRY: Duration = Duration::from_millis(100);
 
 /// SQLite's log is brought into the file in one of these ways (`PRAGMA wal_checkpoint`, sqlite.org/pragma.html).
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,7 @@ pub(super) struct Checkpointed {
 /// What an errand works with.
 pub struct Turn {
     /// Inside the transaction.
-    pub connection: SqliteConnection,
+    pub connection: Connection,
     pub(super) clock: Clock,
     pub(super) now_ms: i64,
     /// Whether a commit syncs the disk, as far as is known.
@@ -42,61 +43,62 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub(super) fn new(connection: SqliteConnection, clock: Clock) -> Self {
+    pub(super) fn new(connection: Connection, clock: Clock) -> Self {
         let now_ms = clock.now_ms();
         Self { connection, clock, now_ms, syncs: None }
     }
 
     /// A statement of the writer's own: its failure is no single errand's.
-    pub(super) async fn execute(&mut self, statement: &'static str) -> Result<(), Fault> {
-        let executed = sqlx::query(statement).execute(&mut self.connection).await;
-        executed.map(|_| ()).map_err(|error| Fault::from(error).of_all())
+    pub(super) fn execute(&self, statement: &'static str) -> Result<(), Fault> {
+        self.run(statement, [])
     }
 
-    /// Whether the next commit is on the disk before it is answered; then `statement`, which may be several.
-    /// Between transactions only.
-    pub(super) async fn syncing(
-        &mut self,
-        syncs: bool,
-        statement: &'static str,
-    ) -> Result<(), Fault> {
+    /// Writes down how late it is.
+    pub(super) fn write_time(&self, high_ms: i64) -> Result<(), Fault> {
+        self.run("UPDATE clock SET high_ms = ?", [high_ms])
+    }
+
+    fn run(&self, statement: &'static str, values: impl Params) -> Result<(), Fault> {
+        let prepared = self.connection.prepare_cached(statement);
+        let run = prepared.and_then(|mut statement| statement.execute(values));
+        run.map(|_| ()).map_err(of_all)
+    }
+
+    /// Whether the next commit is on the disk before it is answered. Between transactions only.
+    pub(super) fn sync(&mut self, syncs: bool) -> Result<(), Fault> {
         if self.syncs == Some(syncs) {
-            return self.execute(statement).await;
+            return Ok(());
         }
-        let level = if syncs { "FULL" } else { "NORMAL" };
         self.syncs = None;
-        // Together: each message to SQLite's thread and back costs more than what it says.
-        self.set(format!("PRAGMA synchronous = {level}; {statement}")).await?;
+        self.set(if syncs { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
         self.syncs = Some(syncs);
         Ok(())
     }
 
-    /// Made anew each time: SQLite takes a setting over when a statement is prepared, not when it is run.
-    async fn set(&mut self, pragma: String) -> Result<(), Fault> {
-        let set = sqlx::raw_sql(AssertSqlSafe(pragma)).execute(&mut self.connection).await;
-        set.map(|_| ()).map_err(|error| Fault::from(error).of_all())
+    /// Statements made anew each time: SQLite takes a setting over when one is prepared, not when it is run.
+    pub(super) fn set(&self, statements: &str) -> Result<(), Fault> {
+        self.connection.execute_batch(statements).map_err(of_all)
     }
 
     /// Between transactions only.
-    pub(super) async fn checkpoint(&mut self, way: Checkpoint) -> Result<Checkpointed, Fault> {
+    pub(super) fn checkpoint(&self, way: Checkpoint) -> Result<Checkpointed, Fault> {
         // Nobody is kept waiting for who reads.
-        let patience = |ms: u64| format!("PRAGMA busy_timeout = {ms}");
         let is_patient = !matches!(way, Checkpoint::Truncate);
         if !is_patient {
-            self.set(patience(100)).await?;
+            self.connection.busy_timeout(HURRY).map_err(of_all)?;
         }
         let statement = match way {
             Checkpoint::Noop => "PRAGMA wal_checkpoint(NOOP)",
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
-        let asked = sqlx::query_as::<_, (bool, i64, i64)>(statement);
-        let answer = asked.fetch_one(&mut self.connection).await;
+        let answer = self.connection.query_row(statement, [], |row| {
+            Ok(Checkpointed { is_busy: row.get(0)?, pages: row.get(1)? })
+        });
         if !is_patient {
-            self.set(patience(u64::try_from(BUSY.as_millis()).unwrap_or_default())).await?;
+            self.connection.busy_timeout(BUSY).map_err(of_all)?;
         }
-        let (is_busy, pages, _) = answer.map_err(|error| Fault::from(error).of_all())?;
-        Ok(Checkpointed { is_busy, pages })
+        answer.map_err(of_all)
     }
 
     #[cfg(test)]
@@ -109,6 +111,10 @@ impl Turn {
     pub fn now_ms(&self) -> i64 {
         self.now_ms
     }
+}
+
+fn of_all(error: rusqlite::Error) -> Fault {
+    Fault::from(error).of_all()
 }
 
 impl fmt::Debug for Turn {

@@ -1,17 +1,19 @@
-//! The one task that writes: takes whatever waits, runs all of it in one transaction, and
+//! The one thread that writes: takes whatever waits, runs all of it in one transaction, and
 //! tells each that asked once the commit is on the disk.
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::{Connection as _, SqlitePool};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use sqlx::SqlitePool;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::errand::{Errand, Lasting};
 use super::fault::Fault;
+use super::inbox::{BATCH, Inbox};
 use super::metrics::StoreMetrics;
 use super::turn::Turn;
 use crate::link::Link;
@@ -19,8 +21,6 @@ use crate::link::Link;
 mod commit;
 mod log;
 
-/// Errands of one transaction.
-const BATCH: usize = 1024;
 /// How long a write that is in no hurry waits for others.
 const COMPANY: Duration = Duration::from_millis(200);
 /// How long what was written may be without a sync of the disk, and how far the clock that is written may be
@@ -41,13 +41,17 @@ impl Drop for Announced {
     }
 }
 
-/// The task's own.
+/// The thread's own. Dropped in this order: the file is closed before the directory is free for others, and only
+/// then is it said.
 pub(super) struct Writer {
     turn: Turn,
+    _lock: Arc<File>,
     link: Announced,
     metrics: StoreMetrics,
-    /// Closed with the file: the last connection to close tidies up.
+    /// Closed before the file: only who writes can tidy up, and the last to close does.
     reader: SqlitePool,
+    /// Where those who read are waited for.
+    runtime: Handle,
     /// For good: no write may make it worse.
     is_damaged: bool,
     /// Since when something has been written without a sync of the disk that surely was one. At the start an
@@ -77,44 +81,52 @@ enum State {
 }
 
 impl Writer {
+    /// Within a runtime.
     pub(super) fn new(
         turn: Turn,
+        lock: Arc<File>,
         link: watch::Sender<Link>,
         metrics: StoreMetrics,
         reader: SqlitePool,
     ) -> Self {
-        let link = Announced(link, metrics.up.clone());
-        let (unsynced, high_ms) = (Some(Instant::now()), 0);
-        let (is_damaged, has_hole, commits) = (false, false, 0);
-        Self { turn, link, metrics, reader, is_damaged, unsynced, has_hole, commits, high_ms }
+        Self {
+            turn,
+            _lock: lock,
+            link: Announced(link, metrics.up.clone()),
+            metrics,
+            reader,
+            runtime: Handle::current(),
+            is_damaged: false,
+            unsynced: Some(Instant::now()),
+            has_hole: false,
+            commits: 0,
+            high_ms: 0,
+        }
     }
 
     /// Writes until nobody is left to ask.
-    pub(super) async fn serve(
-        mut self,
-        mut waiting: mpsc::UnboundedReceiver<Errand>,
-        _lock: Arc<File>,
-    ) {
+    pub(super) fn serve(mut self, inbox: Inbox) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut next_probe = Instant::now();
         loop {
-            if self.state() == State::Failing && Instant::now() >= next_probe {
+            let is_failing = self.state() == State::Failing;
+            if is_failing && Instant::now() >= next_probe {
                 // Also while there is always something to write, which alone proves too little.
-                self.probe().await;
+                self.probe();
                 next_probe = Instant::now() + PROBE;
                 continue;
             }
-            let is_open = if self.state() == State::Failing {
-                match timeout_at(next_probe, waiting.recv_many(&mut batch, BATCH)).await {
-                    Ok(got) => got > 0,
-                    Err(_) => continue,
-                }
+            let received = if is_failing {
+                inbox.receive(&mut batch, Some(next_probe))
             } else {
                 next_probe = Instant::now() + PROBE;
-                self.receive(&mut waiting, &mut batch).await
+                self.receive(&inbox, &mut batch)
             };
-            if !is_open {
-                break;
+            match received {
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if is_failing => continue,
+                // What was written is to be synced.
+                Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             }
             // Dropped: whoever asked is told that nothing was written. What is only looked at does no harm.
             if self.is_damaged {
@@ -124,46 +136,22 @@ impl Writer {
             if self.has_hole {
                 batch.retain(|errand| errand.lasting == Lasting::Nothing);
             }
-            let mut fault = self.write(&mut batch).await;
-            if fault.is_none() {
-                fault = self.checkpoint().await;
-            }
-            if let Some(Fault::Gone(why)) = fault {
-                tracing::error!(error = why, "the data file's connection is gone");
-                break;
-            }
+            self.write(&mut batch);
+            self.checkpoint();
         }
-        // Whoever still waits, or asks from now on, is told at once: closing may take its time.
-        drop(waiting);
-        self.reader.close().await;
-        let _ = self.turn.connection.close().await;
+        drop(inbox);
+        self.runtime.block_on(self.reader.close());
     }
 
-    /// Takes what waits, or nothing when what was written is to be synced; false if nothing more will come.
-    async fn receive(
-        &self,
-        waiting: &mut mpsc::UnboundedReceiver<Errand>,
-        batch: &mut Vec<Errand>,
-    ) -> bool {
-        let receiving = waiting.recv_many(batch, BATCH);
-        let got = match self.unsynced {
-            None => receiving.await,
-            Some(since) => match timeout_at(since + UNSYNCED, receiving).await {
-                Ok(got) => got,
-                Err(_) => return true,
-            },
-        };
+    /// Takes what waits, or nothing in time for what was written to be synced.
+    fn receive(&self, inbox: &Inbox, batch: &mut Vec<Errand>) -> Result<(), RecvTimeoutError> {
+        inbox.receive(batch, self.unsynced.map(|since| since + UNSYNCED))?;
         let until = Instant::now() + COMPANY;
-        while (1..BATCH).contains(&batch.len())
+        while batch.len() < BATCH
             && batch.iter().all(|errand| errand.lasting == Lasting::InCompany)
-        {
-            let receiving = waiting.recv_many(batch, BATCH - batch.len());
-            if timeout_at(until, receiving).await.is_ok_and(|got| got > 0) {
-                continue;
-            }
-            break;
-        }
-        got > 0
+            && inbox.receive(batch, Some(until)).is_ok()
+        {}
+        Ok(())
     }
 
     fn state(&self) -> State {
@@ -175,11 +163,11 @@ impl Writer {
     }
 
     /// Writes what is awaited of `batch` and tells those who wait. An errand that fails by its own
-    /// fault is left out; whatever else fails is the fault of all, which is given.
-    async fn write(&mut self, batch: &mut Vec<Errand>) -> Option<Fault> {
+    /// fault is left out; whatever else fails is the fault of all.
+    fn write(&mut self, batch: &mut Vec<Errand>) {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(batch.len());
-        match self.commit(batch, &mut replies).await {
+        match self.commit(batch, &mut replies) {
             Ok(Committed { writes, is_synced }) => {
                 if is_synced {
                     self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
@@ -188,13 +176,11 @@ impl Writer {
                 for tell in replies {
                     tell();
                 }
-                None
             }
             Err(fault) => {
-                let _ = self.turn.execute("ROLLBACK").await;
+                let _ = self.turn.execute("ROLLBACK");
                 self.failed(&fault);
                 batch.clear();
-                Some(fault)
             }
         }
     }

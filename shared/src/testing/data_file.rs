@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::params;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -122,17 +123,12 @@ impl DataFile {
     /// Puts a row into the work queue that has nothing of a message but its body.
     pub(super) async fn put_foreign(&self, body: &[u8]) {
         let (embedded, body) = (self.embedded(), body.to_vec());
-        let putting = embedded.store().write(|turn| {
-            Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, \
-                     received_ms, generation, body) VALUES ('work', ?, x'', '', '', 0, 0, 0, ?)",
-                )
-                .bind(turn.now_ms())
-                .bind(body)
-                .execute(&mut turn.connection)
-                .await
-            })
+        let putting = embedded.store().write(move |turn| {
+            turn.connection.execute(
+                "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, \
+                 received_ms, generation, body) VALUES ('work', ?, x'', '', '', 0, 0, 0, ?)",
+                params![turn.now_ms(), body],
+            )
         });
         putting.await.unwrap();
     }
@@ -174,11 +170,7 @@ impl DataFile {
     /// Of the connection that writes, which is why the file must be here.
     async fn set(&self, pragma: &'static str) {
         let embedded = self.embedded();
-        let setting = embedded.store().look(move |turn| {
-            Box::pin(async move {
-                sqlx::raw_sql(pragma).execute(&mut turn.connection).await.map(|_| ())
-            })
-        });
+        let setting = embedded.store().look(|turn| turn.connection.execute_batch(pragma));
         setting.await.unwrap();
     }
 

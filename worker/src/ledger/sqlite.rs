@@ -55,16 +55,9 @@ impl Ledger {
         let forgetting = AbortOnDropHandle::new(forgetting);
         // A claim that nobody waits for would stand until its lease ran out, as an abandoned run.
         let (of_claims, of_completions) = (Arc::clone(&store), Arc::clone(&store));
-        let claims =
-            Gather::start(of_claims, Unawaited::Skipped, Survives::Process, |turn, claimants| {
-                Box::pin(claims::claim(turn, claimants))
-            });
-        let completions = Gather::start(
-            of_completions,
-            Unawaited::Run,
-            Survives::PowerLoss,
-            |turn, completions| Box::pin(writes::complete(turn, completions)),
-        );
+        let claims = Gather::start(of_claims, Unawaited::Skipped, Survives::Process, claims::claim);
+        let completions =
+            Gather::start(of_completions, Unawaited::Run, Survives::PowerLoss, writes::complete);
         Self {
             store,
             claims,
@@ -94,8 +87,10 @@ impl Ledger {
         apart: &'static [u32],
     ) -> Claim {
         let EntryKey { identity, target, generation } = entry;
+        let key = format!("{identity}:{target}:{generation}");
         let claimant = Arc::new(Claimant {
-            key: format!("{identity}:{target}:{generation}"),
+            hash: claims::hash(&key),
+            key,
             token: format!("{:032x}", rand::random::<u128>()),
             attempt: i64::from(attempt),
             apart,
@@ -127,9 +122,9 @@ impl Ledger {
             let writing = writes::Writing { owner, write, lease_ms, steps };
             async move {
                 if is_synced {
-                    self.store.write(|turn| Box::pin(writing.carry_out(turn))).await
+                    self.store.write(move |turn| writing.carry_out(turn)).await
                 } else {
-                    self.store.write_unsynced(|turn| Box::pin(writing.carry_out(turn))).await
+                    self.store.write_unsynced(move |turn| writing.carry_out(turn)).await
                 }
             }
         };
@@ -148,8 +143,7 @@ impl Ledger {
         });
         let restore = || {
             let known = Arc::clone(&known);
-            self.store
-                .write(move |turn| Box::pin(async move { writes::restore(turn, &known).await }))
+            self.store.write(move |turn| writes::restore(turn, &known))
         };
         self.call(Operation::Restore, restore).await
     }
@@ -161,7 +155,12 @@ impl Ledger {
 
     fn owner(&self, lease: &Lease) -> Arc<Owner> {
         let (key, token) = (lease.key.clone(), lease.token.clone());
-        Arc::new(Owner { key, token, retention_ms: millis(self.retention) })
+        Arc::new(Owner {
+            hash: claims::hash(&key),
+            key,
+            token,
+            retention_ms: millis(self.retention),
+        })
     }
 
     /// One call, again and again until it is written: each is idempotent under its token, so

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::broker::{Backlog, Embedded, Exported, Link};
-use shared::store::{self, Store};
+use shared::store::{self, NotWritten, Store};
 
 use super::error::MigrateError;
 use crate::ledger::{self, Entry};
@@ -97,16 +97,18 @@ impl Source {
 
     /// The next messages.
     pub(super) async fn messages(&self, limit: u32) -> Result<Vec<Exported>, MigrateError> {
-        Ok(self.embedded.export(limit).await?)
+        self.embedded.export(limit).await.map_err(|error| self.failed(error))
     }
 
     /// Deletes messages, for good.
     pub(super) async fn forget(&self, ids: Vec<i64>) -> Result<(), MigrateError> {
-        self.embedded.forget(ids).await.map_err(|error| {
-            MigrateError::Write(match self.embedded.store().link() {
-                Link::Down(reason) => reason.to_string(),
-                Link::Connecting | Link::Up => error.to_string(),
-            })
+        self.embedded.forget(ids).await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: NotWritten) -> MigrateError {
+        MigrateError::Write(match self.embedded.store().link() {
+            Link::Down(reason) => reason.to_string(),
+            Link::Connecting | Link::Up => error.to_string(),
         })
     }
 

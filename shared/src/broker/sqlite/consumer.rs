@@ -14,13 +14,14 @@ use tokio_util::task::TaskTracker;
 use super::census;
 use super::embedded::Embedded;
 use super::queue::Queue;
+use super::row;
 use crate::broker::delivery::{DeadQueue, Delivery};
 use crate::broker::lane::Lane;
 use crate::broker::queue::QueueKind;
 use crate::broker::settlement::{Settlement, Verb};
 use crate::link::Link;
 use crate::retry::Reconnect;
-use crate::store::{Store, Turn};
+use crate::store::Store;
 
 /// Settlements carried out in one job.
 const BATCH: usize = 1024;
@@ -240,29 +241,20 @@ impl<Source: Copy + Send + Sync + 'static> ConsumedQueue<Source> {
     /// Deletes messages; a file that takes no writes is waited for.
     async fn forget(&self, ids: &[i64], closing: &CancellationToken) {
         let store = &self.store;
-        // One statement whatever their number.
-        let ids = serde_json::Value::from(ids).to_string();
+        let ids: Arc<[i64]> = ids.into();
         let mut tries = Reconnect::default();
         loop {
-            let ids = ids.clone();
+            let ids = Arc::clone(&ids);
             // Not there after a loss of power, it comes again and is found to be done.
             // Nor is there time where nothing is taken before.
             let is_full = self.in_hand().len() >= self.prefetch;
             let deleted = if is_full || closing.is_cancelled() {
-                store.write_unsynced(|turn| Box::pin(delete(turn, ids))).await
+                store.write_unsynced(move |turn| row::delete(turn, &ids)).await
             } else {
-                store.write_in_company(|turn| Box::pin(delete(turn, ids))).await
+                store.write_in_company(move |turn| row::delete(turn, &ids)).await
             };
             let Err(error) = deleted else { return };
             store.worth_another(error, &mut tries).await;
         }
     }
-}
-
-async fn delete(turn: &mut Turn, ids: String) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(ids)
-        .execute(&mut turn.connection)
-        .await
-        .map(|_| ())
 }

@@ -93,11 +93,9 @@ impl Embedded {
         let is_carried_on = batch.iter().all(|publication| publication.route.is_carried_on());
         // Acked in the same file, and later: that is never there without this.
         let lasting = if is_carried_on { Lasting::Process } else { Lasting::Disk };
-        let insert = self.store.write_if_awaited(bytes, lasting, |turn| {
-            Box::pin(async move {
-                let ids = row::insert(turn, &batch).await?;
-                Ok((batch, ids))
-            })
+        let insert = self.store.write_if_awaited(bytes, lasting, move |turn| {
+            let ids = row::insert(turn, &batch)?;
+            Ok((batch, ids))
         });
         let (batch, ids) = insert.await.map_err(|error| match error {
             NotWritten::Down => PublishError::Unavailable,
@@ -130,6 +128,6 @@ impl Embedded {
         queue: &str,
     ) -> Result<Option<Result<Message, MalformedMessage>>, NotWritten> {
         let queue = queue.to_owned();
-        self.store.write(|turn| Box::pin(row::pop(turn, queue))).await
+        self.store.write(move |turn| row::pop(turn, &queue)).await
     }
 }

@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::{Row, ToSql, params};
 
 use super::embedded::Embedded;
 use super::row;
 use crate::broker::lane::Lane;
 use crate::broker::malformed::MalformedMessage;
-use crate::clock::now_ms;
 use crate::message::Message;
-use crate::store::NotWritten;
+use crate::store::{NotWritten, Turn};
 
 /// Live events leave first, dead letters last.
 const QUEUES: [&str; 3] = ["work", "bulk", "dead"];
@@ -20,12 +18,10 @@ const QUEUES: [&str; 3] = ["work", "bulk", "dead"];
 /// A batch ends behind the body that takes it over this: one body can have megabytes.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What the file's own clock says: it does not run backwards.
-const NOW: &str = "SELECT max(high_ms, ?) FROM clock";
 const SIZES: &str = "SELECT length(body) FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT ?";
 /// Those due soonest first: on a broker a message that waits can be held up by the one before it.
 const MESSAGES: &str = "SELECT * FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT ?";
-const OTHERS: &str = "SELECT * FROM message WHERE queue NOT IN ('work', 'bulk', 'dead') LIMIT ?";
+const OTHERS: &str = "SELECT * FROM message WHERE queue NOT IN ('work', 'bulk', 'dead') LIMIT 1";
 
 /// A message as it stands in the file.
 #[derive(Clone, Debug)]
@@ -52,36 +48,38 @@ pub enum Standing {
 impl Embedded {
     /// The next messages, at most `limit`, fewer if they are large; none if the file has none.
     /// The same ones again until they are forgotten.
-    pub async fn export(&self, limit: u32) -> Result<Vec<Exported>, sqlx::Error> {
-        let reader = self.store().reader();
-        let now_ms: i64 = sqlx::query_scalar(NOW).bind(now_ms()).fetch_one(reader).await?;
-        for queue in QUEUES {
-            let sizes: Vec<i64> =
-                sqlx::query_scalar(SIZES).bind(queue).bind(limit).fetch_all(reader).await?;
-            if sizes.is_empty() {
-                continue;
-            }
-            let rows = sqlx::query(MESSAGES).bind(queue).bind(batch(&sizes));
-            let rows = rows.fetch_all(reader).await?;
-            return rows.iter().map(|row| exported(row, now_ms)).collect();
-        }
-        let others = sqlx::query(OTHERS).bind(1).fetch_all(reader).await?;
-        others.iter().map(|row| exported(row, now_ms)).collect()
+    pub async fn export(&self, limit: u32) -> Result<Vec<Exported>, NotWritten> {
+        self.store().look(move |turn| export(turn, limit)).await
     }
 
     /// Deletes the messages with these ids; once this is answered they will not come back.
     pub async fn forget(&self, ids: Vec<i64>) -> Result<(), NotWritten> {
-        let deleting = self.store().write(|turn| {
-            Box::pin(async move {
-                for id in ids {
-                    let delete = sqlx::query("DELETE FROM message WHERE id = ?").bind(id);
-                    delete.execute(&mut turn.connection).await?;
-                }
-                Ok(())
-            })
-        });
-        deleting.await
+        self.store().write(move |turn| row::delete(turn, &ids)).await
     }
+}
+
+fn export(turn: &mut Turn, limit: u32) -> Result<Vec<Exported>, rusqlite::Error> {
+    for queue in QUEUES {
+        let mut select = turn.connection.prepare_cached(SIZES)?;
+        let sizes = select.query_map(params![queue, limit], |row| row.get(0))?;
+        let sizes = sizes.collect::<Result<Vec<i64>, _>>()?;
+        if !sizes.is_empty() {
+            return read(turn, MESSAGES, &[&queue, &batch(&sizes)]);
+        }
+    }
+    read(turn, OTHERS, &[])
+}
+
+fn read(
+    turn: &Turn,
+    messages: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<Exported>, rusqlite::Error> {
+    // The file's own clock does not run backwards.
+    let now_ms = turn.now_ms();
+    let mut select = turn.connection.prepare_cached(messages)?;
+    let exported = select.query_map(values, |row| exported(row, now_ms))?;
+    exported.collect()
 }
 
 /// How many bodies of these sizes make a batch.
@@ -97,9 +95,9 @@ fn batch(sizes: &[i64]) -> i64 {
     count
 }
 
-fn exported(row: &SqliteRow, now_ms: i64) -> Result<Exported, sqlx::Error> {
-    let (id, due_ms): (i64, i64) = (row.try_get("id")?, row.try_get("due_ms")?);
-    let queue: String = row.try_get("queue")?;
+fn exported(row: &Row<'_>, now_ms: i64) -> Result<Exported, rusqlite::Error> {
+    let (id, due_ms): (i64, i64) = (row.get("id")?, row.get("due_ms")?);
+    let queue: String = row.get("queue")?;
     let lane = [Lane::Work, Lane::Bulk].into_iter().find(|lane| row::name(*lane) == queue);
     let standing = match (lane, u64::try_from(due_ms.saturating_sub(now_ms))) {
         (None, _) => Standing::Dead,

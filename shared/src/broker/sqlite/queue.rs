@@ -68,9 +68,7 @@ impl Queue {
         let (name, start, again) = (self.name, *after, returned.clone());
         let fresh = Arc::clone(&self.fresh);
         // Between writes: a message that is committed later must sort behind these.
-        let select = store.look(move |turn| {
-            Box::pin(async move { row::take(turn, name, start, again, wanted, &fresh).await })
-        });
+        let select = store.look(move |turn| row::take(turn, name, start, again, wanted, &fresh));
         match select.await {
             Ok((taken, last)) => {
                 *after = last;

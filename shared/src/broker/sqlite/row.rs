@@ -1,12 +1,12 @@
 //! A message as a row, and back.
 
+use std::array;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sqlx::query_builder::Separated;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite};
+use rusqlite::types::ValueRef;
+use rusqlite::{OptionalExtension as _, Row, Statement, params};
 
 use super::fresh::Fresh;
 use crate::broker::lane::Lane;
@@ -20,16 +20,13 @@ use crate::store::Turn;
 use crate::trace::TraceContext;
 
 const INSERT: &str = "INSERT INTO message (queue, due_ms, identity, type, origin, attempt, target, \
-    received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) ";
-
-/// Rows of one statement: a few sizes only, so that each is prepared once. With twos any number takes few.
-const ROWS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
-/// As a JSON array: times and ids of what is due, and when something will be next. One row: each has a way to
-/// go from SQLite's thread to who asked.
-const DUE: &str = "SELECT json_array((SELECT json_group_array(json_array(due_ms, id)) FROM \
-    (SELECT due_ms, id FROM message WHERE queue = ?1 AND (due_ms, id) > (?2, ?3) AND due_ms <= ?4 \
-    ORDER BY due_ms, id LIMIT ?5)), \
-    (SELECT min(due_ms) FROM message WHERE queue = ?1 AND due_ms > ?4))";
+    received_ms, generation, traceparent, job, job_attempt, waiting, reason, code, error, dead_ms, steps, body) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const DUE: &str = "SELECT due_ms, id FROM message \
+    WHERE queue = ?1 AND (due_ms, id) > (?2, ?3) AND due_ms <= ?4 ORDER BY due_ms, id LIMIT ?5";
+const NEXT_DUE: &str = "SELECT min(due_ms) FROM message WHERE queue = ? AND due_ms > ?";
+const READ: &str = "SELECT * FROM message WHERE id = ?";
+const DELETE: &str = "DELETE FROM message WHERE id = ?";
 
 /// What there was to take.
 pub(super) struct Due {
@@ -39,29 +36,17 @@ pub(super) struct Due {
 }
 
 /// Writes messages into their queues, and gives their ids.
-pub(super) async fn insert(
-    turn: &mut Turn,
-    batch: &[Publication],
-) -> Result<Vec<i64>, sqlx::Error> {
-    let (mut left, mut ids) = (batch, Vec::with_capacity(batch.len()));
-    for size in ROWS {
-        while left.len() >= size {
-            let (rows, rest) = left.split_at(size);
-            let mut insert = QueryBuilder::new(INSERT);
-            insert.push_values(rows, |values, row| bind(values, row, turn.now_ms()));
-            let inserted = insert.build().execute(&mut turn.connection).await?;
-            // One behind the other: there is nobody else to take one in between.
-            let last = inserted.last_insert_rowid();
-            ids.extend(
-                (0..rows.len()).rev().map(|behind| last - i64::try_from(behind).unwrap_or(0)),
-            );
-            left = rest;
-        }
-    }
-    Ok(ids)
+pub(super) fn insert(turn: &mut Turn, batch: &[Publication]) -> Result<Vec<i64>, rusqlite::Error> {
+    let now_ms = turn.now_ms();
+    let mut statement = turn.connection.prepare_cached(INSERT)?;
+    batch.iter().map(|publication| insert_one(&mut statement, publication, now_ms)).collect()
 }
 
-fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms: i64) {
+fn insert_one(
+    statement: &mut Statement<'_>,
+    publication: &Publication,
+    now_ms: i64,
+) -> Result<i64, rusqlite::Error> {
     let Publication { route, message } = publication;
     let (queue, wait_ms) = match *route {
         Route::Ready(lane) => (name(lane), 0),
@@ -72,82 +57,83 @@ fn bind(mut row: Separated<'_, Sqlite, &str>, publication: &Publication, now_ms:
         Route::Dead => ("dead", 0),
     };
     let death = message.death.as_ref();
-    row.push_bind(queue)
-        .push_bind(now_ms.saturating_add(wait_ms))
-        .push_bind(message.event.identity.to_bytes())
-        .push_bind(message.event.topic.clone())
-        .push_bind(message.event.origin.to_string())
-        .push_bind(i64::from(message.attempt))
-        .push_bind(message.target.clone())
-        .push_bind(message.received_ms)
-        .push_bind(i64::from(message.generation))
-        .push_bind(message.trace_context().map(|context| context.to_bytes().to_vec()))
-        .push_bind(message.job.map(|job| job.id.cast_signed()))
-        .push_bind(message.job.map(|job| i64::from(job.attempt)))
-        .push_bind(message.waiting.as_ref().map(ToString::to_string))
-        .push_bind(death.map(|death| death.reason.as_str()))
-        .push_bind(death.map(|death| death.code.clone()))
-        .push_bind(death.map(|death| death.error.clone()))
-        .push_bind(death.map(|death| death.dead_ms))
-        .push_bind(death.map(Death::steps_text))
-        .push_bind(message.event.body().to_vec());
+    statement.insert(params![
+        queue,
+        now_ms.saturating_add(wait_ms),
+        message.event.identity.to_bytes(),
+        &*message.event.topic,
+        message.event.origin.to_string(),
+        message.attempt,
+        message.target,
+        message.received_ms,
+        message.generation,
+        message.trace_context().map(TraceContext::to_bytes),
+        message.job.map(|job| job.id.cast_signed()),
+        message.job.map(|job| job.attempt),
+        message.waiting.as_ref().map(ToString::to_string),
+        death.map(|death| death.reason.as_str()),
+        death.map(|death| &death.code),
+        death.map(|death| &death.error),
+        death.map(|death| death.dead_ms),
+        death.map(Death::steps_text),
+        &message.event.body()[..],
+    ])
 }
 
 /// Messages of `queue` to hand out: those with the ids of `again`, and then what is due and
 /// comes behind `after`. Also where the last of these was. What is `fresh` is not read again.
-pub(super) async fn take(
+pub(super) fn take(
     turn: &mut Turn,
     queue: &'static str,
     after: (i64, i64),
     again: Vec<i64>,
     wanted: usize,
     fresh: &Fresh,
-) -> Result<(Due, (i64, i64)), sqlx::Error> {
-    let now_ms = turn.now_ms();
-    let due: String = sqlx::query_scalar(DUE)
-        .bind(queue)
-        .bind(after.0)
-        .bind(after.1)
-        .bind(now_ms)
-        .bind(i64::try_from(wanted.saturating_sub(again.len())).unwrap_or(i64::MAX))
-        .fetch_one(&mut turn.connection)
-        .await?;
-    let (due, next_due): (Vec<(i64, i64)>, Option<i64>) =
-        serde_json::from_str(&due).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let last = due.last().copied().unwrap_or(after);
-    let mut ids = again;
-    ids.extend(due.into_iter().map(|(_, id)| id));
-    let mut known: HashMap<_, _> =
-        fresh.take(&ids).into_iter().map(|(id, message)| (id, Ok(message))).collect();
-    let missing: Vec<i64> = ids.iter().copied().filter(|id| !known.contains_key(id)).collect();
-    if !missing.is_empty() {
-        let rows =
-            sqlx::query("SELECT * FROM message WHERE id IN (SELECT value FROM json_each(?))")
-                .bind(serde_json::Value::from(missing).to_string())
-                .fetch_all(&mut turn.connection)
-                .await?;
-        for row in &rows {
-            known.insert(row.try_get("id")?, decode(row));
-        }
+) -> Result<(Due, (i64, i64)), rusqlite::Error> {
+    let (now_ms, connection) = (turn.now_ms(), &turn.connection);
+    let (mut ids, mut last) = (again, after);
+    let limit = i64::try_from(wanted.saturating_sub(ids.len())).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(DUE)?;
+    let mut due = select.query(params![queue, after.0, after.1, now_ms, limit])?;
+    while let Some(row) = due.next()? {
+        last = (row.get(0)?, row.get(1)?);
+        ids.push(last.1);
     }
-    // Some may be gone meanwhile.
-    let messages = ids.iter().filter_map(|id| known.remove_entry(id)).collect();
+    let next_due: Option<i64> =
+        connection.prepare_cached(NEXT_DUE)?.query_row(params![queue, now_ms], |row| row.get(0))?;
+    let mut known: HashMap<_, _> = fresh.take(&ids).into_iter().collect();
+    let mut read = connection.prepare_cached(READ)?;
+    let mut messages = Vec::with_capacity(ids.len());
+    for id in ids {
+        let message = match known.remove(&id) {
+            Some(message) => Some(Ok(message)),
+            None => read.query_row([id], |row| Ok(decode(row))).optional()?,
+        };
+        // Some may be gone meanwhile.
+        messages.extend(message.map(|message| (id, message)));
+    }
     let next_due = next_due.map(|due_ms| {
         Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or_default())
     });
     Ok((Due { messages, next_due }, last))
 }
 
+/// Forgets messages.
+pub(super) fn delete(turn: &mut Turn, ids: &[i64]) -> Result<(), rusqlite::Error> {
+    let mut statement = turn.connection.prepare_cached(DELETE)?;
+    ids.iter().try_for_each(|id| statement.execute([id]).map(|_| ()))
+}
+
 /// Takes the first message out of `queue`.
 #[cfg(feature = "testing")]
-pub(super) async fn pop(
+pub(super) fn pop(
     turn: &mut Turn,
-    queue: String,
-) -> Result<Option<Result<Message, MalformedMessage>>, sqlx::Error> {
+    queue: &str,
+) -> Result<Option<Result<Message, MalformedMessage>>, rusqlite::Error> {
     let first = "DELETE FROM message WHERE id = \
         (SELECT id FROM message WHERE queue = ? ORDER BY due_ms, id LIMIT 1) RETURNING *";
-    let row = sqlx::query(first).bind(queue).fetch_optional(&mut turn.connection).await?;
-    Ok(row.map(|row| decode(&row)))
+    let mut statement = turn.connection.prepare_cached(first)?;
+    statement.query_row([queue], |row| Ok(decode(row))).optional()
 }
 
 /// The name of a lane's queue.
@@ -158,44 +144,65 @@ pub(super) fn name(lane: Lane) -> &'static str {
     }
 }
 
-/// The message in `row`, which must have every column.
-pub(super) fn decode(row: &SqliteRow) -> Result<Message, MalformedMessage> {
-    let body = Bytes::from(row.try_get::<Vec<u8>, _>("body").unwrap_or_default());
-    message(row, &body).map_err(|what| MalformedMessage { what, is_foreign: false, body })
+/// The message in `row`, which must have every column of the table.
+pub(super) fn decode(row: &Row<'_>) -> Result<Message, MalformedMessage> {
+    // By its place: to look for a name is to compare it with those before it.
+    let columns: [_; 20] = array::from_fn(|at| row.get_ref(at).unwrap_or(ValueRef::Null));
+    let body = Bytes::copy_from_slice(columns[19].as_blob().unwrap_or_default());
+    message(&columns, &body).map_err(|what| MalformedMessage { what, is_foreign: false, body })
 }
 
-fn message(row: &SqliteRow, body: &Bytes) -> Result<Message, &'static str> {
-    let identity: Vec<u8> = row.try_get("identity").map_err(|_| "identity is missing")?;
-    let whole = |column: &'static str| row.try_get::<i64, _>(column).map_err(|_| column);
-    let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
-    // A column that is NULL would be read as 0.
-    let number = |column| row.try_get::<Option<i64>, _>(column).ok().flatten();
-    let job = number("job").map(|id| (id, number("job_attempt").unwrap_or_default()));
-    let death = text("reason").and_then(|reason| reason.parse().ok()).map(|reason| Death {
+fn message(columns: &[ValueRef<'_>; 20], body: &Bytes) -> Result<Message, &'static str> {
+    let [
+        _id,
+        _queue,
+        _due_ms,
+        identity,
+        topic,
+        origin,
+        attempt,
+        target,
+        received_ms,
+        generation,
+        traceparent,
+        job,
+        job_attempt,
+        waiting,
         reason,
-        code: text("code").unwrap_or_default(),
-        error: text("error").unwrap_or_default(),
-        dead_ms: whole("dead_ms").unwrap_or_default(),
-        steps: Death::steps_of(&text("steps").unwrap_or_default()),
+        code,
+        error,
+        dead_ms,
+        steps,
+        _body,
+    ] = *columns;
+    let text = |column: ValueRef<'_>| column.as_str().unwrap_or_default().to_owned();
+    let number = |column: ValueRef<'_>| column.as_i64().unwrap_or_default();
+    let death = reason.as_str().ok().and_then(|reason| reason.parse().ok()).map(|reason| Death {
+        reason,
+        code: text(code),
+        error: text(error),
+        dead_ms: number(dead_ms),
+        steps: Death::steps_of(steps.as_str().unwrap_or_default()),
     });
-    let identity = Identity::from_bytes(&identity).map_err(|_| "identity is not one")?;
-    let traceparent: Option<Vec<u8>> = row.try_get("traceparent").ok().flatten();
-    let context = traceparent.and_then(|bytes| TraceContext::from_bytes(&bytes));
-    let origin =
-        text("origin").and_then(|origin| origin.parse().ok()).ok_or("origin is not one")?;
+    let identity = identity.as_blob().map_err(|_| "identity is missing")?;
+    let context = traceparent.as_blob().ok().and_then(TraceContext::from_bytes);
+    let origin = origin.as_str().ok().and_then(|origin| origin.parse().ok());
+    let identity = Identity::from_bytes(identity).map_err(|_| "identity is not one")?;
+    let origin = origin.ok_or("origin is not one")?;
+    let attempt = attempt.as_i64().map_err(|_| "attempt")?;
+    let generation = generation.as_i64().map_err(|_| "generation")?;
     Ok(Message {
-        event: Event::new(origin, text("type").unwrap_or_default(), identity, body.clone()),
-        attempt: u32::try_from(whole("attempt")?).map_err(|_| "attempt is out of range")?,
-        target: text("target"),
-        received_ms: whole("received_ms")?,
-        generation: u32::try_from(whole("generation")?)
-            .map_err(|_| "generation is out of range")?,
+        event: Event::new(origin, topic.as_str().unwrap_or_default(), identity, body.clone()),
+        attempt: u32::try_from(attempt).map_err(|_| "attempt is out of range")?,
+        target: target.as_str().ok().map(ToOwned::to_owned),
+        received_ms: received_ms.as_i64().map_err(|_| "received_ms")?,
+        generation: u32::try_from(generation).map_err(|_| "generation is out of range")?,
         traceparent: context.map(|context| context.to_string().into()),
-        job: job.map(|(id, attempt)| OfJob {
+        job: job.as_i64().ok().map(|id| OfJob {
             id: id.cast_unsigned(),
-            attempt: u32::try_from(attempt).unwrap_or_default(),
+            attempt: u32::try_from(number(job_attempt)).unwrap_or_default(),
         }),
-        waiting: text("waiting").and_then(|text| text.parse().ok()),
+        waiting: waiting.as_str().ok().and_then(|text| text.parse().ok()),
         death,
     })
 }

@@ -28,7 +28,7 @@ async fn room_is_found_while_others_never_stop_asking() {
     // One always waits while another is run: the inbox is never empty.
     let asking = tokio::spawn(async move {
         loop {
-            let look = || asking.look(|_| Box::pin(async { Ok(()) }));
+            let look = || asking.look(|_| Ok(()));
             let _ = tokio::join!(look(), look(), look());
         }
     });
@@ -77,13 +77,11 @@ async fn a_write_that_fails_or_panics_is_undone_alone_and_its_neighbours_are_wri
     // Each writes first, which must not stay.
     let broken = "INSERT INTO step VALUES (NULL, 'x', 1); INSERT INTO step VALUES (NULL, NULL, 1)";
     let panics = store.write(|turn| {
-        Box::pin(async move {
-            let written = spend(turn).await;
-            assert!(written.is_err(), "as a mistake would");
-            written
-        })
+        let written = spend(turn);
+        assert!(written.is_err(), "as a mistake would");
+        written
     });
-    let early = store.write::<(), _>(|_| panic!("before there is a future"));
+    let early = store.write::<(), _>(|_| panic!("before it writes"));
     // In this order, in one transaction.
     let all = async {
         tokio::join!(
@@ -124,7 +122,7 @@ async fn a_writer_that_has_ended_is_noticed_and_nobody_waits_for_it() {
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     assert!(store.has_writer());
     let stall = Stall::of(&store).await;
-    let mut last = Box::pin(store.write(|_| Box::pin(async { Ok(Explosive) })));
+    let mut last = Box::pin(store.write(|_| Ok(Explosive)));
     begin(&mut last).await;
     // Nobody takes the result: it is the writer that drops it.
     drop(last);
@@ -140,17 +138,24 @@ async fn a_writer_that_has_ended_is_noticed_and_nobody_waits_for_it() {
 }
 
 #[tokio::test]
-async fn whoever_asks_a_writer_that_closes_is_told_at_once() {
+async fn whoever_asks_a_writer_that_has_ended_is_told_at_once_whoever_reads() {
     let directory = Directory::new();
-    let store = Store::open(&directory.0).await.unwrap();
-    // Closing waits for whoever reads.
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    // Closing in order waits for whoever reads.
     let reading = store.reader().acquire().await.unwrap();
-    let gone = store.write(|_| Box::pin(async { Err::<(), _>(sqlx::Error::WorkerCrashed) })).await;
-    assert_eq!(gone, Err(NotWritten::Down));
-    let told =
-        tokio::time::timeout(std::time::Duration::from_secs(30), execute(&store, WRITE)).await;
+    let stall = Stall::of(&store).await;
+    let (mut last, mut gone) =
+        (Box::pin(store.write(|_| Ok(Explosive))), Box::pin(execute(&store, WRITE)));
+    begin(&mut last).await;
+    begin(&mut gone).await;
+    drop(last);
+    stall.end().await;
+    let limit = std::time::Duration::from_secs(30);
+    let gone = tokio::time::timeout(limit, gone).await;
+    assert_eq!(gone.unwrap(), Err(NotWritten::Down));
+    tokio::time::timeout(limit, store.writer_ended()).await.unwrap();
+    let told = tokio::time::timeout(limit, execute(&store, WRITE)).await;
     assert_eq!(told.unwrap(), Err(NotWritten::Down));
     assert!(!store.has_writer());
     drop(reading);
-    store.writer_ended().await;
 }

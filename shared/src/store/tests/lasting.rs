@@ -6,15 +6,13 @@ use super::*;
 const LEVEL: &str = "PRAGMA synchronous";
 
 /// Writes one row, and gives the level of the commit that it is part of, with its time.
-fn spend_and_look(turn: &mut Turn) -> Task<'_, (i64, i64)> {
-    Box::pin(async move {
-        sqlx::raw_sql(WRITE).execute(&mut turn.connection).await?;
-        Ok((level(turn).await?, turn.now_ms()))
-    })
+fn spend_and_look(turn: &mut Turn) -> Result<(i64, i64), rusqlite::Error> {
+    spend(turn)?;
+    Ok((level(turn)?, turn.now_ms()))
 }
 
-async fn level(turn: &mut Turn) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(LEVEL).persistent(false).fetch_one(&mut turn.connection).await
+fn level(turn: &mut Turn) -> Result<i64, rusqlite::Error> {
+    turn.connection.query_row(LEVEL, [], |row| row.get(0))
 }
 
 #[tokio::test]
@@ -41,7 +39,7 @@ async fn what_is_in_no_hurry_shares_the_commit_of_what_comes() {
     let store = Store::open(&directory.0).await.unwrap();
     let mut patient = Box::pin(store.write_in_company(spend_and_look));
     begin(&mut patient).await;
-    // The writer has it by now, and waits.
+    // Whether the writer has it by now, and waits, or has yet to take it.
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -100,7 +98,7 @@ async fn on_a_disk_that_fails_whoever_needs_no_sync_waits_as_well() {
     assert_eq!(execute(&store, filling).await, Err(NotWritten::Down));
     // There would be room for it.
     for _ in 0..3 {
-        let level = store.write_unsynced(|turn| Box::pin(level(turn)));
+        let level = store.write_unsynced(level);
         assert_eq!(level.await, Err(NotWritten::Down));
     }
 }

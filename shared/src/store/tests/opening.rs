@@ -65,11 +65,11 @@ async fn time_goes_on_from_the_latest_ever_written() {
     let ahead = crate::clock::now_ms() + 3_600_000;
     let writing = store.write(move |turn| {
         turn.set_now_ms(ahead);
-        Box::pin(async move { Ok(()) })
+        Ok(())
     });
     writing.await.unwrap();
     let store = reopen(store, &directory).await;
-    let now = store.write(|turn| Box::pin(async move { Ok(turn.now_ms()) })).await.unwrap();
+    let now = store.write(|turn| Ok(turn.now_ms())).await.unwrap();
     assert!(now >= ahead);
 }
 

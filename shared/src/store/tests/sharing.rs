@@ -26,7 +26,7 @@ async fn what_waits_is_bounded_in_bytes_and_has_room_again_when_it_is_done() {
     let directory = Directory::new();
     let store = Arc::new(Store::open(&directory.0).await.unwrap());
     let stall = Stall::of(&store).await;
-    let ask = |bytes| store.write_if_awaited(bytes, Lasting::Disk, |_| Box::pin(async { Ok(()) }));
+    let ask = |bytes| store.write_if_awaited(bytes, Lasting::Disk, |_| Ok(()));
     let (mut first, mut second) =
         (Box::pin(ask(MAX_WAITING_BYTES / 2)), Box::pin(ask(MAX_WAITING_BYTES / 2)));
     begin(&mut first).await;
@@ -43,16 +43,13 @@ async fn what_waits_is_bounded_in_bytes_and_has_room_again_when_it_is_done() {
 #[tokio::test]
 async fn what_waits_together_is_written_together() {
     let directory = Directory::new();
-    let store = Store::open(&directory.0).await.unwrap();
-    let errands = (0..200).map(|_| {
-        store.write(|turn| {
-            let now = turn.now_ms();
-            Box::pin(async move {
-                sqlx::raw_sql(WRITE).execute(&mut turn.connection).await.map(|_| now)
-            })
-        })
-    });
-    let written = futures_util::future::join_all(errands).await;
+    let store = Arc::new(Store::open(&directory.0).await.unwrap());
+    let stall = Stall::of(&store).await;
+    let errands = (0..200).map(|_| store.write(|turn| spend(turn).map(|()| turn.now_ms())));
+    let mut all = futures_util::future::join_all(errands);
+    begin(&mut all).await;
+    stall.end().await;
+    let written = all.await;
     assert!(written.iter().all(Result::is_ok));
     assert_eq!(number(&store, WRITTEN).await, 200);
     // All were asked for before the writer had its turn: one transaction, one time.

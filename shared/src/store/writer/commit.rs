@@ -1,17 +1,13 @@
 //! One transaction: what is asked of it, one after the other, and whether the disk is synced.
 
-use tokio::time::Instant;
+use std::time::Instant;
 
 use super::{Committed, UNSYNCED, UNSYNCED_MS, Writer};
 use crate::store::errand::{Errand, Lasting, Reply};
 use crate::store::fault::Fault;
 
-/// What a failing errand is undone to. One round to SQLite's thread for the last one's end and the next.
-const MARK: &str = "SAVEPOINT errand";
-const NEXT_MARK: &str = "RELEASE errand; SAVEPOINT errand";
-
 impl Writer {
-    pub(super) async fn commit(
+    pub(super) fn commit(
         &mut self,
         errands: &mut Vec<Errand>,
         replies: &mut Vec<Reply>,
@@ -26,7 +22,8 @@ impl Writer {
         // What is only looked at needs no transaction: nobody else writes.
         let only_looks = !is_due && errands.iter().all(|errand| errand.lasting == Lasting::Nothing);
         if !only_looks {
-            turn.syncing(syncs, "BEGIN IMMEDIATE").await?;
+            turn.sync(syncs)?;
+            turn.execute("BEGIN IMMEDIATE")?;
         }
         // What is alone needs no mark to be undone to.
         let is_alone = errands.len() == 1;
@@ -40,10 +37,14 @@ impl Writer {
             }
             let is_write = errand.lasting != Lasting::Nothing;
             if is_write && !is_alone {
-                turn.execute(if is_marked { NEXT_MARK } else { MARK }).await?;
+                // What a failing errand is undone to, in place of the last one's.
+                if is_marked {
+                    turn.execute("RELEASE errand")?;
+                }
+                turn.execute("SAVEPOINT errand")?;
                 is_marked = true;
             }
-            let (tell, done) = errand.run(turn).await;
+            let (tell, done) = errand.run(turn);
             replies.push(tell);
             match done {
                 Ok(()) => writes += u64::from(is_write),
@@ -54,9 +55,10 @@ impl Writer {
                         "a write to the data file failed by its own fault"
                     );
                     if is_write && is_alone {
-                        turn.execute("ROLLBACK; BEGIN IMMEDIATE").await?;
+                        turn.execute("ROLLBACK")?;
+                        turn.execute("BEGIN IMMEDIATE")?;
                     } else if is_write {
-                        turn.execute("ROLLBACK TO errand").await?;
+                        turn.execute("ROLLBACK TO errand")?;
                     }
                 }
                 Err(fault) => return Err(fault),
@@ -66,14 +68,11 @@ impl Writer {
         let tells_time = is_due || (writes > 0 && turn.now_ms - self.high_ms >= UNSYNCED_MS);
         let high_ms = turn.now_ms.max(self.high_ms + 1);
         if tells_time {
-            let high = sqlx::query("UPDATE clock SET high_ms = ?").bind(high_ms);
-            high.execute(&mut turn.connection)
-                .await
-                .map_err(|error| Fault::from(error).of_all())?;
+            turn.write_time(high_ms)?;
         }
         if !only_looks {
             // With the last mark.
-            turn.execute("COMMIT").await?;
+            turn.execute("COMMIT")?;
         }
         if tells_time {
             self.high_ms = high_ms;

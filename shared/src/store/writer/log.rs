@@ -18,26 +18,27 @@ const PROBE: &str = "INSERT OR REPLACE INTO step VALUES (0, 'probe', hex(zeroblo
 impl Writer {
     /// Brings SQLite's log into the file once it is long. SQLite would do that by itself, but would keep to
     /// itself that a sync has failed on the way.
-    pub(super) async fn checkpoint(&mut self) -> Option<Fault> {
+    pub(super) fn checkpoint(&mut self) {
         if self.commits < MEASURED_EVERY || self.state() != State::Writing {
-            return None;
+            return;
         }
         self.commits = 0;
-        let checkpointed = async {
-            if self.turn.checkpoint(Checkpoint::Noop).await?.pages >= CHECKPOINT_PAGES {
-                self.turn.checkpoint(Checkpoint::Passive).await?;
-            }
-            Ok::<_, Fault>(())
-        };
-        let fault = checkpointed.await.err()?;
-        self.failed(&fault);
-        Some(fault)
+        if let Err(fault) = self.checkpointed() {
+            self.failed(&fault);
+        }
+    }
+
+    fn checkpointed(&mut self) -> Result<(), Fault> {
+        if self.turn.checkpoint(Checkpoint::Noop)?.pages >= CHECKPOINT_PAGES {
+            self.turn.checkpoint(Checkpoint::Passive)?;
+        }
+        Ok(())
     }
 
     /// Finds out whether there is room again, for more than would fit into the file as it is: else
     /// it would seem well until the next message.
-    pub(super) async fn probe(&mut self) {
-        if let Err(fault) = self.probed().await {
+    pub(super) fn probe(&mut self) {
+        if let Err(fault) = self.probed() {
             let why = fault.to_string();
             let is_news = !matches!(&*self.link.0.borrow(), Link::Down(known) if **known == *why);
             if is_news {
@@ -52,11 +53,12 @@ impl Writer {
         self.link.0.send_replace(Link::Up);
     }
 
-    async fn probed(&mut self) -> Result<(), Fault> {
-        self.turn.syncing(true, PROBE).await?;
+    fn probed(&mut self) -> Result<(), Fault> {
+        self.turn.sync(true)?;
+        self.turn.set(PROBE)?;
         if self.has_hole {
             // With the log begun anew nothing stands behind the hole.
-            let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate).await?;
+            let Checkpointed { is_busy, .. } = self.turn.checkpoint(Checkpoint::Truncate)?;
             if is_busy {
                 let why = "somebody reads it, and its log cannot be begun anew meanwhile";
                 return Err(Fault::Disk(why.to_owned()));

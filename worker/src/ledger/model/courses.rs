@@ -117,12 +117,10 @@ const STEPS: &str = "DELETE FROM step WHERE id >> 20 = (SELECT id FROM claim WHE
 async fn execute(store: &Store, identity: &Identity, statements: &'static [&'static str]) {
     let key = format!("{identity}:target:0");
     let executed = store.write(move |turn| {
-        Box::pin(async move {
-            for statement in statements {
-                sqlx::query(*statement).bind(&key).execute(&mut turn.connection).await?;
-            }
-            Ok(())
-        })
+        for statement in statements {
+            turn.connection.execute(statement, [&key])?;
+        }
+        Ok(())
     });
     executed.await.unwrap();
 }

@@ -6,44 +6,62 @@
 //! `abandoned` is what is held against the event. An entry that has expired counts as absent,
 //! whether it was deleted yet or not. Steps live as long as their entry.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use rusqlite::{Row, params};
 use sha2::{Digest as _, Sha256};
 use shared::store::Turn;
-use sqlx::Sqlite;
-use sqlx::query::QueryScalar;
-use sqlx::sqlite::SqliteArguments;
 
 use crate::ledger::{Claim, Lease};
 
-/// For all of `[hash, key, token, attempt, fence, lease_until_ms, expires_ms]`; without the `WHERE`, `ON`
-/// would be taken for a join's.
 const BEGIN: &str = "INSERT INTO claim \
     (hash, key, state, token, lowest, fence, abandoned, lease_until_ms, expires_ms) \
-    SELECT unhex(value ->> 0), value ->> 1, 'S', value ->> 2, value ->> 3, value ->> 4, 0, value ->> 5, \
-    value ->> 6 FROM json_each(?) WHERE true ON CONFLICT (hash) DO NOTHING";
-/// The tokens of those that just began.
-const BEGUN: &str = "SELECT json_group_array(token) FROM claim \
-    WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) AND state = 'S' AND fence = ?2";
+    VALUES (?, ?, 'S', ?, ?, ?, 0, ?, ?) ON CONFLICT (hash) DO NOTHING";
 const TAKE: &str = "UPDATE claim SET state = 'S', token = ?2, lowest = ?3, fence = ?4, \
-    abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE hash = unhex(?1)";
+    abandoned = ?5, lease_until_ms = ?6, expires_ms = ?7 WHERE hash = ?1";
 /// In its dead owner's place.
 const SET_APART: &str = "UPDATE claim SET state = 'R', token = ?2, lowest = ?3, abandoned = ?4, \
-    expires_ms = ?5 WHERE hash = unhex(?1)";
+    expires_ms = ?5 WHERE hash = ?1";
 const FIND: &str = "SELECT state, token, lowest, fence, abandoned, lease_until_ms, expires_ms FROM claim \
-    WHERE hash = unhex(?)";
+    WHERE hash = ?";
 const STEPS: &str = "SELECT step.name, step.json FROM claim CROSS JOIN step \
-    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 WHERE claim.hash = unhex(?)";
+    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 WHERE claim.hash = ?";
 const FORGET: &str = "DELETE FROM step WHERE id IN (SELECT step.id FROM claim CROSS JOIN step \
-    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 \
-    WHERE claim.hash IN (SELECT unhex(value) FROM json_each(?)))";
+    ON step.id BETWEEN claim.id << 20 AND (claim.id << 20) + 1048575 WHERE claim.hash = ?)";
+
+/// What an entry is found by.
+pub(super) type Hash = [u8; 16];
+
+/// An entry as somebody else has left it.
+struct Found {
+    state: String,
+    token: String,
+    lowest: i64,
+    fence: i64,
+    abandoned: i64,
+    lease_until_ms: i64,
+    expires_ms: i64,
+}
+
+impl Found {
+    fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            state: row.get(0)?,
+            token: row.get(1)?,
+            lowest: row.get(2)?,
+            fence: row.get(3)?,
+            abandoned: row.get(4)?,
+            lease_until_ms: row.get(5)?,
+            expires_ms: row.get(6)?,
+        })
+    }
+}
 
 /// Who asks for an entry.
 pub(super) struct Claimant {
     pub(super) key: String,
+    pub(super) hash: Hash,
     pub(super) token: String,
     pub(super) attempt: i64,
     /// The counts of abandoned runs with which it is not to be claimed.
@@ -52,56 +70,48 @@ pub(super) struct Claimant {
     pub(super) retention_ms: i64,
 }
 
-/// Nearly every event is claimed once: one statement for all of these.
-pub(super) async fn claim(
+/// Nearly every event is claimed once: what is there is read only if something is.
+pub(super) fn claim(
     turn: &mut Turn,
-    claimants: Vec<Arc<Claimant>>,
-) -> Result<Vec<Claim>, sqlx::Error> {
+    claimants: &[Arc<Claimant>],
+) -> Result<Vec<Claim>, rusqlite::Error> {
+    let claims = claimants.iter().map(|claimant| {
+        if begin(turn, claimant)? {
+            return started(turn, claimant, (turn.now_ms(), 0), false);
+        }
+        claim_again(turn, claimant)
+    });
+    claims.collect()
+}
+
+/// Makes the entry; false if it is there.
+fn begin(turn: &Turn, claimant: &Claimant) -> Result<bool, rusqlite::Error> {
     let now_ms = turn.now_ms();
-    let rows: Vec<_> = claimants
-        .iter()
-        .map(|claimant| {
-            let lease_until_ms = now_ms.saturating_add(claimant.lease_ms);
-            let expires_ms = expiry(now_ms, claimant.retention_ms);
-            let Claimant { key, token, attempt, .. } = &**claimant;
-            (hash(key), key, token, attempt, now_ms, lease_until_ms, expires_ms)
-        })
-        .collect();
-    let rows = json(&rows)?;
-    let written = sqlx::query(BEGIN).bind(&rows).execute(&mut turn.connection).await?;
-    // Row by row is asked for only if somebody was there before.
-    let begun = if is_all(written.rows_affected(), claimants.len()) {
-        None
-    } else {
-        Some(tokens(sqlx::query_scalar(BEGUN).bind(rows).bind(now_ms), turn).await?)
-    };
-    let mut claims = Vec::with_capacity(claimants.len());
-    for claimant in claimants {
-        let is_new = begun.as_ref().is_none_or(|begun| begun.contains(&claimant.token));
-        claims.push(if is_new {
-            started(turn, &claimant, (now_ms, 0), false).await?
-        } else {
-            claim_again(turn, &claimant).await?
-        });
-    }
-    Ok(claims)
+    let made = turn.connection.prepare_cached(BEGIN)?.execute(params![
+        claimant.hash,
+        claimant.key,
+        claimant.token,
+        claimant.attempt,
+        now_ms,
+        now_ms.saturating_add(claimant.lease_ms),
+        expiry(now_ms, claimant.retention_ms),
+    ])?;
+    Ok(made == 1)
 }
 
 /// Claiming again with the token one holds already answers the same as the first time; with one
 /// that was given back it claims nothing: that is an old call come late, which nobody waits for. What is
 /// not to be claimed is given back, by the token of who asked: said again it is answered the same.
-async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx::Error> {
-    let (state, owner, lowest, fence, abandoned, lease_until_ms, expires_ms) =
-        sqlx::query_as::<_, (String, String, i64, i64, i64, i64, i64)>(FIND)
-            .bind(hash(&claimant.key))
-            .fetch_one(&mut turn.connection)
-            .await?;
+fn claim_again(turn: &Turn, claimant: &Claimant) -> Result<Claim, rusqlite::Error> {
+    let mut find = turn.connection.prepare_cached(FIND)?;
+    let Found { state, token: owner, lowest, fence, abandoned, lease_until_ms, expires_ms } =
+        find.query_row([claimant.hash], Found::read)?;
     let now_ms = turn.now_ms();
     let next = now_ms.max(fence + 1);
     if expires_ms <= now_ms {
-        forget_steps(turn, &[hash(&claimant.key)]).await?;
-        take(turn, claimant, (next, 0)).await?;
-        return started(turn, claimant, (next, 0), false).await;
+        forget_steps(turn, &claimant.hash)?;
+        take(turn, claimant, (next, 0))?;
+        return started(turn, claimant, (next, 0), false);
     }
     let left_ms = lease_until_ms.saturating_sub(now_ms);
     let is_owner = owner == claimant.token;
@@ -119,60 +129,52 @@ async fn claim_again(turn: &mut Turn, claimant: &Claimant) -> Result<Claim, sqlx
     };
     if !is_own_run && let Some(count) = apart(run.1) {
         if state == "S" {
-            set_apart(turn, claimant, run.1).await?;
+            set_apart(turn, claimant, run.1)?;
         }
         return Ok(Claim::Apart(count));
     }
-    take(turn, claimant, run).await?;
-    started(turn, claimant, run, true).await
+    take(turn, claimant, run)?;
+    started(turn, claimant, run, true)
 }
 
 /// Gives the entry back in its dead owner's place, who has no say in it any more.
-async fn set_apart(
-    turn: &mut Turn,
-    claimant: &Claimant,
-    abandoned: i64,
-) -> Result<(), sqlx::Error> {
+fn set_apart(turn: &Turn, claimant: &Claimant, abandoned: i64) -> Result<(), rusqlite::Error> {
     let expires_ms = expiry(turn.now_ms(), claimant.retention_ms);
-    sqlx::query(SET_APART)
-        .bind(hash(&claimant.key))
-        .bind(&claimant.token)
-        .bind(claimant.attempt)
-        .bind(abandoned)
-        .bind(expires_ms)
-        .execute(&mut turn.connection)
-        .await?;
+    let Claimant { hash, token, attempt, .. } = claimant;
+    let mut set_apart = turn.connection.prepare_cached(SET_APART)?;
+    set_apart.execute(params![hash, token, attempt, abandoned, expires_ms])?;
     Ok(())
 }
 
 /// Puts the claimant into the entry, with this fence and count of abandoned runs.
-async fn take(
-    turn: &mut Turn,
+fn take(
+    turn: &Turn,
     claimant: &Claimant,
     (fence, abandoned): (i64, i64),
-) -> Result<(), sqlx::Error> {
+) -> Result<(), rusqlite::Error> {
     let now_ms = turn.now_ms();
-    sqlx::query(TAKE)
-        .bind(hash(&claimant.key))
-        .bind(&claimant.token)
-        .bind(claimant.attempt)
-        .bind(fence)
-        .bind(abandoned)
-        .bind(now_ms.saturating_add(claimant.lease_ms))
-        .bind(expiry(now_ms, claimant.retention_ms))
-        .execute(&mut turn.connection)
-        .await?;
+    turn.connection.prepare_cached(TAKE)?.execute(params![
+        claimant.hash,
+        claimant.token,
+        claimant.attempt,
+        fence,
+        abandoned,
+        now_ms.saturating_add(claimant.lease_ms),
+        expiry(now_ms, claimant.retention_ms),
+    ])?;
     Ok(())
 }
 
-async fn started(
-    turn: &mut Turn,
+fn started(
+    turn: &Turn,
     claimant: &Claimant,
     (fence, abandoned): (i64, i64),
     may_have_steps: bool,
-) -> Result<Claim, sqlx::Error> {
-    let steps: Vec<(String, String)> = if may_have_steps {
-        sqlx::query_as(STEPS).bind(hash(&claimant.key)).fetch_all(&mut turn.connection).await?
+) -> Result<Claim, rusqlite::Error> {
+    let steps = if may_have_steps {
+        let mut select = turn.connection.prepare_cached(STEPS)?;
+        let steps = select.query_map([claimant.hash], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        steps.collect::<Result<_, _>>()?
     } else {
         Vec::new()
     };
@@ -186,16 +188,17 @@ async fn started(
     )))
 }
 
-/// Forgets the steps of the entries with these hashes.
-pub(super) async fn forget_steps(turn: &mut Turn, hashes: &[String]) -> Result<(), sqlx::Error> {
-    sqlx::query(FORGET).bind(json(hashes)?).execute(&mut turn.connection).await?;
+/// Forgets the steps of an entry.
+pub(super) fn forget_steps(turn: &Turn, hash: &Hash) -> Result<(), rusqlite::Error> {
+    turn.connection.prepare_cached(FORGET)?.execute([hash])?;
     Ok(())
 }
 
-/// What an entry is found by: 16 bytes, in hexadecimal.
-pub(super) fn hash(key: &str) -> String {
-    let digest = Sha256::digest(key);
-    data_encoding::HEXLOWER.encode(&digest[..16])
+/// Of an entry's key.
+pub(super) fn hash(key: &str) -> Hash {
+    let mut hash = Hash::default();
+    hash.copy_from_slice(&Sha256::digest(key)[..16]);
+    hash
 }
 
 /// When an entry expires that changes now, ms since the Unix epoch: at the next full 1024th of the retention,
@@ -204,24 +207,6 @@ pub(super) fn expiry(now_ms: i64, retention_ms: i64) -> i64 {
     let step_ms = (retention_ms / 1024).max(1);
     let due_ms = now_ms.saturating_add(retention_ms);
     due_ms.saturating_add(step_ms - 1) / step_ms * step_ms
-}
-
-/// Whether a statement for so many entries wrote each of them.
-pub(super) fn is_all(written: u64, asked: usize) -> bool {
-    usize::try_from(written) == Ok(asked)
-}
-
-/// Tokens of entries, which a statement gives as one JSON array: a row for each takes longer.
-pub(super) async fn tokens(
-    query: QueryScalar<'_, Sqlite, String, SqliteArguments>,
-    turn: &mut Turn,
-) -> Result<HashSet<String>, sqlx::Error> {
-    let tokens = query.fetch_one(&mut turn.connection).await?;
-    serde_json::from_str(&tokens).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, sqlx::Error> {
-    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 fn duration(ms: i64) -> Duration {

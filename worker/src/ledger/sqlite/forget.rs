@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rusqlite::params;
 use shared::store::{NotWritten, Store};
 use tokio::time::MissedTickBehavior;
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Rows, or pages of the file, that one job deletes.
-const CHUNK: i64 = 1000;
+const CHUNK: u32 = 1000;
 
 /// The same rows for both: nothing comes between two statements of a job.
 const STEPS: &str = "DELETE FROM step WHERE id IN (SELECT step.id FROM \
@@ -31,11 +32,11 @@ pub(super) async fn every_minute(store: Arc<Store>) {
 
 /// Deletes expired entries with their steps, and gives the pages back.
 pub(super) async fn forget_expired(store: &Store) -> Result<(), NotWritten> {
-    while let (CHUNK, took) = timed(forget_entries(store)).await? {
+    while let (true, took) = timed(forget_entries(store)).await? {
         tokio::time::sleep(took).await;
     }
     // As many as are free now: others become free and are used again all the time.
-    for _ in 0..free_pages(store).await?.div_ceil(CHUNK.cast_unsigned()) {
+    for _ in 0..free_pages(store).await?.div_ceil(CHUNK) {
         give_back_pages(store).await?;
     }
     Ok(())
@@ -43,43 +44,39 @@ pub(super) async fn forget_expired(store: &Store) -> Result<(), NotWritten> {
 
 /// With the time it took: as long again is left to others.
 async fn timed(
-    forgetting: impl Future<Output = Result<u64, NotWritten>>,
-) -> Result<(i64, Duration), NotWritten> {
+    forgetting: impl Future<Output = Result<bool, NotWritten>>,
+) -> Result<(bool, Duration), NotWritten> {
     let started = Instant::now();
-    let count = forgetting.await?;
-    Ok((count.cast_signed(), started.elapsed()))
+    let is_full = forgetting.await?;
+    Ok((is_full, started.elapsed()))
 }
 
-async fn forget_entries(store: &Store) -> Result<u64, NotWritten> {
+/// Whether there were as many as one job deletes.
+async fn forget_entries(store: &Store) -> Result<bool, NotWritten> {
     let delete = store.write_in_company(|turn| {
-        Box::pin(async move {
-            let mut deleted = 0;
-            for statement in [STEPS, CLAIMS] {
-                let query = sqlx::query(statement).bind(turn.now_ms()).bind(CHUNK);
-                deleted = query.execute(&mut turn.connection).await?.rows_affected();
-            }
-            Ok(deleted)
-        })
+        let mut deleted = 0;
+        for statement in [STEPS, CLAIMS] {
+            let mut delete = turn.connection.prepare_cached(statement)?;
+            deleted = delete.execute(params![turn.now_ms(), CHUNK])?;
+        }
+        Ok(deleted as u64 == u64::from(CHUNK))
     });
     delete.await
 }
 
-async fn free_pages(store: &Store) -> Result<u64, NotWritten> {
-    let count = store.look(|turn| {
-        Box::pin(async move {
-            let query = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count");
-            Ok(query.fetch_one(&mut turn.connection).await?.cast_unsigned())
-        })
-    });
+async fn free_pages(store: &Store) -> Result<u32, NotWritten> {
+    let count =
+        store.look(|turn| turn.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0)));
     count.await
 }
 
 async fn give_back_pages(store: &Store) -> Result<(), NotWritten> {
     let vacuum = store.write_in_company(|turn| {
-        Box::pin(async move {
-            sqlx::raw_sql(VACUUM).execute(&mut turn.connection).await?;
-            Ok(())
-        })
+        let mut vacuum = turn.connection.prepare(VACUUM)?;
+        // Each step gives back one page.
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+        Ok(())
     });
     vacuum.await
 }

@@ -1,11 +1,11 @@
 //! Calls that come together, run together: what waits while one job is being written becomes the
-//! next job, whose statements are one for all instead of one for each. Only if that job fails by its
+//! next job, one errand for all instead of one for each. Only if that job fails by its
 //! own fault has each call a job of its own, so that one does not fail the others.
 
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use shared::store::{NotWritten, Store, Turn};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -17,7 +17,7 @@ type Caller<A> = oneshot::Sender<Result<A, NotWritten>>;
 type Waiting<Q, A> = (Q, Caller<A>);
 
 /// Gives the answers to all questions, in their order.
-type Job<Q, A> = for<'c> fn(&'c mut Turn, Vec<Q>) -> BoxFuture<'c, Result<Vec<A>, sqlx::Error>>;
+type Job<Q, A> = fn(&mut Turn, &[Q]) -> Result<Vec<A>, rusqlite::Error>;
 
 /// What becomes of a call that nobody waits for any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +85,8 @@ async fn answer<Q: Clone + Send + 'static, A: Send + 'static>(
 ) {
     let ask = |questions: Vec<Q>| async move {
         match survives {
-            Survives::Process => store.write_unsynced(move |turn| job(turn, questions)).await,
-            Survives::PowerLoss => store.write(move |turn| job(turn, questions)).await,
+            Survives::Process => store.write_unsynced(move |turn| job(turn, &questions)).await,
+            Survives::PowerLoss => store.write(move |turn| job(turn, &questions)).await,
         }
     };
     match ask(questions.clone()).await {

@@ -37,31 +37,16 @@ fn ledger(store: &Arc<Store>, retention: Duration) -> Ledger {
 }
 
 async fn run(store: &Store, statement: &'static str) -> Result<(), NotWritten> {
-    let run = store.write(move |turn| {
-        Box::pin(async move {
-            sqlx::raw_sql(statement).execute(&mut turn.connection).await?;
-            Ok(())
-        })
-    });
-    run.await
+    store.write(|turn| turn.connection.execute_batch(statement)).await
 }
 
 /// A setting of the connection that writes, also while nothing is written.
 async fn set(store: &Store, pragma: &'static str) {
-    let setting = store.look(move |turn| {
-        Box::pin(async move {
-            sqlx::raw_sql(pragma).execute(&mut turn.connection).await?;
-            Ok(())
-        })
-    });
-    setting.await.unwrap();
+    store.look(|turn| turn.connection.execute_batch(pragma)).await.unwrap();
 }
 
 async fn number(store: &Store, query: &'static str) -> i64 {
-    let read = store.look(move |turn| {
-        Box::pin(async move { sqlx::query_scalar(query).fetch_one(&mut turn.connection).await })
-    });
-    read.await.unwrap()
+    store.look(|turn| turn.connection.query_row(query, [], |row| row.get(0))).await.unwrap()
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use rusqlite::{OptionalExtension as _, params};
 use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
@@ -132,11 +133,7 @@ impl Case {
             Engine::Redis { entries, .. } => entries.lose(&self.identity).await,
             Engine::Sqlite { store, .. } => {
                 let lost = store.write(|turn| {
-                    Box::pin(async move {
-                        let statements = sqlx::raw_sql("DELETE FROM claim; DELETE FROM step");
-                        statements.execute(&mut turn.connection).await?;
-                        Ok(())
-                    })
+                    turn.connection.execute_batch("DELETE FROM claim; DELETE FROM step")
                 });
                 lost.await.unwrap();
             }
@@ -175,21 +172,17 @@ const STEPS: &str = "SELECT 'step:' || name, json FROM step \
 
 async fn rows(store: &Store, identity: &Identity) -> HashMap<String, String> {
     let key = format!("{identity}:{TARGET}:0");
-    let read = store.write(|turn| {
-        Box::pin(async move {
-            let now_ms = turn.now_ms();
-            let entry: Option<(String, String, i64, i64, i64, i64)> = sqlx::query_as(
-                "SELECT state, token, lowest, fence, abandoned, lease_until_ms FROM claim \
-                 WHERE key = ? AND expires_ms > ?",
-            )
-            .bind(&key)
-            .bind(now_ms)
-            .fetch_optional(&mut turn.connection)
-            .await?;
-            let steps: Vec<(String, String)> =
-                sqlx::query_as(STEPS).bind(&key).fetch_all(&mut turn.connection).await?;
-            Ok((entry, steps))
-        })
+    let read = store.write(move |turn| {
+        let mut entry = turn.connection.prepare(
+            "SELECT state, token, lowest, fence, abandoned, lease_until_ms FROM claim \
+             WHERE key = ? AND expires_ms > ?",
+        )?;
+        let entry = entry.query_row(params![key, turn.now_ms()], |row| {
+            <(String, String, i64, i64, i64, i64)>::try_from(row)
+        });
+        let mut steps = turn.connection.prepare(STEPS)?;
+        let steps = steps.query_map([&key], |row| <(String, String)>::try_from(row))?;
+        Ok((entry.optional()?, steps.collect::<Result<Vec<_>, _>>()?))
     });
     let (Some((state, token, lowest, fence, abandoned, lease_until_ms)), steps) =
         read.await.unwrap()

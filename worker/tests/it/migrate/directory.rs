@@ -110,12 +110,8 @@ impl Open {
     }
 
     pub(super) async fn execute(&self, statement: &'static str) {
-        let executing = self.embedded.store().write(move |turn| {
-            Box::pin(async move {
-                sqlx::raw_sql(statement).execute(&mut turn.connection).await.map(|_| ())
-            })
-        });
-        executing.await.unwrap();
+        let store = self.embedded.store();
+        store.write(|turn| turn.connection.execute_batch(statement)).await.unwrap();
     }
 
     pub(super) async fn close(self) {

@@ -29,10 +29,8 @@ async fn what_is_written_is_what_this_version_has_always_written() {
         .map(|(route, message)| Publication { route, message })
         .collect();
     let writing = store.write(move |turn| {
-        Box::pin(async move {
-            insert(turn, &batch).await?;
-            Ok(turn.now_ms())
-        })
+        insert(turn, &batch)?;
+        Ok(turn.now_ms())
     });
     let now_ms = writing.await.unwrap();
     let tables = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' \
@@ -57,9 +55,12 @@ async fn what_is_written_is_what_this_version_has_always_written() {
             writeln!(written, "{column}: {value}").unwrap();
         }
     }
-    let rows = sqlx::query("SELECT * FROM message ORDER BY id").fetch_all(store.reader()).await;
-    let read: Vec<Message> = rows.unwrap().iter().map(|row| decode(row).unwrap()).collect();
-    assert_eq!(read, messages);
+    let reading = store.look(|turn| {
+        let mut select = turn.connection.prepare("SELECT * FROM message ORDER BY id")?;
+        let read = select.query_map([], |row| Ok(decode(row).unwrap()))?;
+        read.collect::<Result<Vec<Message>, _>>()
+    });
+    assert_eq!(reading.await.unwrap(), messages);
     let closed = store.closed();
     drop(store);
     closed.await;
