@@ -43,8 +43,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
     Postgres(Pools<Postgres>),
-    /// With the turn to write: one at a time, so that those who wait hold no connection.
-    Sqlite(Pools<Sqlite>, Arc<Semaphore>),
+    /// With the turn to write.
+    Sqlite(Pools<Sqlite>, Turns),
 }
 
 /// The connections of one process, made when they are first needed.
@@ -52,6 +52,14 @@ pub(crate) enum Database {
 pub(crate) struct Pools<DB: sqlx::Database> {
     pub(crate) reading: Pool<DB>,
     pub(crate) writing: Pool<DB>,
+}
+
+/// Transactions on SQLite: one at a time, so that those who wait hold no connection; and each on the same one,
+/// whose pages in memory no other has changed since.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns {
+    turn: Arc<Semaphore>,
+    connection: Pool<Sqlite>,
 }
 
 impl<DB: sqlx::Database> Clone for Pools<DB> {
@@ -157,20 +165,21 @@ impl Database {
             });
         let pools = Pools {
             reading: reading.connect_lazy_with(options.clone().pragma("query_only", "ON")),
-            writing: pool(WRITING).connect_lazy_with(options),
+            writing: pool(WRITING).connect_lazy_with(options.clone()),
         };
-        Self::Sqlite(pools, Arc::new(Semaphore::new(1)))
+        let connection = pool(1).connect_lazy_with(options);
+        Self::Sqlite(pools, Turns { turn: Arc::new(Semaphore::new(1)), connection })
     }
 
     /// Begins a transaction that will write. Dropped before its commit, it leaves no trace.
     pub(crate) async fn transaction(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             Self::Postgres(pools) => Transaction::Postgres(begin(&pools.writing).await?),
-            Self::Sqlite(pools, turns) => {
-                let turn = Arc::clone(turns).acquire_owned().await;
+            Self::Sqlite(_, turns) => {
+                let turn = Arc::clone(&turns.turn).acquire_owned().await;
                 let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
                 // The lock is taken at once: one that began by reading cannot wait for it.
-                let transaction = pools.writing.begin_with("BEGIN IMMEDIATE").await?;
+                let transaction = turns.connection.begin_with("BEGIN IMMEDIATE").await?;
                 Transaction::Sqlite(transaction, turn)
             }
         })
@@ -187,6 +196,9 @@ impl Database {
         let closing = async {
             on_reading!(self, pool => pool.close().await);
             on_pool!(self, pool => pool.close().await);
+            if let Self::Sqlite(_, turns) = self {
+                turns.connection.close().await;
+            }
         };
         let _ = timeout(CLOSE, closing).await;
     }
