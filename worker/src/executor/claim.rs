@@ -13,9 +13,6 @@ use crate::verdict::{Outcome, Suspicion};
 /// How long shutdown waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
 
-/// How long a suspect stays away while others wait for their turn here.
-const AWAY: Duration = Duration::from_secs(5);
-
 /// What a run holds until it is settled.
 pub(super) struct Started<'a> {
     pub(super) lease: Arc<Lease>,
@@ -36,7 +33,7 @@ impl Executor {
         loop {
             let pass = self.interrupt.run_until_cancelled(self.gate.pass(expected)).await;
             let Some(pass) = pass else { return Err((Outcome::Interrupted, None)) };
-            let Some(pass) = pass else { return Err((Outcome::Limited(AWAY), None)) };
+            let Some(pass) = pass else { return Err((Outcome::Limited(self.gate.away()), None)) };
             let Some(claim) = self.claim(entry, attempt, expected).await else {
                 return Err((Outcome::Interrupted, None));
             };

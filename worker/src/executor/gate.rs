@@ -3,7 +3,10 @@
 //! Owns that suspects run one at a time and that who is accused runs with nothing beside it. Most runs
 //! are neither and never wait here for a suspect. Why, is told in docs/architecture.md, under Claims.
 
-use std::time::Duration;
+use std::ops::RangeInclusive;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::timeout;
@@ -12,6 +15,10 @@ use crate::verdict::Suspicion;
 
 /// No suspect waits here for longer: its delivery is the broker's to watch over.
 const LONGEST: Duration = Duration::from_secs(30);
+/// How long a suspect stays away that finds no seat: as long as those before it take, within these.
+const AWAY: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(5);
+/// What is not known yet is taken for long, in ms.
+const UNSEEN_MS: u32 = 10;
 
 /// One worker's.
 #[derive(Debug)]
@@ -21,6 +28,28 @@ pub(crate) struct Gate {
     suspects: Mutex<()>,
     /// For suspects that wait here: each of them takes up a run.
     seats: Semaphore,
+    seat_count: u32,
+    /// How long a suspect's run takes, on average, in ms.
+    mean_ms: AtomicU32,
+    /// When the last of those who were sent away comes back.
+    line_end: std::sync::Mutex<Instant>,
+}
+
+/// A suspect's run, which tells how long it took.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    _first: MutexGuard<'a, ()>,
+    began: Instant,
+    mean_ms: &'a AtomicU32,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let took_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        // One at a time: nobody else writes it.
+        let mean_ms = self.mean_ms.load(Ordering::Relaxed);
+        self.mean_ms.store(mean_ms / 8 * 7 + took_ms / 8, Ordering::Relaxed);
+    }
 }
 
 /// Held as long as its run has not been settled.
@@ -28,15 +57,34 @@ pub(crate) struct Gate {
 #[expect(dead_code, reason = "held, not read")]
 pub(super) enum Pass<'a> {
     Beside(RwLockReadGuard<'a, ()>),
-    Suspect(RwLockReadGuard<'a, ()>, MutexGuard<'a, ()>),
+    Suspect(RwLockReadGuard<'a, ()>, Turn<'a>),
     Alone(RwLockWriteGuard<'a, ()>),
 }
 
 impl Gate {
     /// Of a worker that has so many runs at once: an eighth of them may wait here.
     pub(crate) fn of_runs(concurrency: u16) -> Self {
-        let seats = Semaphore::new(usize::from((concurrency / 8).max(1)));
-        Self { all: RwLock::new(()), suspects: Mutex::new(()), seats }
+        let seats = (concurrency / 8).max(1);
+        Self {
+            all: RwLock::new(()),
+            suspects: Mutex::new(()),
+            seats: Semaphore::new(usize::from(seats)),
+            seat_count: seats.into(),
+            mean_ms: AtomicU32::new(UNSEEN_MS),
+            line_end: std::sync::Mutex::new(Instant::now()),
+        }
+    }
+
+    /// How long a suspect stays away that found no seat: until those who have one are likely to be done, and
+    /// those who were sent away before it. All at once they would come for nothing, again and again.
+    pub(super) fn away(&self) -> Duration {
+        let mean = Duration::from_millis(self.mean_ms.load(Ordering::Relaxed).max(1).into());
+        let now = Instant::now();
+        let mut end = self.line_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (*end + mean).max(now + mean.saturating_mul(self.seat_count));
+        let wait = (place - now).clamp(*AWAY.start(), *AWAY.end());
+        *end = now + wait;
+        wait
     }
 
     /// Waits until a run of what is held to be so may begin; `None` if too many suspects wait already, or
@@ -48,7 +96,9 @@ impl Gate {
                 let _seat = self.seats.try_acquire().ok()?;
                 // In this order: who must be alone does not wait for those who wait here.
                 let first = timeout(LONGEST, self.suspects.lock()).await.ok()?;
-                Pass::Suspect(self.all.read().await, first)
+                let beside = self.all.read().await;
+                let (began, mean_ms) = (Instant::now(), &self.mean_ms);
+                Pass::Suspect(beside, Turn { _first: first, began, mean_ms })
             }
             Suspicion::Accused | Suspicion::Convicted => Pass::Alone(self.all.write().await),
         })
@@ -73,6 +123,21 @@ mod tests {
         assert!(gate.pass(Suspicion::Suspect).await.is_none(), "more wait than may");
         drop(suspect);
         assert!(second.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn suspects_without_a_seat_come_back_one_after_the_other() {
+        let gate = Gate::of_runs(400);
+        let first = gate.away();
+        let more: Vec<Duration> = (0..100).map(|_| gate.away()).collect();
+        // By the real clock, which goes on meanwhile.
+        assert!(more[99] > first + Duration::from_millis(500), "{first:?} {more:?}");
+        assert!((0..1000).all(|_| gate.away() <= *AWAY.end()));
+        let gate = Gate::of_runs(400);
+        for _ in 0..64 {
+            drop(gate.pass(Suspicion::Suspect).await);
+        }
+        assert_eq!(gate.away(), *AWAY.start(), "they take no time");
     }
 
     #[tokio::test]

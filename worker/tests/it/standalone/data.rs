@@ -65,17 +65,25 @@ impl Data {
         ends
     }
 
-    /// Waits until nothing is left to do.
+    /// Waits until nothing is left to do, as long as there is less and less of it.
     pub(super) async fn worked_off(&self) {
         let mut connection = self.open().await;
         let left = "SELECT count(*) FROM message WHERE queue <> 'dead'";
-        let working = async {
-            while sqlx::query_scalar::<_, i64>(left).fetch_one(&mut connection).await.unwrap() > 0 {
-                // A file has nothing to wait on; this is the poll of a test, not a delay.
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        within("the end of all work", working).await;
+        let mut least = i64::MAX;
+        while least > 0 {
+            let less = async {
+                loop {
+                    let left: i64 =
+                        sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
+                    if left < least {
+                        return left;
+                    }
+                    // A file has nothing to wait on; this is the poll of a test, not a delay.
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            };
+            least = within(&format!("any more work, after {least} were left"), less).await;
+        }
     }
 }
 
