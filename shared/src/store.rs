@@ -77,11 +77,9 @@ impl Store {
         let file = directory.join(FILE);
         let (opened, held) = (file.clone(), Arc::clone(&lock));
         // What a crash has left is read first. Held until then, whether this is waited for or not.
-        let opening = spawn_blocking(move || {
-            let _held = held;
-            schema::open(&opened)
-        });
-        let turn = opening.await.context("opening the data file panicked")??;
+        let opening = spawn_blocking(move || (schema::open(&opened), held));
+        let (turn, _) = opening.await.context("opening the data file panicked")?;
+        let turn = turn?;
         let reader = schema::reader(&file);
         let (errands, inbox) = inbox::open();
         let (link_tx, link) = watch::channel(Link::Up);

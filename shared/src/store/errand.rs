@@ -74,6 +74,14 @@ impl Errand {
     }
 
     pub(super) fn run(self, turn: &mut Turn) -> Done {
-        (self.work)(turn)
+        let Self { work, _space: space, .. } = self;
+        let (tell, done) = work(turn);
+        // The answer may hold what was written.
+        let Some(space) = space else { return (tell, done) };
+        let tell: Reply = Box::new(move || {
+            tell();
+            drop(space);
+        });
+        (tell, done)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
@@ -17,8 +17,10 @@ use crate::verdict::Suspicion;
 const LONGEST: Duration = Duration::from_secs(30);
 /// How long a suspect stays away that finds no seat: as long as those before it take, within these.
 const AWAY: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(5);
-/// What is not known yet is taken for long, in ms.
-const UNSEEN_MS: u32 = 10;
+/// As long as nobody knows, in µs.
+const UNSEEN_US: u64 = 10_000;
+/// No run is taken for longer.
+const MOST_US: u64 = 3_600_000_000;
 
 /// One worker's.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub(crate) struct Gate {
     /// For suspects that wait here: each of them takes up a run.
     seats: Semaphore,
     seat_count: u32,
-    /// How long a suspect's run takes, on average, in ms.
-    mean_ms: AtomicU32,
+    /// How long a suspect's run takes, on average, in µs.
+    mean_us: AtomicU64,
     /// When the last of those who were sent away comes back.
     line_end: std::sync::Mutex<Instant>,
 }
@@ -40,15 +42,16 @@ pub(crate) struct Gate {
 pub(super) struct Turn<'a> {
     _first: MutexGuard<'a, ()>,
     began: Instant,
-    mean_ms: &'a AtomicU32,
+    mean_us: &'a AtomicU64,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let took_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let took_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         // One at a time: nobody else writes it.
-        let mean_ms = self.mean_ms.load(Ordering::Relaxed);
-        self.mean_ms.store(mean_ms / 8 * 7 + took_ms / 8, Ordering::Relaxed);
+        let mean_us = self.mean_us.load(Ordering::Relaxed);
+        let mean_us = (mean_us * 7 + took_us.min(MOST_US)) / 8;
+        self.mean_us.store(mean_us, Ordering::Relaxed);
     }
 }
 
@@ -70,7 +73,7 @@ impl Gate {
             suspects: Mutex::new(()),
             seats: Semaphore::new(usize::from(seats)),
             seat_count: seats.into(),
-            mean_ms: AtomicU32::new(UNSEEN_MS),
+            mean_us: AtomicU64::new(UNSEEN_US),
             line_end: std::sync::Mutex::new(Instant::now()),
         }
     }
@@ -78,7 +81,7 @@ impl Gate {
     /// How long a suspect stays away that found no seat: until those who have one are likely to be done, and
     /// those who were sent away before it. All at once they would come for nothing, again and again.
     pub(super) fn away(&self) -> Duration {
-        let mean = Duration::from_millis(self.mean_ms.load(Ordering::Relaxed).max(1).into());
+        let mean = Duration::from_micros(self.mean_us.load(Ordering::Relaxed));
         let now = Instant::now();
         let mut end = self.line_end.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (*end + mean).max(now + mean.saturating_mul(self.seat_count));
@@ -97,8 +100,8 @@ impl Gate {
                 // In this order: who must be alone does not wait for those who wait here.
                 let first = timeout(LONGEST, self.suspects.lock()).await.ok()?;
                 let beside = self.all.read().await;
-                let (began, mean_ms) = (Instant::now(), &self.mean_ms);
-                Pass::Suspect(beside, Turn { _first: first, began, mean_ms })
+                let (began, mean_us) = (Instant::now(), &self.mean_us);
+                Pass::Suspect(beside, Turn { _first: first, began, mean_us })
             }
             Suspicion::Accused | Suspicion::Convicted => Pass::Alone(self.all.write().await),
         })

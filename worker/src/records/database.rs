@@ -29,7 +29,8 @@ use connections::{FROZEN, LOCKED, WRITE, end_after, pool, setting};
 pub(crate) use transaction::{Transaction, on_transaction, took_too_long};
 pub(super) use transaction::{begin, met_another};
 
-/// Connections of one process for all that writes, and for what looks ahead of a write.
+/// Connections of one process for all that writes, and for what looks ahead of a write. On SQLite transactions
+/// have one more.
 pub(super) const WRITING: u32 = 8;
 /// Connections of one process for what people look at.
 pub(super) const READING: u32 = 4;
@@ -55,7 +56,7 @@ pub(crate) struct Pools<DB: sqlx::Database> {
 }
 
 /// Transactions on SQLite: one at a time, so that those who wait hold no connection; and each on the same one,
-/// whose pages in memory no other has changed since.
+/// which need not read again what it has written itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
     turn: Arc<Semaphore>,
@@ -167,7 +168,8 @@ impl Database {
             reading: reading.connect_lazy_with(options.clone().pragma("query_only", "ON")),
             writing: pool(WRITING).connect_lazy_with(options.clone()),
         };
-        let connection = pool(1).connect_lazy_with(options);
+        // As long as SQLite itself would wait: who is cut off gives it back once its statement has ended.
+        let connection = pool(1).acquire_timeout(BUSY).connect_lazy_with(options);
         Self::Sqlite(pools, Turns { turn: Arc::new(Semaphore::new(1)), connection })
     }
 

@@ -231,10 +231,12 @@ async fn erase_some(
             .bind(contact.id)
             .bind(CHUNK)
             .execute(connection)
-            .await?
-            .rows_affected()
+            .await
+            .map(|done| done.rows_affected())
     });
+    // In any case: the connection is used again.
     overwrite(&mut transaction, false).await?;
+    let erased = erased?;
     transaction.commit().await?;
     Ok(erased)
 }

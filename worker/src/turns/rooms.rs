@@ -44,8 +44,10 @@ struct Asked {
     /// Whoever asks first finds the place; what asks beside it waits for that.
     admitted: OnceCell<()>,
     requests: AtomicU32,
-    /// How long the run has to wait here, if it does: it would have asked for more.
+    /// How long the run has to wait here, if it does.
     lacks: OnceLock<NoRoom>,
+    /// Whether it has asked for more than there was room for.
+    wanted_more: AtomicBool,
 }
 
 /// No room before this wait is over.
@@ -95,6 +97,7 @@ impl Rooms {
         let taken = self.take_from(&asked, ledger, limit, usual).await;
         if let Err(no_room) = taken {
             let _ = asked.lacks.set(no_room);
+            asked.wanted_more.store(true, Ordering::Relaxed);
         }
         taken
     }
@@ -164,14 +167,16 @@ impl Rooms {
         places
     }
 
-    /// Remembers how many requests such a run makes. Who had begun and found no room for another would have
-    /// made one more at least: if only those counted that had room for all of theirs, the mean would be that of
-    /// the short runs, the line too dense for the others, and what these had asked before asked for nothing.
+    /// Remembers how many requests such a run makes, wherever it has made all of them, and how many it has made
+    /// in vain.
     pub(crate) fn learn(&self) {
         for (key, asked) in &*self.lock() {
             let requests = asked.requests.load(Ordering::Relaxed);
-            let lacking = u32::from(requests > 0 && asked.lacks.get().is_some());
-            self.costs.learn(&self.target, key, requests + lacking);
+            if requests > 0 && asked.wanted_more.load(Ordering::Relaxed) {
+                self.costs.in_vain(&self.target, key, requests);
+            } else if asked.lacks.get().is_none() {
+                self.costs.learn(&self.target, key, requests);
+            }
         }
     }
 
@@ -250,9 +255,8 @@ mod tests {
         std::fs::remove_dir_all(&directory).unwrap();
     }
 
-    /// Else only runs that ask little are ever seen.
     #[tokio::test]
-    async fn who_found_no_room_for_another_would_have_made_one_more() {
+    async fn what_was_asked_before_there_was_no_more_room_was_asked_in_vain() {
         let directory = std::env::temp_dir().join(prefix());
         let store = Arc::new(Store::open(&directory).await.unwrap());
         let metrics = WorkerMetrics::register(&mut Registry::default(), false);
@@ -272,12 +276,19 @@ mod tests {
         begun.take(&ledger, &limit, 2.0).await.unwrap();
         begun.take(&ledger, &limit, 2.0).await.unwrap_err();
         begun.learn();
-        assert!((learnt() - 3.0).abs() < 0.01, "{}", learnt());
+        costs.learn("on_deal_closed", "hubspot/1", 3);
+        assert!((learnt() - 2.3).abs() < 0.01, "two, and then five: {}", learnt());
+        // A request that the other side has refused will be made again.
+        let refused = rooms();
+        refused.take(&ledger, &Limit::of(2, minute, "hubspot/2"), 2.0).await.unwrap();
+        refused.lacks("hubspot/2", NoRoom(minute));
+        refused.learn();
+        assert!((learnt() - 2.3).abs() < 0.01, "{}", learnt());
         // Who has not begun tells nothing of it.
         let new = rooms();
         new.take(&ledger, &limit, 2.0).await.unwrap_err();
         new.learn();
-        assert!((learnt() - 3.0).abs() < 0.01, "{}", learnt());
+        assert!((learnt() - 2.3).abs() < 0.01, "{}", learnt());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }
