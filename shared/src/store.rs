@@ -167,6 +167,16 @@ impl Store {
         self.run(Lasting::Disk, errand, |errand| errand).await
     }
 
+    /// The same for what waits an instant for others to share a sync of the disk with: some ms, in which
+    /// nobody else is kept waiting.
+    pub async fn write_soon<T, F>(&self, errand: F) -> Result<T, NotWritten>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Turn) -> Result<T, rusqlite::Error> + Send + 'static,
+    {
+        self.run(Lasting::DiskSoon, errand, |errand| errand).await
+    }
+
     /// The same for what need not survive a loss of power, only the end of this process: what the file can
     /// be without, because what is in it still leads to it. Nothing is kept of it without what was written
     /// before it. It is on the disk after a second, or with the next [`Self::write`].

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -26,8 +27,26 @@ pub(crate) enum Lasting {
     /// What it wrote survives the end of this process. After a loss of power all that was written since some
     /// moment may be gone, the last second at most.
     Process,
+    /// What it wrote is on the disk. It may wait an instant for others to share a sync with.
+    DiskSoon,
     /// What it wrote is on the disk.
     Disk,
+}
+
+impl Lasting {
+    /// How long it waits for company.
+    pub(super) fn patience(self) -> Duration {
+        match self {
+            Self::Nothing | Self::Process | Self::Disk => Duration::ZERO,
+            Self::DiskSoon => Duration::from_millis(20),
+            Self::InCompany => Duration::from_millis(200),
+        }
+    }
+
+    /// Whether it is answered only after a sync.
+    pub(super) fn is_synced(self) -> bool {
+        matches!(self, Self::Disk | Self::DiskSoon)
+    }
 }
 
 /// One write, or one look.

@@ -21,8 +21,6 @@ use crate::link::Link;
 mod commit;
 mod log;
 
-/// How long a write that is in no hurry waits for others.
-const COMPANY: Duration = Duration::from_millis(200);
 /// How long what was written may be without a sync of the disk, and how far the clock that is written may be
 /// behind.
 const UNSYNCED: Duration = Duration::from_millis(UNSYNCED_MS.cast_unsigned());
@@ -146,10 +144,12 @@ impl Writer {
     /// Takes what waits, or nothing in time for what was written to be synced.
     fn receive(&self, inbox: &Inbox, batch: &mut Vec<Errand>) -> Result<(), RecvTimeoutError> {
         inbox.receive(batch, self.unsynced.map(|since| since + UNSYNCED))?;
-        let until = Instant::now() + COMPANY;
+        let began = Instant::now();
+        // As long as the one that is in the greatest hurry.
         while batch.len() < BATCH
-            && batch.iter().all(|errand| errand.lasting == Lasting::InCompany)
-            && inbox.receive(batch, Some(until)).is_ok()
+            && let Some(patience) = batch.iter().map(|errand| errand.lasting.patience()).min()
+            && !patience.is_zero()
+            && inbox.receive(batch, Some(began + patience)).is_ok()
         {}
         Ok(())
     }

@@ -122,7 +122,7 @@ impl Ledger {
             let writing = writes::Writing { owner, write, lease_ms, steps };
             async move {
                 if is_synced {
-                    self.store.write(move |turn| writing.carry_out(turn)).await
+                    self.store.write_soon(move |turn| writing.carry_out(turn)).await
                 } else {
                     self.store.write_unsynced(move |turn| writing.carry_out(turn)).await
                 }

@@ -15,7 +15,7 @@ impl Writer {
         // Not behind a hole: once that is gone it is due still.
         let is_late = |since: Instant| since.elapsed() >= UNSYNCED;
         let is_due = !self.has_hole && self.unsynced.is_some_and(is_late);
-        let is_needed = errands.iter().any(|errand| errand.lasting == Lasting::Disk);
+        let is_needed = errands.iter().any(|errand| errand.lasting.is_synced());
         let syncs = is_due || is_needed;
         let turn = &mut self.turn;
         turn.now_ms = turn.clock.now_ms();

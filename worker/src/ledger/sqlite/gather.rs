@@ -86,7 +86,7 @@ async fn answer<Q: Clone + Send + 'static, A: Send + 'static>(
     let ask = |questions: Vec<Q>| async move {
         match survives {
             Survives::Process => store.write_unsynced(move |turn| job(turn, &questions)).await,
-            Survives::PowerLoss => store.write(move |turn| job(turn, &questions)).await,
+            Survives::PowerLoss => store.write_soon(move |turn| job(turn, &questions)).await,
         }
     };
     match ask(questions.clone()).await {
