@@ -1,9 +1,12 @@
 //! One limit's window and its lines, as a pure state: what a script does on Redis is this, word for
 //! word, by Redis' clock.
 //!
-//! Two things are counted. `granted` are the requests that were made: no window ever has more of them
+//! Three things are counted. `granted` are the requests that were made: no window ever has more of them
 //! than the limit. A lane's `slots` are the times at which runs were told to come, one for each request
-//! that they are expected to make: a run's turn comes when there will be room for all of these.
+//! that they are expected to make: a run's turn comes when there will be room for all of these. `begun` are
+//! the times at which runs did begin, again one for each request: however many come at once because
+//! something has kept them, no more begin than there is room for to the end. Who has begun finds that room,
+//! and never has to ask everything again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,6 +52,7 @@ pub(super) struct Line {
     size: u32,
     window_ms: i64,
     granted: VecDeque<i64>,
+    begun: Slots,
     work: Slots,
     bulk: Slots,
     /// Of those who come back: before whoever is new.
@@ -90,6 +94,7 @@ impl Line {
             return self.placed(asked, place_ms, now_ms);
         }
         forget(&mut self.granted, now_ms - asked.window_ms);
+        let is_under_way = asked.standing == Standing::UnderWay;
         let mut wait_ms = (self.hold_ms - now_ms).max(0);
         let mut has_turn = false;
         if let Some(size) = asked.size {
@@ -99,8 +104,9 @@ impl Line {
             let turns =
                 own.size.saturating_sub(u32::try_from(self.turns.len()).unwrap_or(own.size));
             has_turn = is_bulk && turns > 0;
-            let until_room = |cap| until_room_ms(&self.granted, cap, asked.window_ms, now_ms);
-            wait_ms = wait_ms.max(if has_turn {
+            let until_room = |cap| self.until_room_ms(asked, cap, now_ms);
+            // Those who begin have left room for whoever is under way, of either lane.
+            wait_ms = wait_ms.max(if has_turn || is_under_way {
                 until_room(size)
             } else if is_bulk {
                 // Behind whoever waits live, until its own turn.
@@ -114,8 +120,13 @@ impl Line {
             });
         }
         if wait_ms == 0 {
-            if asked.size.is_some() {
+            if let Some(size) = asked.size {
                 self.granted.push_back(now_ms);
+                if !is_under_way {
+                    let count = self.begun.whole(asked.standing.thousandths());
+                    let rate = Rate { size, window_ms: asked.window_ms };
+                    self.begun.book(now_ms, count, rate, size);
+                }
                 if has_turn {
                     self.turns.push_back(now_ms);
                 }
@@ -160,11 +171,23 @@ impl Line {
 
     /// Whether nothing of it matters any more.
     pub(super) fn is_over(&self, window_ms: i64, now_ms: i64) -> bool {
-        let last_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
-        last_ms + window_ms.saturating_mul(i64::from(GUARANTEED)) <= now_ms
+        let placed_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
+        placed_ms.max(self.begun.end_ms()) + window_ms.saturating_mul(i64::from(GUARANTEED))
+            <= now_ms
             && self.hold_ms <= now_ms
             && self.waits.end_ms() <= now_ms
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
+    }
+
+    /// How long until there is room within `cap`: for one request, and for whoever begins for all of them.
+    fn until_room_ms(&self, asked: &Asked<'_>, cap: u32, now_ms: i64) -> i64 {
+        let until_ms = until_room_ms(&self.granted, cap, asked.window_ms, now_ms);
+        if asked.standing == Standing::UnderWay {
+            return until_ms;
+        }
+        let count = self.begun.next(asked.standing.thousandths()).min(cap);
+        let rate = Rate { size: cap, window_ms: asked.window_ms };
+        until_ms.max(self.begun.free_ms(count, rate) - now_ms)
     }
 
     fn placed(&mut self, asked: &Asked<'_>, place_ms: i64, now_ms: i64) -> Room {

@@ -32,11 +32,16 @@ impl Slots {
         self.times.back().copied().unwrap_or_default()
     }
 
-    /// So many whole requests; what is over is kept for the next.
+    /// So many whole requests the next who books gets.
+    pub(super) fn next(&self, thousandths: u32) -> u32 {
+        ((thousandths + self.rest) / 1000).max(1)
+    }
+
+    /// The same; what is over is kept for the one behind.
     pub(super) fn whole(&mut self, thousandths: u32) -> u32 {
-        let thousandths = thousandths + self.rest;
-        self.rest = thousandths % 1000;
-        (thousandths / 1000).max(1)
+        let count = self.next(thousandths);
+        self.rest = (thousandths + self.rest) % 1000;
+        count
     }
 
     /// When `count` more are within the rate.

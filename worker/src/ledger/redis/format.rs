@@ -29,7 +29,7 @@ pub(super) use format_number;
 
 /// The number of the state of limits and services, raised with every change of what stands there.
 /// `format/state.txt` has samples of it.
-const STATE_NUMBER: u32 = 2;
+const STATE_NUMBER: u32 = 3;
 
 #[cfg(test)]
 mod tests;

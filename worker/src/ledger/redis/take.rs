@@ -70,7 +70,7 @@ local most_swaps = tonumber(ARGV[13])
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
+  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 if size then s.size, s.window = size, window end
 ",
@@ -80,11 +80,21 @@ if size then s.size, s.window = size, window end
 local function forget(times, until_ms)
   while times[1] and times[1] <= until_ms do table.remove(times, 1) end
 end
-local function until_room(times, cap, long)
+local function until_free(times, cap, long)
   local too_many = #times + 1 - cap
   if too_many <= 0 then return 0 end
   if not times[too_many] then return long end
   return math.max(times[too_many] + long - now, 1)
+end
+local function next_of(slots)
+  return math.max(math.floor((requests + s[slots .. '_rest']) / 1000), 1)
+end
+local function until_room(cap)
+  local free = until_free(s.granted, cap, window)
+  if standing == 'under_way' then return free end
+  local too_many = #s.begun + math.min(next_of('begun'), cap) - cap
+  if too_many <= 0 or not s.begun[too_many] then return free end
+  return math.max(free, s.begun[too_many] + window - now)
 end
 local function tenths(many)
   local part = math.max(math.floor(size * many / 10), 1)
@@ -92,7 +102,7 @@ local function tenths(many)
 end
 local function ends(slots) return slots[#slots] or 0 end
 local function answer(code, ms)
-  local last = math.max(ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
+  local last = math.max(ends(s.begun), ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
   for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
   return {code, ms}
@@ -108,9 +118,8 @@ local function push(slots, at, count, most)
 end
 local function book(name, begin, part, long)
   local slots, rest = s[name], name .. '_rest'
-  local thousandths = requests + s[rest]
-  s[rest] = thousandths % 1000
-  local count = math.max(math.floor(thousandths / 1000), 1)
+  local count = next_of(name)
+  s[rest] = (requests + s[rest]) % 1000
   local fit, place = math.min(count, part), begin
   local too_many = #slots + fit - part
   if too_many > 0 and slots[too_many] then place = math.max(place, slots[too_many] + long) end
@@ -190,18 +199,19 @@ if size then
   local turns = math.max(part - #s.turns, 0)
   has_turn = bulk and turns > 0
   local room
-  if has_turn then room = until_room(s.granted, size, window)
+  if has_turn or standing == 'under_way' then room = until_room(size)
   elseif bulk then
-    local turn = until_room(s.turns, part, long)
-    room = until_room(s.granted, math.max(math.floor(size * of_ten / 10), 1), window)
+    local turn = until_free(s.turns, part, long)
+    room = until_room(math.max(math.floor(size * of_ten / 10), 1))
     room = math.min(math.max(room, s.work_waits - now, 0), turn)
-  elseif s.bulk_waits > now then room = until_room(s.granted, math.max(size - turns, 0), window)
-  else room = until_room(s.granted, size, window) end
+  elseif s.bulk_waits > now then room = until_room(math.max(size - turns, 0))
+  else room = until_room(size) end
   wait = math.max(wait, room)
 end
 if wait == 0 then
   if size then
     s.granted[#s.granted + 1] = now
+    if standing ~= 'under_way' then book('begun', now, size, window) end
     if has_turn then s.turns[#s.turns + 1] = now end
   end
   return answer(0, 0)
@@ -228,7 +238,7 @@ pub(super) const HOLD: &str = concat!(
     r"
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
+  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)

@@ -102,6 +102,43 @@ fn a_backlog_uses_the_whole_limit_and_each_run_comes_by_a_few_times() {
     assert!(waits < 1500, "{waits}");
 }
 
+/// All workers stood still for half a minute, and all whose turn came meanwhile come at once.
+#[test]
+fn who_has_begun_finds_room_however_many_begin_at_once() {
+    let mut line = Line::default();
+    let mut due = std::collections::BTreeSet::new();
+    for run in 0..1500 {
+        let at_ms = match line.take(&asked(100, Lane::Work, new(3.0)), run) {
+            Room::Granted => run + 60,
+            Room::Place(wait) => run + ms(wait),
+            Room::Soon(_) => panic!("neither a place nor room"),
+        };
+        let at_ms = if (60_000..90_000).contains(&at_ms) { 90_000 } else { at_ms };
+        due.insert((at_ms, run, u32::from(at_ms == run + 60)));
+    }
+    let (mut passes, mut done_ms) = (0, 0);
+    while let Some((now_ms, run, made)) = due.pop_first() {
+        let placed = Standing::Placed { requests: 3.0 };
+        let standing = if made == 0 { placed } else { Standing::UnderWay };
+        match line.take(&asked(100, Lane::Work, standing), now_ms) {
+            Room::Granted if made == 2 => done_ms = now_ms,
+            Room::Granted => _ = due.insert((now_ms + 60, run, made + 1)),
+            Room::Soon(wait) => {
+                assert!(made == 0 || ms(wait) <= 500, "{run} waits for {wait:?} after {made}");
+                due.insert((now_ms + ms(wait), run, made));
+            }
+            Room::Place(wait) => {
+                assert_eq!(made, 0, "{run} is sent away");
+                passes += 1;
+                due.insert((now_ms + ms(wait), run, made));
+            }
+        }
+    }
+    // 4,500 requests at ten a second, and the time that was lost; a pass more or two for each.
+    assert!((450_000..=500_000).contains(&done_ms), "{done_ms} ms");
+    assert!(passes <= 3000, "{passes}");
+}
+
 #[test]
 fn whoever_comes_first_is_done_first() {
     let runs: Vec<_> = (0..200).map(|run| (i64::from(run), LIVE)).collect();

@@ -62,10 +62,32 @@ async fn what_finds_no_room_gets_a_place_in_line(engine: Engine) {
         let (least, most) = (window * 10.0 - 3.0, window * 10.0);
         assert!((least..=most).contains(wait), "{place}: {wait}");
     }
-    // Whose turn it is does not queue again.
-    let room =
-        ledgers[0].take(&limit, Asker::fresh(Lane::Work, Standing::Placed { requests: 1.0 })).await;
-    assert_eq!(room, Room::Granted);
+    // Who has begun finds the room for all of its requests.
+    for call in 0..6 {
+        let under_way = Asker::fresh(Lane::Work, Standing::UnderWay);
+        assert_eq!(ledgers[call % ledgers.len()].take(&limit, under_way).await, Room::Granted);
+    }
+}
+
+async fn whose_turn_it_is_does_not_queue_again_and_leaves_room_to_those_who_have_begun(
+    engine: Engine,
+) {
+    let case = case_on(engine).await;
+    let ledgers = case.sharing();
+    let limit = Limit::of(10, WINDOW, "hubspot/62515");
+    let (first, last) = (&ledgers[0], &ledgers[ledgers.len() - 1]);
+    let asker = |standing| Asker::fresh(Lane::Work, standing);
+    let new = asker(Standing::New { requests: 8.0 });
+    assert_eq!(first.take(&limit, new).await, Room::Granted);
+    assert!(matches!(last.take(&limit, new).await, Room::Place(_)));
+    // Nine more would fit into the window, and seven of them are somebody's.
+    let placed = |requests| asker(Standing::Placed { requests });
+    assert!(matches!(last.take(&limit, placed(3.0)).await, Room::Place(_)));
+    assert_eq!(first.take(&limit, placed(2.0)).await, Room::Granted);
+    for _ in 0..8 {
+        assert_eq!(last.take(&limit, asker(Standing::UnderWay)).await, Room::Granted);
+    }
+    assert!(matches!(first.take(&limit, asker(Standing::UnderWay)).await, Room::Soon(_)));
 }
 
 async fn who_is_left_alone_is_asked_by_nobody(engine: Engine) {
@@ -190,6 +212,7 @@ async fn a_worker_that_fails_alone_is_shut_out_alone() {
 on_every_engine! {
     of_two_hundred_requests_a_hundred_fit_into_a_hundred
     what_finds_no_room_gets_a_place_in_line
+    whose_turn_it_is_does_not_queue_again_and_leaves_room_to_those_who_have_begun
     who_is_left_alone_is_asked_by_nobody
     slots_of_who_is_no_more_come_back
     a_service_that_is_down_is_called_by_nobody
