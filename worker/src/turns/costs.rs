@@ -1,16 +1,30 @@
 //! How many requests a run of a target takes at a limit, on average: so much later comes the next one
 //! in line.
 //!
+//! A place once given stays as it is. So as long as too few runs were seen to tell, a few go ahead, and all
+//! others wait for a moment until those have shown it: else a line that forms at the start would be as long
+//! as the guess says.
+//!
 //! What was asked by runs that then found no room for the rest, and have to ask it all again, counts too, or
 //! the line would stay too dense for what happens: each would find others' second tries in its place.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::limits::Limit;
 
-/// How much of a mean the latest run is.
-const LATEST: f64 = 0.1;
+/// The latest runs that a mean is about.
+const LATEST: u32 = 50;
+/// So many runs tell enough.
+const ENOUGH: u32 = 10;
+/// So many go ahead to tell it.
+const AHEAD: u32 = 16;
+/// And for so long the others wait for them.
+const SOON: Duration = Duration::from_secs(1);
 /// No run counts for more than so many times what it asked.
 const MOST: f64 = 8.0;
 /// Means that are kept; handlers are few.
@@ -18,47 +32,110 @@ const MANY: usize = 1000;
 
 /// The means of one process.
 #[derive(Debug, Default)]
-pub(crate) struct Costs(Mutex<HashMap<(String, String), Cost>>);
+pub(crate) struct Costs {
+    costs: Mutex<HashMap<(String, String), Cost>>,
+    enough: Notify,
+}
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     mean: f64,
+    /// How many runs the mean is about.
+    seen: u32,
     /// Requests for nothing since the last run that had room for all of its own.
     in_vain: f64,
+    /// Runs that went ahead.
+    ahead: u32,
+    /// Nobody waits any more for them: they tell nothing.
+    given_up: bool,
 }
 
 impl Costs {
     /// Requests of a run of `target` at `limit`; `unknown` if none was seen.
     pub(crate) fn usual(&self, target: &str, limit: &Limit, unknown: f64) -> f64 {
-        let means = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        means.get(&name(target, &limit.key)).map_or(unknown, |cost| cost.mean)
+        let costs = self.lock();
+        let cost = costs.get(&name(target, &limit.key)).filter(|cost| cost.seen > 0);
+        cost.map_or(unknown, |cost| cost.mean)
+    }
+
+    /// The same for who comes to the line, once there is enough to tell by; not for longer than `patience`.
+    pub(super) async fn settled(
+        &self,
+        target: &str,
+        limit: &Limit,
+        unknown: f64,
+        patience: Duration,
+    ) -> f64 {
+        let name = name(target, &limit.key);
+        let telling = async {
+            loop {
+                let enough = self.enough.notified();
+                if !self.is_to_wait(&name) {
+                    return;
+                }
+                enough.await;
+            }
+        };
+        if timeout(SOON.min(patience), telling).await.is_err()
+            && patience >= SOON
+            && let Some(cost) = self.lock().get_mut(&name)
+        {
+            cost.given_up = true;
+        }
+        self.usual(target, limit, unknown)
+    }
+
+    fn is_to_wait(&self, name: &(String, String)) -> bool {
+        let mut costs = self.lock();
+        if costs.len() >= MANY && !costs.contains_key(name) {
+            return false;
+        }
+        let cost = costs.entry(name.clone()).or_default();
+        if cost.seen >= ENOUGH || cost.given_up {
+            return false;
+        }
+        cost.ahead += 1;
+        cost.ahead > AHEAD
     }
 
     /// A run has made so many, and had room for all of them.
     pub(super) fn learn(&self, target: &str, key: &str, requests: u32) {
-        self.change(target, key, requests, |cost| {
+        let has_enough = self.change(target, key, requests, |cost| {
             let requests = f64::from(requests);
             let latest = (requests + cost.in_vain).min(requests * MOST);
-            cost.mean += (latest - cost.mean) * LATEST;
+            cost.seen = (cost.seen + 1).min(LATEST);
+            cost.mean += (latest - cost.mean) / f64::from(cost.seen);
             cost.in_vain = 0.0;
+            cost.seen == ENOUGH
         });
+        if has_enough == Some(true) {
+            self.enough.notify_waiters();
+        }
     }
 
     /// A run has made so many, found no room for another, and will make them again.
     pub(super) fn in_vain(&self, target: &str, key: &str, requests: u32) {
-        self.change(target, key, requests, |cost| cost.in_vain += f64::from(requests));
+        let _ = self.change(target, key, requests, |cost| cost.in_vain += f64::from(requests));
     }
 
-    fn change(&self, target: &str, key: &str, requests: u32, change: impl FnOnce(&mut Cost)) {
+    fn change<T>(
+        &self,
+        target: &str,
+        key: &str,
+        requests: u32,
+        change: impl FnOnce(&mut Cost) -> T,
+    ) -> Option<T> {
         if requests == 0 {
-            return;
+            return None;
         }
         let name = name(target, key);
-        let mut costs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if costs.len() < MANY || costs.contains_key(&name) {
-            let first = Cost { mean: requests.into(), in_vain: 0.0 };
-            change(costs.entry(name).or_insert(first));
-        }
+        let mut costs = self.lock();
+        let has_room = costs.len() < MANY || costs.contains_key(&name);
+        has_room.then(|| change(costs.entry(name).or_default()))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Cost>> {
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +159,7 @@ mod tests {
         assert!((costs.usual("on_deal_closed", &limit(1), 3.0) - 3.0).abs() < f64::EPSILON);
         costs.learn("on_deal_closed", "hubspot/1", 5);
         assert!((costs.usual("on_deal_closed", &limit(2), 3.0) - 5.0).abs() < f64::EPSILON);
-        for _ in 0..100 {
+        for _ in 0..400 {
             costs.learn("on_deal_closed", "hubspot/3", 2);
         }
         assert!((costs.usual("on_deal_closed", &limit(1), 3.0) - 2.0).abs() < 0.01);
@@ -111,5 +188,42 @@ mod tests {
         }
         costs.learn("on_deal_closed", "hubspot/1", 3);
         assert!(usual() < 5.0, "one after a long time without room: {}", usual());
+    }
+
+    /// Whoever comes before anything is known waits until a few have shown it.
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_forms_at_the_start_is_as_long_as_the_first_runs_say() {
+        let costs = Costs::default();
+        let limit = Limit::of(100, Duration::from_secs(10), "hubspot/1");
+        let ask = || costs.settled("on_deal_closed", &limit, 3.0, SOON);
+        for _ in 0..AHEAD {
+            assert!((ask().await - 3.0).abs() < f64::EPSILON);
+        }
+        let told = async {
+            tokio::task::yield_now().await;
+            for run in 0..ENOUGH {
+                costs.learn("on_deal_closed", "hubspot/1", 2 + run % 2);
+            }
+        };
+        let begun = tokio::time::Instant::now();
+        let (asked, ()) = tokio::join!(ask(), told);
+        assert!((asked - 2.5).abs() < 0.01, "{asked}");
+        assert!((ask().await - 2.5).abs() < 0.01);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn runs_that_tell_nothing_are_waited_for_once() {
+        let costs = Costs::default();
+        let limit = Limit::of(100, Duration::from_secs(10), "hubspot/1");
+        let ask = || costs.settled("on_deal_closed", &limit, 3.0, Duration::from_secs(60));
+        for _ in 0..AHEAD {
+            ask().await;
+        }
+        let begun = tokio::time::Instant::now();
+        assert!((ask().await - 3.0).abs() < f64::EPSILON);
+        assert_eq!(begun.elapsed(), SOON);
+        ask().await;
+        assert_eq!(begun.elapsed(), SOON);
     }
 }

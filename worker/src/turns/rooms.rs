@@ -112,17 +112,12 @@ impl Rooms {
         let mut is_first = false;
         let admitted = asked.admitted.get_or_try_init(|| {
             is_first = true;
-            let requests = self.costs.usual(&self.target, limit, usual);
-            let standing = if self.placed.contains(&limit.key) {
-                Standing::Placed { requests }
-            } else {
-                Standing::New { requests }
-            };
             async move {
                 // What asks beside it takes no second place.
                 if let Some(no_room) = asked.lacks.get() {
                     return Err(*no_room);
                 }
+                let standing = self.standing(limit, usual).await;
                 let taken = self.wait(ledger, limit, standing).await;
                 if let Err(no_room) = taken {
                     let _ = asked.lacks.set(no_room);
@@ -136,6 +131,21 @@ impl Rooms {
         }
         asked.requests.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// How a run that has not begun there stands to the line.
+    async fn standing(&self, limit: &Limit, usual: f64) -> Standing {
+        if self.placed.contains(&limit.key) {
+            return Standing::Placed { requests: self.costs.usual(&self.target, limit, usual) };
+        }
+        // Where there is no rate a line is no longer for more requests.
+        let requests = if limit.size.is_some() {
+            let patience = self.until.saturating_duration_since(Instant::now());
+            self.costs.settled(&self.target, limit, usual, patience).await
+        } else {
+            self.costs.usual(&self.target, limit, usual)
+        };
+        Standing::New { requests }
     }
 
     /// The run has to wait at the limit with this key.
@@ -281,18 +291,18 @@ mod tests {
         begun.take(&ledger, &limit, 2.0).await.unwrap_err();
         begun.learn();
         costs.learn("on_deal_closed", "hubspot/1", 3);
-        assert!((learnt() - 2.3).abs() < 0.01, "two, and then five: {}", learnt());
+        assert!((learnt() - 5.0).abs() < 0.01, "three, after two in vain: {}", learnt());
         // A request that the other side has refused will be made again.
         let refused = rooms();
         refused.take(&ledger, &Limit::of(2, MINUTE, "hubspot/2"), 2.0).await.unwrap();
         refused.lacks("hubspot/2", NoRoom(MINUTE));
         refused.learn();
-        assert!((learnt() - 2.3).abs() < 0.01, "{}", learnt());
+        assert!((learnt() - 5.0).abs() < 0.01, "{}", learnt());
         // Who has not begun tells nothing of it.
         let new = rooms();
         new.take(&ledger, &limit, 2.0).await.unwrap_err();
         new.learn();
-        assert!((learnt() - 2.3).abs() < 0.01, "{}", learnt());
+        assert!((learnt() - 5.0).abs() < 0.01, "{}", learnt());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }
