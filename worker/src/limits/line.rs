@@ -5,8 +5,9 @@
 //! than the limit. A lane's `slots` are the times at which runs were told to come, one for each request
 //! that they are expected to make: a run's turn comes when there will be room for all of these. `begun` are
 //! the times at which runs did begin, again one for each request: however many come at once because
-//! something has kept them, no more begin than there is room for to the end. Who has begun finds that room,
-//! and never has to ask everything again.
+//! something has kept them, no more begin than there is room for to the end. So who has begun finds room
+//! soon, and does not have to ask everything again. That is for runs as they are on average: one that makes
+//! more requests than a tenth of the limit begins when there is room for that, or it would never.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub(super) struct Line {
     bulk: Slots,
     /// Of those who come back: before whoever is new.
     back: Slots,
+    bulk_back: Slots,
     /// Until when somebody of the lane waits for room.
     work_waits_ms: i64,
     bulk_waits_ms: i64,
@@ -124,11 +126,12 @@ impl Line {
                 self.granted.push_back(now_ms);
                 if !is_under_way {
                     let count = self.begun.whole(asked.standing.thousandths());
-                    let rate = Rate { size, window_ms: asked.window_ms };
-                    self.begun.book(now_ms, count, rate, size);
-                }
-                if has_turn {
-                    self.turns.push_back(now_ms);
+                    // A window is not longer for those who need more than it has.
+                    self.begun.push(now_ms, count.min(size), size);
+                    if has_turn {
+                        let own = Rate { size, window_ms: asked.window_ms }.tenths(1);
+                        self.turns.extend((0..count.min(own.size)).map(|_| now_ms));
+                    }
                 }
             }
             return Room::Granted;
@@ -154,7 +157,7 @@ impl Line {
     /// As people see it.
     pub(super) fn sight(&self, now_ms: i64) -> Sight {
         let window = self.granted.iter().filter(|at_ms| **at_ms > now_ms - self.window_ms);
-        let end_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
+        let end_ms = self.end_ms();
         let count = |lane| i64::try_from(self.waits.count(lane, now_ms)).unwrap_or(i64::MAX);
         [
             i64::try_from(window.count()).unwrap_or(i64::MAX),
@@ -171,22 +174,30 @@ impl Line {
 
     /// Whether nothing of it matters any more.
     pub(super) fn is_over(&self, window_ms: i64, now_ms: i64) -> bool {
-        let placed_ms = self.work.end_ms().max(self.bulk.end_ms()).max(self.back.end_ms());
-        placed_ms.max(self.begun.end_ms()) + window_ms.saturating_mul(i64::from(GUARANTEED))
+        self.end_ms().max(self.begun.end_ms()) + window_ms.saturating_mul(i64::from(GUARANTEED))
             <= now_ms
             && self.hold_ms <= now_ms
             && self.waits.end_ms() <= now_ms
             && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
     }
 
+    /// When the last who has a place is to come.
+    fn end_ms(&self) -> i64 {
+        let lines = [&self.work, &self.bulk, &self.back, &self.bulk_back];
+        lines.into_iter().map(Slots::end_ms).max().unwrap_or_default()
+    }
+
     /// How long until there is room within `cap`: for one request, and for whoever begins for all of them.
+    /// Nobody has to find more than a tenth of the limit: those who need less would always be before him.
     fn until_room_ms(&self, asked: &Asked<'_>, cap: u32, now_ms: i64) -> i64 {
         let until_ms = until_room_ms(&self.granted, cap, asked.window_ms, now_ms);
         if asked.standing == Standing::UnderWay {
             return until_ms;
         }
         let count = self.begun.next(asked.standing.thousandths()).min(cap);
+        let tenth = (asked.size.unwrap_or_default() / 10).max(1);
         let rate = Rate { size: cap, window_ms: asked.window_ms };
+        let count = count.min(tenth);
         until_ms.max(self.begun.free_ms(count, rate) - now_ms)
     }
 
@@ -198,7 +209,11 @@ impl Line {
     /// When a run's turn comes, at the end of its lane's line; now, if there is none.
     fn place(&mut self, asked: &Asked<'_>, thousandths: u32, now_ms: i64) -> i64 {
         let (work_end_ms, bulk_end_ms) = (self.work.end_ms(), self.bulk.end_ms());
-        let back_ms = self.back.end_ms();
+        // What is live does not come behind bulk that comes back.
+        let back_ms = match asked.lane {
+            Lane::Work => self.back.end_ms(),
+            Lane::Bulk => self.back.end_ms().max(self.bulk_back.end_ms()),
+        };
         let slots = if asked.lane == Lane::Bulk { &mut self.bulk } else { &mut self.work };
         let end_ms = slots.end_ms().max(back_ms);
         let begin_ms = now_ms.max(self.hold_ms).max(end_ms);
@@ -249,16 +264,24 @@ impl Line {
 
     /// When somebody comes back who finds no room for `wait_ms`.
     fn back(&mut self, asked: &Asked<'_>, wait_ms: i64, now_ms: i64) -> i64 {
-        let begin_ms = (now_ms + wait_ms).max(self.back.end_ms());
+        let live_end_ms = self.back.end_ms();
+        let (back, end_ms) = match asked.lane {
+            Lane::Work => (&mut self.back, live_end_ms),
+            Lane::Bulk => {
+                let end_ms = self.bulk_back.end_ms().max(live_end_ms);
+                (&mut self.bulk_back, end_ms)
+            }
+        };
         let Some(size) = asked.size else {
-            let place_ms = spaced(self.back.end_ms(), now_ms + wait_ms, now_ms);
-            self.back.push(place_ms, 1, 1);
+            let place_ms = spaced(end_ms, now_ms + wait_ms, now_ms);
+            back.push(place_ms, 1, 1);
             return place_ms;
         };
         let rate = Rate { size, window_ms: asked.window_ms };
-        let count = self.back.whole(asked.standing.thousandths());
-        let place_ms = begin_ms.max(self.back.free_ms(count.min(size), rate));
-        self.back.book(place_ms, count, rate, size);
+        let count = back.whole(asked.standing.thousandths());
+        let begin_ms = (now_ms + wait_ms).max(end_ms);
+        let place_ms = begin_ms.max(back.free_ms(count.min(size), rate));
+        back.book(place_ms, count, rate, size);
         place_ms
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::limits::Limit;
 
@@ -23,7 +23,7 @@ const LATEST: u32 = 50;
 const ENOUGH: u32 = 10;
 /// So many go ahead to tell it.
 const AHEAD: u32 = 16;
-/// And for so long the others wait for them.
+/// And for so long others wait for them, once for each target.
 const SOON: Duration = Duration::from_secs(1);
 /// No run counts for more than so many times what it asked.
 const MOST: f64 = 8.0;
@@ -34,7 +34,7 @@ const MANY: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
     costs: Mutex<HashMap<(String, String), Cost>>,
-    enough: Notify,
+    told: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,8 +46,10 @@ struct Cost {
     in_vain: f64,
     /// Runs that went ahead.
     ahead: u32,
-    /// Nobody waits any more for them: they tell nothing.
-    given_up: bool,
+    /// Since when others wait for them.
+    waited_for: Option<Instant>,
+    /// Nobody waits any more: they tell nothing.
+    is_given_up: bool,
 }
 
 impl Costs {
@@ -66,36 +68,46 @@ impl Costs {
         unknown: f64,
         patience: Duration,
     ) -> f64 {
-        let name = name(target, &limit.key);
-        let telling = async {
-            loop {
-                let enough = self.enough.notified();
-                if !self.is_to_wait(&name) {
-                    return;
+        // So few would not be through before the others have waited enough.
+        if limit.size.is_some_and(|size| size >= ENOUGH) {
+            let name = name(target, &limit.key);
+            let telling = async {
+                loop {
+                    let told = self.told.notified();
+                    let Some(left) = self.left(&name) else { return };
+                    if timeout(left, told).await.is_err() {
+                        self.given_up(&name);
+                    }
                 }
-                enough.await;
-            }
-        };
-        if timeout(SOON.min(patience), telling).await.is_err()
-            && patience >= SOON
-            && let Some(cost) = self.lock().get_mut(&name)
-        {
-            cost.given_up = true;
+            };
+            let _ = timeout(patience, telling).await;
         }
         self.usual(target, limit, unknown)
     }
 
-    fn is_to_wait(&self, name: &(String, String)) -> bool {
+    /// For how long whoever comes is to wait yet; `None` if not at all.
+    fn left(&self, name: &(String, String)) -> Option<Duration> {
         let mut costs = self.lock();
         if costs.len() >= MANY && !costs.contains_key(name) {
-            return false;
+            return None;
         }
         let cost = costs.entry(name.clone()).or_default();
-        if cost.seen >= ENOUGH || cost.given_up {
-            return false;
+        if cost.seen >= ENOUGH || cost.is_given_up {
+            return None;
         }
-        cost.ahead += 1;
-        cost.ahead > AHEAD
+        cost.ahead = cost.ahead.saturating_add(1);
+        if cost.ahead <= AHEAD {
+            return None;
+        }
+        let since = *cost.waited_for.get_or_insert_with(Instant::now);
+        Some(SOON.saturating_sub(since.elapsed()))
+    }
+
+    fn given_up(&self, name: &(String, String)) {
+        if let Some(cost) = self.lock().get_mut(name) {
+            cost.is_given_up = true;
+        }
+        self.told.notify_waiters();
     }
 
     /// A run has made so many, and had room for all of them.
@@ -109,7 +121,7 @@ impl Costs {
             cost.seen == ENOUGH
         });
         if has_enough == Some(true) {
-            self.enough.notify_waiters();
+            self.told.notify_waiters();
         }
     }
 
@@ -205,7 +217,7 @@ mod tests {
                 costs.learn("on_deal_closed", "hubspot/1", 2 + run % 2);
             }
         };
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         let (asked, ()) = tokio::join!(ask(), told);
         assert!((asked - 2.5).abs() < 0.01, "{asked}");
         assert!((ask().await - 2.5).abs() < 0.01);
@@ -220,9 +232,23 @@ mod tests {
         for _ in 0..AHEAD {
             ask().await;
         }
-        let begun = tokio::time::Instant::now();
-        assert!((ask().await - 3.0).abs() < f64::EPSILON);
-        assert_eq!(begun.elapsed(), SOON);
+        let begun = Instant::now();
+        // Where so few go through they would be waited for in vain.
+        let paced = Limit::of(1, Duration::from_secs(1), "slack/#sales-wins");
+        for _ in 0..2 * AHEAD {
+            costs.settled("on_deal_closed", &paced, 1.0, Duration::from_secs(60)).await;
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let later = async {
+            tokio::time::sleep(SOON * 9 / 10).await;
+            ask().await
+        };
+        let hasty = costs.settled("on_deal_closed", &limit, 3.0, Duration::from_millis(1));
+        let (waited, hasty, late) = tokio::join!(ask(), hasty, later);
+        for asked in [waited, hasty, late] {
+            assert!((asked - 3.0).abs() < f64::EPSILON);
+        }
+        assert_eq!(begun.elapsed(), SOON, "all of them together");
         ask().await;
         assert_eq!(begun.elapsed(), SOON);
     }

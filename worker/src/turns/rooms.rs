@@ -138,13 +138,8 @@ impl Rooms {
         if self.placed.contains(&limit.key) {
             return Standing::Placed { requests: self.costs.usual(&self.target, limit, usual) };
         }
-        // Where there is no rate a line is no longer for more requests.
-        let requests = if limit.size.is_some() {
-            let patience = self.until.saturating_duration_since(Instant::now());
-            self.costs.settled(&self.target, limit, usual, patience).await
-        } else {
-            self.costs.usual(&self.target, limit, usual)
-        };
+        let patience = self.until.saturating_duration_since(Instant::now());
+        let requests = self.costs.settled(&self.target, limit, usual, patience).await;
         Standing::New { requests }
     }
 

@@ -83,6 +83,8 @@ async fn play(seed: u64, errors: u64, steps: usize) {
         Limit::of(7, window, "hubspot/1"),
         Limit::of(100, window, "hubspot/2"),
         Limit::none("erp"),
+        // What a worker has learnt, and another has not yet.
+        Limit::of(40, window, "hubspot/2"),
     ];
     let lease = Duration::from_secs(20);
     let ways = [1, 3, 12].map(|cap| Way { key: format!("service-{cap}"), cap, lease });
@@ -90,7 +92,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
     scripts.now_ms = 1_000_000;
     for step in 0..steps {
         let of = format!("seed {seed}, step {step}");
-        let (limit, way) = (dice.one_of(&[0, 1, 2, 3]), dice.one_of(&[0, 1, 2]));
+        let (limit, way) = (dice.one_of(&[0, 1, 2, 3, 4]), dice.one_of(&[0, 1, 2]));
         let (limit, way): (&Limit, &Way) = (&limits[limit], &ways[way]);
         for (kind, key) in [(Of::Requests, &limit.key), (Of::Calls, &way.key)] {
             let reply = scripts.run(Script::Look, key, vec![kind.as_str().to_owned()]).await;
@@ -105,7 +107,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 scripts.now_ms += dice.one_of(&[1, 40, 300, 999, 2_000, 5_000, 10_000, 70_000]);
             }
             2..=4 => {
-                let limit = &limits[usize::try_from(dice.below(4)).unwrap()];
+                let limit = &limits[usize::try_from(dice.below(5)).unwrap()];
                 let (lane, standing, waited) = (dice.lane(), dice.standing(), dice.waited());
                 let asker = Asker { origin: dice.one_of(&ORIGINS), lane, standing, waited };
                 let arguments = take::take_arguments(limit, asker);
@@ -114,7 +116,7 @@ async fn play(seed: u64, errors: u64, steps: usize) {
                 assert_eq!(take::read_room(reply), Some(room), "{of}: {asker:?} at {limit:?}");
             }
             5 if dice.below(4) == 0 => {
-                let limit = &limits[usize::try_from(dice.below(4)).unwrap()];
+                let limit = &limits[usize::try_from(dice.below(5)).unwrap()];
                 let wait = Duration::from_millis(dice.one_of(&[10, 3_000, 60_000]));
                 let arguments = take::hold_arguments(limit, wait);
                 scripts.run(Script::Hold, &limit.key, arguments).await;

@@ -37,7 +37,7 @@ if ARGV[1] == 'calls' then
            math.max(finish - now, 0), held, breaker }
 end
 local function ends(slots) return slots[#slots] or 0 end
-local finish = math.max(ends(s.work), ends(s.bulk), ends(s.back))
+local finish = math.max(ends(s.work), ends(s.bulk), ends(s.back), ends(s.bulk_back))
 return { count(s.granted, now - s.window), s.size, s.window, live, in_bulk, oldest,
          math.max(finish - now, 0), math.max(s.hold - now, 0), -1 }
 "

@@ -70,7 +70,7 @@ local most_swaps = tonumber(ARGV[13])
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
+  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, bulk_back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0, bulk_back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 if size then s.size, s.window = size, window end
 ",
@@ -92,7 +92,8 @@ end
 local function until_room(cap)
   local free = until_free(s.granted, cap, window)
   if standing == 'under_way' then return free end
-  local too_many = #s.begun + math.min(next_of('begun'), cap) - cap
+  local tenth = math.max(math.floor(size / 10), 1)
+  local too_many = #s.begun + math.min(next_of('begun'), cap, tenth) - cap
   if too_many <= 0 or not s.begun[too_many] then return free end
   return math.max(free, s.begun[too_many] + window - now)
 end
@@ -102,7 +103,7 @@ local function tenths(many)
 end
 local function ends(slots) return slots[#slots] or 0 end
 local function answer(code, ms)
-  local last = math.max(ends(s.begun), ends(s.work), ends(s.bulk), ends(s.back), s.hold, now)
+  local last = math.max(ends(s.begun), ends(s.work), ends(s.bulk), ends(s.back), ends(s.bulk_back), s.hold, now)
   for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
   return {code, ms}
@@ -166,7 +167,7 @@ local function owed()
 end
 if standing == 'new' then
   local name = bulk and 'bulk' or 'work'
-  local finish = math.max(ends(s[name]), ends(s.back))
+  local finish = math.max(ends(s[name]), ends(s.back), bulk and ends(s.bulk_back) or 0)
   local place
   if not size then
     place = spaced(finish, s.hold)
@@ -211,17 +212,25 @@ end
 if wait == 0 then
   if size then
     s.granted[#s.granted + 1] = now
-    if standing ~= 'under_way' then book('begun', now, size, window) end
-    if has_turn then s.turns[#s.turns + 1] = now end
+    if standing ~= 'under_way' then
+      local count = next_of('begun')
+      s.begun_rest = (requests + s.begun_rest) % 1000
+      push(s.begun, now, math.min(count, size), size)
+      if has_turn then
+        for _ = 1, math.min(count, (tenths(1))) do s.turns[#s.turns + 1] = now end
+      end
+    end
   end
   return answer(0, 0)
 end
 if wait > near and standing == 'placed' then
+  local name = bulk and 'bulk_back' or 'back'
+  local finish = math.max(ends(s[name]), ends(s.back))
   local place
-  if size then place = book('back', math.max(now + wait, ends(s.back)), size, window)
+  if size then place = book(name, math.max(now + wait, finish), size, window)
   else
-    place = spaced(ends(s.back), now + wait)
-    push(s.back, place, 1, 1)
+    place = spaced(finish, now + wait)
+    push(s[name], place, 1, 1)
   end
   add_wait(place, bulk, now - waited)
   return answer(2, place - now)
@@ -238,7 +247,7 @@ pub(super) const HOLD: &str = concat!(
     r"
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0,
+  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, bulk_back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0, bulk_back_rest = 0,
        work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)

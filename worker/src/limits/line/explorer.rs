@@ -7,6 +7,8 @@ use super::*;
 
 const SIZE: u32 = 2;
 const WINDOW_MS: i64 = 4;
+/// Nobody comes later than this after their time.
+const LATE_MS: i64 = 2;
 /// Nothing takes longer than this: beyond, everybody must be done.
 const END_MS: i64 = 400;
 
@@ -37,8 +39,6 @@ struct World {
     held: bool,
     /// Whether the runs are of two origins that share the limit.
     is_shared: bool,
-    /// Nobody comes later than this after their time.
-    late_ms: i64,
 }
 
 const LANES: [Lane; 3] = [Lane::Work, Lane::Work, Lane::Bulk];
@@ -49,12 +49,7 @@ const ORIGINS: [&str; 3] = ["hubspot/2", "hubspot/1", "hubspot/1"];
 impl World {
     fn new(is_shared: bool) -> Self {
         let (line, runs) = (Line::default(), [Run::Away; 3]);
-        Self { now_ms: 1, line, runs, crashed: false, held: is_shared, is_shared, late_ms: 2 }
-    }
-
-    /// Where nobody is slow or crashes, and nobody asks to be left alone.
-    fn punctual(is_shared: bool) -> Self {
-        Self { crashed: true, held: true, late_ms: 0, ..Self::new(is_shared) }
+        Self { now_ms: 1, line, runs, crashed: false, held: is_shared, is_shared }
     }
 
     /// What can happen next.
@@ -95,7 +90,7 @@ impl World {
         later.now_ms += 1;
         // Nobody comes late without end: whoever is due comes in time, or nearly.
         let is_late = |run: &Run| match *run {
-            Run::Due { at_ms, .. } | Run::Begun { at_ms } => at_ms + self.late_ms <= self.now_ms,
+            Run::Due { at_ms, .. } | Run::Begun { at_ms } => at_ms + LATE_MS <= self.now_ms,
             Run::Away => self.now_ms >= 3,
             Run::Done => false,
         };
@@ -124,10 +119,7 @@ impl World {
         next.runs[run] = match next.line.take(&asked, self.now_ms) {
             Room::Granted if begun => Run::Done,
             Room::Granted => Run::Begun { at_ms: self.now_ms },
-            Room::Soon(soon) if begun => {
-                assert!(self.late_ms > 0, "has begun, and finds no room: {self:?}");
-                Run::Begun { at_ms: wait(soon) }
-            }
+            Room::Soon(soon) if begun => Run::Begun { at_ms: wait(soon) },
             Room::Soon(soon) => Run::Due { at_ms: wait(soon), placed: true },
             Room::Place(place) => {
                 // Unless it gives its place up to another origin.
@@ -150,13 +142,6 @@ fn in_every_course_no_window_has_too_many_and_everybody_is_done_in_the_end() {
 #[test]
 fn the_same_holds_where_origins_share_the_limit() {
     assert!(explore(World::new(true)) > 10_000);
-}
-
-/// Who is put off in the middle asks everything again.
-#[test]
-fn who_has_begun_finds_room_at_once_unless_somebody_is_slow() {
-    assert!(explore(World::punctual(false)) > 100);
-    assert!(explore(World::punctual(true)) > 100);
 }
 
 /// How many states there are; panics if one of them cannot be.

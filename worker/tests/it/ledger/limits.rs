@@ -74,17 +74,17 @@ async fn whose_turn_it_is_does_not_queue_again_and_leaves_room_to_those_who_have
 ) {
     let case = case_on(engine).await;
     let ledgers = case.sharing();
-    let limit = Limit::of(10, WINDOW, "hubspot/62515");
+    let limit = Limit::of(100, WINDOW, "hubspot/62515");
     let (first, last) = (&ledgers[0], &ledgers[ledgers.len() - 1]);
     let asker = |standing| Asker::fresh(Lane::Work, standing);
-    let new = asker(Standing::New { requests: 8.0 });
+    let new = asker(Standing::New { requests: 95.0 });
     assert_eq!(first.take(&limit, new).await, Room::Granted);
     assert!(matches!(last.take(&limit, new).await, Room::Place(_)));
-    // Nine more would fit into the window, and seven of them are somebody's.
+    // 99 more would fit into the window, and 94 of them are somebody's.
     let placed = |requests| asker(Standing::Placed { requests });
-    assert!(matches!(last.take(&limit, placed(3.0)).await, Room::Place(_)));
-    assert_eq!(first.take(&limit, placed(2.0)).await, Room::Granted);
-    for _ in 0..8 {
+    assert!(matches!(last.take(&limit, placed(30.0)).await, Room::Place(_)));
+    assert_eq!(first.take(&limit, placed(5.0)).await, Room::Granted);
+    for _ in 0..98 {
         assert_eq!(last.take(&limit, asker(Standing::UnderWay)).await, Room::Granted);
     }
     assert!(matches!(first.take(&limit, asker(Standing::UnderWay)).await, Room::Soon(_)));
