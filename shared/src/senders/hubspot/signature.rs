@@ -22,6 +22,7 @@ pub use hint::hint;
 pub use request::{Request, TIMESTAMP, is_shown, is_signature};
 pub use secret::{ClientSecret, SecretError, Secrets};
 pub use timestamp::TOLERANCE_MS;
+pub use uri::decoded;
 pub use verifier::{Claim, Verifier};
 pub use version::{AcceptedVersions, Version, VersionError};
 

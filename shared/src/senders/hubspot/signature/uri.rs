@@ -23,7 +23,8 @@ const ESCAPES: [(&str, char); 12] = [
 
 /// The URI with the twelve escapes decoded; borrowed if it has none of them, so that a caller
 /// can tell whether there are two forms to sign.
-pub(super) fn decoded(uri: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn decoded(uri: &str) -> Cow<'_, str> {
     let mut output = String::new();
     let mut rest = uri;
     let mut kept = 0;

@@ -1,0 +1,11 @@
+//! A destination: a tenant's HTTP endpoint to which events are forwarded.
+//!
+//! Its parts: `signing` proves to it who calls, `address` says where it may be, `verdict` says what its
+//! answers mean. None of them sends anything.
+
+pub(crate) mod address;
+mod signing;
+mod verdict;
+
+pub(crate) use signing::{Signed, Signing, SigningError};
+pub(crate) use verdict::{Answer, Meaning, Overrides};

@@ -1,0 +1,134 @@
+//! Whether a destination may be called at an address, as far as the address itself tells.
+//!
+//! Owns schemes, ports, and what stands beside them. Refuses to resolve names: [`super::Guarded`] does, at
+//! each connection, since a name can lead elsewhere at any time.
+
+use reqwest::Url;
+
+use super::allow::Allow;
+use super::host::{Host, is_global};
+use super::public::is_public;
+use super::refused::Refused;
+
+/// Checks an address. What the operator has listed is called as it is listed, on no other port: the resolver
+/// sees none, and gives a listed name's addresses whatever they are.
+pub(crate) fn check(url: &Url, allow: &Allow) -> Result<(), Refused> {
+    let (is_https, usual) = match url.scheme() {
+        "https" => (true, 443),
+        "http" => (false, 80),
+        _ => return Err(Refused::Scheme),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refused::Userinfo);
+    }
+    let host = Host::of(url).ok_or(Refused::Name)?;
+    let port = url.port().unwrap_or(usual);
+    if allow.lists(host) {
+        let is_open = allow.opens(host, port, port == usual);
+        return if is_open { Ok(()) } else { Err(Refused::Port(port)) };
+    }
+    if !is_https {
+        return Err(Refused::Scheme);
+    }
+    if port != usual {
+        return Err(Refused::Port(port));
+    }
+    match host {
+        Host::Name(name) if !is_global(name) => Err(Refused::Name),
+        Host::Address(address) if !is_public(address) => Err(Refused::Address),
+        Host::Name(_) | Host::Address(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    fn checked(url: &str, allow: &str) -> Result<(), Refused> {
+        check(&Url::parse(url).unwrap(), &Allow::parse(allow).unwrap())
+    }
+
+    #[test]
+    fn what_is_on_the_internet_is_called() {
+        for url in [
+            "https://hooks.example.com",
+            "https://hooks.example.com:443/a/b?c=d%20e",
+            "https://hooks.example.com./#part",
+            "HTTPS://HOOKS.EXAMPLE.COM",
+            "https://bücher.example/",
+            "https://8.8.8.8/",
+            "https://[2606:4700:4700::1111]/",
+            "https://[64:ff9b::8.8.8.8]/",
+        ] {
+            assert_eq!(checked(url, ""), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_is_refused_and_why() {
+        for (url, refused) in [
+            ("http://hooks.example.com/", Refused::Scheme),
+            ("ftp://hooks.example.com/", Refused::Scheme),
+            ("file:///etc/passwd", Refused::Scheme),
+            ("unix:/run/docker.sock", Refused::Scheme),
+            ("gopher://127.0.0.1:6379/x", Refused::Scheme),
+            ("https://user@hooks.example.com/", Refused::Userinfo),
+            ("https://:s3cret@hooks.example.com/", Refused::Userinfo),
+            ("https://hooks.example.com:80/", Refused::Port(80)),
+            ("https://hooks.example.com:6379/", Refused::Port(6379)),
+            ("https://hooks.example.com:0/", Refused::Port(0)),
+            ("https://localhost/", Refused::Name),
+            ("https://LOCALHOST./", Refused::Name),
+            ("https://a.localhost/", Refused::Name),
+            ("https://redis/", Refused::Name),
+            ("https://metadata.google.internal./", Refused::Name),
+            ("https://127.0.0.1/", Refused::Address),
+            ("https://0x7f.1/", Refused::Address),
+            ("https://2852039166/latest/meta-data", Refused::Address),
+            ("https://0251.0376.0251.0376/", Refused::Address),
+            ("https://[::1]/", Refused::Address),
+            ("https://[::]/", Refused::Address),
+            ("https://[::ffff:169.254.169.254]/", Refused::Address),
+            ("https://[::127.0.0.1]/", Refused::Address),
+            ("https://[64:ff9b::10.0.0.1]/", Refused::Address),
+            ("https://[64:ff9b:1::8.8.8.8]/", Refused::Address),
+            ("https://[2002:7f00:1::]/", Refused::Address),
+            ("https://[2001:0:808:808::1]/", Refused::Address),
+            ("https://[fd00:ec2::254]/", Refused::Address),
+        ] {
+            assert_eq!(checked(url, ""), Err(refused), "{url}");
+            assert!(!refused.to_string().contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn what_the_operator_lists_is_called_as_it_is_listed() {
+        let list = "erp, hooks.example.com:8443, *.corp.example, 10.0.0.0/8, [fd00::5]:9000";
+        for (url, expected) in [
+            ("http://erp/", Ok(())),
+            ("https://erp/", Ok(())),
+            ("http://erp:443/", Err(Refused::Port(443))),
+            ("https://erp:80/", Err(Refused::Port(80))),
+            ("https://erp:8443/", Err(Refused::Port(8443))),
+            ("https://user@erp/", Err(Refused::Userinfo)),
+            ("ftp://erp/", Err(Refused::Scheme)),
+            ("https://hooks.example.com:8443/", Ok(())),
+            ("http://hooks.example.com:8443/", Ok(())),
+            ("https://hooks.example.com/", Err(Refused::Port(443))),
+            ("http://git.corp.example/", Ok(())),
+            ("http://corp.example/", Err(Refused::Scheme)),
+            ("http://10.1.2.3/", Ok(())),
+            ("http://0xa.1/", Ok(())),
+            ("https://[::ffff:10.1.2.3]/", Ok(())),
+            ("http://10.1.2.3:8080/", Err(Refused::Port(8080))),
+            ("https://[fd00::5]:9000/", Ok(())),
+            ("https://[fd00::6]:9000/", Err(Refused::Port(9000))),
+            ("https://11.0.0.1/", Ok(())),
+            ("https://192.168.0.1/", Err(Refused::Address)),
+        ] {
+            assert_eq!(checked(url, list), expected, "{url}");
+        }
+    }
+}
