@@ -15,9 +15,11 @@ pub mod limits;
 pub mod migrate;
 mod origin_flags;
 pub mod replay;
+pub mod routes;
 pub mod run;
 pub mod send;
 pub mod standalone;
+pub mod tenants;
 
 /// Runs Hubline's handlers for HubSpot's events, and everything an operator does by hand.
 ///
@@ -66,6 +68,10 @@ enum Command {
     Console(Box<console::ConsoleCommand>),
     /// Show how much of each limit is used, who waits there, and which services are down
     Limits(limits::LimitsCommand),
+    /// Check a file of tenants, their destinations and routes, and see what it says
+    Tenants(Box<tenants::TenantsCommand>),
+    /// See what a tenant's route would do with events, and why
+    Routes(Box<routes::RoutesCommand>),
     /// Ask a worker, a console or a standalone on this machine whether it can do its work
     Healthcheck(healthcheck::HealthcheckCommand),
     /// Play HubSpot, Slack and the ERP, and show captured deliveries on their way
@@ -86,6 +92,8 @@ impl Cli {
             Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
             Command::Limits(command) => command.execute().await,
+            Command::Tenants(command) => command.execute().await,
+            Command::Routes(command) => command.execute().await,
             Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,
         };

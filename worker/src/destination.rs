@@ -7,5 +7,5 @@ pub(crate) mod address;
 mod signing;
 mod verdict;
 
-pub(crate) use signing::{Signed, Signing, SigningError};
+pub(crate) use signing::{Signed, Signing};
 pub(crate) use verdict::{Answer, Meaning, Overrides};

@@ -21,6 +21,7 @@ use crate::metrics::{Counts, WorkerMetrics};
 use crate::portals::Portals;
 use crate::records::{Log, Records};
 use crate::router::Router;
+use crate::settings::UnknownTenant;
 use crate::target::Target;
 use crate::turns::{Costs, Seats};
 use crate::verdict::Verdict;
@@ -80,6 +81,8 @@ pub(crate) struct Executor {
     pub(crate) seats: Arc<Seats>,
     /// What is done with the app's own writes.
     pub(crate) own_writes: OwnWrites,
+    /// What becomes of events that are no tenant's, where there are tenants.
+    pub(crate) unknown_tenant: UnknownTenant,
     pub(crate) portals: Portals,
     pub(crate) gate: Gate,
     /// Cancelled when shutdown can wait no longer.

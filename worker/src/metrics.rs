@@ -20,6 +20,7 @@ mod delays;
 mod deliveries;
 mod ledger;
 mod rooms;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use deliveries::Deliveries;
 use ledger::LedgerMetrics;
 pub(crate) use ledger::{Forgotten, Operation};
 use rooms::Rooms;
+pub(crate) use tenants::TenantMetrics;
 
 /// A worker's metrics.
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ pub struct WorkerMetrics {
     /// Deliveries being worked on.
     pub(crate) in_flight: Gauge,
     requeues: Counter,
+    unknown_tenant: Counter,
 }
 
 impl WorkerMetrics {
@@ -61,7 +64,13 @@ impl WorkerMetrics {
             "Deliveries given back to their queue because the worker stopped",
             requeues.clone(),
         );
-        Self { deliveries, delays, ledger, apis, rooms, in_flight, requeues }
+        let unknown_tenant = Counter::default();
+        registry.register(
+            "unknown_tenant_events",
+            "Events of origins that are no tenant's, where there are tenants",
+            unknown_tenant.clone(),
+        );
+        Self { deliveries, delays, ledger, apis, rooms, in_flight, requeues, unknown_tenant }
     }
 
     /// Makes all that can be counted of these handlers be there, so that the first of each is seen as
@@ -95,6 +104,11 @@ impl WorkerMetrics {
 
     pub(crate) fn died(&self, handler: &Arc<str>, reason: DeathReason) {
         self.deliveries.died(handler, reason);
+    }
+
+    /// An event was no tenant's.
+    pub(crate) fn unknown_tenant(&self) {
+        self.unknown_tenant.inc();
     }
 
     pub(crate) fn requeued(&self, deliveries: u64) {

@@ -16,6 +16,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::credentials::Keeper;
+use crate::directory::DirectoryWatch;
 use crate::engines::Engines;
 use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, no_handler};
 use crate::metrics::WorkerMetrics;
@@ -24,6 +25,7 @@ use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::router::Router;
 use crate::settings::ProcessingSettings;
+use crate::target::routes;
 use crate::turns::{Seats, Watch};
 use crate::verdict::Verdict;
 
@@ -44,6 +46,7 @@ pub(crate) struct Processor {
     _sharing: AbortOnDropHandle<()>,
     limits: Arc<Watch>,
     _looking: AbortOnDropHandle<()>,
+    _directory: Option<AbortOnDropHandle<()>>,
     stop_taking: CancellationToken,
 }
 
@@ -98,8 +101,20 @@ impl Processor {
             concurrency = settings.concurrency,
             "worker started"
         );
+        let directory = DirectoryWatch::open(
+            &settings.tenants,
+            settings.integrations.api_timeout,
+            &metrics,
+            registry,
+        )?;
+        let router = Router::new(handlers);
+        let directory = directory.map(|(directory, tenants_routes)| {
+            metrics.expect([routes()].into_iter(), &verdicts);
+            router.reroute(tenants_routes);
+            directory
+        });
         let executor = Arc::new(Executor {
-            router: Router::new(handlers),
+            router,
             clients,
             ledger,
             log: keeping.map(Keeping::log),
@@ -122,6 +137,7 @@ impl Processor {
                 handled: settings.integrations.handle_own_writes,
                 app_id: settings.integrations.hubspot_app_id,
             },
+            unknown_tenant: settings.tenants.unknown_tenant,
             portals: Portals::new(settings.portal_cap()),
             gate: Gate::of_runs(settings.concurrency),
             interrupt: CancellationToken::new(),
@@ -133,6 +149,14 @@ impl Processor {
         probe(registry, "ledger_up", "1 while Redis, or the data file, answers", move || {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
             f64::from(u8::from(up))
+        });
+        let rerouted = Arc::downgrade(&executor);
+        let directory = directory.map(|directory| {
+            directory.start(move |routes| {
+                if let Some(executor) = rerouted.upgrade() {
+                    executor.router.reroute(routes);
+                }
+            })
         });
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
         let taking = tokio::spawn(take(
@@ -150,6 +174,7 @@ impl Processor {
             _sharing: sharing,
             limits,
             _looking: looking,
+            _directory: directory,
             stop_taking,
         })
     }

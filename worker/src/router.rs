@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use shared::event::Event;
+use shared::origin::Origin;
 
 use crate::registry::Registry;
 use crate::target::Target;
@@ -25,12 +26,51 @@ impl Router {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on events are for the targets of `registry`. Gives the names that are no longer there.
+    /// From now on events are for the handlers of `registry`; routes stay. Gives the names that are no longer
+    /// there.
     pub(crate) fn replace(&self, registry: Registry) -> BTreeSet<Arc<str>> {
-        let table = Arc::new(Table::new(registry));
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let table = Arc::new(Table::of(registry.into_targets(), Arc::clone(&current.routes)));
         let before = std::mem::replace(&mut *current, Arc::clone(&table));
         before.by_name.keys().filter(|name| table.get(name).is_none()).cloned().collect()
+    }
+
+    /// From now on tenants have these routes; handlers stay.
+    pub(crate) fn reroute(&self, routes: Routes) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(Table::of(current.handlers.clone(), Arc::new(routes)));
+    }
+}
+
+/// The routes of tenants.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    targets: Vec<Target>,
+    by_name: HashMap<Arc<str>, usize>,
+    /// Of each tenant's origin. So an event is looked at by its tenant's routes, however many there are.
+    of: HashMap<Origin, Vec<usize>>,
+}
+
+impl Routes {
+    /// None yet, of the tenants with these origins.
+    pub(crate) fn of(origins: impl Iterator<Item = Origin>) -> Self {
+        Self { of: origins.map(|origin| (origin, Vec::new())).collect(), ..Self::default() }
+    }
+
+    /// One more, for the tenant with this origin, or for all of them.
+    pub(crate) fn add(&mut self, route: Target, origin: Option<&Origin>) {
+        let place = self.targets.len();
+        self.by_name.insert(Arc::clone(route.name()), place);
+        self.targets.push(route);
+        match origin {
+            Some(origin) => self.of.entry(origin.clone()).or_default().push(place),
+            None => self.of.values_mut().for_each(|routes| routes.push(place)),
+        }
+    }
+
+    fn targets_of<'a>(&'a self, event: &Event) -> impl Iterator<Item = &'a Target> {
+        let places = self.of.get(&event.origin).map(Vec::as_slice).unwrap_or_default();
+        places.iter().map(|place| &self.targets[*place])
     }
 }
 
@@ -38,26 +78,42 @@ impl Router {
 #[derive(Debug)]
 pub(crate) struct Table {
     /// In order of registration.
-    targets: Vec<Target>,
+    handlers: Vec<Target>,
     by_name: HashMap<Arc<str>, usize>,
+    routes: Arc<Routes>,
 }
 
 impl Table {
     pub(crate) fn new(registry: Registry) -> Self {
-        let targets = registry.into_targets();
-        let names = targets.iter().map(|target| Arc::clone(target.name()));
+        Self::of(registry.into_targets(), Arc::default())
+    }
+
+    fn of(handlers: Vec<Target>, routes: Arc<Routes>) -> Self {
+        let names = handlers.iter().map(|target| Arc::clone(target.name()));
         let by_name = names.zip(0..).collect();
-        Self { targets, by_name }
+        Self { handlers, by_name, routes }
     }
 
     /// The target of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&Target> {
-        self.by_name.get(name).map(|place| &self.targets[*place])
+        let handler = self.by_name.get(name).map(|place| &self.handlers[*place]);
+        handler.or_else(|| self.routes.by_name.get(name).map(|place| &self.routes.targets[*place]))
     }
 
     /// Those that want `event`.
     pub(crate) fn targets_of(&self, event: &Event) -> Vec<&Target> {
-        self.targets.iter().filter(|target| target.wants(event)).collect()
+        let all = self.handlers.iter().chain(self.routes.targets_of(event));
+        all.filter(|target| target.wants(event)).collect()
+    }
+
+    /// Whether there are tenants at all.
+    pub(crate) fn knows_tenants(&self) -> bool {
+        !self.routes.of.is_empty()
+    }
+
+    /// Whether a tenant has this origin.
+    pub(crate) fn is_tenant(&self, origin: &Origin) -> bool {
+        self.routes.of.contains_key(origin)
     }
 }
 

@@ -14,6 +14,7 @@ label! {
         Slack = "slack",
         Erp = "erp",
         Onboarding = "onboarding",
+        Destination = "destination",
     }
 }
 
@@ -25,6 +26,7 @@ impl Service {
             Self::Slack => "Slack",
             Self::Erp => "ERP",
             Self::Onboarding => "onboarding",
+            Self::Destination => "the destination",
         }
     }
 
@@ -40,6 +42,7 @@ impl Service {
             Self::Slack => "SLACK_429",
             Self::Erp => "ERP_429",
             Self::Onboarding => "ONBOARDING_429",
+            Self::Destination => "DESTINATION_429",
         }
     }
 

@@ -25,6 +25,7 @@ pub mod redis;
 pub mod retry;
 pub mod slack;
 pub mod standalone;
+pub mod tenants;
 
 mod address;
 
@@ -37,6 +38,7 @@ pub use redis::RedisSettings;
 pub use retry::RetrySettings;
 pub use slack::SlackSettings;
 pub use standalone::StandaloneSettings;
+pub use tenants::{TenantSettings, UnknownTenant};
 
 /// Everything `worker run` can be told.
 #[derive(Args, Clone, Debug)]

@@ -4,7 +4,7 @@
 //! here.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use futures_util::future::BoxFuture;
 use shared::event::Event;
@@ -28,6 +28,8 @@ const MAX_NAME_BYTES: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Target {
     name: Arc<str>,
+    /// What it is counted as.
+    label: Arc<str>,
     wants: Arc<Wants>,
     work: Arc<Work>,
     /// Of the worker that runs it, from its first run on.
@@ -39,17 +41,31 @@ impl Target {
     pub(crate) fn new(name: &str, wants: Arc<Wants>, work: Arc<Work>) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let is_name = (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(allowed);
-        is_name.then(|| Self { name: name.into(), wants, work, counts: OnceLock::new() })
+        is_name.then(|| {
+            let name: Arc<str> = name.into();
+            Self { label: Arc::clone(&name), name, wants, work, counts: OnceLock::new() }
+        })
     }
 
-    /// The name in claims, headers, metrics and dead letters.
+    /// A tenant's route, under a name that no handler can have. Routes may be thousands, and are counted
+    /// together.
+    pub(crate) fn route(name: &str, wants: Arc<Wants>, work: Arc<Work>) -> Self {
+        Self { name: name.into(), label: routes(), wants, work, counts: OnceLock::new() }
+    }
+
+    /// The name in claims, headers and dead letters.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
 
+    /// The name in metrics.
+    pub(crate) fn label(&self) -> &Arc<str> {
+        &self.label
+    }
+
     /// What is counted of its runs; `find` looks for it the first time.
     pub(crate) fn counts(&self, find: impl FnOnce(&Arc<str>) -> Counts) -> &Counts {
-        self.counts.get_or_init(|| find(&self.name))
+        self.counts.get_or_init(|| find(&self.label))
     }
 
     /// Whether it is to be run for `event`.
@@ -64,6 +80,12 @@ impl Target {
     ) -> BoxFuture<'a, HandlerResult> {
         (self.work)(cx, event)
     }
+}
+
+/// What all routes are counted as.
+pub(crate) fn routes() -> Arc<str> {
+    static ROUTES: LazyLock<Arc<str>> = LazyLock::new(|| "routes".into());
+    Arc::clone(&ROUTES)
 }
 
 impl fmt::Debug for Target {

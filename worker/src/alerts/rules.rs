@@ -23,7 +23,7 @@ use conditions::{
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 23] = [
+pub(super) const METRICS: [&str; 24] = [
     "up",
     "hubline_breaker_state",
     "hubline_business_hours",
@@ -45,6 +45,7 @@ pub(super) const METRICS: [&str; 23] = [
     "hubline_receipts_total",
     "hubline_received_events_total",
     "hubline_records_up",
+    "hubline_tenants_file_valid",
     "hubline_unreadable_events_total",
     "hubline_unrouted_events_total",
 ];
@@ -104,7 +105,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 21] = [
+pub(super) const RULES: [Rule; 22] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -189,6 +190,13 @@ pub(super) const RULES: [Rule; 21] = [
         2,
         |view| zero(view, "hubline_records_up"),
         |about, _| format!("{} cannot write to the records", process(about)),
+    ),
+    rule(
+        "HublineTenantsFileFaulty",
+        Severity::Warning,
+        5,
+        |view| zero(view, "hubline_tenants_file_valid"),
+        |about, _| format!("{} cannot use the file of tenants", process(about)),
     ),
     rule("HublineDown", Severity::Critical, 2, down, |about, _| {
         format!("{} does not answer", process(about))

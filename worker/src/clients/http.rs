@@ -7,7 +7,7 @@
 mod let_in;
 mod rate;
 mod reply;
-mod retry_after;
+pub(super) mod retry_after;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Service {
     fn max_body(self) -> usize {
         match self {
             Self::HubSpot => 1024 * 1024,
-            Self::Slack | Self::Erp | Self::Onboarding => 64 * 1024,
+            Self::Slack | Self::Erp | Self::Onboarding | Self::Destination => 64 * 1024,
         }
     }
 }
@@ -201,7 +201,7 @@ impl Api {
     }
 }
 
-fn class(status: StatusCode) -> ApiStatus {
+pub(super) fn class(status: StatusCode) -> ApiStatus {
     match status.as_u16() {
         429 => ApiStatus::TooMany,
         ..300 => ApiStatus::Success,
@@ -211,7 +211,7 @@ fn class(status: StatusCode) -> ApiStatus {
     }
 }
 
-fn causes(error: reqwest::Error) -> String {
+pub(super) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

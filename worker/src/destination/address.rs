@@ -11,8 +11,7 @@ mod host;
 mod public;
 mod refused;
 
-pub(crate) use allow::{Allow, AllowError};
+pub(crate) use allow::Allow;
 pub(crate) use check::check;
 pub(crate) use guarded::Guarded;
-pub(crate) use public::is_public;
 pub(crate) use refused::Refused;

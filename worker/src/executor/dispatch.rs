@@ -15,6 +15,7 @@ use super::settle::Unit;
 use super::{Executor, no_handler};
 use crate::error::HandlerError;
 use crate::records::{Course, Logged};
+use crate::settings::UnknownTenant;
 use crate::target::Target;
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
@@ -46,6 +47,12 @@ impl Executor {
             target: Some(target),
             names: &names,
         };
+        if table.knows_tenants() && !table.is_tenant(&event.origin) {
+            self.metrics.unknown_tenant();
+            if self.unknown_tenant == UnknownTenant::DeadLetter && targets.is_empty() {
+                return self.of_nobody(message, event, lane).await;
+            }
+        }
         if let [only] = targets[..] {
             return self.run(part(only)).await;
         }
@@ -95,6 +102,17 @@ impl Executor {
         tracing::warn!(event.id = %message.event.identity, error.message = panic, "routing failed");
         let decision = decide(&Outcome::Failed(error), message.attempt, &self.schedule);
         self.end_without_a_handler(message, Some(event), lane, decision, ("PANIC", panic)).await
+    }
+
+    /// There are tenants, and the event is none of theirs.
+    async fn of_nobody(&self, message: &Message, event: &Event, lane: Lane) -> Disposition {
+        let (code, error) = ("TENANT_UNKNOWN", "the event's origin is no tenant's");
+        let decision = decide(
+            &Outcome::Failed(HandlerError::permanent(code, error)),
+            message.attempt,
+            &self.schedule,
+        );
+        self.end_without_a_handler(message, Some(event), lane, decision, (code, error)).await
     }
 
     pub(super) async fn unreadable(

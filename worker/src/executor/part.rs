@@ -70,7 +70,7 @@ impl Executor {
             message,
             lane,
             target: Some(name),
-            label: target.map_or(no_handler(), Target::name),
+            label: target.map_or(no_handler(), Target::label),
             lease: started.as_ref().map(|started| &*started.lease),
             places: outcome.failure().map(|error| &*error.places).unwrap_or_default(),
         };

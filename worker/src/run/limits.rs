@@ -10,6 +10,8 @@ use crate::turns::{NoRoom, Turned};
 
 /// For no longer is anybody left alone by one answer: then one asks again.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+/// How often it is looked whether what is paused still is.
+const PAUSED: Duration = Duration::from_secs(30);
 
 impl Run {
     /// Room for one more request at `limit`, where a run makes `usual` many; or the error with which
@@ -62,8 +64,53 @@ impl Run {
         call: impl Future<Output = Result<T, HandlerError>>,
         is_down: impl FnOnce(&T) -> bool,
     ) -> Result<T, HandlerError> {
+        self.call_within(service, key, None, call, is_down).await
+    }
+
+    /// Does `work`, of which there is at most `cap` at once under this key, of all workers together.
+    pub(crate) async fn beside<T>(
+        &self,
+        key: &str,
+        cap: u32,
+        work: impl Future<Output = Result<T, HandlerError>>,
+    ) -> Result<T, HandlerError> {
+        let entered = Box::pin(self.rooms.enter(&self.ledger, key, Some(cap))).await;
+        let entered = entered.map_err(|turned| {
+            let message = "as many are under way as there may be (concurrency)";
+            HandlerError::deferred(turned.wait(), "TENANT_BUSY", message)
+        })?;
+        let done = Box::pin(work).await;
+        // However it went: that is not for this key to judge.
+        let _ = entered.ended(Ended::Passed).await;
+        done
+    }
+
+    /// Nobody goes on at `limit` before somebody resumes it. The error with which the run waits in line there:
+    /// those who wait for it are seen, and come back one after the other.
+    pub(crate) async fn paused(
+        &self,
+        limit: &Limit,
+        code: &'static str,
+        what: &'static str,
+    ) -> HandlerError {
+        self.ledger.hold(limit, PAUSED).await;
+        match self.room(limit, 1.0, code, what).await {
+            Err(error) => error,
+            Ok(()) => HandlerError::deferred(PAUSED, code, what),
+        }
+    }
+
+    /// The same as [`Self::call`], with at most `cap` calls at once where it says.
+    pub(crate) async fn call_within<T>(
+        &self,
+        service: Service,
+        key: &str,
+        cap: Option<u32>,
+        call: impl Future<Output = Result<T, HandlerError>>,
+        is_down: impl FnOnce(&T) -> bool,
+    ) -> Result<T, HandlerError> {
         // Boxed: futures within futures are as large as all of them.
-        let entered = Box::pin(self.rooms.enter(&self.ledger, key)).await;
+        let entered = Box::pin(self.rooms.enter(&self.ledger, key, cap)).await;
         let entered = entered.map_err(|turned| put_off(service, turned))?;
         // Begun now, it would be dropped before it is answered.
         if self.time_left().is_zero() {

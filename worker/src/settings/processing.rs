@@ -14,6 +14,7 @@ use shared::settings::parse_duration;
 
 use super::integrations::IntegrationSettings;
 use super::retry::RetrySettings;
+use super::tenants::TenantSettings;
 
 /// HubSpot comes again for a day, and an operator may replay the log of a week: what was
 /// completed must still be known then.
@@ -59,6 +60,9 @@ pub struct ProcessingSettings {
     /// HubSpot, Slack, ERP, onboarding.
     #[command(flatten)]
     pub integrations: IntegrationSettings,
+    /// Tenants.
+    #[command(flatten)]
+    pub tenants: TenantSettings,
 }
 
 impl ProcessingSettings {
@@ -132,6 +136,7 @@ impl ProcessingSettings {
             "WAIT_MAX must be at most {}, or it would be forgotten meanwhile what is done",
             delay_name(LONGEST_WAIT),
         );
+        self.tenants.check()?;
         self.integrations.check()
     }
 }

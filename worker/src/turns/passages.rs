@@ -83,8 +83,9 @@ impl Passages {
         &self,
         ledger: &Arc<Ledger>,
         key: impl fmt::Display,
+        cap: Option<u32>,
     ) -> Result<Entered, Turned> {
-        let way = self.seats.way(key);
+        let way = self.seats.way(key, cap);
         // What asks beside it takes no second place.
         if let Some(Some(turned)) = self.lock().get(&way.key) {
             return Err(*turned);
@@ -165,7 +166,7 @@ pub(crate) async fn still_shut(
     let caller = Caller { origin, lane, is_placed: true, waited };
     let mut soonest: Option<(Duration, String)> = None;
     for key in waiting.shut() {
-        let wait = match ledger.enter(&seats.way(key), caller, true).await {
+        let wait = match ledger.enter(&seats.way(key, None), caller, true).await {
             Passage::Open { .. } => return None,
             Passage::Full(ms) | Passage::Shut(ms) => millis(ms),
         };

@@ -72,13 +72,14 @@ impl Rooms {
         Self { lane, target, until, seats, placed, asked, costs, passages, waits_elsewhere }
     }
 
-    /// Lets a call through to the service that is called so.
+    /// Lets a call through to the service that is called so, which takes `cap` at once where it says.
     pub(crate) async fn enter(
         &self,
         ledger: &Arc<Ledger>,
         key: impl fmt::Display,
+        cap: Option<u32>,
     ) -> Result<Entered, Turned> {
-        self.passages.enter(ledger, key).await
+        self.passages.enter(ledger, key, cap).await
     }
 
     /// The service with this key is not to be called for now.

@@ -31,9 +31,9 @@ impl Seats {
         Self { work: seats(8), bulk: seats(40), cap, lease }
     }
 
-    /// The way to the service that is called so.
-    pub(super) fn way(&self, key: impl fmt::Display) -> Way {
-        Way { key: name(key), cap: self.cap, lease: self.lease }
+    /// The way to the service that is called so, with at most `cap` calls at once where it says.
+    pub(super) fn way(&self, key: impl fmt::Display, cap: Option<u32>) -> Way {
+        Way { key: name(key), cap: cap.unwrap_or(self.cap), lease: self.lease }
     }
 
     pub(super) fn of(&self, lane: Lane) -> &Semaphore {

@@ -42,6 +42,7 @@ mod standalone;
 mod steps;
 mod suspects;
 mod targets;
+mod tenants;
 mod terminal;
 mod traces;
 mod two_workers;

@@ -75,8 +75,6 @@ const fn v6([a, b, c]: [u16; 3], length: u8) -> Ipv6Net {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-    use super::*;
-
     fn is_public(address: &str) -> bool {
         super::is_public(address.parse().unwrap())
     }

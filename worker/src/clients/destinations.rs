@@ -1,0 +1,200 @@
+//! The one way out to tenants' destinations: one request, and what came back of it.
+//!
+//! Owns connections, timeouts, the bound on answers and what a failure to get one means. An address is
+//! looked at before each request, and a name gets only connections to what may be called. It follows no
+//! redirect, keeps no cookie, and repeats no address in an error: one may be a secret.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, Proxy, Response, StatusCode, Url};
+use shared::trace::{KeyValue, Span, SpanKind, number};
+
+use super::http::{causes, class, plain, retry_after};
+use crate::destination::Answer;
+use crate::destination::address::{Allow, Guarded, Refused, check};
+use crate::error::HandlerError;
+use crate::metrics::{ApiStatus, WorkerMetrics};
+use crate::service::Service;
+use crate::tenants::Timeouts;
+
+/// Answers are read up to here, in bytes; what comes after that is left where it is.
+const MAX_ANSWER: usize = 64 * 1024;
+/// So much of it is looked at for people, in bytes.
+const SHOWN: usize = 2 * 1024;
+/// And so much of that is said, in characters.
+const SAID: usize = 300;
+
+/// Every destination's way out.
+pub(crate) struct Destinations {
+    /// By the longest time to get a connection: a client has one.
+    clients: Mutex<HashMap<Duration, Client>>,
+    allow: Arc<Allow>,
+    proxy: Option<Url>,
+    metrics: WorkerMetrics,
+}
+
+/// Leaves out the proxy, which may hold a password.
+impl std::fmt::Debug for Destinations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destinations").field("allow", &self.allow).finish_non_exhaustive()
+    }
+}
+
+/// A request as it goes out.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: &'a Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    /// The beginning of what it says, on one line.
+    pub(crate) said: String,
+}
+
+impl Destinations {
+    /// Calls nobody yet. With a `proxy` that one resolves names, and has to see to it itself which it calls.
+    pub(crate) fn new(
+        allow: Allow,
+        proxy: Option<Url>,
+        metrics: WorkerMetrics,
+    ) -> anyhow::Result<Self> {
+        metrics.expect_calls(Service::Destination);
+        let (clients, allow) = (Mutex::default(), Arc::new(allow));
+        let destinations = Self { clients, allow, proxy, metrics };
+        // Found out at the start rather than by the first event.
+        destinations.client(Timeouts::default().connect)?;
+        Ok(destinations)
+    }
+
+    /// Sends it and reads the answer, whatever its status.
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answered, HandlerError> {
+        check(outgoing.url, &self.allow).map_err(|refused| refusal(&refused))?;
+        let client = self.client(outgoing.timeouts.connect).map_err(|error| {
+            HandlerError::transient(Service::Destination.code("CLIENT"), format!("{error:#}"))
+        })?;
+        let Outgoing { method, url, headers, body, timeouts } = outgoing;
+        let span = Span::current().child(SpanKind::Client, || {
+            let mut attributes = vec![KeyValue::new("api", Service::Destination.as_str())];
+            attributes.push(KeyValue::new("http.request.method", method.as_str().to_owned()));
+            (method.as_str().to_owned().into(), attributes)
+        });
+        let started = Instant::now();
+        let count = |status| {
+            self.metrics.api_call(Service::Destination, status, started.elapsed());
+        };
+        let request = client.request(method.clone(), url.clone()).headers(headers).body(body);
+        let sending = request.timeout(timeouts.whole).send();
+        let response = match tokio::time::timeout(timeouts.first_byte, sending).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_timeout() => {
+                count(ApiStatus::Timeout);
+                span.fail("timeout");
+                return Err(too_slow(timeouts.whole));
+            }
+            Err(_) => {
+                count(ApiStatus::Timeout);
+                span.fail("timeout");
+                return Err(too_slow(timeouts.first_byte));
+            }
+            Ok(Err(error)) => {
+                count(ApiStatus::Unreachable);
+                span.fail("unreachable");
+                return Err(self.unreachable(error));
+            }
+        };
+        let status = response.status();
+        span.say(|| vec![number("http.response.status_code", status.as_u16())]);
+        if !status.is_success() {
+            span.fail(status.as_str());
+        }
+        let retry_after = retry_after::of(response.headers(), std::time::SystemTime::now());
+        let from_proxy =
+            self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let said = read(response).await;
+        count(class(status));
+        let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
+        Ok(Answered { answer, said })
+    }
+
+    fn client(&self, connect: Duration) -> anyhow::Result<Client> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&connect) {
+            return Ok(client.clone());
+        }
+        let mut builder = shared::http_client::builder()
+            .connect_timeout(connect)
+            .user_agent(concat!("hubline/", env!("CARGO_PKG_VERSION")));
+        match &self.proxy {
+            Some(proxy) => builder = builder.proxy(Proxy::all(proxy.clone())?),
+            None => builder = builder.dns_resolver(Guarded::new(Arc::clone(&self.allow))),
+        }
+        let client = builder
+            .build()
+            .map_err(reqwest::Error::without_url)
+            .context("cannot call destinations over TLS: are CA certificates installed?")?;
+        clients.insert(connect, client.clone());
+        Ok(client)
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> HandlerError {
+        let error = error.without_url();
+        if let Some(refused) = Refused::find_in(&error) {
+            return refusal(refused);
+        }
+        let is_proxys = self.proxy.is_some() && {
+            let mut cause = error.source();
+            let mut found = false;
+            while let Some(inner) = cause {
+                found |= inner.to_string().contains("tunnel");
+                cause = inner.source();
+            }
+            found
+        };
+        let (what, who) = if is_proxys {
+            ("PROXY", "the forward proxy (FORWARD_PROXY) lets nothing through")
+        } else {
+            ("UNREACHABLE", "the destination cannot be reached")
+        };
+        HandlerError::transient(
+            Service::Destination.code(what),
+            format!("{who}: {}", plain(&causes(error), SAID)),
+        )
+    }
+}
+
+/// The address is none that is called. Trying again cannot help: its owner has to change it.
+fn refusal(refused: &Refused) -> HandlerError {
+    HandlerError::permanent(Service::Destination.code("REFUSED"), refused)
+}
+
+fn too_slow(limit: Duration) -> HandlerError {
+    let message = format!("the destination did not answer within {} ms", limit.as_millis());
+    HandlerError::transient(Service::Destination.code("TIMEOUT"), message)
+}
+
+/// Reads no more than is allowed, so that the connection can be used again, and keeps the beginning. That it
+/// breaks off makes no difference: the status has arrived, and with it whether the event has.
+async fn read(mut response: Response) -> String {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Ok(Some(chunk)) = response.chunk().await {
+        length += chunk.len();
+        let room = SHOWN.saturating_sub(kept.len()).min(chunk.len());
+        kept.extend_from_slice(&chunk[..room]);
+        if length > MAX_ANSWER {
+            break;
+        }
+    }
+    plain(&String::from_utf8_lossy(&kept), SAID)
+}

@@ -1,0 +1,207 @@
+//! `worker routes test`: what a route would do with events, without doing it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+use shared::event::Event;
+use shared::harmless::harmless;
+use shared::origin::Sender;
+
+use super::dead_letters::output::{exit_code, say, say_json};
+use super::tenants::File;
+use crate::directory::Directory;
+use crate::filter::{Facts, Filter, Line};
+use crate::forward::outgoing;
+use crate::tenants::Route;
+
+/// The largest file of events.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// A header whose name has one of these in it is not shown.
+const SECRET: [&str; 4] = ["secret", "token", "authorization", "key"];
+
+/// Looks at routes of a file of tenants.
+#[derive(Args, Clone, Debug)]
+pub struct RoutesCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Say for each event whether the route takes it and why, and show the request as it would go out
+    Test(Test),
+}
+
+/// For each event: whether it is for the route's tenant, what the filter says of it and why, and the request
+/// as it would go out. Nothing is sent.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.
+
+Example:
+  worker routes test --route acme-deals --events delivery.json tenants.toml")]
+struct Test {
+    /// The route
+    #[arg(long, value_name = "NAME")]
+    route: String,
+    /// Files of events
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    events: Vec<PathBuf>,
+    /// One JSON document a line, for another program
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    file: File,
+}
+
+/// What becomes of one event.
+#[derive(Serialize)]
+struct Tested {
+    event: String,
+    topic: String,
+    origin: String,
+    is_taken: bool,
+    why: Vec<String>,
+    request: Option<Shown>,
+}
+
+/// A request without its secrets.
+#[derive(Serialize)]
+struct Shown {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl RoutesCommand {
+    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+        let Action::Test(test) = &self.action;
+        Ok(exit_code(test.run().map(|()| true)))
+    }
+}
+
+impl Test {
+    fn run(&self) -> anyhow::Result<()> {
+        let directory = self.file.read()?;
+        let route = directory.tenants.routes.get(&self.route).with_context(|| {
+            format!("there is no route {:?} in {}", self.route, shown(self.file.path()))
+        })?;
+        for file in &self.events {
+            for event in events_of(file).with_context(|| file.display().to_string())? {
+                let tested = tested(&directory, route, &event);
+                if self.json { say_json(&tested)? } else { tell(&tested)? }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown(path: anyhow::Result<&Path>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+fn events_of(file: &Path) -> anyhow::Result<Vec<Event>> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    }
+    let is_batch = bytes.trim_ascii_start().starts_with(b"[");
+    let bytes = Bytes::from(bytes);
+    let bodies = if is_batch {
+        Sender::HubSpot.split(&bytes)?
+    } else {
+        vec![bytes.trim_ascii().to_vec().into()]
+    };
+    bodies.iter().map(|body| Ok(Sender::HubSpot.identify(body)?)).collect()
+}
+
+fn tested(directory: &Directory, route: &Route, event: &Event) -> Tested {
+    let mut why = Vec::new();
+    let tenant = directory.tenants.tenant_of(&event.origin);
+    let is_theirs = match (tenant, &route.tenant) {
+        (None, _) => {
+            why.push(format!("{} is no tenant's origin", event.origin));
+            false
+        }
+        (Some(tenant), Some(name)) if tenant.name != *name => {
+            why.push(format!("the event is {}'s, and the route {name}'s", tenant.name));
+            false
+        }
+        (Some(tenant), _) => {
+            why.push(format!("the event is {}'s", tenant.name));
+            true
+        }
+    };
+    let mut is_taken = is_theirs;
+    if let Some(filter) = route.filter.as_ref().and_then(|filter| Filter::parse(&filter.json).ok())
+    {
+        let parsed: Value = serde_json::from_slice(event.body()).unwrap_or_default();
+        let facts = Facts { event: &parsed, record: None };
+        is_taken &= filter.decide(&facts);
+        why.extend(filter.explain(&facts).iter().map(explained));
+    }
+    let outlet = directory.outlet(&route.destination).filter(|_| is_taken);
+    let request = outlet.map(|outlet| {
+        let request = outgoing(outlet, &route.name, event);
+        let header =
+            |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+                let is_secret =
+                    value.is_sensitive() || SECRET.iter().any(|word| name.as_str().contains(word));
+                let is_ours = name.as_str() == "idempotency-key";
+                let value = if is_secret && !is_ours {
+                    "[secret]".to_owned()
+                } else {
+                    value.to_str().unwrap_or_default().to_owned()
+                };
+                (name.as_str().to_owned(), value)
+            };
+        Shown {
+            method: request.method.to_string(),
+            url: request.url.to_string(),
+            headers: request.headers.iter().map(header).collect(),
+            body: String::from_utf8_lossy(&request.body).into_owned(),
+        }
+    });
+    Tested {
+        event: event.identity.to_string(),
+        topic: event.topic.to_string(),
+        origin: event.origin.to_string(),
+        is_taken,
+        why,
+        request,
+    }
+}
+
+/// `  no: changeSource not_in ["IMPORT"] (is "IMPORT")`.
+fn explained(line: &Line) -> String {
+    let Line { depth, text, held, found } = line;
+    let (indent, held) = ("  ".repeat(*depth), if *held { "yes" } else { "no" });
+    let found = found.as_ref().map(|found| format!(" (is {found})")).unwrap_or_default();
+    format!("{indent}{held}: {text}{found}")
+}
+
+fn tell(tested: &Tested) -> anyhow::Result<()> {
+    let Tested { event, topic, origin, is_taken, why, request } = tested;
+    let verdict = if *is_taken { "goes out" } else { "does not go this way" };
+    say(format_args!("{} of {origin}, {event}: {verdict}", harmless(topic)))?;
+    for line in why {
+        say(format_args!("  {}", harmless(line)))?;
+    }
+    if let Some(Shown { method, url, headers, body }) = request {
+        say(format_args!("  {method} {}", harmless(url)))?;
+        for (name, value) in headers {
+            say(format_args!("  {name}: {}", harmless(value)))?;
+        }
+        say(format_args!("\n  {}", harmless(body)))?;
+    }
+    Ok(())
+}

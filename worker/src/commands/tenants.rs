@@ -1,0 +1,190 @@
+//! `worker tenants`: what a file of tenants says, whether it can be used, and what it would change.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use shared::harmless::harmless;
+use shared::settings::parse_duration;
+
+use super::dead_letters::output::{exit_code, say, say_json};
+use crate::directory::{Directory, Rules, text_of};
+use crate::settings::TenantSettings;
+use crate::tenants::{Difference, State, Tenants};
+
+/// Looks at a file of tenants, their destinations and routes. Nothing is sent, and no worker is asked: workers
+/// take a file that can be used within seconds after it changes.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  worker tenants check tenants.toml
+  worker tenants plan new.toml --against tenants.toml
+  worker tenants list --json
+  worker routes test --route acme-deals event.json
+
+Exit codes: 0 the file can be used, 1 it cannot: each fault has its line and column.")]
+pub struct TenantsCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Say whether the file can be used, or all that is wrong with it
+    Check(File),
+    /// Say what would change if one file took the place of another
+    Plan {
+        #[command(flatten)]
+        file: File,
+        /// The file whose place it would take; without it, TENANTS_FILE
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// List tenants and their routes
+    List {
+        #[command(flatten)]
+        file: File,
+        /// One JSON document a line, for another program
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The file that is meant, and what it is read with.
+#[derive(Args, Clone, Debug)]
+pub(super) struct File {
+    /// The file; without it, TENANTS_FILE
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Do not look whether secrets are there: for a machine that has none
+    #[arg(long)]
+    no_secrets: bool,
+    /// Longest wait for one answer of a destination
+    #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    api_timeout: Duration,
+    #[command(flatten)]
+    settings: TenantSettings,
+}
+
+impl File {
+    /// Its path.
+    pub(super) fn path(&self) -> anyhow::Result<&Path> {
+        let path = self.file.as_deref().or_else(|| self.settings.file());
+        path.context("no file of tenants: name one, or set TENANTS_FILE")
+    }
+
+    /// What it says; the error is all that is wrong with it.
+    pub(super) fn read(&self) -> anyhow::Result<Directory> {
+        self.read_from(self.path()?)
+    }
+
+    fn read_from(&self, path: &Path) -> anyhow::Result<Directory> {
+        let (text, allow) = (text_of(path)?, self.settings.allow()?);
+        let secret = |reference: &_| {
+            // A secret of the right form: whether there is one is not looked at.
+            if self.no_secrets {
+                Ok(secrecy::SecretString::from(format!("whsec_{}", "A".repeat(32))))
+            } else {
+                self.settings.secret(reference)
+            }
+        };
+        let rules = Rules { allow: &allow, longest: self.api_timeout, secret: &secret };
+        Ok(Directory::read(&text, &path.display().to_string(), rules)?)
+    }
+}
+
+impl TenantsCommand {
+    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+        let done = match &self.action {
+            Action::Check(file) => check(file),
+            Action::Plan { file, against } => plan(file, against.as_deref()),
+            Action::List { file, json } => list(file, *json),
+        };
+        Ok(exit_code(done.map(|()| true)))
+    }
+}
+
+fn check(file: &File) -> anyhow::Result<()> {
+    let directory = file.read()?;
+    let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
+    Ok(say(format_args!(
+        "{}: {}, {} and {}: all can be used",
+        file.path()?.display(),
+        count(tenants.len(), "tenant"),
+        count(destinations.len(), "destination"),
+        count(routes.len(), "route"),
+    ))?)
+}
+
+fn plan(file: &File, against: Option<&Path>) -> anyhow::Result<()> {
+    let against = against.or_else(|| file.settings.file());
+    let against =
+        against.context("nothing to compare with: give --against, or set TENANTS_FILE")?;
+    let (old, new) = (file.read_from(against)?, file.read()?);
+    let difference = Difference::between(&old.tenants, &new.tenants);
+    if difference.is_empty() {
+        return Ok(say("nothing would change")?);
+    }
+    Ok(say(difference)?)
+}
+
+/// A tenant as it is listed.
+#[derive(Serialize)]
+struct Listed<'a> {
+    tenant: &'a str,
+    origin: String,
+    name: Option<&'a str>,
+    state: &'static str,
+    routes: Vec<ListedRoute<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedRoute<'a> {
+    route: &'a str,
+    destination: &'a str,
+    state: &'static str,
+}
+
+fn list(file: &File, json: bool) -> anyhow::Result<()> {
+    let directory = file.read()?;
+    let tenants = &directory.tenants;
+    for tenant in tenants.tenants.values() {
+        let routes = tenants.routes_of(&tenant.name).map(|route| ListedRoute {
+            route: &route.name,
+            destination: &route.destination,
+            state: word(route.state),
+        });
+        let listed = Listed {
+            tenant: &tenant.name,
+            origin: tenant.origin.to_string(),
+            name: tenant.display_name.as_deref(),
+            state: word(tenant.state),
+            routes: routes.collect(),
+        };
+        if json {
+            say_json(&listed)?;
+            continue;
+        }
+        let name = listed.name.map(|name| format!(" ({})", harmless(name))).unwrap_or_default();
+        say(format_args!("{}{name}  {}  {}", listed.tenant, listed.origin, listed.state))?;
+        for route in &listed.routes {
+            say(format_args!("  {} → {}  {}", route.route, route.destination, route.state))?;
+        }
+    }
+    Ok(())
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Paused => "paused",
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

@@ -1,0 +1,148 @@
+//! The directory: tenants, destinations and routes as a file says, their secrets read, ready to be run.
+//!
+//! Owns what has to hold before any of it is used: a file is taken as a whole or not at all. Refuses to open
+//! the file ([`watch`] does), and to read the environment (settings do).
+
+mod fault;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::clients::destinations::Destinations;
+use crate::destination::address::{Allow, check};
+use crate::filter::Filter;
+use crate::forward::{Forward, Outlet, Party, Whose};
+use crate::router::Routes;
+use crate::target::Target;
+use crate::tenants::{self, Destination, Route, SecretRef, State, Tenants};
+
+pub(crate) use fault::DirectoryFault;
+pub(crate) use watch::{DirectoryWatch, text_of};
+
+/// What a file is read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// What may be called although it is not public.
+    pub(crate) allow: &'a Allow,
+    /// No destination may take longer: a run's time is for more than one request.
+    pub(crate) longest: Duration,
+    /// Reads a secret.
+    pub(crate) secret: &'a dyn Fn(&SecretRef) -> Result<SecretString, String>,
+}
+
+/// What one version of the file says.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    pub(crate) tenants: Tenants,
+    outlets: BTreeMap<String, Arc<Outlet>>,
+    parties: BTreeMap<String, Arc<Party>>,
+}
+
+impl Directory {
+    /// Reads the text of `file`, which is only a name here. All that is wrong is told at once.
+    pub(crate) fn read(text: &str, file: &str, rules: Rules<'_>) -> Result<Self, DirectoryFault> {
+        let check_filter = |filter: &serde_json::Value| checked(filter).map(drop);
+        let tenants = tenants::read(file, text, &check_filter).map_err(DirectoryFault::Text)?;
+        let (mut outlets, mut faults) = (BTreeMap::new(), Vec::new());
+        for (name, destination) in &tenants.destinations {
+            match outlet(destination, rules) {
+                Ok(outlet) => drop(outlets.insert(name.clone(), Arc::new(outlet))),
+                Err(fault) => faults.push(format!("{file}: destinations.{name}: {fault}")),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(DirectoryFault::Unusable(faults));
+        }
+        let party = |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant)));
+        let parties = tenants.tenants.iter().map(party).collect();
+        Ok(Self { tenants, outlets, parties })
+    }
+
+    /// Every route as a target.
+    pub(crate) fn routes(&self, destinations: &Arc<Destinations>) -> Routes {
+        let everybody: HashMap<_, _> =
+            self.parties.values().map(|party| (party.origin.clone(), Arc::clone(party))).collect();
+        let everybody = Arc::new(everybody);
+        let mut routes = Routes::of(everybody.keys().cloned());
+        for route in self.tenants.routes.values() {
+            if let Some((forward, origin)) = self.forward(route, &everybody, destinations) {
+                routes.add(target(route, forward), origin.as_ref());
+            }
+        }
+        routes
+    }
+
+    /// The route of this name, and for whose events it is; `None` if there is none.
+    pub(crate) fn forward(
+        &self,
+        route: &Route,
+        everybody: &Arc<HashMap<shared::origin::Origin, Arc<Party>>>,
+        destinations: &Arc<Destinations>,
+    ) -> Option<(Forward, Option<shared::origin::Origin>)> {
+        let outlet = Arc::clone(self.outlets.get(&route.destination)?);
+        let (whose, origin) = match &route.tenant {
+            None => (Whose::All(Arc::clone(everybody)), None),
+            Some(name) => {
+                let party = self.parties.get(name)?;
+                (Whose::One(Arc::clone(party)), Some(party.origin.clone()))
+            }
+        };
+        let filter = route.filter.as_ref().and_then(|filter| checked(&filter.json).ok());
+        let forward = Forward {
+            route: route.name.as_str().into(),
+            whose,
+            filter,
+            outlet,
+            is_paused: route.state == State::Paused,
+            destinations: Arc::clone(destinations),
+        };
+        Some((forward, origin))
+    }
+
+    /// The destination of this name.
+    pub(crate) fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
+        self.outlets.get(name)
+    }
+}
+
+/// What a filter says, if it can be used here.
+fn checked(filter: &serde_json::Value) -> Result<Filter, String> {
+    let filter = Filter::parse(filter).map_err(|error| error.to_string())?;
+    if filter.needs_record() {
+        return Err("`object` is not read for filters yet: use what stands in the event".to_owned());
+    }
+    Ok(filter)
+}
+
+fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String> {
+    check(destination.url.url(), rules.allow).map_err(|refused| format!("url: {refused}"))?;
+    let whole = destination.timeouts.whole;
+    if whole > rules.longest {
+        return Err(format!(
+            "timeout ({}) must not be longer than API_TIMEOUT ({})",
+            humantime::format_duration(whole),
+            humantime::format_duration(rules.longest),
+        ));
+    }
+    Outlet::of(destination, rules.secret)
+}
+
+/// A route by the name that claims and dead letters have it under: whose it is belongs to that, so that
+/// nothing of one tenant's is ever another's.
+fn target(route: &Route, forward: Forward) -> Target {
+    let tenant = route.tenant.as_deref().unwrap_or("*");
+    let forward = Arc::new(forward);
+    let wants = Arc::clone(&forward);
+    Target::route(
+        &format!("route/{tenant}/{}", route.name),
+        Arc::new(move |event| wants.wants(event)),
+        Arc::new(move |cx, event| {
+            let forward = Arc::clone(&forward);
+            Box::pin(async move { forward.run(cx, event).await })
+        }),
+    )
+}

@@ -1,0 +1,128 @@
+//! Forwarding: an event goes out to a tenant's destination, as a route says.
+//!
+//! Owns what a route's run does: whose event it is, whether it may go now, what goes out, and what the answer
+//! means for it. Refuses to read files and settings, and to decide between ack, retry and dead letter.
+
+mod outgoing;
+mod outlet;
+mod party;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::event::Event;
+
+use crate::clients::destinations::{Answered, Destinations};
+use crate::context::Context;
+use crate::destination::Meaning;
+use crate::error::HandlerError;
+use crate::filter::{Facts, Filter};
+use crate::service::Service;
+use crate::target::HandlerResult;
+
+pub(crate) use outgoing::outgoing;
+pub(crate) use outlet::Outlet;
+pub(crate) use party::{Party, Whose};
+
+/// Who wants nothing any more is asked again after this.
+const GONE: Duration = Duration::from_secs(15 * 60);
+
+/// A route as it is run.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    /// The route's name: part of what names each delivery.
+    pub(crate) route: Arc<str>,
+    pub(crate) whose: Whose,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) outlet: Arc<Outlet>,
+    pub(crate) is_paused: bool,
+    pub(crate) destinations: Arc<Destinations>,
+}
+
+impl Forward {
+    /// Whether the event goes this way. One that is no JSON goes nowhere that has a filter.
+    pub(crate) fn wants(&self, event: &Event) -> bool {
+        if self.whose.party(&event.origin).is_none() {
+            return false;
+        }
+        let Some(filter) = &self.filter else { return true };
+        let parsed: Result<Value, _> = serde_json::from_slice(event.body());
+        parsed.is_ok_and(|event| filter.decide(&Facts { event: &event, record: None }))
+    }
+
+    /// Sends the event, if it may go now.
+    pub(crate) async fn run(&self, cx: &Context, event: &Event) -> HandlerResult {
+        // A message that names its route may be older than the file: nobody gets what is another's.
+        let Some(party) = self.whose.party(cx.origin()) else {
+            let message = "the route is not for events of this origin";
+            return Err(HandlerError::permanent("TENANT_UNKNOWN", message));
+        };
+        let outlet = &self.outlet;
+        if party.is_paused {
+            return Err(cx.paused(&party.limit, "TENANT_PAUSED", "the tenant is paused").await);
+        }
+        if self.is_paused || outlet.is_paused {
+            let what = "the destination or its route is paused";
+            return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
+        }
+        cx.room(&party.limit, 1.0, "TENANT_RATE", "the tenant's rate is used up").await?;
+        let what = "the destination's rate is used up, or it wants to be left alone";
+        cx.room(&outlet.limit, 1.0, "DESTINATION_RATE", what).await?;
+        let sending = async {
+            let request = outgoing(outlet, &self.route, event);
+            // Boxed: futures within futures are as large as all of them.
+            Box::pin(self.destinations.send(request)).await
+        };
+        let is_down = |answered: &Answered| answered.answer.status >= 500;
+        let calling = cx.call_within(
+            Service::Destination,
+            &outlet.limit.key,
+            outlet.concurrency,
+            sending,
+            is_down,
+        );
+        // Not cut off in the middle: what has gone out would go out again.
+        let answered =
+            cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
+        self.ended(cx, &answered).await
+    }
+
+    async fn ended(&self, cx: &Context, answered: &Answered) -> HandlerResult {
+        let Answered { answer, said } = answered;
+        let (code, message) = (code(answer.status), self.message(answer.status, said));
+        Err(match answer.meaning(&self.outlet.overrides) {
+            Meaning::Done => return Ok(()),
+            Meaning::Transient { .. } if answer.from_proxy => {
+                HandlerError::transient(Service::Destination.code("PROXY"), message)
+            }
+            Meaning::Transient { retry_after: None } => HandlerError::transient(code, message),
+            Meaning::Transient { retry_after: Some(wait) } => {
+                HandlerError::retry_after(wait, code, message)
+            }
+            Meaning::Permanent => HandlerError::permanent(code, message),
+            Meaning::Held { wait } => {
+                cx.held(&self.outlet.limit, wait, code.into_owned(), message).await
+            }
+            Meaning::Gone => cx.held(&self.outlet.limit, GONE, code.into_owned(), message).await,
+        })
+    }
+
+    fn message(&self, status: u16, said: &str) -> String {
+        let name = &self.outlet.name;
+        if said.is_empty() {
+            format!("{name} answered {status}")
+        } else {
+            format!("{name} answered {status}: {said}")
+        }
+    }
+}
+
+/// `DESTINATION_404`, `DESTINATION_5XX`.
+fn code(status: u16) -> Cow<'static, str> {
+    match status {
+        500.. => Service::Destination.code("5XX").into(),
+        status => Service::Destination.code(status).into(),
+    }
+}

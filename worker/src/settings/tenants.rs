@@ -1,0 +1,105 @@
+//! Settings of tenants: where their file is, and what of the network may be called for them.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use reqwest::Url;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::access::{Secret, file, web};
+use crate::destination::address::Allow;
+use crate::tenants::SecretRef;
+
+/// The largest file that is taken for a secret, in bytes.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// What becomes of an event that is no tenant's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UnknownTenant {
+    /// Counted, and otherwise handled as without tenants
+    #[default]
+    Skip,
+    /// Kept among the dead letters until somebody knows it
+    DeadLetter,
+}
+
+/// Tenants.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TenantSettings {
+    /// File with the tenants, their destinations and routes (TOML); read again when it changes
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub tenants_file: Option<PathBuf>,
+    /// What destinations may be although it is not public: HOST, HOST:PORT, *.SUFFIX and CIDR, separated
+    /// by commas
+    #[arg(long, env, value_name = "LIST", default_value = "", hide_default_value = true)]
+    pub destination_allow: String,
+    /// HTTP proxy through which all requests to destinations go; it then has to see to it that nothing
+    /// private is called
+    #[arg(long, env, value_name = "URL", hide_env_values = true)]
+    pub forward_proxy: Option<SecretString>,
+    /// File that holds FORWARD_PROXY
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub forward_proxy_file: Option<PathBuf>,
+    /// What becomes of events of accounts that are no tenant's, where there are tenants
+    #[arg(long, env, value_name = "WHAT", default_value = "skip")]
+    pub unknown_tenant: UnknownTenant,
+}
+
+impl TenantSettings {
+    /// The file, if there is to be one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.tenants_file.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// What may be called although it is not public.
+    pub(crate) fn allow(&self) -> anyhow::Result<Allow> {
+        Allow::parse(&self.destination_allow).context("DESTINATION_ALLOW")
+    }
+
+    /// The proxy, if there is one.
+    pub(crate) fn proxy(&self) -> anyhow::Result<Option<Url>> {
+        let (value, file) = (self.forward_proxy.as_ref(), self.forward_proxy_file.as_deref());
+        let proxy = Secret::read("FORWARD_PROXY", value, file)?;
+        proxy.map(|proxy| web(proxy.name, proxy.value.expose_secret())).transpose()
+    }
+
+    /// Checks the settings by themselves.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.allow()?;
+        self.proxy()?;
+        Ok(())
+    }
+
+    /// What stands where a tenant's file says. The error names the place and never what is in it.
+    #[expect(clippy::unused_self, reason = "only settings read the environment")]
+    pub(crate) fn secret(&self, reference: &SecretRef) -> Result<SecretString, String> {
+        use std::io::Read as _;
+        let text = match reference {
+            SecretRef::Env(name) => {
+                std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?
+            }
+            SecretRef::File(path) => {
+                let mut text = String::new();
+                let opened = std::fs::File::open(path);
+                opened
+                    .and_then(|file| file.take(MAX_SECRET_BYTES).read_to_string(&mut text))
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                text
+            }
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(match reference {
+                SecretRef::Env(name) => format!("the variable {name} is empty"),
+                SecretRef::File(path) => format!("{} is empty", path.display()),
+            });
+        }
+        Ok(SecretString::from(text.to_owned()))
+    }
+}

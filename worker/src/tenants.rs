@@ -1,0 +1,45 @@
+//! Tenants, their destinations and their routes: what `tenants.toml` says.
+//!
+//! Owns the reading of its text, its rules, and what differs between two versions of it. It refuses to open
+//! files, to look secrets up, to call a destination, and to know what a filter means.
+
+mod address;
+mod destination;
+mod difference;
+mod fault;
+mod filter;
+mod headers;
+mod json;
+mod known;
+mod model;
+mod name;
+mod notes;
+mod place;
+mod rate;
+mod reading;
+mod route;
+mod secret_ref;
+mod section;
+mod sign;
+mod state;
+mod statuses;
+mod suggestion;
+mod tenant;
+mod timeouts;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use destination::Destination;
+pub(crate) use difference::Difference;
+pub(crate) use fault::Faults;
+pub(crate) use headers::HeaderText;
+pub(crate) use model::Tenants;
+pub(crate) use reading::{MAX_BYTES, read};
+pub(crate) use route::Route;
+pub(crate) use secret_ref::SecretRef;
+pub(crate) use sign::Sign;
+pub(crate) use state::State;
+pub(crate) use tenant::Tenant;
+pub(crate) use timeouts::Timeouts;

@@ -1,0 +1,172 @@
+//! What differs between two versions of the file, for people: what comes, what changes and what goes.
+//!
+//! It names the keys that change and shows no value of theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::destination::Destination;
+use super::model::Tenants;
+use super::route::Route;
+use super::tenant::Tenant;
+use super::timeouts::Timeouts;
+
+/// What has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    Tenant,
+    Destination,
+    Route,
+}
+
+/// What becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is new; a route leads to a destination.
+    Comes {
+        to: Option<String>,
+    },
+    /// The keys whose values differ.
+    Changes(Vec<&'static str>),
+    Goes,
+}
+
+/// One thing and what becomes of it. As a text: `~ destination acme-crm: url, rate`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) thing: Thing,
+    pub(crate) name: String,
+    pub(crate) fate: Fate,
+}
+
+/// All changes: of tenants, of destinations and of routes, each by name. As a text, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference(pub(crate) Vec<Change>);
+
+impl Difference {
+    pub(crate) fn between(old: &Tenants, new: &Tenants) -> Self {
+        let tenants = changes(Thing::Tenant, [&old.tenants, &new.tenants], of_tenant);
+        let destinations =
+            changes(Thing::Destination, [&old.destinations, &new.destinations], of_destination);
+        let mut routes = changes(Thing::Route, [&old.routes, &new.routes], of_route);
+        for route in &mut routes {
+            if let Fate::Comes { to } = &mut route.fate {
+                *to = new.routes.get(&route.name).map(|route| route.destination.clone());
+            }
+        }
+        Self([tenants, destinations, routes].concat())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, change) in self.0.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(f, "{newline}{change}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.fate {
+            Fate::Comes { .. } => '+',
+            Fate::Changes(_) => '~',
+            Fate::Goes => '-',
+        };
+        let thing = match self.thing {
+            Thing::Tenant => "tenant",
+            Thing::Destination => "destination",
+            Thing::Route => "route",
+        };
+        write!(f, "{sign} {thing} {}", self.name)?;
+        match &self.fate {
+            Fate::Comes { to: Some(to) } => write!(f, " → {to}"),
+            Fate::Changes(keys) => write!(f, ": {}", keys.join(", ")),
+            Fate::Comes { to: None } | Fate::Goes => Ok(()),
+        }
+    }
+}
+
+fn changes<T: PartialEq>(
+    thing: Thing,
+    [old, new]: [&BTreeMap<String, T>; 2],
+    keys: impl Fn(&T, &T) -> Vec<&'static str>,
+) -> Vec<Change> {
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let changes = names.into_iter().filter_map(|name| {
+        let fate = match (old.get(name), new.get(name)) {
+            (None, Some(_)) => Fate::Comes { to: None },
+            (Some(old), Some(new)) if old != new => Fate::Changes(keys(old, new)),
+            (Some(_), None) => Fate::Goes,
+            _ => return None,
+        };
+        Some(Change { thing, name: name.clone(), fate })
+    });
+    changes.collect()
+}
+
+fn of_tenant(old: &Tenant, new: &Tenant) -> Vec<&'static str> {
+    // Taken apart, so that nothing new is forgotten.
+    let Tenant { name: _, origin, display_name, state, rate, concurrency } = old;
+    differing([
+        ("origin", *origin != new.origin),
+        ("name", *display_name != new.display_name),
+        ("state", *state != new.state),
+        ("rate", *rate != new.rate),
+        ("concurrency", *concurrency != new.concurrency),
+    ])
+}
+
+fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
+    let Destination {
+        name: _,
+        tenant,
+        url,
+        method,
+        sign,
+        headers,
+        timeouts: Timeouts { connect, first_byte, whole },
+        rate,
+        concurrency,
+        transient_statuses,
+        permanent_statuses,
+        state,
+    } = old;
+    differing([
+        ("tenant", *tenant != new.tenant),
+        ("url", *url != new.url),
+        ("method", *method != new.method),
+        ("sign", sign.word() != new.sign.word()),
+        ("secret", sign.secret() != new.sign.secret()),
+        ("previous_secret", sign.previous_secret() != new.sign.previous_secret()),
+        ("headers", *headers != new.headers),
+        ("connect_timeout", *connect != new.timeouts.connect),
+        ("first_byte_timeout", *first_byte != new.timeouts.first_byte),
+        ("timeout", *whole != new.timeouts.whole),
+        ("rate", *rate != new.rate),
+        ("concurrency", *concurrency != new.concurrency),
+        ("transient_statuses", *transient_statuses != new.transient_statuses),
+        ("permanent_statuses", *permanent_statuses != new.permanent_statuses),
+        ("state", *state != new.state),
+    ])
+}
+
+fn of_route(old: &Route, new: &Route) -> Vec<&'static str> {
+    let Route { name: _, tenant, destination, filter, state } = old;
+    differing([
+        ("tenant", *tenant != new.tenant),
+        ("destination", *destination != new.destination),
+        ("filter", *filter != new.filter),
+        ("state", *state != new.state),
+    ])
+}
+
+fn differing<const N: usize>(keys: [(&'static str, bool); N]) -> Vec<&'static str> {
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}

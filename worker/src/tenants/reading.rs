@@ -1,0 +1,89 @@
+//! The way from the file's text to what it says, or to all its faults.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeTable;
+
+use super::destination::Destination;
+use super::fault::Faults;
+use super::filter::CheckFilter;
+use super::known::Known;
+use super::model::Tenants;
+use super::notes::Notes;
+use super::route::Route;
+use super::section::Section;
+use super::tenant::Tenant;
+
+/// The longest text that is read, in bytes: 1 MiB.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+
+const MAX_TENANTS: usize = 10_000;
+const MAX_DESTINATIONS: usize = 10_000;
+const MAX_ROUTES: usize = 20_000;
+
+/// What `text` says, which is that of `file`, as faults call it.
+pub(crate) fn read(
+    file: &str,
+    text: &str,
+    check_filter: &CheckFilter<'_>,
+) -> Result<Tenants, Faults> {
+    let notes = Notes::default();
+    let tenants = read_into(&notes, text, check_filter);
+    notes.into_faults(file, text).map_or(Ok(tenants), Err)
+}
+
+/// Is whole only if nothing is noted.
+fn read_into(notes: &Notes, text: &str, check_filter: &CheckFilter<'_>) -> Tenants {
+    if text.len() > MAX_BYTES {
+        notes.fault(0, "", &format!("the file is longer than {MAX_BYTES} bytes: shorten it"));
+        return Tenants::default();
+    }
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let at = error.span().map_or(0, |span| span.start);
+        // Its Display would repeat the line.
+        notes.fault(at, "", &format!("this is no TOML: {}", error.message()));
+    }
+    if !errors.is_empty() {
+        // What can be made of the rest has faults that nobody made.
+        return Tenants::default();
+    }
+    let root = Section::root(notes, table.get_ref());
+    root.only(&["tenants", "destinations", "routes"]);
+    let tenants = root.named("tenants", MAX_TENANTS);
+    let destinations = root.named("destinations", MAX_DESTINATIONS);
+    let routes = root.named("routes", MAX_ROUTES);
+    let known = Known::of(&tenants, &destinations);
+    let tenants = read_tenants(&tenants);
+    let destinations =
+        by_name(&destinations, |name, section| Destination::read(name, section, &known));
+    let routes = by_name(&routes, |name, section| Route::read(name, section, &known, check_filter));
+    Tenants::new(tenants, destinations, routes)
+}
+
+fn by_name<'t, T>(
+    sections: &[(&'t str, Section<'t>)],
+    read: impl Fn(&str, &Section<'t>) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let read = sections
+        .iter()
+        .filter_map(|(name, section)| read(name, section).map(|read| ((*name).to_owned(), read)));
+    read.collect()
+}
+
+/// An event has one tenant.
+fn read_tenants(sections: &[(&str, Section<'_>)]) -> BTreeMap<String, Tenant> {
+    let tenants = by_name(sections, Tenant::read);
+    let mut owners = BTreeMap::new();
+    for (name, section) in sections {
+        let Some(tenant) = tenants.get(*name) else { continue };
+        if let Some(owner) = owners.insert(&tenant.origin, name) {
+            let message = format!(
+                "\"{}\" is the origin of the tenant {owner} already: give each its own",
+                tenant.origin
+            );
+            section.fault("origin", message);
+        }
+    }
+    tenants
+}

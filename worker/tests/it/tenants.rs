@@ -1,0 +1,323 @@
+//! Events that are forwarded to tenants' own destinations.
+
+mod commands;
+mod endpoint;
+mod file;
+
+use std::net::SocketAddr;
+
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use shared::message::DeathReason;
+use worker::parts::Worker;
+use worker::settings::UnknownTenant;
+
+use crate::harness::{Admin, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts};
+use endpoint::{Answer, Endpoint, Received};
+use file::{File, SECRET};
+
+/// A rig whose workers take their tenants from this file, and may call these.
+async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
+    let mut rig = Rig::on(engine, &[]).await;
+    let tenants = &mut rig.settings.processing.tenants;
+    tenants.tenants_file = Some(file.path());
+    tenants.destination_allow = listed(allowed);
+    rig
+}
+
+fn listed(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Two tenants, each with a destination and a route of its own.
+fn two(acme: &Endpoint, umbrella: &Endpoint) -> String {
+    let (acme, umbrella) = (acme.url(), umbrella.url());
+    format!(
+        r#"
+        [tenants.acme]
+        origin = "hubspot/62515"
+        [destinations.acme-crm]
+        tenant = "acme"
+        url = "{acme}"
+        secret = @secret
+        headers = {{ X-Environment = "test" }}
+        [routes.acme-deals]
+        tenant = "acme"
+        destination = "acme-crm"
+        filter = {{ field = "subscriptionType", operator = "starts_with", value = "deal." }}
+
+        [tenants.umbrella]
+        origin = "hubspot/62516"
+        [destinations.umbrella-crm]
+        tenant = "umbrella"
+        url = "{umbrella}"
+        sign = "hubspot"
+        secret = @secret
+        [routes.umbrella-all]
+        tenant = "umbrella"
+        destination = "umbrella-crm"
+        "#
+    )
+}
+
+/// One tenant with one destination, in these states.
+fn one(acme: &Endpoint, tenant: &str, destination: &str) -> String {
+    let url = acme.url();
+    format!(
+        r#"
+        tenants.acme = {{ origin = "hubspot/62515", state = "{tenant}", rate = "600/s" }}
+        routes.acme-deals = {{ tenant = "acme", destination = "acme-crm" }}
+        [destinations.acme-crm]
+        tenant = "acme"
+        url = "{url}"
+        secret = @secret
+        state = "{destination}"
+        "#
+    )
+}
+
+fn worker(rig: &Rig) -> Worker {
+    rig.worker(|_| {})
+}
+
+/// As a library for Standard Webhooks verifies it.
+fn is_signed(received: &Received) -> bool {
+    let key = BASE64.decode(SECRET.trim_start_matches("whsec_").as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    let (id, time) = (received.header("webhook-id"), received.header("webhook-timestamp"));
+    mac.update(format!("{id}.{time}.").as_bytes());
+    mac.update(&received.body);
+    let signature = format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes()));
+    received.header("webhook-signature").split(' ').any(|given| given == signature)
+}
+
+/// As an endpoint for HubSpot's webhooks verifies it.
+fn is_signed_as_hubspot_does(endpoint: &Endpoint, received: &Received) -> bool {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    let time = received.header("x-hubspot-request-timestamp");
+    mac.update(
+        format!("{}http://{}{}", received.method, endpoint.address, received.uri).as_bytes(),
+    );
+    mac.update(&received.body);
+    mac.update(time.as_bytes());
+    received.header("x-hubspot-signature-v3") == BASE64.encode(&mac.finalize().into_bytes())
+}
+
+async fn an_event_goes_out_once_signed_and_to_its_own_tenants_destination(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let file = File::of(&two(&acme, &umbrella));
+    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let worker = worker(&rig);
+    let twice = rig.publish(&deal(1)).await;
+    rig.publish(&deal_of(62516, 2)).await;
+    rig.publish(&deal(3).replace("deal.creation", "contact.creation")).await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    rig.publish_to(shared::broker::Lane::Work, twice).await;
+    wait_for_verdicts(&worker, "duplicate", 1).await;
+    wait_for_verdicts(&worker, "unwanted", 1).await;
+    worker.stop().await;
+    let [received] = &acme.received()[..] else { panic!("{:?}", acme.received()) };
+    assert_eq!((&*received.method, &*received.uri), ("POST", "/hooks?of=acme"));
+    assert_eq!(received.body, deal(1).as_bytes());
+    assert!(is_signed(received), "{received:?}");
+    assert_eq!(received.header("idempotency-key"), received.header("webhook-id"));
+    assert!(received.header("webhook-id").ends_with("_acme-deals"), "{received:?}");
+    assert_eq!(received.header("content-type"), "application/json");
+    assert_eq!(received.header("x-environment"), "test");
+    let [received] = &umbrella.received()[..] else { panic!("{:?}", umbrella.received()) };
+    assert_eq!(received.body, format!("[{}]", deal_of(62516, 2)).as_bytes());
+    assert!(is_signed_as_hubspot_does(&umbrella, received), "{received:?}");
+    rig.finish().await;
+}
+
+async fn what_fails_is_tried_again_under_the_same_name_and_given_up_with_what_was_said(
+    engine: Engine,
+) {
+    let fault = Answer(503, None, "the database is being moved".to_owned());
+    let acme = Endpoint::start(vec![fault; 4]);
+    let file = File::of(&one(&acme, "active", "active"));
+    let rig = rig_with(engine, &file, &[acme.address]).await;
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    worker.stop().await;
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Exhausted, "DESTINATION_5XX"));
+    assert_eq!(death.error, "acme-crm answered 503: the database is being moved");
+    assert_eq!(letter.target.as_deref(), Some("route/acme/acme-deals"));
+    let received = acme.received();
+    assert_eq!(received.len(), 4);
+    assert!(received.iter().all(is_signed));
+    let ids: std::collections::BTreeSet<&str> =
+        received.iter().map(|received| received.header("webhook-id")).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    rig.finish().await;
+}
+
+async fn what_is_refused_is_given_up_at_once_and_a_redirect_is_not_followed(engine: Engine) {
+    let elsewhere = Endpoint::start([]);
+    let moved = Answer(302, Some(("location", elsewhere.url())), String::new());
+    let acme = Endpoint::start([Answer::of(422), moved]);
+    let file = File::of(&one(&acme, "active", "active"));
+    let rig = rig_with(engine, &file, &[acme.address]).await;
+    let worker = worker(&rig);
+    for (id, code) in [(1, "DESTINATION_422"), (2, "DESTINATION_302")] {
+        rig.publish(&deal(id)).await;
+        let death = rig.queues.take("dead").await.message.unwrap().death.unwrap();
+        assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, code));
+    }
+    worker.stop().await;
+    assert_eq!((acme.received().len(), elsewhere.received().len()), (2, 0));
+    rig.finish().await;
+}
+
+async fn who_has_enough_is_left_alone_and_no_attempt_is_spent(engine: Engine) {
+    let wait = Answer(429, Some(("retry-after", "1".to_owned())), String::new());
+    let acme = Endpoint::start([wait]);
+    let file = File::of(&one(&acme, "active", "active"));
+    let rig = rig_with(engine, &file, &[acme.address]).await;
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    let limited =
+        Admin::of(&worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await;
+    worker.stop().await;
+    assert_eq!((acme.received().len(), limited), (2, 0));
+    rig.finish().await;
+}
+
+async fn what_is_for_a_paused_tenant_or_destination_waits_and_goes_out_on_resume(engine: Engine) {
+    for paused in [("paused", "active"), ("active", "paused")] {
+        let acme = Endpoint::start([]);
+        let file = File::of(&one(&acme, paused.0, paused.1));
+        let rig = rig_with(engine, &file, &[acme.address]).await;
+        let worker = worker(&rig);
+        rig.publish(&deal(1)).await;
+        rig.publish(&deal(2)).await;
+        wait_for_verdicts(&worker, "limited", 2).await;
+        assert!(acme.received().is_empty());
+        file.write(&one(&acme, "active", "active"));
+        wait_for_verdicts(&worker, "succeeded", 2).await;
+        worker.stop().await;
+        assert_eq!(acme.received().len(), 2);
+        rig.finish().await;
+    }
+}
+
+async fn another_version_of_the_file_is_taken_and_a_faulty_one_is_not(engine: Engine) {
+    let (before, after) = (Endpoint::start([]), Endpoint::start([]));
+    let file = File::of(&one(&before, "active", "active"));
+    let rig = rig_with(engine, &file, &[before.address, after.address]).await;
+    let worker = worker(&rig);
+    let admin = Admin::of(&worker);
+    admin.wait_for_line("hubline_tenants_file_valid 1").await;
+    rig.publish(&deal(1)).await;
+    before.wait(1).await;
+    file.write("[tenants.acme]\norigin = 7\n");
+    admin.wait_for_line("hubline_tenants_file_valid 0").await;
+    rig.publish(&deal(2)).await;
+    before.wait(2).await;
+    file.write(&one(&after, "active", "active"));
+    admin.wait_for_line("hubline_tenants_file_valid 1").await;
+    rig.publish(&deal(3)).await;
+    after.wait(1).await;
+    wait_for_verdicts(&worker, "succeeded", 3).await;
+    worker.stop().await;
+    assert_eq!((before.received().len(), after.received().len()), (2, 1));
+    rig.finish().await;
+}
+
+async fn events_of_nobody_are_counted_and_kept_if_that_is_set(engine: Engine) {
+    let acme = Endpoint::start([]);
+    let file = File::of(&one(&acme, "active", "active"));
+    let mut rig = rig_with(engine, &file, &[acme.address]).await;
+    rig.settings.processing.tenants.unknown_tenant = UnknownTenant::DeadLetter;
+    let worker = worker(&rig);
+    rig.publish(&deal_of(99, 1)).await;
+    let letter = rig.queues.take("dead").await.message.unwrap();
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "TENANT_UNKNOWN"));
+    assert_eq!(letter.target, None, "it is for whatever it turns out to be for");
+    let counted = Admin::of(&worker).sum("hubline_unknown_tenant_events_total", &[]).await;
+    worker.stop().await;
+    assert_eq!((counted, acme.received().len()), (1, 0));
+    rig.finish().await;
+}
+
+/// A message that names a route may be older than the file, or made by somebody who should not.
+async fn nobody_gets_what_is_anothers_by_naming_its_route(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let file = File::of(&two(&acme, &umbrella));
+    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let worker = worker(&rig);
+    let mut message = crate::harness::fresh(&deal_of(62516, 1));
+    message.target = Some("route/acme/acme-deals".to_owned());
+    rig.publish_to(shared::broker::Lane::Work, message).await;
+    let death = rig.queues.take("dead").await.message.unwrap().death.unwrap();
+    worker.stop().await;
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "TENANT_UNKNOWN"));
+    assert_eq!((acme.received().len(), umbrella.received().len()), (0, 0));
+    rig.finish().await;
+}
+
+/// One tenant's destination that hangs takes no more places than it may.
+async fn a_destination_that_does_not_answer_in_time_fails_for_its_own_events_alone(engine: Engine) {
+    let umbrella = Endpoint::start([]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = listener.local_addr().unwrap();
+    let url = format!("http://{silent}/");
+    let acme = Endpoint::start([]);
+    let text = two(&acme, &umbrella);
+    let begin = text.find("url = ").unwrap();
+    let end = begin + text[begin..].find('\n').unwrap();
+    let limits = "connect_timeout = \"100ms\"\nfirst_byte_timeout = \"300ms\"";
+    let text = format!("{}url = \"{url}\"\n{limits}{}", &text[..begin], &text[end..]);
+    let file = File::of(&text);
+    let rig = rig_with(engine, &file, &[silent, umbrella.address]).await;
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    for id in 2..10 {
+        rig.publish(&deal_of(62516, id)).await;
+    }
+    umbrella.wait(8).await;
+    let death = rig.queues.take("dead").await.message.unwrap().death.unwrap();
+    worker.stop().await;
+    assert_eq!((death.reason, &*death.code), (DeathReason::Exhausted, "DESTINATION_TIMEOUT"));
+    assert_eq!(death.error, "the destination did not answer within 300 ms");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_used_stops_the_start_with_each_fault_and_no_secret() {
+    let acme = Endpoint::start([]);
+    let text = one(&acme, "active", "active");
+    let file = File::of(&text);
+    let start = |allow: &str| {
+        let mut settings = crate::harness::settings("unused", &[]);
+        settings.processing.tenants.tenants_file = Some(file.path());
+        settings.processing.tenants.destination_allow = allow.to_owned();
+        Worker::start(&settings, worker::Registry::new()).err().map(|error| format!("{error:#}"))
+    };
+    let error = start("").unwrap();
+    assert!(error.contains("destinations.acme-crm: url:"), "{error}");
+    assert!(!error.contains("hooks"), "an address may be a secret: {error}");
+    std::fs::write(file.directory().join("secret"), "s3cret\n").unwrap();
+    let error = start(&listed(&[acme.address])).unwrap();
+    assert!(error.contains("acme-crm") && !error.contains("s3cret"), "{error}");
+    file.write(&text.replace("destination = \"acme-crm\"", "destination = \"acme-crn\""));
+    let error = start(&listed(&[acme.address])).unwrap();
+    assert!(error.contains("did you mean") && error.contains("acme-crm"), "{error}");
+}
+
+on_every_engine! {
+    an_event_goes_out_once_signed_and_to_its_own_tenants_destination
+    what_fails_is_tried_again_under_the_same_name_and_given_up_with_what_was_said
+    what_is_refused_is_given_up_at_once_and_a_redirect_is_not_followed
+    who_has_enough_is_left_alone_and_no_attempt_is_spent
+    what_is_for_a_paused_tenant_or_destination_waits_and_goes_out_on_resume
+    another_version_of_the_file_is_taken_and_a_faulty_one_is_not
+    events_of_nobody_are_counted_and_kept_if_that_is_set
+    nobody_gets_what_is_anothers_by_naming_its_route
+    a_destination_that_does_not_answer_in_time_fails_for_its_own_events_alone
+}

@@ -1,0 +1,107 @@
+//! `worker tenants` and `worker routes`, as people call them.
+
+use std::process::{Command, Output};
+
+use super::file::{File, SECRET};
+use crate::harness::deal;
+
+const FILE: &str = r#"
+[tenants.acme]
+origin = "hubspot/62515"
+[destinations.acme-crm]
+tenant = "acme"
+url = "https://hooks.acme.example/hubspot?of=acme"
+secret = @secret
+headers = { X-Webhook-Secret = @secret }
+[routes.acme-deals]
+tenant = "acme"
+destination = "acme-crm"
+filter = { field = "subscriptionType", operator = "equals", value = "deal.creation" }
+"#;
+
+fn worker(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_worker")).args(arguments).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    [text(&output.stdout), text(&output.stderr)].concat()
+}
+
+#[test]
+fn a_file_is_checked_and_each_fault_has_its_place() {
+    let file = File::of(FILE);
+    let path = file.path().display().to_string();
+    let output = worker(&["tenants", "check", &path]);
+    assert!(output.status.success(), "{}", out(&output));
+    assert!(out(&output).contains("1 tenant, 1 destination and 1 route"), "{}", out(&output));
+    file.write(
+        &FILE.replace("acme-crm\"\nfilter", "acme-crn\"\nfilter").replace("equals", "equal"),
+    );
+    let output = worker(&["tenants", "check", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = out(&output);
+    for part in [":11:", ":12:", "acme-crm", "equals"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn a_plan_says_what_would_change_and_a_list_what_there_is() {
+    let (old, new) = (File::of(FILE), File::of(&FILE.replace("of=acme\"", "of=others\"")));
+    let (old, new) = (old.path(), new.path());
+    let (old, new) = (old.display().to_string(), new.display().to_string());
+    let plan = out(&worker(&["tenants", "plan", &new, "--against", &old]));
+    assert!(plan.contains("acme-crm") && plan.contains("url"), "{plan}");
+    assert!(!plan.contains("others"), "an address may be a secret: {plan}");
+    let same = out(&worker(&["tenants", "plan", &old, "--against", &old]));
+    assert_eq!(same.trim(), "nothing would change");
+    let listed = out(&worker(&["tenants", "list", "--json", &old]));
+    let listed: serde_json::Value = serde_json::from_str(listed.trim()).unwrap();
+    assert_eq!(listed["routes"][0]["destination"], "acme-crm");
+}
+
+#[test]
+fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
+    let file = File::of(FILE);
+    let events = file.directory().join("events.json");
+    let batch = format!("[{},{}]", deal(1), deal(2).replace("deal.creation", "deal.deletion"));
+    std::fs::write(&events, batch).unwrap();
+    let (path, events) = (file.path().display().to_string(), events.display().to_string());
+    let output =
+        worker(&["routes", "test", "--json", "--route", "acme-deals", &path, "--events", &events]);
+    let said = out(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains(SECRET), "{said}");
+    let tested: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(tested.len(), 2);
+    assert_eq!((&tested[0]["is_taken"], &tested[1]["is_taken"]), (&true.into(), &false.into()));
+    assert_eq!(tested[0]["request"]["url"], "https://hooks.acme.example/hubspot?of=acme");
+    assert_eq!(tested[0]["request"]["body"], deal(1));
+    assert!(tested[1]["request"].is_null());
+    let headers = tested[0]["request"]["headers"].to_string();
+    for part in ["webhook-signature", "[\"x-webhook-secret\",\"[secret]\"]", "idempotency-key"] {
+        assert!(headers.contains(part), "{part} in {headers}");
+    }
+    let for_people =
+        out(&worker(&["routes", "test", "--route", "acme-deals", &path, "--events", &events]));
+    for part in ["goes out", "does not go this way", "subscriptionType", "deal.deletion"] {
+        assert!(for_people.contains(part), "{part} in {for_people}");
+    }
+    let unknown = worker(&["routes", "test", "--route", "acme", &path, "--events", &events]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+/// What the documentation shows can be used as it stands.
+#[test]
+fn the_documented_file_can_be_used() {
+    let docs = include_str!("../../../../docs/tenants.md");
+    let example = docs.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = File::of(example);
+    let path = file.path().display().to_string();
+    let output = worker(&["tenants", "check", "--no-secrets", &path]);
+    assert!(output.status.success(), "{}", out(&output));
+    let output = worker(&["tenants", "check", &path]);
+    assert!(out(&output).contains("the variable ACME_SECRET is not set"), "{}", out(&output));
+}

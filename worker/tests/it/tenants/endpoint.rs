@@ -1,0 +1,126 @@
+//! A tenant's endpoint: an HTTP server on the loopback interface that keeps what it is sent, byte for byte,
+//! and answers as a test says.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use tokio::sync::watch;
+
+use crate::harness::within;
+
+/// What it was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) method: String,
+    pub(super) uri: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Bytes,
+}
+
+impl Received {
+    /// A header, by its name in lower case.
+    pub(super) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map_or_else(|| panic!("no {name} in {:?}", self.headers), |(_, value)| value)
+    }
+}
+
+/// An answer: a status, a header, a body.
+#[derive(Clone, Debug)]
+pub(super) struct Answer(
+    pub(super) u16,
+    pub(super) Option<(&'static str, String)>,
+    pub(super) String,
+);
+
+impl Answer {
+    pub(super) fn of(status: u16) -> Self {
+        Self(status, None, String::new())
+    }
+}
+
+struct State {
+    received: watch::Sender<Vec<Received>>,
+    /// The next answers; then 200 for ever.
+    answers: Mutex<VecDeque<Answer>>,
+}
+
+/// The running endpoint; it stops when this is dropped.
+pub(super) struct Endpoint {
+    state: Arc<State>,
+    pub(super) address: SocketAddr,
+    server: ServerHandle,
+}
+
+impl Endpoint {
+    /// Answers so, one after the other, and then 200.
+    pub(super) fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let answers = Mutex::new(answers.into_iter().collect());
+        let state = Arc::new(State { received: watch::Sender::default(), answers });
+        let data = Data::from(Arc::clone(&state));
+        let server = HttpServer::new(move || {
+            App::new().app_data(data.clone()).default_service(web::to(take))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap();
+        let address = server.addrs()[0];
+        let server = server.run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { state, address, server: handle }
+    }
+
+    /// Its address: `http://127.0.0.1:41234/hooks?of=acme`.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/hooks?of=acme", self.address)
+    }
+
+    /// What it was sent so far.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.state.received.borrow().clone()
+    }
+
+    /// Waits until it was sent so many.
+    pub(super) async fn wait(&self, count: usize) -> Vec<Received> {
+        let mut received = self.state.received.subscribe();
+        let waited = received.wait_for(|received| received.len() >= count);
+        within(&format!("{count} requests at an endpoint"), waited).await.unwrap().clone()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        drop(self.server.stop(false));
+    }
+}
+
+async fn take(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let Answer(status, header, text) =
+        state.answers.lock().unwrap().pop_front().unwrap_or_else(|| Answer::of(200));
+    state.received.send_modify(|received| {
+        received.push(Received {
+            method: request.method().to_string(),
+            uri: request.uri().to_string(),
+            headers: listed(request.headers()),
+            body,
+        });
+    });
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
+    if let Some(header) = header {
+        response.insert_header(header);
+    }
+    response.body(text)
+}
+
+fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap().to_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
