@@ -92,8 +92,8 @@ impl Cli {
             Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
             Command::Limits(command) => command.execute().await,
-            Command::Tenants(command) => command.execute().await,
-            Command::Routes(command) => command.execute().await,
+            Command::Tenants(command) => Ok(command.execute()),
+            Command::Routes(command) => Ok(command.execute()),
             Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,
         };

@@ -101,18 +101,7 @@ impl Processor {
             concurrency = settings.concurrency,
             "worker started"
         );
-        let directory = DirectoryWatch::open(
-            &settings.tenants,
-            settings.integrations.api_timeout,
-            &metrics,
-            registry,
-        )?;
-        let router = Router::new(handlers);
-        let directory = directory.map(|(directory, tenants_routes)| {
-            metrics.expect([routes()].into_iter(), &verdicts);
-            router.reroute(tenants_routes);
-            directory
-        });
+        let (router, directory) = routed(handlers, settings, &metrics, registry)?;
         let executor = Arc::new(Executor {
             router,
             clients,
@@ -150,14 +139,7 @@ impl Processor {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
             f64::from(u8::from(up))
         });
-        let rerouted = Arc::downgrade(&executor);
-        let directory = directory.map(|directory| {
-            directory.start(move |routes| {
-                if let Some(executor) = rerouted.upgrade() {
-                    executor.router.reroute(routes);
-                }
-            })
-        });
+        let directory = directory.map(|directory| follow(directory, &executor));
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
         let taking = tokio::spawn(take(
             deliveries,
@@ -243,6 +225,34 @@ impl Processor {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The router of these handlers and of tenants' routes, and what goes on looking at those if there are any.
+fn routed(
+    handlers: Registry,
+    settings: &ProcessingSettings,
+    metrics: &WorkerMetrics,
+    registry: &mut Metrics,
+) -> anyhow::Result<(Router, Option<DirectoryWatch>)> {
+    let (router, timeout) = (Router::new(handlers), settings.integrations.api_timeout);
+    let Some((directory, first)) =
+        DirectoryWatch::open(&settings.tenants, timeout, metrics, registry)?
+    else {
+        return Ok((router, None));
+    };
+    metrics.expect([routes()].into_iter(), &Verdict::ALL.map(Verdict::as_str));
+    router.reroute(first);
+    Ok((router, Some(directory)))
+}
+
+/// Every other version of the file becomes the router's.
+fn follow(directory: DirectoryWatch, executor: &Arc<Executor>) -> AbortOnDropHandle<()> {
+    let executor = Arc::downgrade(executor);
+    directory.start(move |routes| {
+        if let Some(executor) = executor.upgrade() {
+            executor.router.reroute(routes);
+        }
+    })
 }
 
 /// One line for each thing that handlers use: on or off, and what is skipped for it.

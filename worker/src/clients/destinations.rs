@@ -80,7 +80,7 @@ impl Destinations {
 
     /// Sends it and reads the answer, whatever its status.
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answered, HandlerError> {
-        check(outgoing.url, &self.allow).map_err(|refused| refusal(&refused))?;
+        check(outgoing.url, &self.allow).map_err(refusal)?;
         let client = self.client(outgoing.timeouts.connect).map_err(|error| {
             HandlerError::transient(Service::Destination.code("CLIENT"), format!("{error:#}"))
         })?;
@@ -151,7 +151,7 @@ impl Destinations {
     fn unreachable(&self, error: reqwest::Error) -> HandlerError {
         let error = error.without_url();
         if let Some(refused) = Refused::find_in(&error) {
-            return refusal(refused);
+            return refusal(*refused);
         }
         let is_proxys = self.proxy.is_some() && {
             let mut cause = error.source();
@@ -175,7 +175,7 @@ impl Destinations {
 }
 
 /// The address is none that is called. Trying again cannot help: its owner has to change it.
-fn refusal(refused: &Refused) -> HandlerError {
+fn refusal(refused: Refused) -> HandlerError {
     HandlerError::permanent(Service::Destination.code("REFUSED"), refused)
 }
 

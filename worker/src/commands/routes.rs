@@ -14,7 +14,7 @@ use shared::harmless::harmless;
 use shared::origin::Sender;
 
 use super::dead_letters::output::{exit_code, say, say_json};
-use super::tenants::File;
+use super::tenants::TenantsFile;
 use crate::directory::Directory;
 use crate::filter::{Facts, Filter, Line};
 use crate::forward::outgoing;
@@ -57,7 +57,7 @@ struct Test {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    file: File,
+    file: TenantsFile,
 }
 
 /// What becomes of one event.
@@ -81,9 +81,9 @@ struct Shown {
 }
 
 impl RoutesCommand {
-    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn execute(self) -> ExitCode {
         let Action::Test(test) = &self.action;
-        Ok(exit_code(test.run().map(|()| true)))
+        exit_code(test.run().map(|()| true))
     }
 }
 

@@ -1,5 +1,10 @@
 //! `worker tenants`: what a file of tenants says, whether it can be used, and what it would change.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "doc comments here are the help texts, shown as they stand"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,11 +39,11 @@ pub struct TenantsCommand {
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
     /// Say whether the file can be used, or all that is wrong with it
-    Check(File),
+    Check(TenantsFile),
     /// Say what would change if one file took the place of another
     Plan {
         #[command(flatten)]
-        file: File,
+        file: TenantsFile,
         /// The file whose place it would take; without it, TENANTS_FILE
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
@@ -46,7 +51,7 @@ enum Action {
     /// List tenants and their routes
     List {
         #[command(flatten)]
-        file: File,
+        file: TenantsFile,
         /// One JSON document a line, for another program
         #[arg(long)]
         json: bool,
@@ -55,10 +60,10 @@ enum Action {
 
 /// The file that is meant, and what it is read with.
 #[derive(Args, Clone, Debug)]
-pub(super) struct File {
+pub(super) struct TenantsFile {
     /// The file; without it, TENANTS_FILE
     #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    path: Option<PathBuf>,
     /// Do not look whether secrets are there: for a machine that has none
     #[arg(long)]
     no_secrets: bool,
@@ -69,10 +74,10 @@ pub(super) struct File {
     settings: TenantSettings,
 }
 
-impl File {
+impl TenantsFile {
     /// Its path.
     pub(super) fn path(&self) -> anyhow::Result<&Path> {
-        let path = self.file.as_deref().or_else(|| self.settings.file());
+        let path = self.path.as_deref().or_else(|| self.settings.file());
         path.context("no file of tenants: name one, or set TENANTS_FILE")
     }
 
@@ -97,17 +102,17 @@ impl File {
 }
 
 impl TenantsCommand {
-    pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn execute(self) -> ExitCode {
         let done = match &self.action {
             Action::Check(file) => check(file),
             Action::Plan { file, against } => plan(file, against.as_deref()),
             Action::List { file, json } => list(file, *json),
         };
-        Ok(exit_code(done.map(|()| true)))
+        exit_code(done.map(|()| true))
     }
 }
 
-fn check(file: &File) -> anyhow::Result<()> {
+fn check(file: &TenantsFile) -> anyhow::Result<()> {
     let directory = file.read()?;
     let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
     Ok(say(format_args!(
@@ -119,7 +124,7 @@ fn check(file: &File) -> anyhow::Result<()> {
     ))?)
 }
 
-fn plan(file: &File, against: Option<&Path>) -> anyhow::Result<()> {
+fn plan(file: &TenantsFile, against: Option<&Path>) -> anyhow::Result<()> {
     let against = against.or_else(|| file.settings.file());
     let against =
         against.context("nothing to compare with: give --against, or set TENANTS_FILE")?;
@@ -148,7 +153,7 @@ struct ListedRoute<'a> {
     state: &'static str,
 }
 
-fn list(file: &File, json: bool) -> anyhow::Result<()> {
+fn list(file: &TenantsFile, json: bool) -> anyhow::Result<()> {
     let directory = file.read()?;
     let tenants = &directory.tenants;
     for tenant in tenants.tenants.values() {

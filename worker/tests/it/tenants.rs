@@ -4,6 +4,7 @@ mod commands;
 mod endpoint;
 mod file;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use data_encoding::BASE64;
@@ -13,7 +14,9 @@ use shared::message::DeathReason;
 use worker::parts::Worker;
 use worker::settings::UnknownTenant;
 
-use crate::harness::{Admin, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts};
+use crate::harness::{
+    Admin, Child, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts,
+};
 use endpoint::{Answer, Endpoint, Received};
 use file::{File, SECRET};
 
@@ -149,9 +152,7 @@ async fn what_fails_is_tried_again_under_the_same_name_and_given_up_with_what_wa
     let received = acme.received();
     assert_eq!(received.len(), 4);
     assert!(received.iter().all(is_signed));
-    let ids: std::collections::BTreeSet<&str> =
-        received.iter().map(|received| received.header("webhook-id")).collect();
-    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert_eq!(names(&received).len(), 1, "{received:?}");
     rig.finish().await;
 }
 
@@ -288,6 +289,40 @@ async fn a_destination_that_does_not_answer_in_time_fails_for_its_own_events_alo
     rig.finish().await;
 }
 
+fn names(received: &[Received]) -> BTreeSet<&str> {
+    received.iter().map(|received| received.header("webhook-id")).collect()
+}
+
+async fn a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_was_in_hand(
+    engine: Engine,
+) {
+    let acme = Endpoint::start([]);
+    let limits = "connect_timeout = \"2s\"\nfirst_byte_timeout = \"2s\"\ntimeout = \"2s\"\n";
+    let file = File::of(&(one(&acme, "active", "active") + limits));
+    let rig = Rig::on(engine, &[]).await;
+    let (path, address) = (file.path().display().to_string(), acme.address.to_string());
+    let flags = [
+        ["--tenants-file", &path],
+        ["--destination-allow", &address],
+        ["--api-timeout", "2s"],
+        ["--handler-timeout", "8s"],
+        ["--lease", "9s"],
+    ]
+    .concat();
+    rig.publish_all(1..=80).await;
+    let first = Child::start(&rig, "succeeds", &flags).await;
+    acme.wait(20).await;
+    first.kill().await;
+    let second = Child::ready(&rig, "succeeds", &flags).await;
+    let received = acme.wait_for("80 events", |received| names(received).len() == 80).await;
+    second.stop().await;
+    // What the first had in hand, at the most: sent, and not known to have been answered.
+    let repeated = received.len() - 80;
+    assert!(repeated <= 20, "{repeated} of {} are repeated", received.len());
+    assert!(received.iter().all(is_signed));
+    rig.finish_with_copies().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_used_stops_the_start_with_each_fault_and_no_secret() {
     let acme = Endpoint::start([]);
@@ -320,4 +355,5 @@ on_every_engine! {
     events_of_nobody_are_counted_and_kept_if_that_is_set
     nobody_gets_what_is_anothers_by_naming_its_route
     a_destination_that_does_not_answer_in_time_fails_for_its_own_events_alone
+    a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_was_in_hand
 }

@@ -90,9 +90,18 @@ impl Endpoint {
 
     /// Waits until it was sent so many.
     pub(super) async fn wait(&self, count: usize) -> Vec<Received> {
+        self.wait_for(&format!("{count} requests"), |received| received.len() >= count).await
+    }
+
+    /// Waits until it was sent what is asked for.
+    pub(super) async fn wait_for(
+        &self,
+        what: &str,
+        is_enough: impl FnMut(&Vec<Received>) -> bool,
+    ) -> Vec<Received> {
         let mut received = self.state.received.subscribe();
-        let waited = received.wait_for(|received| received.len() >= count);
-        within(&format!("{count} requests at an endpoint"), waited).await.unwrap().clone()
+        let waited = received.wait_for(is_enough);
+        within(&format!("{what} at an endpoint"), waited).await.unwrap().clone()
     }
 }
 

@@ -25,7 +25,7 @@ impl File {
 
     /// Another text takes the place of the one before, at once.
     pub(super) fn write(&self, text: &str) {
-        let secret = format!("{{ file = {:?} }}", self.directory.join("secret"));
+        let secret = format!("{{ file = \"{}\" }}", self.directory.join("secret").display());
         let text = text.replace("@secret", &secret);
         std::fs::write(self.directory.join("new"), text).unwrap();
         std::fs::rename(self.directory.join("new"), self.path()).unwrap();
