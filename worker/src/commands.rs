@@ -93,7 +93,7 @@ impl Cli {
             Command::Console(command) => command.execute().await,
             Command::Limits(command) => command.execute().await,
             Command::Tenants(command) => Ok(command.execute()),
-            Command::Routes(command) => Ok(command.execute()),
+            Command::Routes(command) => Ok(command.execute().await),
             Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,
         };

@@ -1,9 +1,9 @@
 //! The directory: tenants, destinations and routes as a file says, their secrets read, ready to be run.
 //!
-//! Owns what has to hold before any of it is used: a file is taken as a whole or not at all. Refuses to open
+//! Owns what has to hold before any of it is used: a text is taken as a whole or not at all, and what is for a
+//! destination whose secret or address cannot be used waits. Refuses to open
 //! the file ([`watch`] does), and to read the environment (settings do).
 
-mod fault;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,12 +15,13 @@ use secrecy::SecretString;
 use crate::clients::destinations::Destinations;
 use crate::destination::address::{Allow, check};
 use crate::filter::Filter;
-use crate::forward::{Forward, Outlet, Party, Whose};
+use crate::forward::{Choice, Forward, Outlet, Party, Whose};
+use crate::limits::Limit;
 use crate::router::Routes;
 use crate::target::Target;
-use crate::tenants::{self, Destination, Route, SecretRef, State, Tenants};
+use crate::tenants::{self, Destination, Faults, Route, SecretRef, State, Tenants};
+use crate::transform::{Gives, Transform};
 
-pub(crate) use fault::DirectoryFault;
 pub(crate) use watch::{DirectoryWatch, text_of};
 
 /// What a file is read with.
@@ -40,26 +41,28 @@ pub(crate) struct Directory {
     pub(crate) tenants: Tenants,
     outlets: BTreeMap<String, Arc<Outlet>>,
     parties: BTreeMap<String, Arc<Party>>,
+    /// Why destinations cannot be used: what is for them waits.
+    pub(crate) faults: Vec<String>,
 }
 
 impl Directory {
     /// Reads the text of `file`, which is only a name here. All that is wrong is told at once.
-    pub(crate) fn read(text: &str, file: &str, rules: Rules<'_>) -> Result<Self, DirectoryFault> {
+    pub(crate) fn read(text: &str, file: &str, rules: Rules<'_>) -> Result<Self, Faults> {
         let check_filter = |filter: &serde_json::Value| checked(filter).map(drop);
-        let tenants = tenants::read(file, text, &check_filter).map_err(DirectoryFault::Text)?;
+        let check_transform = |transform: &tenants::Transform| template(transform).map(drop);
+        let tenants = tenants::read(file, text, &check_filter, &check_transform)?;
         let (mut outlets, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, destination) in &tenants.destinations {
-            match outlet(destination, rules) {
-                Ok(outlet) => drop(outlets.insert(name.clone(), Arc::new(outlet))),
-                Err(fault) => faults.push(format!("{file}: destinations.{name}: {fault}")),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(DirectoryFault::Unusable(faults));
+            // One tenant's secret that is not there keeps nobody else waiting.
+            let outlet = outlet(destination, rules).unwrap_or_else(|fault| {
+                faults.push(format!("{file}: destinations.{name}: {fault}"));
+                Outlet::unusable(destination)
+            });
+            outlets.insert(name.clone(), Arc::new(outlet));
         }
         let party = |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant)));
         let parties = tenants.tenants.iter().map(party).collect();
-        Ok(Self { tenants, outlets, parties })
+        Ok(Self { tenants, outlets, parties, faults })
     }
 
     /// Every route as a target.
@@ -91,12 +94,12 @@ impl Directory {
                 (Whose::One(Arc::clone(party)), Some(party.origin.clone()))
             }
         };
-        let filter = route.filter.as_ref().and_then(|filter| checked(&filter.json).ok());
         let forward = Forward {
             route: route.name.as_str().into(),
             whose,
-            filter,
+            choice: choice(route),
             outlet,
+            limit: Limit::none(format_args!("route/{}", route.name)),
             is_paused: route.state == State::Paused,
             destinations: Arc::clone(destinations),
         };
@@ -109,13 +112,35 @@ impl Directory {
     }
 }
 
+/// What a route makes of events: its filter and template were checked when the file was read.
+pub(crate) fn choice(route: &Route) -> Choice {
+    let filter = route.filter.as_ref().and_then(|filter| checked(&filter.json).ok());
+    let transform = route.transform.as_ref().and_then(|transform| template(transform).ok());
+    Choice::of(filter, transform)
+}
+
 /// What a filter says, if it can be used here.
 fn checked(filter: &serde_json::Value) -> Result<Filter, String> {
-    let filter = Filter::parse(filter).map_err(|error| error.to_string())?;
-    if filter.needs_record() {
-        return Err("`object` is not read for filters yet: use what stands in the event".to_owned());
-    }
-    Ok(filter)
+    Filter::parse(filter).map_err(|error| error.to_string())
+}
+
+/// A transform, if there is one of that name, or it can be read.
+fn template(transform: &tenants::Transform) -> Result<Transform, String> {
+    let (template, gives) = match transform {
+        tenants::Transform::Shipped(name) => Transform::shipped(name).ok_or_else(|| {
+            let names: Vec<_> = Transform::names().collect();
+            format!("there is no transform of that name: there are {}", names.join(", "))
+        })?,
+        tenants::Transform::Own { template, gives } => {
+            let gives = match gives {
+                tenants::Gives::Json => Gives::Json,
+                tenants::Gives::Form => Gives::Form,
+                tenants::Gives::Text => Gives::Text,
+            };
+            (template.as_str(), gives)
+        }
+    };
+    Transform::parse(template, gives).map_err(|error| error.to_string())
 }
 
 fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String> {

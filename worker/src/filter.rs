@@ -42,6 +42,8 @@ mod pattern;
 mod scalar;
 mod suggestion;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 pub(crate) use error::FilterError;
@@ -61,9 +63,11 @@ impl Filter {
         Node::parse(json, &Place::default()).map(Self)
     }
 
-    /// Whether a condition asks for the CRM record: without it those fields are missing.
-    pub(crate) fn needs_record(&self) -> bool {
-        self.0.needs_record()
+    /// The properties of the CRM record that its conditions ask for: without it those fields are missing.
+    pub(crate) fn properties(&self) -> BTreeSet<String> {
+        let mut properties = BTreeSet::new();
+        self.0.properties(&mut properties);
+        properties
     }
 
     pub(crate) fn decide(&self, facts: &Facts<'_>) -> bool {

@@ -3,6 +3,7 @@
 //! Owns what a route's run does: whose event it is, whether it may go now, what goes out, and what the answer
 //! means for it. Refuses to read files and settings, and to decide between ack, retry and dead letter.
 
+mod choice;
 mod outgoing;
 mod outlet;
 mod party;
@@ -11,17 +12,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use shared::event::Event;
 
 use crate::clients::destinations::{Answered, Destinations};
 use crate::context::Context;
 use crate::destination::Meaning;
 use crate::error::HandlerError;
-use crate::filter::{Facts, Filter};
+use crate::limits::Limit;
 use crate::service::Service;
 use crate::target::HandlerResult;
 
+pub(crate) use choice::Choice;
 pub(crate) use outgoing::outgoing;
 pub(crate) use outlet::Outlet;
 pub(crate) use party::{Party, Whose};
@@ -35,21 +36,18 @@ pub(crate) struct Forward {
     /// The route's name: part of what names each delivery.
     pub(crate) route: Arc<str>,
     pub(crate) whose: Whose,
-    pub(crate) filter: Option<Filter>,
+    pub(crate) choice: Choice,
     pub(crate) outlet: Arc<Outlet>,
+    /// Of what is paused on this route alone.
+    pub(crate) limit: Limit,
     pub(crate) is_paused: bool,
     pub(crate) destinations: Arc<Destinations>,
 }
 
 impl Forward {
-    /// Whether the event goes this way. One that is no JSON goes nowhere that has a filter.
+    /// Whether the event may go this way.
     pub(crate) fn wants(&self, event: &Event) -> bool {
-        if self.whose.party(&event.origin).is_none() {
-            return false;
-        }
-        let Some(filter) = &self.filter else { return true };
-        let parsed: Result<Value, _> = serde_json::from_slice(event.body());
-        parsed.is_ok_and(|event| filter.decide(&Facts { event: &event, record: None }))
+        self.whose.party(&event.origin).is_some() && self.choice.may_want(event)
     }
 
     /// Sends the event, if it may go now.
@@ -63,15 +61,26 @@ impl Forward {
         if party.is_paused {
             return Err(cx.paused(&party.limit, "TENANT_PAUSED", "the tenant is paused").await);
         }
-        if self.is_paused || outlet.is_paused {
-            let what = "the destination or its route is paused";
+        if self.is_paused {
+            return Err(cx.paused(&self.limit, "ROUTE_PAUSED", "the route is paused").await);
+        }
+        if outlet.is_unusable {
+            let what = "the destination cannot be used as the file has it: the log says why";
+            return Err(cx.paused(&outlet.limit, "DESTINATION_UNUSABLE", what).await);
+        }
+        if outlet.is_paused {
+            let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
         }
-        cx.room(&party.limit, 1.0, "TENANT_RATE", "the tenant's rate is used up").await?;
-        let what = "the destination's rate is used up, or it wants to be left alone";
-        cx.room(&outlet.limit, 1.0, "DESTINATION_RATE", what).await?;
+        let Some(body) = self.choice.body(cx, event).await? else {
+            return Err(HandlerError::skipped(
+                "ROUTE_DROPS",
+                "the route's filter or template drops it",
+            ));
+        };
+        self.room(cx, party).await?;
         let sending = async {
-            let request = outgoing(outlet, &self.route, event);
+            let request = outgoing(outlet, &self.route, event, body);
             // Boxed: futures within futures are as large as all of them.
             Box::pin(self.destinations.send(request)).await
         };
@@ -87,6 +96,21 @@ impl Forward {
         let answered =
             cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
         self.ended(cx, &answered).await
+    }
+
+    /// Room at both limits. What the first gives is lost if the second has none: so the second is the one
+    /// of which others have a part.
+    async fn room(&self, cx: &Context, party: &Party) -> HandlerResult {
+        let tenants = || cx.room(&party.limit, 1.0, "TENANT_RATE", "the tenant's rate is used up");
+        let what = "the destination's rate is used up, or it wants to be left alone";
+        let destinations = || cx.room(&self.outlet.limit, 1.0, "DESTINATION_RATE", what);
+        if self.outlet.limit.is_shared {
+            tenants().await?;
+            destinations().await
+        } else {
+            destinations().await?;
+            tenants().await
+        }
     }
 
     async fn ended(&self, cx: &Context, answered: &Answered) -> HandlerResult {

@@ -45,6 +45,7 @@ mod service;
 mod standalone;
 mod target;
 mod tenants;
+mod transform;
 mod turns;
 mod verdict;
 #[cfg(test)]

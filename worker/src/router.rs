@@ -49,12 +49,15 @@ pub(crate) struct Routes {
     by_name: HashMap<Arc<str>, usize>,
     /// Of each tenant's origin. So an event is looked at by its tenant's routes, however many there are.
     of: HashMap<Origin, Vec<usize>>,
+    /// Whether there is to be a file of tenants, whatever it says.
+    is_on: bool,
 }
 
 impl Routes {
     /// None yet, of the tenants with these origins.
     pub(crate) fn of(origins: impl Iterator<Item = Origin>) -> Self {
-        Self { of: origins.map(|origin| (origin, Vec::new())).collect(), ..Self::default() }
+        let of = origins.map(|origin| (origin, Vec::new())).collect();
+        Self { of, is_on: true, ..Self::default() }
     }
 
     /// One more, for the tenant with this origin, or for all of them.
@@ -106,9 +109,9 @@ impl Table {
         all.filter(|target| target.wants(event)).collect()
     }
 
-    /// Whether there are tenants at all.
+    /// Whether there are tenants at all, or may be.
     pub(crate) fn knows_tenants(&self) -> bool {
-        !self.routes.of.is_empty()
+        self.routes.is_on
     }
 
     /// Whether a tenant has this origin.

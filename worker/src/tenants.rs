@@ -26,6 +26,7 @@ mod statuses;
 mod suggestion;
 mod tenant;
 mod timeouts;
+mod transform;
 mod value;
 
 #[cfg(test)]
@@ -43,3 +44,4 @@ pub(crate) use sign::Sign;
 pub(crate) use state::State;
 pub(crate) use tenant::Tenant;
 pub(crate) use timeouts::Timeouts;
+pub(crate) use transform::{Gives, Transform};

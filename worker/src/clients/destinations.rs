@@ -90,6 +90,11 @@ impl Destinations {
             attributes.push(KeyValue::new("http.request.method", method.as_str().to_owned()));
             (method.as_str().to_owned().into(), attributes)
         });
+        let secrets: Vec<String> = headers
+            .values()
+            .filter(|value| value.is_sensitive())
+            .filter_map(|value| value.to_str().ok().map(str::to_owned))
+            .collect();
         let started = Instant::now();
         let count = |status| {
             self.metrics.api_call(Service::Destination, status, started.elapsed());
@@ -98,15 +103,20 @@ impl Destinations {
         let sending = request.timeout(timeouts.whole).send();
         let response = match tokio::time::timeout(timeouts.first_byte, sending).await {
             Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_timeout() && error.is_connect() => {
+                count(ApiStatus::Timeout);
+                span.fail("timeout");
+                return Err(too_slow("has no connection to offer", timeouts.connect));
+            }
             Ok(Err(error)) if error.is_timeout() => {
                 count(ApiStatus::Timeout);
                 span.fail("timeout");
-                return Err(too_slow(timeouts.whole));
+                return Err(too_slow("did not answer", timeouts.whole));
             }
             Err(_) => {
                 count(ApiStatus::Timeout);
                 span.fail("timeout");
-                return Err(too_slow(timeouts.first_byte));
+                return Err(too_slow("did not answer", timeouts.first_byte));
             }
             Ok(Err(error)) => {
                 count(ApiStatus::Unreachable);
@@ -122,13 +132,18 @@ impl Destinations {
         let retry_after = retry_after::of(response.headers(), std::time::SystemTime::now());
         let from_proxy =
             self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        let said = read(response).await;
+        // Some repeat what they are sent.
+        let hide = |said: String, secret: &String| said.replace(secret.as_str(), "[secret]");
+        let said = secrets.iter().fold(read(response).await, hide);
         count(class(status));
         let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
         Ok(Answered { answer, said })
     }
 
     fn client(&self, connect: Duration) -> anyhow::Result<Client> {
+        // In whole seconds: each other limit is a client of its own, with its connections.
+        let more = u64::from(connect.subsec_nanos() > 0);
+        let connect = Duration::from_secs(connect.as_secs() + more);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&connect) {
             return Ok(client.clone());
@@ -179,8 +194,8 @@ fn refusal(refused: Refused) -> HandlerError {
     HandlerError::permanent(Service::Destination.code("REFUSED"), refused)
 }
 
-fn too_slow(limit: Duration) -> HandlerError {
-    let message = format!("the destination did not answer within {} ms", limit.as_millis());
+fn too_slow(what: &str, limit: Duration) -> HandlerError {
+    let message = format!("the destination {what} within {} ms", limit.as_millis());
     HandlerError::transient(Service::Destination.code("TIMEOUT"), message)
 }
 

@@ -12,6 +12,7 @@ mod id;
 mod labels;
 mod learned;
 mod portal;
+mod record;
 mod refusal;
 mod stages;
 mod version;

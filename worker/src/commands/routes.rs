@@ -15,7 +15,7 @@ use shared::origin::Sender;
 
 use super::dead_letters::output::{exit_code, say, say_json};
 use super::tenants::TenantsFile;
-use crate::directory::Directory;
+use crate::directory::{Directory, choice};
 use crate::filter::{Facts, Filter, Line};
 use crate::forward::outgoing;
 use crate::tenants::Route;
@@ -39,7 +39,7 @@ enum Action {
 }
 
 /// For each event: whether it is for the route's tenant, what the filter says of it and why, and the request
-/// as it would go out. Nothing is sent.
+/// as it would go out. Nothing is sent, and nothing is read from HubSpot.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.
@@ -53,6 +53,10 @@ struct Test {
     /// Files of events
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     events: Vec<PathBuf>,
+    /// File with the record's properties as a JSON object, where filter or template ask for them: nothing
+    /// is read from HubSpot
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// One JSON document a line, for another program
     #[arg(long)]
     json: bool,
@@ -81,26 +85,37 @@ struct Shown {
 }
 
 impl RoutesCommand {
-    pub(super) fn execute(self) -> ExitCode {
+    pub(super) async fn execute(self) -> ExitCode {
         let Action::Test(test) = &self.action;
-        exit_code(test.run().map(|()| true))
+        exit_code(test.run().await.map(|()| true))
     }
 }
 
 impl Test {
-    fn run(&self) -> anyhow::Result<()> {
+    async fn run(&self) -> anyhow::Result<()> {
         let directory = self.file.read()?;
         let route = directory.tenants.routes.get(&self.route).with_context(|| {
             format!("there is no route {:?} in {}", self.route, shown(self.file.path()))
         })?;
+        let record = self.record.as_deref().map(properties_of).transpose()?;
         for file in &self.events {
             for event in events_of(file).with_context(|| file.display().to_string())? {
-                let tested = tested(&directory, route, &event);
+                let tested = tested(&directory, route, &event, record.as_ref()).await;
                 if self.json { say_json(&tested)? } else { tell(&tested)? }
             }
         }
         Ok(())
     }
+}
+
+fn properties_of(file: &Path) -> anyhow::Result<Value> {
+    let named = || file.display().to_string();
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).with_context(named)?;
+    opened.take(MAX_BYTES).read_to_end(&mut bytes).with_context(named)?;
+    let properties: Value = serde_json::from_slice(&bytes).with_context(named)?;
+    anyhow::ensure!(properties.is_object(), "{} is no JSON object", named());
+    Ok(properties)
 }
 
 fn shown(path: anyhow::Result<&Path>) -> String {
@@ -124,7 +139,12 @@ fn events_of(file: &Path) -> anyhow::Result<Vec<Event>> {
     bodies.iter().map(|body| Ok(Sender::HubSpot.identify(body)?)).collect()
 }
 
-fn tested(directory: &Directory, route: &Route, event: &Event) -> Tested {
+async fn tested(
+    directory: &Directory,
+    route: &Route,
+    event: &Event,
+    record: Option<&Value>,
+) -> Tested {
     let mut why = Vec::new();
     let tenant = directory.tenants.tenant_of(&event.origin);
     let is_theirs = match (tenant, &route.tenant) {
@@ -141,17 +161,34 @@ fn tested(directory: &Directory, route: &Route, event: &Event) -> Tested {
             true
         }
     };
-    let mut is_taken = is_theirs;
-    if let Some(filter) = route.filter.as_ref().and_then(|filter| Filter::parse(&filter.json).ok())
-    {
+    let filter = route.filter.as_ref().and_then(|filter| Filter::parse(&filter.json).ok());
+    if let Some(filter) = filter {
         let parsed: Value = serde_json::from_slice(event.body()).unwrap_or_default();
-        let facts = Facts { event: &parsed, record: None };
-        is_taken &= filter.decide(&facts);
+        let facts = Facts { event: &parsed, record };
         why.extend(filter.explain(&facts).iter().map(explained));
     }
-    let outlet = directory.outlet(&route.destination).filter(|_| is_taken);
-    let request = outlet.map(|outlet| {
-        let request = outgoing(outlet, &route.name, event);
+    let choice = choice(route);
+    let mut body = None;
+    let is_own = event.is_own_write(None);
+    if is_own {
+        why.push("the app made the change itself: such events reach no route".to_owned());
+    }
+    if is_theirs && !is_own && choice.may_want(event) {
+        match choice.made(event, record.cloned()).await {
+            Ok(made) => body = made,
+            Err(error) => why.push(error.to_string()),
+        }
+        if body.is_none() && route.transform.is_some() {
+            why.push("the template gives nothing, or the filter drops it".to_owned());
+        }
+    }
+    if directory.outlet(&route.destination).is_some_and(|outlet| outlet.is_unusable) {
+        why.push("the destination cannot be used yet: see worker tenants check".to_owned());
+    }
+    let is_taken = body.is_some();
+    let outlet = directory.outlet(&route.destination).zip(body);
+    let request = outlet.map(|(outlet, body)| {
+        let request = outgoing(outlet, &route.name, event, body);
         let header =
             |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
                 let is_secret =

@@ -114,6 +114,7 @@ impl TenantsCommand {
 
 fn check(file: &TenantsFile) -> anyhow::Result<()> {
     let directory = file.read()?;
+    anyhow::ensure!(directory.faults.is_empty(), "{}", directory.faults.join("\n"));
     let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
     Ok(say(format_args!(
         "{}: {}, {} and {}: all can be used",

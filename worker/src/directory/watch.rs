@@ -3,12 +3,14 @@
 //! Owns how old a worker's view of it is. What cannot be used is said once, and changes nothing: the last
 //! version goes on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,10 +19,12 @@ use crate::clients::destinations::Destinations;
 use crate::metrics::{TenantMetrics, WorkerMetrics};
 use crate::router::Routes;
 use crate::settings::TenantSettings;
-use crate::tenants::{Difference, MAX_BYTES, Tenants};
+use crate::tenants::{Difference, MAX_BYTES, SecretRef, Tenants};
 
-/// How often it is looked at.
+/// How often it is looked at. Another version is taken at the second look, within 5 s.
 const EVERY: Duration = Duration::from_secs(2);
+/// A view that is older than this is none: looking hangs.
+const STALE: Duration = Duration::from_secs(60);
 
 /// The file, and what it said last.
 pub(crate) struct DirectoryWatch {
@@ -29,15 +33,22 @@ pub(crate) struct DirectoryWatch {
     longest: Duration,
     destinations: Arc<Destinations>,
     metrics: TenantMetrics,
-    /// Of the text and of all secrets: these are not kept.
-    seen: [u8; 32],
+    /// The version that is at work, and one that was seen once: a file that is being written is another one at
+    /// the next look.
+    taken: Version,
+    seen: Version,
     tenants: Tenants,
+    /// The secrets that it names.
+    references: Vec<SecretRef>,
     complaint: Option<String>,
-    looked: Instant,
 }
 
+/// Of the text and of all secrets: these are not kept.
+type Version = [u8; 32];
+
 impl DirectoryWatch {
-    /// Reads the file for the first time; what is wrong with it is an error. `None` if there is to be none.
+    /// Reads the file for the first time; what is wrong with its text is an error. `None` if there is to be
+    /// none.
     pub(crate) fn open(
         settings: &TenantSettings,
         longest: Duration,
@@ -45,7 +56,7 @@ impl DirectoryWatch {
         registry: &mut Registry,
     ) -> anyhow::Result<Option<(Self, Routes)>> {
         // There from the start: that there are no tenants is seen too.
-        let tenant_metrics = TenantMetrics::register(registry);
+        let tenant_metrics = TenantMetrics::register(registry, STALE);
         let Some(file) = settings.file() else { return Ok(None) };
         let destinations =
             Destinations::new(settings.allow()?, settings.proxy()?, metrics.clone())?;
@@ -55,12 +66,15 @@ impl DirectoryWatch {
             longest,
             destinations: Arc::new(destinations),
             metrics: tenant_metrics,
-            seen: [0; 32],
+            taken: Version::default(),
+            seen: Version::default(),
             tenants: Tenants::default(),
+            references: Vec::new(),
             complaint: None,
-            looked: Instant::now(),
         };
-        let routes = watch.look()?.unwrap_or_default();
+        let text = text_of(&watch.file)?;
+        let routes = watch.take(&text)?;
+        watch.metrics.looked(true);
         Ok(Some((watch, routes)))
     }
 
@@ -71,44 +85,48 @@ impl DirectoryWatch {
                 tokio::time::sleep(EVERY).await;
                 // Reading a file can take its time.
                 let looking = tokio::task::spawn_blocking(move || {
-                    let looked = self.look();
-                    (self, looked)
+                    let looked = catch_unwind(AssertUnwindSafe(|| self.look()));
+                    (self, looked.unwrap_or_else(|_| Err(anyhow::anyhow!("looking panicked"))))
                 });
                 let Ok((watch, looked)) = looking.await else { return };
                 self = watch;
                 match looked {
-                    Ok(None) => {}
-                    Ok(Some(routes)) => take(routes),
-                    Err(error) => self.complain(&error),
+                    Ok(routes) => routes.into_iter().for_each(&take),
+                    Err(error) => self.complain(&format!("{error:#}")),
                 }
-                self.metrics.looked(self.complaint.is_none(), self.looked.elapsed());
+                self.metrics.looked(self.complaint.is_none());
             }
         }))
     }
 
-    /// The routes, if they are others than the last time.
+    /// The routes, if they are others than those at work, and the file has been so for two looks.
     fn look(&mut self) -> anyhow::Result<Option<Routes>> {
         let text = text_of(&self.file)?;
-        let secrets = std::cell::RefCell::new(Sha256::new_with_prefix(&text));
-        let read = |reference: &_| {
-            let secret = self.settings.secret(reference)?;
-            let mut secrets = secrets.borrow_mut();
-            let bytes = secrecy::ExposeSecret::expose_secret(&secret).as_bytes();
-            secrets.update((bytes.len() as u64).to_le_bytes());
-            secrets.update(bytes);
-            Ok(secret)
-        };
-        let allow = self.settings.allow()?;
-        let rules = Rules { allow: &allow, longest: self.longest, secret: &read };
-        let directory = Directory::read(&text, &self.file.display().to_string(), rules)?;
-        let seen: [u8; 32] = secrets.into_inner().finalize().into();
-        (self.looked, self.complaint) = (Instant::now(), None);
-        if seen == self.seen {
+        let version = self.version(&text);
+        if version == self.taken {
+            if self.complaint.take().is_some() {
+                tracing::info!(file = %self.file.display(), "the file of tenants is as it was");
+            }
             return Ok(None);
+        }
+        if version != std::mem::replace(&mut self.seen, version) {
+            return Ok(None);
+        }
+        self.take(&text).map(Some)
+    }
+
+    fn take(&mut self, text: &str) -> anyhow::Result<Routes> {
+        let allow = self.settings.allow()?;
+        let secret = |reference: &_| self.settings.secret(reference);
+        let rules = Rules { allow: &allow, longest: self.longest, secret: &secret };
+        let directory = Directory::read(text, &self.file.display().to_string(), rules)?;
+        for fault in &directory.faults {
+            tracing::warn!(fault, "a destination cannot be used: what is for it waits");
         }
         let difference = Difference::between(&self.tenants, &directory.tenants);
         let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
-        self.metrics.taken(tenants.len(), destinations.len(), routes.len());
+        let unusable = directory.faults.len();
+        self.metrics.taken(tenants.len(), destinations.len(), routes.len(), unusable);
         tracing::info!(
             file = %self.file.display(),
             tenants = tenants.len(),
@@ -117,18 +135,36 @@ impl DirectoryWatch {
             changes = difference.0.len(),
             "tenants taken from their file"
         );
-        self.seen = seen;
         let routes = directory.routes(&self.destinations);
+        self.references = directory.tenants.secrets().cloned().collect();
         self.tenants = directory.tenants;
-        Ok(Some(routes))
+        self.complaint = None;
+        self.taken = self.version(text);
+        Ok(routes)
+    }
+
+    /// What differs once the text or a secret does. One that cannot be read is one more.
+    fn version(&self, text: &str) -> Version {
+        let mut version = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            version.update((bytes.len() as u64).to_le_bytes());
+            version.update(bytes);
+        };
+        part(text.as_bytes());
+        for reference in &self.references {
+            match self.settings.secret(reference) {
+                Ok(secret) => part(secret.expose_secret().as_bytes()),
+                Err(_) => part(b""),
+            }
+        }
+        version.finalize().into()
     }
 
     /// Once for each fault, not every two seconds.
-    fn complain(&mut self, error: &anyhow::Error) {
-        let error = format!("{error:#}");
-        if self.complaint.as_ref() != Some(&error) {
+    fn complain(&mut self, error: &str) {
+        if self.complaint.as_deref() != Some(error) {
             tracing::warn!(error, "the file of tenants cannot be used: the last version goes on");
-            self.complaint = Some(error);
+            self.complaint = Some(error.to_owned());
         }
     }
 }

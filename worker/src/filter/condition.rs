@@ -35,8 +35,8 @@ impl Condition {
         Ok(Self { field, check, text: shown })
     }
 
-    pub(crate) fn is_of_record(&self) -> bool {
-        self.field.is_of_record()
+    pub(crate) fn property(&self) -> Option<&str> {
+        self.field.property()
     }
 
     pub(crate) fn is_pattern(&self) -> bool {

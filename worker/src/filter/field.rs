@@ -45,6 +45,12 @@ impl Field {
         Ok(Self { root, steps })
     }
 
+    /// The property of the record that it asks for.
+    pub(crate) fn property(&self) -> Option<&str> {
+        let of_record = self.is_of_record().then(|| self.steps.first());
+        of_record.flatten().map(String::as_str)
+    }
+
     pub(crate) fn is_of_record(&self) -> bool {
         self.root == Root::Record
     }

@@ -1,5 +1,7 @@
 //! A filter's tree: conditions, and groups of them. Refuses trees that are large or deep.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
@@ -34,10 +36,12 @@ impl Node {
         node(json, place, 1, &mut Size::default())
     }
 
-    pub(crate) fn needs_record(&self) -> bool {
+    pub(crate) fn properties(&self, into: &mut BTreeSet<String>) {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(Self::needs_record),
-            Self::Condition(condition) => condition.is_of_record(),
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter().for_each(|node| node.properties(into));
+            }
+            Self::Condition(condition) => into.extend(condition.property().map(str::to_owned)),
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Outlet {
     pub(crate) concurrency: Option<u32>,
     pub(crate) overrides: Overrides,
     pub(crate) is_paused: bool,
+    /// Whether its address or a secret cannot be used.
+    pub(crate) is_unusable: bool,
 }
 
 /// Leaves out address and headers, which may be secrets.
@@ -45,19 +47,25 @@ impl Outlet {
         destination: &Destination,
         secret: &dyn Fn(&SecretRef) -> Result<SecretString, String>,
     ) -> Result<Self, String> {
+        let (signing, headers) = (signing(destination, secret)?, headers(destination, secret)?);
+        Ok(Self { signing, headers, is_unusable: false, ..Self::unusable(destination) })
+    }
+
+    /// The destination without its secrets: nothing is sent there, and what is for it waits.
+    pub(crate) fn unusable(destination: &Destination) -> Self {
         let key = format_args!("destination/{}", destination.name);
         let limit = match destination.rate {
-            Some(rate) => Limit::of(rate.count, rate.per, key),
+            Some(rate) => rate.limit(key),
             None => Limit { window: NO_RATE, ..Limit::none(key) },
         };
         // Where tenants share it, they take turns.
         let limit = if destination.tenant.is_none() { limit.shared() } else { limit };
-        Ok(Self {
+        Self {
             name: destination.name.as_str().into(),
             method: destination.method.clone(),
             url: destination.url.url().clone(),
-            signing: signing(destination, secret)?,
-            headers: headers(destination, secret)?,
+            signing: Signing::None,
+            headers: HeaderMap::new(),
             timeouts: destination.timeouts,
             limit,
             concurrency: destination.concurrency.map(u32::from),
@@ -66,7 +74,8 @@ impl Outlet {
                 permanent: destination.permanent_statuses.iter().copied().collect(),
             },
             is_paused: destination.state == State::Paused,
-        })
+            is_unusable: true,
+        }
     }
 }
 

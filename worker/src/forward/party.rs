@@ -32,7 +32,7 @@ impl Party {
         let key = format_args!("tenant/{}", tenant.name);
         Self {
             origin: tenant.origin.clone(),
-            limit: Limit::of(tenant.rate.count, tenant.rate.per, key),
+            limit: tenant.rate.limit(key),
             concurrency: tenant.concurrency.into(),
             is_paused: tenant.state == State::Paused,
         }

@@ -11,7 +11,7 @@ use crate::turns::{NoRoom, Turned};
 /// For no longer is anybody left alone by one answer: then one asks again.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 /// How often it is looked whether what is paused still is.
-const PAUSED: Duration = Duration::from_secs(30);
+const PAUSED: Duration = Duration::from_secs(15);
 
 impl Run {
     /// Room for one more request at `limit`, where a run makes `usual` many; or the error with which

@@ -19,6 +19,9 @@ use crate::tenants::SecretRef;
 /// The largest file that is taken for a secret, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
+/// How variables are called that tenants' destinations may be given: no other setting is one.
+const VARIABLES: &str = "TENANT_";
+
 /// What becomes of an event that is no tenant's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum UnknownTenant {
@@ -30,7 +33,7 @@ pub enum UnknownTenant {
 }
 
 /// Tenants.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct TenantSettings {
     /// File with the tenants, their destinations and routes (TOML); read again when it changes
     #[arg(long, env, value_name = "FILE", value_parser = file())]
@@ -39,6 +42,10 @@ pub struct TenantSettings {
     /// by commas
     #[arg(long, env, value_name = "LIST", default_value = "", hide_default_value = true)]
     pub destination_allow: String,
+    /// Directory below which the secrets must be that the file of tenants names; variables that it names begin
+    /// with TENANT_
+    #[arg(long, env, value_name = "DIR", default_value = "/run/secrets/tenants")]
+    pub tenant_secrets_dir: PathBuf,
     /// HTTP proxy through which all requests to destinations go; it then has to see to it that nothing
     /// private is called
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
@@ -77,16 +84,28 @@ impl TenantSettings {
     }
 
     /// What stands where a tenant's file says. The error names the place and never what is in it.
-    #[expect(clippy::unused_self, reason = "only settings read the environment")]
     pub(crate) fn secret(&self, reference: &SecretRef) -> Result<SecretString, String> {
         use std::io::Read as _;
         let text = match reference {
+            SecretRef::Env(name) if !name.starts_with(VARIABLES) => {
+                return Err(format!(
+                    "the variable {name} must be called {VARIABLES}…: no other is shown to tenants"
+                ));
+            }
             SecretRef::Env(name) => {
                 std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?
             }
             SecretRef::File(path) => {
+                let (path, directory) = (resolved(path)?, resolved(&self.tenant_secrets_dir)?);
+                if !path.starts_with(&directory) {
+                    return Err(format!(
+                        "{} is not below {} (TENANT_SECRETS_DIR): no other file is shown to tenants",
+                        path.display(),
+                        directory.display()
+                    ));
+                }
                 let mut text = String::new();
-                let opened = std::fs::File::open(path);
+                let opened = std::fs::File::open(&path);
                 opened
                     .and_then(|file| file.take(MAX_SECRET_BYTES).read_to_string(&mut text))
                     .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
@@ -102,4 +121,9 @@ impl TenantSettings {
         }
         Ok(SecretString::from(text.to_owned()))
     }
+}
+
+/// Where a path leads to in the end, so that no link leads out.
+fn resolved(path: &Path) -> Result<PathBuf, String> {
+    path.canonicalize().map_err(|error| format!("cannot read {}: {error}", path.display()))
 }

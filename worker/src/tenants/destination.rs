@@ -8,6 +8,7 @@ use super::address::Address;
 use super::headers::{HeaderText, headers};
 use super::known::Known;
 use super::rate::{Rate, concurrency};
+use super::secret_ref::SecretRef;
 use super::section::Section;
 use super::sign::Sign;
 use super::state::State;
@@ -58,6 +59,16 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// Where its secrets are.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let signing = self.sign.secret().into_iter().chain(self.sign.previous_secret());
+        let headers = self.headers.values().filter_map(|text| match text {
+            HeaderText::Plain(_) => None,
+            HeaderText::Secret(reference) => Some(reference),
+        });
+        signing.chain(headers)
+    }
+
     pub(crate) fn read<'t>(name: &str, section: &Section<'t>, known: &Known<'t>) -> Option<Self> {
         section.only(&KEYS);
         let tenant = known.tenant(section);

@@ -158,11 +158,12 @@ fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
 }
 
 fn of_route(old: &Route, new: &Route) -> Vec<&'static str> {
-    let Route { name: _, tenant, destination, filter, state } = old;
+    let Route { name: _, tenant, destination, filter, transform, state } = old;
     differing([
         ("tenant", *tenant != new.tenant),
         ("destination", *destination != new.destination),
         ("filter", *filter != new.filter),
+        ("transform", *transform != new.transform),
         ("state", *state != new.state),
     ])
 }

@@ -6,6 +6,7 @@ use shared::origin::Origin;
 
 use super::destination::Destination;
 use super::route::Route;
+use super::secret_ref::SecretRef;
 use super::tenant::Tenant;
 
 /// What the file says, each by name. What refers to a name finds it.
@@ -39,6 +40,11 @@ impl Tenants {
             .push(route.name.clone());
         }
         Self { tenants, destinations, routes, by_origin, by_tenant, for_all }
+    }
+
+    /// Where all secrets are that it names.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.destinations.values().flat_map(Destination::secrets)
     }
 
     /// Whose events come from `origin`.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::limits::Limit;
+
 use super::section::Section;
 use super::value::{number, text};
 
@@ -19,7 +21,16 @@ pub(crate) struct Rate {
     pub(crate) per: Duration,
 }
 
+/// The most that a limit counts in one window: it keeps each.
+const MAX_COUNTED: u32 = 1000;
+
 impl Rate {
+    /// The limit of this rate under a key: a high one is counted in a shorter window.
+    pub(crate) fn limit(self, key: impl std::fmt::Display) -> Limit {
+        let parts = self.count.div_ceil(MAX_COUNTED);
+        Limit::of(self.count / parts, self.per / parts, key)
+    }
+
     pub(crate) fn read(section: &Section<'_>) -> Option<Self> {
         section.optional("rate", of)
     }

@@ -13,6 +13,7 @@ use super::notes::Notes;
 use super::route::Route;
 use super::section::Section;
 use super::tenant::Tenant;
+use super::transform::CheckTransform;
 
 /// The longest text that is read, in bytes: 1 MiB.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
@@ -26,14 +27,20 @@ pub(crate) fn read(
     file: &str,
     text: &str,
     check_filter: &CheckFilter<'_>,
+    check_transform: &CheckTransform<'_>,
 ) -> Result<Tenants, Faults> {
     let notes = Notes::default();
-    let tenants = read_into(&notes, text, check_filter);
+    let tenants = read_into(&notes, text, check_filter, check_transform);
     notes.into_faults(file, text).map_or(Ok(tenants), Err)
 }
 
 /// Is whole only if nothing is noted.
-fn read_into(notes: &Notes, text: &str, check_filter: &CheckFilter<'_>) -> Tenants {
+fn read_into(
+    notes: &Notes,
+    text: &str,
+    check_filter: &CheckFilter<'_>,
+    check_transform: &CheckTransform<'_>,
+) -> Tenants {
     if text.len() > MAX_BYTES {
         notes.fault(0, "", &format!("the file is longer than {MAX_BYTES} bytes: shorten it"));
         return Tenants::default();
@@ -57,7 +64,9 @@ fn read_into(notes: &Notes, text: &str, check_filter: &CheckFilter<'_>) -> Tenan
     let tenants = read_tenants(&tenants);
     let destinations =
         by_name(&destinations, |name, section| Destination::read(name, section, &known));
-    let routes = by_name(&routes, |name, section| Route::read(name, section, &known, check_filter));
+    let routes = by_name(&routes, |name, section| {
+        Route::read(name, section, &known, check_filter, check_transform)
+    });
     Tenants::new(tenants, destinations, routes)
 }
 

@@ -4,8 +4,9 @@ use super::filter::{CheckFilter, Filter};
 use super::known::Known;
 use super::section::Section;
 use super::state::State;
+use super::transform::{CheckTransform, Transform};
 
-const KEYS: [&str; 4] = ["tenant", "destination", "filter", "state"];
+const KEYS: [&str; 5] = ["tenant", "destination", "filter", "transform", "state"];
 
 /// A route.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub(crate) struct Route {
     pub(crate) destination: String,
     /// Which events; `None` for all of them.
     pub(crate) filter: Option<Filter>,
+    /// What goes out; `None` for the event as it came.
+    pub(crate) transform: Option<Transform>,
     pub(crate) state: State,
 }
 
@@ -26,12 +29,15 @@ impl Route {
         section: &Section<'t>,
         known: &Known<'t>,
         check_filter: &CheckFilter<'_>,
+        check_transform: &CheckTransform<'_>,
     ) -> Option<Self> {
         section.only(&KEYS);
         let tenant = known.tenant(section);
         let destination = known.destination(section, tenant.as_deref());
         let filter = Filter::read(section, check_filter);
+        let transform = Transform::read(section, check_transform);
         let state = State::read(section);
-        Some(Self { name: name.to_owned(), tenant, destination: destination?, filter, state })
+        let (name, destination) = (name.to_owned(), destination?);
+        Some(Self { name, tenant, destination, filter, transform, state })
     }
 }

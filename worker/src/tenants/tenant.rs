@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::origin::Origin;
+use shared::origin::{NotAnOrigin, Origin};
 use toml::de::DeValue;
 
 use super::rate::{Rate, concurrency};
@@ -38,7 +38,12 @@ impl Tenant {
         let rate = Rate::read(section).unwrap_or(DEFAULT_RATE);
         let concurrency = concurrency(section).unwrap_or(DEFAULT_CONCURRENCY);
         let origin = section.required("origin", "\"hubspot/62515\"", |value| {
-            text(value)?.parse::<Origin>().map_err(|error| error.to_string())
+            let origin: Origin =
+                text(value)?.parse().map_err(|error: NotAnOrigin| error.to_string())?;
+            let is_sent = origin.portal_id().is_some_and(|id| Origin::hubspot(id) == origin);
+            is_sent.then_some(origin).ok_or_else(|| {
+                "must be hubspot/ and the account's number, such as \"hubspot/62515\"".to_owned()
+            })
         })?;
         Some(Self { name: name.to_owned(), origin, display_name, state, rate, concurrency })
     }

@@ -68,6 +68,9 @@ impl Costs {
         unknown: f64,
         patience: Duration,
     ) -> f64 {
+        if is_route(target) {
+            return unknown;
+        }
         // So few would not be through before the others have waited enough.
         if limit.size.is_some_and(|size| size >= ENOUGH) {
             let name = name(target, &limit.key);
@@ -137,7 +140,7 @@ impl Costs {
         requests: u32,
         change: impl FnOnce(&mut Cost) -> T,
     ) -> Option<T> {
-        if requests == 0 {
+        if requests == 0 || is_route(target) {
             return None;
         }
         let name = name(target, key);
@@ -149,6 +152,11 @@ impl Costs {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Cost>> {
         self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of routes there may be thousands, and what each asks for is known.
+fn is_route(target: &str) -> bool {
+    target.contains('/')
 }
 
 /// Of whose portal makes no difference.

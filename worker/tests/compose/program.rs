@@ -21,6 +21,9 @@ pub(crate) struct Place<'a> {
     address: &'a str,
 }
 
+/// What is mounted there if `TENANTS_DIR` says nothing else.
+const TENANTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compose/tenants");
+
 impl<'a> Place<'a> {
     /// `address`, of the loopback network, is this container's own.
     pub(crate) fn new(secrets: &'a Secrets, name: &str, address: &'a str) -> Self {
@@ -50,6 +53,7 @@ impl<'a> Place<'a> {
         for (name, value) in self.service.environment() {
             let mut value = value
                 .replace("/run/secrets", folder.to_str().unwrap())
+                .replace("/etc/hubline/tenants", TENANTS)
                 .replace("0.0.0.0", self.address);
             // Here it is on one network, with one address.
             if name.ends_with("LISTEN")

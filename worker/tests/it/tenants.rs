@@ -13,6 +13,7 @@ use sha2::Sha256;
 use shared::message::DeathReason;
 use worker::parts::Worker;
 use worker::settings::UnknownTenant;
+use worker::stand_ins::StandIns;
 
 use crate::harness::{
     Admin, Child, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts,
@@ -25,6 +26,7 @@ async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
     let mut rig = Rig::on(engine, &[]).await;
     let tenants = &mut rig.settings.processing.tenants;
     tenants.tenants_file = Some(file.path());
+    tenants.tenant_secrets_dir = file.directory().to_owned();
     tenants.destination_allow = listed(allowed);
     rig
 }
@@ -212,15 +214,15 @@ async fn another_version_of_the_file_is_taken_and_a_faulty_one_is_not(engine: En
     let rig = rig_with(engine, &file, &[before.address, after.address]).await;
     let worker = worker(&rig);
     let admin = Admin::of(&worker);
-    admin.wait_for_line("hubline_tenants_file_valid 1").await;
+    admin.wait_for_line("hubline_tenants_file_valid 1.0").await;
     rig.publish(&deal(1)).await;
     before.wait(1).await;
     file.write("[tenants.acme]\norigin = 7\n");
-    admin.wait_for_line("hubline_tenants_file_valid 0").await;
+    admin.wait_for_line("hubline_tenants_file_valid 0.0").await;
     rig.publish(&deal(2)).await;
     before.wait(2).await;
     file.write(&one(&after, "active", "active"));
-    admin.wait_for_line("hubline_tenants_file_valid 1").await;
+    admin.wait_for_line("hubline_tenants_file_valid 1.0").await;
     rig.publish(&deal(3)).await;
     after.wait(1).await;
     wait_for_verdicts(&worker, "succeeded", 3).await;
@@ -301,9 +303,11 @@ async fn a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_wa
     let file = File::of(&(one(&acme, "active", "active") + limits));
     let rig = Rig::on(engine, &[]).await;
     let (path, address) = (file.path().display().to_string(), acme.address.to_string());
+    let secrets = file.directory().display().to_string();
     let flags = [
         ["--tenants-file", &path],
         ["--destination-allow", &address],
+        ["--tenant-secrets-dir", &secrets],
         ["--api-timeout", "2s"],
         ["--handler-timeout", "8s"],
         ["--lease", "9s"],
@@ -323,26 +327,104 @@ async fn a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_wa
     rig.finish_with_copies().await;
 }
 
+/// Its own and nobody else's, also where both lead to one destination.
+async fn a_paused_route_holds_no_other_route_to_its_destination(engine: Engine) {
+    let shared = Endpoint::start([]);
+    let url = shared.url();
+    let text = |state: &str| {
+        format!(
+            r#"
+            tenants.acme = {{ origin = "hubspot/62515" }}
+            tenants.umbrella = {{ origin = "hubspot/62516" }}
+            routes.acme-all = {{ tenant = "acme", destination = "log", state = "{state}" }}
+            routes.umbrella-all = {{ tenant = "umbrella", destination = "log" }}
+            destinations.log = {{ url = "{url}", sign = "none" }}
+            "#
+        )
+    };
+    let file = File::of(&text("paused"));
+    let rig = rig_with(engine, &file, &[shared.address]).await;
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "limited", 1).await;
+    rig.publish(&deal_of(62516, 2)).await;
+    shared.wait(1).await;
+    file.write(&text("active"));
+    shared.wait(2).await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    worker.stop().await;
+    assert_eq!(shared.received()[0].body, deal_of(62516, 2).as_bytes());
+    rig.finish().await;
+}
+
+/// One tenant's secret that is not there is nobody else's concern.
+async fn what_is_for_a_destination_without_its_secret_waits_until_that_is_there(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let file = File::of(&two(&acme, &umbrella));
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let late = file.directory().join("late");
+    let text = text.replacen("/secret\"", "/late\"", 1);
+    std::fs::write(file.path(), text).unwrap();
+    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let worker = worker(&rig);
+    let admin = Admin::of(&worker);
+    admin.wait_for_line("hubline_destinations_unusable 1").await;
+    rig.publish(&deal(1)).await;
+    rig.publish(&deal_of(62516, 2)).await;
+    umbrella.wait(1).await;
+    wait_for_verdicts(&worker, "limited", 1).await;
+    assert!(acme.received().is_empty());
+    std::fs::write(&late, SECRET).unwrap();
+    let received = acme.wait(1).await;
+    assert!(is_signed(&received[0]));
+    admin.wait_for_line("hubline_destinations_unusable 0").await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    worker.stop().await;
+    rig.finish().await;
+}
+
+/// A template, with what HubSpot has of the record.
+async fn a_template_makes_the_body_from_the_event_and_its_record(engine: Engine) {
+    let (acme, stand_ins) = (Endpoint::start([]), StandIns::start().await.unwrap());
+    stand_ins.set_portal(62515);
+    for (id, amount) in [(1, "1250"), (2, "80")] {
+        let properties = [("dealname", "A roof"), ("amount", amount)];
+        stand_ins.put_deal(id, &properties, &[]);
+    }
+    let template =
+        r#"{"deal": {{ event.objectId }}, "text": "{{ record.dealname }}: {{ record.amount }}"}"#;
+    let transform = format!("transform = {{ template = '{template}' }}\n");
+    let filter =
+        "filter = { field = \"object.amount\", operator = \"greater_than\", value = 100 }\n";
+    let text = two(&acme, &acme).replacen("filter = ", &format!("{transform}{filter}# "), 1);
+    let file = File::of(&text);
+    let mut rig = rig_with(engine, &file, &[acme.address]).await;
+    rig.settings.processing.integrations = stand_ins.settings();
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    rig.publish(&deal(2)).await;
+    acme.wait(1).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    wait_for_verdicts(&worker, "skipped", 1).await;
+    worker.stop().await;
+    let received = acme.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].body, br#"{"deal":1,"text":"A roof: 1250"}"#[..]);
+    assert!(is_signed(&received[0]));
+    rig.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_used_stops_the_start_with_each_fault_and_no_secret() {
+async fn a_faulty_text_stops_the_start_with_each_fault() {
     let acme = Endpoint::start([]);
     let text = one(&acme, "active", "active");
-    let file = File::of(&text);
-    let start = |allow: &str| {
-        let mut settings = crate::harness::settings("unused", &[]);
-        settings.processing.tenants.tenants_file = Some(file.path());
-        settings.processing.tenants.destination_allow = allow.to_owned();
-        Worker::start(&settings, worker::Registry::new()).err().map(|error| format!("{error:#}"))
-    };
-    let error = start("").unwrap();
-    assert!(error.contains("destinations.acme-crm: url:"), "{error}");
-    assert!(!error.contains("hooks"), "an address may be a secret: {error}");
-    std::fs::write(file.directory().join("secret"), "s3cret\n").unwrap();
-    let error = start(&listed(&[acme.address])).unwrap();
-    assert!(error.contains("acme-crm") && !error.contains("s3cret"), "{error}");
-    file.write(&text.replace("destination = \"acme-crm\"", "destination = \"acme-crn\""));
-    let error = start(&listed(&[acme.address])).unwrap();
+    let file = File::of(&text.replace("destination = \"acme-crm\"", "destination = \"acme-crn\""));
+    let mut settings = crate::harness::settings("unused", &[]);
+    settings.processing.tenants.tenants_file = Some(file.path());
+    let error = Worker::start(&settings, worker::Registry::new()).err().unwrap();
+    let error = format!("{error:#}");
     assert!(error.contains("did you mean") && error.contains("acme-crm"), "{error}");
+    assert!(!error.contains("hooks"), "an address may be a secret: {error}");
 }
 
 on_every_engine! {
@@ -356,4 +438,7 @@ on_every_engine! {
     nobody_gets_what_is_anothers_by_naming_its_route
     a_destination_that_does_not_answer_in_time_fails_for_its_own_events_alone
     a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_was_in_hand
+    a_paused_route_holds_no_other_route_to_its_destination
+    what_is_for_a_destination_without_its_secret_waits_until_that_is_there
+    a_template_makes_the_body_from_the_event_and_its_record
 }

@@ -78,7 +78,11 @@ if size then s.size, s.window = size, window end
     flows!(),
     r"
 local function forget(times, until_ms)
-  while times[1] and times[1] <= until_ms do table.remove(times, 1) end
+  local gone, many = 0, #times
+  while gone < many and times[gone + 1] <= until_ms do gone = gone + 1 end
+  if gone > 0 then
+    for i = 1, many do times[i] = times[i + gone] end
+  end
 end
 local function until_free(times, cap, long)
   local too_many = #times + 1 - cap

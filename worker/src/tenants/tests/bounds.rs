@@ -19,7 +19,7 @@ fn so_many_tenants_there_are_and_no_more() {
         writeln!(text, "t{number}.origin = 'hubspot/{number}'").unwrap();
     }
     assert_eq!(tenants(&text).tenants.len(), 10_000);
-    text.push_str("more.origin = 'hubspot/more'\n");
+    text.push_str("more.origin = 'hubspot/99999'\n");
     text.push_str("[destinations.d]\nurl = 'http://d'\nsign = 'none'\ntenant = 'more'");
     assert_eq!(
         faults(&text),

@@ -19,8 +19,10 @@ destination = "acme-crm"
 filter = { field = "subscriptionType", operator = "equals", value = "deal.creation" }
 "#;
 
-fn worker(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_worker")).args(arguments).output().unwrap()
+/// With the secrets of this file.
+fn worker(file: &File, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.args(arguments).env("TENANT_SECRETS_DIR", file.directory()).output().unwrap()
 }
 
 fn out(output: &Output) -> String {
@@ -32,13 +34,13 @@ fn out(output: &Output) -> String {
 fn a_file_is_checked_and_each_fault_has_its_place() {
     let file = File::of(FILE);
     let path = file.path().display().to_string();
-    let output = worker(&["tenants", "check", &path]);
+    let output = worker(&file, &["tenants", "check", &path]);
     assert!(output.status.success(), "{}", out(&output));
     assert!(out(&output).contains("1 tenant, 1 destination and 1 route"), "{}", out(&output));
     file.write(
         &FILE.replace("acme-crm\"\nfilter", "acme-crn\"\nfilter").replace("equals", "equal"),
     );
-    let output = worker(&["tenants", "check", &path]);
+    let output = worker(&file, &["tenants", "check", &path]);
     assert_eq!(output.status.code(), Some(1));
     let said = out(&output);
     for part in [":11:", ":12:", "acme-crm", "equals"] {
@@ -49,14 +51,15 @@ fn a_file_is_checked_and_each_fault_has_its_place() {
 #[test]
 fn a_plan_says_what_would_change_and_a_list_what_there_is() {
     let (old, new) = (File::of(FILE), File::of(&FILE.replace("of=acme\"", "of=others\"")));
-    let (old, new) = (old.path(), new.path());
-    let (old, new) = (old.display().to_string(), new.display().to_string());
-    let plan = out(&worker(&["tenants", "plan", &new, "--against", &old]));
+    let path = |file: &File| file.path().display().to_string();
+    let (from, to) = (path(&old), path(&new));
+
+    let plan = out(&worker(&old, &["tenants", "plan", &to, "--against", &from]));
     assert!(plan.contains("acme-crm") && plan.contains("url"), "{plan}");
     assert!(!plan.contains("others"), "an address may be a secret: {plan}");
-    let same = out(&worker(&["tenants", "plan", &old, "--against", &old]));
+    let same = out(&worker(&old, &["tenants", "plan", &from, "--against", &from]));
     assert_eq!(same.trim(), "nothing would change");
-    let listed = out(&worker(&["tenants", "list", "--json", &old]));
+    let listed = out(&worker(&old, &["tenants", "list", "--json", &from]));
     let listed: serde_json::Value = serde_json::from_str(listed.trim()).unwrap();
     assert_eq!(listed["routes"][0]["destination"], "acme-crm");
 }
@@ -68,8 +71,10 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     let batch = format!("[{},{}]", deal(1), deal(2).replace("deal.creation", "deal.deletion"));
     std::fs::write(&events, batch).unwrap();
     let (path, events) = (file.path().display().to_string(), events.display().to_string());
-    let output =
-        worker(&["routes", "test", "--json", "--route", "acme-deals", &path, "--events", &events]);
+    let output = worker(
+        &file,
+        &["routes", "test", "--json", "--route", "acme-deals", &path, "--events", &events],
+    );
     let said = out(&output);
     assert!(output.status.success(), "{said}");
     assert!(!said.contains(SECRET), "{said}");
@@ -84,13 +89,38 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     for part in ["webhook-signature", "[\"x-webhook-secret\",\"[secret]\"]", "idempotency-key"] {
         assert!(headers.contains(part), "{part} in {headers}");
     }
-    let for_people =
-        out(&worker(&["routes", "test", "--route", "acme-deals", &path, "--events", &events]));
+    let for_people = out(&worker(
+        &file,
+        &["routes", "test", "--route", "acme-deals", &path, "--events", &events],
+    ));
     for part in ["goes out", "does not go this way", "subscriptionType", "deal.deletion"] {
         assert!(for_people.contains(part), "{part} in {for_people}");
     }
-    let unknown = worker(&["routes", "test", "--route", "acme", &path, "--events", &events]);
+    let unknown = worker(&file, &["routes", "test", "--route", "acme", &path, "--events", &events]);
     assert_eq!(unknown.status.code(), Some(1));
+}
+
+/// A tenant's destination is shown a tenant's secrets, and none of the worker's.
+#[test]
+fn no_other_secret_can_be_named() {
+    let outside = File::of(FILE);
+    let secret = outside.directory().join("secret").display().to_string();
+    for (reference, told) in [
+        (format!("{{ file = \"{secret}\" }}"), "TENANT_SECRETS_DIR"),
+        ("{ env = \"HUBSPOT_ACCESS_TOKEN\" }".to_owned(), "TENANT_"),
+    ] {
+        let file = File::of(&FILE.replacen("@secret", &reference, 1));
+        let output = worker(&file, &["tenants", "check", &file.path().display().to_string()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(out(&output).contains(told), "{}", out(&output));
+        // A link inside that leads out is no better.
+        let link = file.directory().join("link");
+        std::os::unix::fs::symlink(outside.directory().join("secret"), &link).unwrap();
+        let reference = format!("{{ file = \"{}\" }}", link.display());
+        file.write(&FILE.replacen("@secret", &reference, 1));
+        let output = worker(&file, &["tenants", "check", &file.path().display().to_string()]);
+        assert!(out(&output).contains("TENANT_SECRETS_DIR"), "{}", out(&output));
+    }
 }
 
 /// What the documentation shows can be used as it stands.
@@ -100,8 +130,12 @@ fn the_documented_file_can_be_used() {
     let example = docs.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let file = File::of(example);
     let path = file.path().display().to_string();
-    let output = worker(&["tenants", "check", "--no-secrets", &path]);
+    let output = worker(&file, &["tenants", "check", "--no-secrets", &path]);
     assert!(output.status.success(), "{}", out(&output));
-    let output = worker(&["tenants", "check", &path]);
-    assert!(out(&output).contains("the variable ACME_SECRET is not set"), "{}", out(&output));
+    let output = worker(&file, &["tenants", "check", &path]);
+    assert!(
+        out(&output).contains("the variable TENANT_ACME_SECRET is not set"),
+        "{}",
+        out(&output)
+    );
 }

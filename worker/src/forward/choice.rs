@@ -1,0 +1,142 @@
+//! What a route makes of an event: whether it goes this way, and the body that goes out.
+//!
+//! Owns when the CRM record is read: only where filter or template ask for it, once for both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use shared::event::Event;
+use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
+
+use crate::context::Context;
+use crate::error::HandlerError;
+use crate::filter::{Facts, Filter};
+use crate::transform::{Input, Portal, Transform};
+
+/// Where HubSpot's pages are, of accounts in most places.
+const UI_DOMAIN: &str = "app.hubspot.com";
+
+/// A route's filter and template.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    filter: Option<Filter>,
+    transform: Option<Arc<Transform>>,
+    /// Properties that either asks for.
+    properties: BTreeSet<String>,
+    /// Whether the filter cannot be asked without them.
+    filters_records: bool,
+}
+
+/// A body as it goes out.
+#[derive(Clone)]
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    pub(crate) content_type: &'static str,
+}
+
+impl Choice {
+    pub(crate) fn of(filter: Option<Filter>, transform: Option<Transform>) -> Self {
+        let of_filter = filter.as_ref().map(Filter::properties).unwrap_or_default();
+        let of_transform = transform.as_ref().map(|transform| transform.properties().clone());
+        let filters_records = !of_filter.is_empty();
+        let properties = of_filter.into_iter().chain(of_transform.unwrap_or_default()).collect();
+        Self { filter, transform: transform.map(Arc::new), properties, filters_records }
+    }
+
+    /// Whether the event may go this way, as far as the event itself tells. One that is no JSON goes nowhere
+    /// that has a filter.
+    pub(crate) fn may_want(&self, event: &Event) -> bool {
+        match &self.filter {
+            None => true,
+            Some(_) if self.filters_records => true,
+            Some(filter) => parsed(event)
+                .is_some_and(|event| filter.decide(&Facts { event: &event, record: None })),
+        }
+    }
+
+    /// The body that goes out; `None` if the event does not go this way after all.
+    pub(crate) async fn body(
+        &self,
+        cx: &Context,
+        event: &Event,
+    ) -> Result<Option<Body>, HandlerError> {
+        if self.transform.is_none() && !self.filters_records {
+            return Ok(Some(as_it_came(event)));
+        }
+        let record = self.record(cx, event).await?;
+        self.made(event, record).await
+    }
+
+    /// The same with a record that was read, if it was.
+    pub(crate) async fn made(
+        &self,
+        event: &Event,
+        record: Option<Value>,
+    ) -> Result<Option<Body>, HandlerError> {
+        let Some(facts) = parsed(event) else {
+            return Err(HandlerError::permanent("UNREADABLE", "the event is no JSON"));
+        };
+        let holds =
+            |filter: &Filter| filter.decide(&Facts { event: &facts, record: record.as_ref() });
+        if self.filters_records && !self.filter.as_ref().is_none_or(holds) {
+            return Ok(None);
+        }
+        let Some(transform) = &self.transform else { return Ok(Some(as_it_came(event))) };
+        let (transform, id) = (Arc::clone(transform), event.origin.portal_id().unwrap_or_default());
+        // A template may compute for a while: not where others wait for their turn.
+        let applying = tokio::task::spawn_blocking(move || {
+            transform.apply(&Input {
+                event: &facts,
+                record: record.as_ref(),
+                portal: Portal { id, ui_domain: UI_DOMAIN },
+                stages: &BTreeMap::new(),
+            })
+        });
+        let made = applying.await?.map_err(|error| {
+            HandlerError::permanent("TRANSFORM_FAILED", format_args!("the transform: {error}"))
+        })?;
+        Ok(made.map(|made| Body { bytes: made.body.into(), content_type: made.content_type }))
+    }
+
+    /// What is gone has no properties.
+    async fn record(&self, cx: &Context, event: &Event) -> Result<Option<Value>, HandlerError> {
+        let Ok(event) = event.hubspot() else { return Ok(None) };
+        let (Some((object_type, id)), false) = (named(event), self.properties.is_empty()) else {
+            return Ok(None);
+        };
+        let names: Vec<&str> = self.properties.iter().map(String::as_str).collect();
+        let hubspot = cx.hubspot()?;
+        // Remembered: a request is part of the portal's budget, and attempts may be many.
+        cx.find("record", hubspot.properties(&object_type, id, &names)).await
+    }
+}
+
+/// The event, byte for byte.
+pub(crate) fn as_it_came(event: &Event) -> Body {
+    Body { bytes: event.body().clone(), content_type: "application/json" }
+}
+
+fn parsed(event: &Event) -> Option<Value> {
+    serde_json::from_slice(event.body()).ok()
+}
+
+/// The record that the event is about, as paths name it; `None` if it is gone, or of no known kind.
+fn named(event: &HubSpotEvent) -> Option<(String, u64)> {
+    if matches!(event.change(), Change::Deletion | Change::PrivacyDeletion) {
+        return None;
+    }
+    let object_type = match event.object_type() {
+        ObjectType::Contact => "contacts".to_owned(),
+        ObjectType::Company => "companies".to_owned(),
+        ObjectType::Deal => "deals".to_owned(),
+        ObjectType::Ticket => "tickets".to_owned(),
+        ObjectType::Product => "products".to_owned(),
+        ObjectType::LineItem => "line_items".to_owned(),
+        ObjectType::Custom(id) => id,
+        ObjectType::Other(id) if id.starts_with(|c: char| c.is_ascii_digit()) => id,
+        _ => return None,
+    };
+    event.object_id.map(|id| (object_type, id))
+}

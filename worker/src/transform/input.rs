@@ -1,0 +1,52 @@
+//! What a template is given: the event, its record, its portal and the portal's stages.
+//!
+//! Owns the names under which a template finds them. Refuses everything else: no file, no environment, no
+//! network and no clock.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+
+use super::link;
+use super::stages::Stage;
+
+/// What a body is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    /// As HubSpot sent it.
+    pub(crate) event: &'a serde_json::Value,
+    /// The record's properties by name, if they were read.
+    pub(crate) record: Option<&'a serde_json::Value>,
+    /// Where the event comes from.
+    pub(crate) portal: Portal<'a>,
+    /// The portal's own stages by id.
+    pub(crate) stages: &'a BTreeMap<String, Stage>,
+}
+
+/// A HubSpot account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portal<'a> {
+    /// `62515`.
+    pub(crate) id: u64,
+    /// `app.hubspot.com`, `app-eu1.hubspot.com`.
+    pub(crate) ui_domain: &'a str,
+}
+
+impl Input<'_> {
+    /// The names that a template finds; the stages only if it asks for them, as there may be hundreds.
+    pub(super) fn context(&self, with_stages: bool) -> Value {
+        let Portal { id, ui_domain } = self.portal;
+        let domain = ui_domain.to_owned();
+        let link = move |object_type: &Value, record: &Value| {
+            link::link(&Portal { id, ui_domain: &domain }, object_type, record)
+        };
+        context! {
+            event => Serde(self.event),
+            record => Serde(self.record),
+            portal => context! { id, ui_domain },
+            stages => with_stages.then(|| Value::from(Serde(self.stages))),
+            link => Value::from_function(link),
+        }
+    }
+}
