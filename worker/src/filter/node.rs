@@ -39,7 +39,9 @@ impl Node {
     pub(crate) fn properties(&self, into: &mut BTreeSet<String>) {
         match self {
             Self::All(nodes) | Self::Any(nodes) => {
-                nodes.iter().for_each(|node| node.properties(into));
+                for node in nodes {
+                    node.properties(into);
+                }
             }
             Self::Condition(condition) => into.extend(condition.property().map(str::to_owned)),
         }

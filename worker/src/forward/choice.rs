@@ -109,7 +109,8 @@ impl Choice {
         let names: Vec<&str> = self.properties.iter().map(String::as_str).collect();
         let hubspot = cx.hubspot()?;
         // Remembered: a request is part of the portal's budget, and attempts may be many.
-        cx.find("record", hubspot.properties(&object_type, id, &names)).await
+        let reading = Box::pin(hubspot.properties(&object_type, id, &names));
+        Box::pin(cx.find("record", reading)).await
     }
 }
 

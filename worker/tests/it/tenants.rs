@@ -26,7 +26,7 @@ async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
     let mut rig = Rig::on(engine, &[]).await;
     let tenants = &mut rig.settings.processing.tenants;
     tenants.tenants_file = Some(file.path());
-    tenants.tenant_secrets_dir = file.directory().to_owned();
+    file.directory().clone_into(&mut tenants.tenant_secrets_dir);
     tenants.destination_allow = listed(allowed);
     rig
 }
