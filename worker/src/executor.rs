@@ -38,11 +38,13 @@ mod perform;
 mod report;
 mod settle;
 mod span;
+mod strangers;
 mod waiting;
 
 use disposition::Disposition;
 pub(crate) use gate::Gate;
 pub(crate) use own_writes::OwnWrites;
+pub(crate) use strangers::Strangers;
 
 /// How long interrupted runs have to give back what they hold.
 pub(crate) const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -83,6 +85,7 @@ pub(crate) struct Executor {
     pub(crate) own_writes: OwnWrites,
     /// What becomes of events that are no tenant's, where there are tenants.
     pub(crate) unknown_tenant: UnknownTenant,
+    pub(crate) strangers: Strangers,
     pub(crate) portals: Portals,
     pub(crate) gate: Gate,
     /// Cancelled when shutdown can wait no longer.

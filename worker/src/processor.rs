@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::credentials::Keeper;
 use crate::directory::DirectoryWatch;
 use crate::engines::Engines;
-use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, no_handler};
+use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, Strangers, no_handler};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
@@ -127,6 +127,7 @@ impl Processor {
                 app_id: settings.integrations.hubspot_app_id,
             },
             unknown_tenant: settings.tenants.unknown_tenant,
+            strangers: Strangers::default(),
             portals: Portals::new(settings.portal_cap()),
             gate: Gate::of_runs(settings.concurrency),
             interrupt: CancellationToken::new(),

@@ -109,9 +109,14 @@ impl Table {
         all.filter(|target| target.wants(event)).collect()
     }
 
-    /// Whether there are tenants at all, or may be.
-    pub(crate) fn knows_tenants(&self) -> bool {
+    /// Whether there is a file of tenants, whatever it says now.
+    pub(crate) fn may_have_tenants(&self) -> bool {
         self.routes.is_on
+    }
+
+    /// Whether there are tenants.
+    pub(crate) fn has_tenants(&self) -> bool {
+        !self.routes.of.is_empty()
     }
 
     /// Whether a tenant has this origin.

@@ -14,6 +14,7 @@ mod grammar;
 mod input;
 mod link;
 mod number;
+mod portal;
 mod properties;
 mod scalar;
 mod shapes;
@@ -32,7 +33,8 @@ use minijinja::Environment;
 
 pub(crate) use body::{Gives, Made};
 pub(crate) use error::TransformError;
-pub(crate) use input::{Input, Portal};
+pub(crate) use input::Input;
+pub(crate) use portal::Portal;
 
 use sink::Sink;
 

@@ -47,8 +47,11 @@ impl Executor {
             target: Some(target),
             names: &names,
         };
-        if table.knows_tenants() && !table.is_tenant(&event.origin) {
-            self.metrics.unknown_tenant();
+        if table.may_have_tenants() && !table.is_tenant(&event.origin) {
+            if table.has_tenants() {
+                self.metrics.unknown_tenant();
+                self.strangers.tell(&event.origin);
+            }
             if self.unknown_tenant == UnknownTenant::DeadLetter && targets.is_empty() {
                 return self.of_nobody(message, event, lane).await;
             }

@@ -9,6 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::link;
+use super::portal::Portal;
 use super::stages::Stage;
 
 /// What a body is made of.
@@ -22,15 +23,6 @@ pub(crate) struct Input<'a> {
     pub(crate) portal: Portal<'a>,
     /// The portal's own stages by id.
     pub(crate) stages: &'a BTreeMap<String, Stage>,
-}
-
-/// A HubSpot account.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Portal<'a> {
-    /// `62515`.
-    pub(crate) id: u64,
-    /// `app.hubspot.com`, `app-eu1.hubspot.com`.
-    pub(crate) ui_domain: &'a str,
 }
 
 impl Input<'_> {

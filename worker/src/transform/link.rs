@@ -5,7 +5,7 @@
 
 use minijinja::Value;
 
-use super::input::Portal;
+use super::portal::Portal;
 use super::scalar;
 
 const MAX_ID_BYTES: usize = 100;

@@ -3,6 +3,7 @@
 mod commands;
 mod endpoint;
 mod file;
+mod python;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -11,6 +11,9 @@ use super::manifest::Manifest;
 use super::proof::{Complaints, holds, notices};
 use super::settings::SECRETS;
 
+/// Where workers look for tenants' secrets if nobody says otherwise.
+const TENANTS_SECRETS: &str = "/run/secrets/tenants";
+
 /// The keys of a Secret, whoever makes it.
 pub(crate) fn keys(installation: &Installation, name: &str) -> Option<BTreeSet<String>> {
     let own = |value: &Value| value.as_object().map(|map| map.keys().cloned().collect());
@@ -31,7 +34,7 @@ fn mounted(installation: &Installation) -> Complaints {
             .filter_map(|value| value.strip_prefix(SECRETS).map(str::to_owned))
             .collect();
         let files = workload.environment.iter().filter(|(name, _)| name.ends_with("_FILE"));
-        for (name, path) in files {
+        for (name, path) in files.filter(|(name, _)| *name != "TENANTS_FILE") {
             if !path.starts_with(SECRETS) {
                 complaints.push(format!("{id}: {name} is {path}, where no secret is mounted"));
             }
@@ -39,11 +42,25 @@ fn mounted(installation: &Installation) -> Complaints {
         let container = &workload.pod.list("/spec/containers")[0];
         let mounts = container["volumeMounts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let volumes = workload.pod.list("/spec/volumes");
-        let [mount] = mounts else {
-            complaints.push(format!("{id}: mounts something else than its secrets"));
+        let [mount, others @ ..] = mounts else {
+            complaints.push(format!("{id}: mounts no secrets"));
             continue;
         };
-        let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]);
+        let volume_of =
+            |mount: &Value| volumes.iter().find(|volume| volume["name"] == mount["name"]);
+        let tenants_file = workload.environment.get("TENANTS_FILE");
+        for other in others {
+            let volume = volume_of(other).unwrap_or(&Value::Null);
+            if !is_of_tenants(installation, tenants_file.map(AsRef::as_ref), other, volume) {
+                complaints
+                    .push(format!("{id}: mounts {other}, which is neither secrets nor tenants"));
+            }
+        }
+        if tenants_file.is_some() != (others.len() == 2) {
+            complaints
+                .push(format!("{id}: has tenants and no secrets of theirs, or the other way"));
+        }
+        let volume = volume_of(mount);
         let secret = volume.and_then(|volume| volume["secret"]["secretName"].as_str());
         if mount["mountPath"] != SECRETS.trim_end_matches('/') || mount["readOnly"] != true {
             complaints.push(format!("{id}: its secrets are mounted as {mount}"));
@@ -54,6 +71,25 @@ fn mounted(installation: &Installation) -> Complaints {
         }
     }
     complaints
+}
+
+/// The file of tenants where it is looked for, and their secrets, of which there may be none.
+fn is_of_tenants(
+    installation: &Installation,
+    file: Option<&str>,
+    mount: &Value,
+    volume: &Value,
+) -> bool {
+    let Some((folder, name)) = file.and_then(|file| file.rsplit_once('/')) else { return false };
+    let is_there = match (volume["configMap"]["name"].as_str(), &volume["secret"]) {
+        (Some(map), _) => {
+            let map = installation.find("ConfigMap", map);
+            mount["mountPath"] == folder
+                && map.is_some_and(|map| map.at("/data").get(name).is_some())
+        }
+        (None, secret) => mount["mountPath"] == TENANTS_SECRETS && secret["optional"] == true,
+    };
+    is_there && mount["readOnly"] == true
 }
 
 /// Nothing that is secret stands in a manifest.
@@ -180,6 +216,18 @@ fn every_secret_is_a_file_that_is_there() {
                 "/spec/template/spec/volumes/0/secret/secretName",
                 json!("other"),
                 "amqp-url is read",
+            ),
+            (
+                "ConfigMap/hubline-worker",
+                "/data/TENANTS_FILE",
+                json!("/etc/hubline/others.toml"),
+                "neither secrets nor tenants",
+            ),
+            (
+                "Deployment/hubline-worker",
+                "/spec/template/spec/volumes/2/secret/optional",
+                json!(false),
+                "neither secrets nor tenants",
             ),
             (
                 "Deployment/hubline-worker",
