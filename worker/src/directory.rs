@@ -1,8 +1,8 @@
 //! The directory: tenants, destinations and routes as a file says, their secrets read, ready to be run.
 //!
-//! Owns what has to hold before any of it is used: a text is taken as a whole or not at all, and what is for a
-//! destination whose secret or address cannot be used waits. Refuses to open
-//! the file ([`watch`] does), and to read the environment (settings do).
+//! Owns what has to hold before any of it is used: a text is taken as a whole or not at all, and what is for
+//! a destination whose secret or address cannot be used waits. Refuses to open the file ([`watch`] does), and
+//! to read the environment (settings do).
 
 mod watch;
 
