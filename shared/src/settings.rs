@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 mod secret;
 mod trace;
 
-pub use secret::secret;
+pub use secret::{secret, secret_in};
 pub use trace::TraceSettings;
 
 /// How to reach the broker, and the names used there.

@@ -14,6 +14,7 @@
 mod collector;
 mod data_file;
 mod database;
+mod dice;
 mod engine;
 mod patience;
 mod payloads;
@@ -26,6 +27,7 @@ mod settings_table;
 pub use collector::{Collector, Mood, SentSpan};
 pub use data_file::{DataFile, Loan, Write};
 pub use database::{DatabaseEngine, TestDatabase, on_every_database};
+pub use dice::Dice;
 pub use engine::{Engine, on_every_engine};
 pub use patience::{PATIENCE, within};
 pub use payloads::{Payload, payloads};

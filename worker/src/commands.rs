@@ -11,6 +11,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod events;
 pub mod healthcheck;
+mod input;
 pub mod limits;
 pub mod migrate;
 mod origin_flags;

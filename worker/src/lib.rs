@@ -43,6 +43,7 @@ mod router;
 mod run;
 mod service;
 mod standalone;
+mod suggestion;
 mod target;
 mod tenants;
 mod transform;

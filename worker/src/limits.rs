@@ -18,6 +18,7 @@ mod seen;
 mod slots;
 mod swaps;
 mod waits;
+mod window;
 
 use std::fmt;
 use std::time::Duration;
@@ -29,13 +30,14 @@ pub(crate) use breaker::{CALM_MS, LONGEST_OPEN_MS, MOST_STRIKES, OPEN_MS};
 pub(crate) use cap::{SOONEST_MS, UNSEEN_MS};
 pub use gate::Passage;
 pub(crate) use gate::{MORE, PROBE_MS};
-pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS, SPACING_MS};
+pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS};
 pub(crate) use memory::Lines;
 pub(crate) use outcomes::{LATELY, LEAST, LEAST_OF_ALL, SLICE_MS, SLICES};
 pub(crate) use own::Own;
 pub(crate) use remote::ask;
 pub use seen::{BreakerState, Of, Seen};
 pub(crate) use seen::{Sight, span};
+pub(crate) use slots::SPACING_MS;
 pub(crate) use swaps::MOST_SWAPS;
 
 /// What is limited, and by how much.

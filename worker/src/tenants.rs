@@ -23,7 +23,6 @@ mod section;
 mod sign;
 mod state;
 mod statuses;
-mod suggestion;
 mod tenant;
 mod timeouts;
 mod transform;

@@ -17,18 +17,19 @@ pub fn secret(
     let value = value.filter(|value| !value.expose_secret().trim().is_empty());
     let Some(file) = file else { return Ok(value.cloned()) };
     anyhow::ensure!(value.is_none(), "set {name} or {name}_FILE, not both");
-    let describe = |error| anyhow::anyhow!("{name}_FILE: cannot read {}: {error}", file.display());
+    secret_in(file).map(Some).map_err(|error| anyhow::anyhow!("{name}_FILE: {error}"))
+}
+
+/// The secret in a file: not more than 64 KiB, and not nothing. The error names the file alone.
+pub fn secret_in(file: &Path) -> anyhow::Result<SecretString> {
+    let describe = |error| anyhow::anyhow!("cannot read {}: {error}", file.display());
     let size = std::fs::metadata(file).map_err(describe)?.len();
-    anyhow::ensure!(
-        size <= MAX_SECRET_BYTES,
-        "{name}_FILE: {} is too large for a secret",
-        file.display()
-    );
+    anyhow::ensure!(size <= MAX_SECRET_BYTES, "{} is too large for a secret", file.display());
     let text = std::fs::read_to_string(file).map_err(describe)?;
     // Editors and `echo` end a file with a newline that is not part of the secret.
     let text = text.trim_end_matches(['\r', '\n']);
-    anyhow::ensure!(!text.is_empty(), "{name}_FILE: {} is empty", file.display());
-    Ok(Some(SecretString::from(text.to_owned())))
+    anyhow::ensure!(!text.is_empty(), "{} is empty", file.display());
+    Ok(SecretString::from(text.to_owned()))
 }
 
 #[cfg(test)]

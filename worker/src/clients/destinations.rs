@@ -5,7 +5,6 @@
 //! redirect, keeps no cookie, and repeats no address in an error: one may be a secret.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -132,9 +131,9 @@ impl Destinations {
         let retry_after = retry_after::of(response.headers(), std::time::SystemTime::now());
         let from_proxy =
             self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        // Some repeat what they are sent.
+        // Some repeat what they are sent. Before it is cut: a part of a secret would not be found.
         let hide = |said: String, secret: &String| said.replace(secret.as_str(), "[secret]");
-        let said = secrets.iter().fold(read(response).await, hide);
+        let said = plain(&secrets.iter().fold(read(response).await, hide), SAID);
         count(class(status));
         let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
         Ok(Answered { answer, said })
@@ -168,23 +167,16 @@ impl Destinations {
         if let Some(refused) = Refused::find_in(&error) {
             return refusal(*refused);
         }
-        let is_proxys = self.proxy.is_some() && {
-            let mut cause = error.source();
-            let mut found = false;
-            while let Some(inner) = cause {
-                found |= inner.to_string().contains("tunnel");
-                cause = inner.source();
-            }
-            found
-        };
-        let (what, who) = if is_proxys {
+        let why = causes(error);
+        // hyper's word for a proxy that refuses to connect.
+        let (what, who) = if self.proxy.is_some() && why.contains("tunnel") {
             ("PROXY", "the forward proxy (FORWARD_PROXY) lets nothing through")
         } else {
             ("UNREACHABLE", "the destination cannot be reached")
         };
         HandlerError::transient(
             Service::Destination.code(what),
-            format!("{who}: {}", plain(&causes(error), SAID)),
+            format!("{who}: {}", plain(&why, SAID)),
         )
     }
 }
@@ -211,5 +203,5 @@ async fn read(mut response: Response) -> String {
             break;
         }
     }
-    plain(&String::from_utf8_lossy(&kept), SAID)
+    String::from_utf8_lossy(&kept).into_owned()
 }

@@ -1,6 +1,5 @@
 //! `worker routes test`: what a route would do with events, without doing it.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,14 +13,13 @@ use shared::harmless::harmless;
 use shared::origin::Sender;
 
 use super::dead_letters::output::{exit_code, say, say_json};
-use super::tenants::TenantsFile;
+use super::input::bytes_of;
+use super::tenants::Reading;
 use crate::directory::{Directory, choice};
 use crate::filter::{Facts, Filter, Line};
 use crate::forward::outgoing;
 use crate::tenants::Route;
 
-/// The largest file of events.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// A header whose name has one of these in it is not shown.
 const SECRET: [&str; 4] = ["secret", "token", "authorization", "key"];
 
@@ -45,13 +43,13 @@ enum Action {
 A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.
 
 Example:
-  worker routes test --route acme-deals --events delivery.json tenants.toml")]
+  worker routes test --tenants-file tenants.toml --route acme-deals delivery.json")]
 struct Test {
     /// The route
     #[arg(long, value_name = "NAME")]
     route: String,
     /// Files of events
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE")]
     events: Vec<PathBuf>,
     /// File with the record's properties as a JSON object, where filter or template ask for them: nothing
     /// is read from HubSpot
@@ -61,7 +59,7 @@ struct Test {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    file: TenantsFile,
+    reading: Reading,
 }
 
 /// What becomes of one event.
@@ -93,10 +91,12 @@ impl RoutesCommand {
 
 impl Test {
     async fn run(&self) -> anyhow::Result<()> {
-        let directory = self.file.read()?;
-        let route = directory.tenants.routes.get(&self.route).with_context(|| {
-            format!("there is no route {:?} in {}", self.route, shown(self.file.path()))
-        })?;
+        let file = self.reading.file()?;
+        let directory = self.reading.read(file)?;
+        let route =
+            directory.tenants.routes.get(&self.route).with_context(|| {
+                format!("there is no route {:?} in {}", self.route, file.display())
+            })?;
         let record = self.record.as_deref().map(properties_of).transpose()?;
         for file in &self.events {
             for event in events_of(file).with_context(|| file.display().to_string())? {
@@ -110,31 +110,18 @@ impl Test {
 
 fn properties_of(file: &Path) -> anyhow::Result<Value> {
     let named = || file.display().to_string();
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).with_context(named)?;
-    opened.take(MAX_BYTES).read_to_end(&mut bytes).with_context(named)?;
-    let properties: Value = serde_json::from_slice(&bytes).with_context(named)?;
+    let properties: Value =
+        serde_json::from_slice(&bytes_of(file).with_context(named)?).with_context(named)?;
     anyhow::ensure!(properties.is_object(), "{} is no JSON object", named());
     Ok(properties)
 }
 
-fn shown(path: anyhow::Result<&Path>) -> String {
-    path.map(|path| path.display().to_string()).unwrap_or_default()
-}
-
 fn events_of(file: &Path) -> anyhow::Result<Vec<Event>> {
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(file)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    }
-    let is_batch = bytes.trim_ascii_start().starts_with(b"[");
-    let bytes = Bytes::from(bytes);
-    let bodies = if is_batch {
+    let bytes = Bytes::from(bytes_of(file)?);
+    let bodies = if bytes.trim_ascii_start().starts_with(b"[") {
         Sender::HubSpot.split(&bytes)?
     } else {
-        vec![bytes.trim_ascii().to_vec().into()]
+        vec![bytes.slice_ref(bytes.trim_ascii())]
     };
     bodies.iter().map(|body| Ok(Sender::HubSpot.identify(body)?)).collect()
 }

@@ -1,6 +1,6 @@
 //! `worker send`: signs deliveries as HubSpot would and posts them, to try an installation.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -10,10 +10,8 @@ use shared::senders::hubspot::signature::{ClientSecret, Version};
 use shared::settings::secret;
 use shared::terminal;
 
+use super::input::bytes_of;
 use crate::poster::Poster;
-
-/// The largest file that is sent.
-const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Signs each file's content as HubSpot would and posts it to a receiver, one after the other.
 /// Prints each answer. Exits 0 if every delivery was answered 200, else 1.
@@ -86,21 +84,6 @@ impl SendCommand {
         }
         Ok(if all_taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut body = Vec::new();
-    if file == Path::new("-") {
-        std::io::stdin()
-            .take(MAX_FILE_BYTES)
-            .read_to_end(&mut body)
-            .context("cannot read standard input")?;
-    } else {
-        let opened = std::fs::File::open(file).context("cannot open the file")?;
-        opened.take(MAX_FILE_BYTES).read_to_end(&mut body).context("cannot read the file")?;
-    }
-    Ok(body)
 }
 
 /// The same events with another portal id.

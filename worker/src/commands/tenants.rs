@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use secrecy::SecretString;
 use serde::Serialize;
 use shared::harmless::harmless;
 use shared::settings::parse_duration;
 
 use super::dead_letters::output::{exit_code, say, say_json};
+use crate::count::count;
 use crate::directory::{Directory, Rules, text_of};
 use crate::settings::TenantSettings;
 use crate::tenants::{Difference, State, Tenants};
@@ -28,7 +30,7 @@ Examples:
   worker tenants check tenants.toml
   worker tenants plan new.toml --against tenants.toml
   worker tenants list --json
-  worker routes test --route acme-deals event.json
+  worker routes test --tenants-file tenants.toml --route acme-deals event.json
 
 Exit codes: 0 the file can be used, 1 it cannot: each fault has its line and column.")]
 pub struct TenantsCommand {
@@ -39,11 +41,11 @@ pub struct TenantsCommand {
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
     /// Say whether the file can be used, or all that is wrong with it
-    Check(TenantsFile),
+    Check(File),
     /// Say what would change if one file took the place of another
     Plan {
         #[command(flatten)]
-        file: TenantsFile,
+        file: File,
         /// The file whose place it would take; without it, TENANTS_FILE
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
@@ -51,19 +53,26 @@ enum Action {
     /// List tenants and their routes
     List {
         #[command(flatten)]
-        file: TenantsFile,
+        file: File,
         /// One JSON document a line, for another program
         #[arg(long)]
         json: bool,
     },
 }
 
-/// The file that is meant, and what it is read with.
+/// The file that is meant.
 #[derive(Args, Clone, Debug)]
-pub(super) struct TenantsFile {
+struct File {
     /// The file; without it, TENANTS_FILE
     #[arg(value_name = "FILE")]
     path: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// What a file of tenants is read with, and the one of the settings.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Reading {
     /// Do not look whether secrets are there: for a machine that has none
     #[arg(long)]
     no_secrets: bool,
@@ -74,30 +83,35 @@ pub(super) struct TenantsFile {
     settings: TenantSettings,
 }
 
-impl TenantsFile {
-    /// Its path.
-    pub(super) fn path(&self) -> anyhow::Result<&Path> {
-        let path = self.path.as_deref().or_else(|| self.settings.file());
-        path.context("no file of tenants: name one, or set TENANTS_FILE")
+impl Reading {
+    /// The file of the settings.
+    pub(super) fn file(&self) -> anyhow::Result<&Path> {
+        self.settings.file().context("no file of tenants: name one, or set TENANTS_FILE")
     }
 
-    /// What it says; the error is all that is wrong with it.
-    pub(super) fn read(&self) -> anyhow::Result<Directory> {
-        self.read_from(self.path()?)
-    }
-
-    fn read_from(&self, path: &Path) -> anyhow::Result<Directory> {
+    /// What a file says; the error is all that is wrong with it.
+    pub(super) fn read(&self, path: &Path) -> anyhow::Result<Directory> {
         let (text, allow) = (text_of(path)?, self.settings.allow()?);
         let secret = |reference: &_| {
             // A secret of the right form: whether there is one is not looked at.
             if self.no_secrets {
-                Ok(secrecy::SecretString::from(format!("whsec_{}", "A".repeat(32))))
+                Ok(SecretString::from(format!("whsec_{}", "A".repeat(32))))
             } else {
                 self.settings.secret(reference)
             }
         };
         let rules = Rules { allow: &allow, longest: self.api_timeout, secret: &secret };
         Ok(Directory::read(&text, &path.display().to_string(), rules)?)
+    }
+}
+
+impl File {
+    fn path(&self) -> anyhow::Result<&Path> {
+        self.path.as_deref().map_or_else(|| self.reading.file(), Ok)
+    }
+
+    fn read(&self) -> anyhow::Result<Directory> {
+        self.reading.read(self.path()?)
     }
 }
 
@@ -112,24 +126,23 @@ impl TenantsCommand {
     }
 }
 
-fn check(file: &TenantsFile) -> anyhow::Result<()> {
+fn check(file: &File) -> anyhow::Result<()> {
     let directory = file.read()?;
     anyhow::ensure!(directory.faults.is_empty(), "{}", directory.faults.join("\n"));
     let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
     Ok(say(format_args!(
         "{}: {}, {} and {}: all can be used",
         file.path()?.display(),
-        count(tenants.len(), "tenant"),
-        count(destinations.len(), "destination"),
-        count(routes.len(), "route"),
+        count(tenants.len(), "tenant", "tenants"),
+        count(destinations.len(), "destination", "destinations"),
+        count(routes.len(), "route", "routes"),
     ))?)
 }
 
-fn plan(file: &TenantsFile, against: Option<&Path>) -> anyhow::Result<()> {
-    let against = against.or_else(|| file.settings.file());
-    let against =
-        against.context("nothing to compare with: give --against, or set TENANTS_FILE")?;
-    let (old, new) = (file.read_from(against)?, file.read()?);
+fn plan(file: &File, against: Option<&Path>) -> anyhow::Result<()> {
+    let against = against.map_or_else(|| file.reading.file(), Ok);
+    let against = against.context("nothing to compare with: give --against")?;
+    let (old, new) = (file.reading.read(against)?, file.read()?);
     let difference = Difference::between(&old.tenants, &new.tenants);
     if difference.is_empty() {
         return Ok(say("nothing would change")?);
@@ -154,7 +167,7 @@ struct ListedRoute<'a> {
     state: &'static str,
 }
 
-fn list(file: &TenantsFile, json: bool) -> anyhow::Result<()> {
+fn list(file: &File, json: bool) -> anyhow::Result<()> {
     let directory = file.read()?;
     let tenants = &directory.tenants;
     for tenant in tenants.tenants.values() {
@@ -188,9 +201,4 @@ fn word(state: State) -> &'static str {
         State::Active => "active",
         State::Paused => "paused",
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

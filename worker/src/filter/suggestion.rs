@@ -1,7 +1,8 @@
 //! What somebody meant who wrote a word that is none. Refuses to guess far.
 
 use shared::harmless::cut;
-use strsim::osa_distance;
+
+use crate::suggestion;
 
 /// Beyond it no word is looked for.
 const MAX_BYTES: usize = 40;
@@ -46,9 +47,7 @@ fn nearest<'a>(word: &str, allowed: &[&'a str]) -> Option<&'a str> {
     if let Some(name) = allowed.iter().find(|name| Some(**name) == alias) {
         return Some(name);
     }
-    let distances = allowed.iter().map(|name| (osa_distance(&word, name), *name));
-    let near = distances.filter(|(distance, name)| distance * 3 <= name.len());
-    near.min().map(|(_, name)| name)
+    suggestion::nearest(&word, allowed.iter().copied())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use serde_json::json;
+use shared::testing::Dice;
 
 use super::*;
 
@@ -246,8 +247,8 @@ fn an_explanation_has_a_line_for_each_condition_in_order() {
 fn an_explanation_ends_as_the_decision_does() {
     let (mut held, mut dice) = ([0, 0], Dice(7));
     for _ in 0..5000 {
-        let json = dice.filter(0);
-        let (event, record) = (dice.event(), dice.event());
+        let json = any_filter(&mut dice, 0);
+        let (event, record) = (any_event(&mut dice), any_event(&mut dice));
         let record = (dice.below(4) > 0).then_some(&record);
         let (facts, filter) = (Facts { event: &event, record }, filter(&json));
         let (lines, decided) = (filter.explain(&facts), filter.decide(&facts));
@@ -263,54 +264,37 @@ fn nodes(json: &Value) -> usize {
     1 + json["conditions"].as_array().map_or(0, |nodes| nodes.iter().map(self::nodes).sum())
 }
 
-/// Small numbers, always the same for one seed (splitmix64).
-struct Dice(u64);
+fn any_value(dice: &mut Dice) -> Value {
+    dice.one_of(&[json!("1"), json!(1), json!(2.5), json!("2026-11-21"), json!("100")])
+}
 
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
+fn any_event(dice: &mut Dice) -> Value {
+    let odd = dice.one_of(&[json!(null), json!(true), json!({}), json!("a"), json!(["1"])]);
+    match dice.below(4) {
+        0 => json!({ "a": odd }),
+        1 => json!({ "a": any_value(dice) }),
+        2 => json!({ "a": any_value(dice), "b": [any_value(dice), odd] }),
+        _ => json!({ "b": any_value(dice) }),
     }
+}
 
-    fn one_of(&mut self, choice: &[Value]) -> Value {
-        choice[self.below(choice.len())].clone()
-    }
-
-    fn value(&mut self) -> Value {
-        self.one_of(&[json!("1"), json!(1), json!(2.5), json!("2026-11-21"), json!("100")])
-    }
-
-    fn event(&mut self) -> Value {
-        let odd = self.one_of(&[json!(null), json!(true), json!({}), json!("a"), json!(["1"])]);
-        match self.below(4) {
-            0 => json!({ "a": odd }),
-            1 => json!({ "a": self.value() }),
-            2 => json!({ "a": self.value(), "b": [self.value(), odd] }),
-            _ => json!({ "b": self.value() }),
-        }
-    }
-
-    fn filter(&mut self, depth: usize) -> Value {
-        if depth < 4 && self.below(3) > 0 {
-            let count = self.below(4);
-            let nodes: Vec<_> = (0..count).map(|_| self.filter(depth + 1)).collect();
-            return match self.below(3) {
-                0 => json!({ "conditions": nodes }),
-                1 => json!({ "logic": "and", "conditions": nodes }),
-                _ => json!({ "logic": "or", "conditions": nodes }),
-            };
-        }
-        let field = self.one_of(&["a", "b[1]", "event.b", "object.a", "[0].b.0"].map(Value::from));
-        let operator = check::OPERATORS[self.below(check::OPERATORS.len())];
-        let value = match operator {
-            "exists" | "not_exists" => json!(null),
-            "in" | "not_in" => json!([self.value(), self.value()]),
-            "matches" => self.one_of(&[json!("1"), json!("^2"), json!("a?")]),
-            _ => self.value(),
+fn any_filter(dice: &mut Dice, depth: usize) -> Value {
+    if depth < 4 && dice.below(3) > 0 {
+        let count = dice.below(4);
+        let nodes: Vec<_> = (0..count).map(|_| any_filter(dice, depth + 1)).collect();
+        return match dice.below(3) {
+            0 => json!({ "conditions": nodes }),
+            1 => json!({ "logic": "and", "conditions": nodes }),
+            _ => json!({ "logic": "or", "conditions": nodes }),
         };
-        json!({ "field": field, "operator": operator, "value": value })
     }
+    let field = dice.one_of(&["a", "b[1]", "event.b", "object.a", "[0].b.0"].map(Value::from));
+    let operator = check::OPERATORS[dice.below(check::OPERATORS.len())];
+    let value = match operator {
+        "exists" | "not_exists" => json!(null),
+        "in" | "not_in" => json!([any_value(dice), any_value(dice)]),
+        "matches" => dice.one_of(&[json!("1"), json!("^2"), json!("a?")]),
+        _ => any_value(dice),
+    };
+    json!({ "field": field, "operator": operator, "value": value })
 }

@@ -108,9 +108,8 @@ impl Choice {
         };
         let names: Vec<&str> = self.properties.iter().map(String::as_str).collect();
         let hubspot = cx.hubspot()?;
-        // Remembered: a request is part of the portal's budget, and attempts may be many.
-        let reading = Box::pin(hubspot.properties(&object_type, id, &names));
-        Box::pin(cx.find("record", reading)).await
+        // Not remembered: the ledger would keep a person's data that an erasure does not find.
+        Box::pin(hubspot.properties(&object_type, id, &names)).await
     }
 }
 

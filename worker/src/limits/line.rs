@@ -9,24 +9,22 @@
 //! soon, and does not have to ask everything again. That is for runs as they are on average: one that makes
 //! more requests than a tenth of the limit begins when there is room for that, or it would never.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use shared::broker::Lane;
 
 use super::flows::Flows;
 use super::seen::{self, Sight};
-use super::slots::{Rate, Slots};
+use super::slots::{Rate, Slots, spaced};
 use super::swaps::Swaps;
 use super::waits::Waits;
+use super::window::Window;
 use super::{Room, Standing};
 
 /// Of ten requests bulk may use so many: the rest is there for what comes live.
 pub(crate) const BULK_OF_TEN: u32 = 7;
 /// One request in so many is bulk's, however much comes live.
 pub(crate) const GUARANTEED: u32 = 10;
-/// Between two that are held back where there is no rate, in ms.
-pub(crate) const SPACING_MS: i64 = 20;
 /// Whose turn has come and who finds no room for longer than this, in ms, comes back at a time of their
 /// own: else all who wait for the same would ask at the same moment, again and again.
 pub(crate) const NEAR_MS: i64 = 2_000;
@@ -52,7 +50,7 @@ pub(super) struct Line {
     /// As it was asked at last.
     size: u32,
     window_ms: i64,
-    granted: VecDeque<i64>,
+    granted: Window,
     begun: Slots,
     work: Slots,
     bulk: Slots,
@@ -63,7 +61,7 @@ pub(super) struct Line {
     work_waits_ms: i64,
     bulk_waits_ms: i64,
     /// What bulk was granted of its own share, as far back as that reaches.
-    turns: VecDeque<i64>,
+    turns: Window,
     /// Where origins share the limit: the end of each one's line, and who gives a place up to another.
     flows: Flows,
     swaps: Swaps,
@@ -95,16 +93,15 @@ impl Line {
         if place_ms > now_ms {
             return self.placed(asked, place_ms, now_ms);
         }
-        forget(&mut self.granted, now_ms - asked.window_ms);
+        self.granted.forget(now_ms - asked.window_ms);
         let is_under_way = asked.standing == Standing::UnderWay;
         let mut wait_ms = (self.hold_ms - now_ms).max(0);
         let mut has_turn = false;
         if let Some(size) = asked.size {
             // One in ten is bulk's, however much comes live.
             let own = Rate { size, window_ms: asked.window_ms }.tenths(1);
-            forget(&mut self.turns, now_ms - own.window_ms);
-            let turns =
-                own.size.saturating_sub(u32::try_from(self.turns.len()).unwrap_or(own.size));
+            self.turns.forget(now_ms - own.window_ms);
+            let turns = own.size.saturating_sub(self.turns.count());
             has_turn = is_bulk && turns > 0;
             let until_room = |cap| self.until_room_ms(asked, cap, now_ms);
             // Those who begin have left room for whoever is under way, of either lane.
@@ -112,7 +109,7 @@ impl Line {
                 until_room(size)
             } else if is_bulk {
                 // Behind whoever waits live, until its own turn.
-                let turn_ms = until_room_ms(&self.turns, own.size, own.window_ms, now_ms);
+                let turn_ms = self.turns.until_room_ms(own.size, own.window_ms, now_ms);
                 let room_ms = until_room((size * BULK_OF_TEN / 10).max(1));
                 room_ms.max(self.work_waits_ms - now_ms).clamp(0, turn_ms)
             } else if self.bulk_waits_ms > now_ms {
@@ -123,14 +120,14 @@ impl Line {
         }
         if wait_ms == 0 {
             if let Some(size) = asked.size {
-                self.granted.push_back(now_ms);
+                self.granted.add(1, now_ms);
                 if !is_under_way {
                     let count = self.begun.whole(asked.standing.thousandths());
                     // A window is not longer for those who need more than it has.
                     self.begun.push(now_ms, count.min(size), size);
                     if has_turn {
                         let own = Rate { size, window_ms: asked.window_ms }.tenths(1);
-                        self.turns.extend((0..count.min(own.size)).map(|_| now_ms));
+                        self.turns.add(count.min(own.size), now_ms);
                     }
                 }
             }
@@ -156,11 +153,11 @@ impl Line {
 
     /// As people see it.
     pub(super) fn sight(&self, now_ms: i64) -> Sight {
-        let window = self.granted.iter().filter(|at_ms| **at_ms > now_ms - self.window_ms);
+        let used = self.granted.since(now_ms - self.window_ms);
         let end_ms = self.end_ms();
         let count = |lane| i64::try_from(self.waits.count(lane, now_ms)).unwrap_or(i64::MAX);
         [
-            i64::try_from(window.count()).unwrap_or(i64::MAX),
+            i64::try_from(used).unwrap_or(i64::MAX),
             self.size.into(),
             self.window_ms,
             count(Lane::Work),
@@ -178,7 +175,7 @@ impl Line {
             <= now_ms
             && self.hold_ms <= now_ms
             && self.waits.end_ms() <= now_ms
-            && self.granted.back().is_none_or(|at_ms| *at_ms <= now_ms - window_ms)
+            && self.granted.last_ms().is_none_or(|at_ms| at_ms <= now_ms - window_ms)
     }
 
     /// When the last who has a place is to come.
@@ -190,7 +187,7 @@ impl Line {
     /// How long until there is room within `cap`: for one request, and for whoever begins for all of them.
     /// Nobody has to find more than a tenth of the limit: those who need less would always be before him.
     fn until_room_ms(&self, asked: &Asked<'_>, cap: u32, now_ms: i64) -> i64 {
-        let until_ms = until_room_ms(&self.granted, cap, asked.window_ms, now_ms);
+        let until_ms = self.granted.until_room_ms(cap, asked.window_ms, now_ms);
         if asked.standing == Standing::UnderWay {
             return until_ms;
         }
@@ -283,33 +280,6 @@ impl Line {
         let place_ms = begin_ms.max(back.free_ms(count.min(size), rate));
         back.book(place_ms, count, rate, size);
         place_ms
-    }
-}
-
-/// Where there is no rate: at once if nobody is held back or waits, else one after the other.
-fn spaced(end_ms: i64, hold_ms: i64, now_ms: i64) -> i64 {
-    let begin_ms = hold_ms.max(now_ms);
-    if end_ms < begin_ms || (end_ms <= now_ms && hold_ms <= now_ms) {
-        begin_ms
-    } else {
-        end_ms + SPACING_MS
-    }
-}
-
-fn forget(times: &mut VecDeque<i64>, until_ms: i64) {
-    while times.front().is_some_and(|at_ms| *at_ms <= until_ms) {
-        times.pop_front();
-    }
-}
-
-/// How long until fewer than `cap` of these are within the window.
-fn until_room_ms(times: &VecDeque<i64>, cap: u32, window_ms: i64, now_ms: i64) -> i64 {
-    let too_many = (times.len() + 1).saturating_sub(cap as usize);
-    // The last of those that have to be over.
-    match too_many.checked_sub(1).map(|last| times.get(last)) {
-        None => 0,
-        Some(Some(at_ms)) => (at_ms + window_ms - now_ms).max(1),
-        Some(None) => window_ms,
     }
 }
 

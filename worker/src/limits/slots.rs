@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// Between two that are held back where there is no rate, in ms.
+pub(crate) const SPACING_MS: i64 = 20;
+
 /// When the last of a lane's runs were told to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Slots {
@@ -65,5 +68,15 @@ impl Slots {
         self.times.extend((0..count).map(|_| at_ms));
         let too_many = self.times.len().saturating_sub(most.max(count) as usize);
         self.times.drain(..too_many);
+    }
+}
+
+/// Where there is no rate: at once if nobody is held back or waits, else one after the other.
+pub(super) fn spaced(end_ms: i64, hold_ms: i64, now_ms: i64) -> i64 {
+    let begin_ms = hold_ms.max(now_ms);
+    if end_ms < begin_ms || (end_ms <= now_ms && hold_ms <= now_ms) {
+        begin_ms
+    } else {
+        end_ms + SPACING_MS
     }
 }

@@ -11,13 +11,11 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
+use shared::settings::secret_in;
 
 use super::access::{Secret, file, web};
 use crate::destination::address::Allow;
 use crate::tenants::SecretRef;
-
-/// The largest file that is taken for a secret, in bytes.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// How variables are called that tenants' destinations may be given: no other setting is one.
 const VARIABLES: &str = "TENANT_";
@@ -85,41 +83,27 @@ impl TenantSettings {
 
     /// What stands where a tenant's file says. The error names the place and never what is in it.
     pub(crate) fn secret(&self, reference: &SecretRef) -> Result<SecretString, String> {
-        use std::io::Read as _;
-        let text = match reference {
-            SecretRef::Env(name) if !name.starts_with(VARIABLES) => {
-                return Err(format!(
-                    "the variable {name} must be called {VARIABLES}…: no other is shown to tenants"
-                ));
-            }
-            SecretRef::Env(name) => {
-                std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?
-            }
+        match reference {
+            SecretRef::Env(name) if !name.starts_with(VARIABLES) => Err(format!(
+                "the variable {name} must be called {VARIABLES}…: no other is shown to tenants"
+            )),
+            SecretRef::Env(name) => match std::env::var(name) {
+                Ok(text) if text.trim().is_empty() => Err(format!("the variable {name} is empty")),
+                Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
+                Err(_) => Err(format!("the variable {name} is not set")),
+            },
             SecretRef::File(path) => {
                 let (path, directory) = (resolved(path)?, resolved(&self.tenant_secrets_dir)?);
-                if !path.starts_with(&directory) {
-                    return Err(format!(
-                        "{} is not below {} (TENANT_SECRETS_DIR): no other file is shown to tenants",
-                        path.display(),
-                        directory.display()
-                    ));
+                if path.starts_with(&directory) {
+                    return secret_in(&path).map_err(|error| error.to_string());
                 }
-                let mut text = String::new();
-                let opened = std::fs::File::open(&path);
-                opened
-                    .and_then(|file| file.take(MAX_SECRET_BYTES).read_to_string(&mut text))
-                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-                text
+                Err(format!(
+                    "{} is not below {} (TENANT_SECRETS_DIR): no other file is shown to tenants",
+                    path.display(),
+                    directory.display()
+                ))
             }
-        };
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(match reference {
-                SecretRef::Env(name) => format!("the variable {name} is empty"),
-                SecretRef::File(path) => format!("{} is empty", path.display()),
-            });
         }
-        Ok(SecretString::from(text.to_owned()))
     }
 }
 

@@ -6,7 +6,7 @@ use shared::harmless::harmless;
 
 use super::fault::{Fault, Faults};
 use super::place::Lines;
-use super::suggestion::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// So many faults are told; more only says that it is the wrong file.
 const MOST_TOLD: usize = 100;

@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::name::{WHAT_A_NAME_IS, is_name};
 use super::notes::Notes;
-use super::suggestion::did_you_mean;
 use super::value::kind;
+use crate::suggestion::did_you_mean;
 
 /// A table, where its name is, and what it is called in faults.
 pub(crate) struct Section<'t> {

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use toml::de::DeValue;
 
-use super::suggestion::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// The kind, in words.
 pub(crate) fn kind(value: &DeValue<'_>) -> &'static str {

@@ -28,3 +28,4 @@ mod secrets;
 mod selectors;
 mod settings;
 mod shutdown;
+mod tenants;

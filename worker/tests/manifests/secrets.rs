@@ -10,9 +10,7 @@ use super::installation::Installation;
 use super::manifest::Manifest;
 use super::proof::{Complaints, holds, notices};
 use super::settings::SECRETS;
-
-/// Where workers look for tenants' secrets if nobody says otherwise.
-const TENANTS_SECRETS: &str = "/run/secrets/tenants";
+use super::tenants::is_of_tenants;
 
 /// The keys of a Secret, whoever makes it.
 pub(crate) fn keys(installation: &Installation, name: &str) -> Option<BTreeSet<String>> {
@@ -71,25 +69,6 @@ fn mounted(installation: &Installation) -> Complaints {
         }
     }
     complaints
-}
-
-/// The file of tenants where it is looked for, and their secrets, of which there may be none.
-fn is_of_tenants(
-    installation: &Installation,
-    file: Option<&str>,
-    mount: &Value,
-    volume: &Value,
-) -> bool {
-    let Some((folder, name)) = file.and_then(|file| file.rsplit_once('/')) else { return false };
-    let is_there = match (volume["configMap"]["name"].as_str(), &volume["secret"]) {
-        (Some(map), _) => {
-            let map = installation.find("ConfigMap", map);
-            mount["mountPath"] == folder
-                && map.is_some_and(|map| map.at("/data").get(name).is_some())
-        }
-        (None, secret) => mount["mountPath"] == TENANTS_SECRETS && secret["optional"] == true,
-    };
-    is_there && mount["readOnly"] == true
 }
 
 /// Nothing that is secret stands in a manifest.

@@ -17,7 +17,7 @@ use shared::clock::now_ms;
 use shared::event::Identity;
 use shared::metrics::registry;
 use shared::store::Store;
-use shared::testing::{Engine, on_every_engine, prefix, redis_url};
+use shared::testing::{Dice, Engine, on_every_engine, prefix, redis_url};
 
 use super::*;
 use crate::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions};
@@ -123,23 +123,6 @@ async fn execute(store: &Store, identity: &Identity, statements: &'static [&'sta
         Ok(())
     });
     executed.await.unwrap();
-}
-
-/// Small numbers, always the same for one seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
-    }
-
-    fn small<T: TryFrom<usize>>(&mut self, limit: usize) -> T {
-        T::try_from(self.below(limit)).unwrap_or_else(|_| panic!("{limit} is not small"))
-    }
 }
 
 /// What the lease knows, as the model names it.

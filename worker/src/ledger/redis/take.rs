@@ -50,6 +50,15 @@ pub(super) fn hold_arguments(limit: &Limit, wait: Duration) -> Vec<String> {
     vec![millis(wait).to_string(), millis(limit.window).to_string()]
 }
 
+/// The state of a limit at which nobody has asked.
+macro_rules! fresh {
+    () => {
+        "{ granted = {}, begun = {}, begun_rest = 0, work = {}, work_rest = 0, bulk = {}, bulk_rest = 0,
+       back = {}, back_rest = 0, bulk_back = {}, bulk_back_rest = 0, work_waits = 0, bulk_waits = 0,
+       turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }"
+    };
+}
+
 /// What [`crate::limits`] means, word for word, by Redis' clock: there the reasons stand, and its tests
 /// are those of the rules. The state is one value, packed, which does not grow with those who wait: what a
 /// window takes, and some hundred entries. The lines of origins, which may be thousands, stand beside it in
@@ -70,8 +79,9 @@ local most_swaps = tonumber(ARGV[13])
 local packed = redis.call('GET', KEYS[1])
 if not packed and not size then return {0, 0} end
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, bulk_back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0, bulk_back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
+  or ",
+    fresh!(),
+    r"
 if size then s.size, s.window = size, window end
 ",
     waits!(),
@@ -107,7 +117,8 @@ local function tenths(many)
 end
 local function ends(slots) return slots[#slots] or 0 end
 local function answer(code, ms)
-  local last = math.max(ends(s.begun), ends(s.work), ends(s.bulk), ends(s.back), ends(s.bulk_back), s.hold, now)
+  local last = math.max(ends(s.begun), ends(s.work), ends(s.bulk), ends(s.back), ends(s.bulk_back),
+    s.hold, now)
   for _, wait in ipairs(s.waits) do last = math.max(last, wait[1]) end
   redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', last - now + window * 10)
   return {code, ms}
@@ -251,8 +262,9 @@ pub(super) const HOLD: &str = concat!(
     r"
 local packed = redis.call('GET', KEYS[1])
 local s = packed and cmsgpack.unpack(packed)
-  or { granted = {}, begun = {}, begun_rest = 0, work = {}, bulk = {}, back = {}, bulk_back = {}, work_rest = 0, bulk_rest = 0, back_rest = 0, bulk_back_rest = 0,
-       work_waits = 0, bulk_waits = 0, turns = {}, hold = 0, swaps = {}, waits = {}, size = 0, window = 0 }
+  or ",
+    fresh!(),
+    r"
 s.hold = math.max(s.hold, now + tonumber(ARGV[1]))
 local left = math.max(redis.call('PTTL', KEYS[1]), s.hold - now + tonumber(ARGV[2]) * 10)
 redis.call('SET', KEYS[1], cmsgpack.pack(s), 'PX', left)

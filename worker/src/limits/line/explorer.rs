@@ -129,7 +129,7 @@ impl World {
         };
         // For people only: nothing hangs on it, and every history would be a state of its own.
         next.line.waits = Waits::default();
-        assert!(next.line.granted.len() <= SIZE as usize, "more than the limit: {next:?}");
+        assert!(next.line.granted.count() <= SIZE, "more than the limit: {next:?}");
         next
     }
 }

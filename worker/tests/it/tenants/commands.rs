@@ -73,7 +73,7 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     let (path, events) = (file.path().display().to_string(), events.display().to_string());
     let output = worker(
         &file,
-        &["routes", "test", "--json", "--route", "acme-deals", &path, "--events", &events],
+        &["routes", "test", "--json", "--tenants-file", &path, "--route", "acme-deals", &events],
     );
     let said = out(&output);
     assert!(output.status.success(), "{said}");
@@ -91,12 +91,13 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     }
     let for_people = out(&worker(
         &file,
-        &["routes", "test", "--route", "acme-deals", &path, "--events", &events],
+        &["routes", "test", "--tenants-file", &path, "--route", "acme-deals", &events],
     ));
     for part in ["goes out", "does not go this way", "subscriptionType", "deal.deletion"] {
         assert!(for_people.contains(part), "{part} in {for_people}");
     }
-    let unknown = worker(&file, &["routes", "test", "--route", "acme", &path, "--events", &events]);
+    let unknown =
+        worker(&file, &["routes", "test", "--tenants-file", &path, "--route", "acme", &events]);
     assert_eq!(unknown.status.code(), Some(1));
 }
 

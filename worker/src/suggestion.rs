@@ -1,10 +1,7 @@
 //! Which known word a wrong one was meant to be.
 
-/// `: did you mean "…"?` with the nearest of `known`, if one is near.
-pub(crate) fn did_you_mean<'k>(
-    word: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<String> {
+/// The nearest of `known`, if one is near.
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_ascii_lowercase();
     // Every third letter may be wrong.
     let furthest = (word.len() / 3).clamp(1, 4);
@@ -13,7 +10,15 @@ pub(crate) fn did_you_mean<'k>(
         .map(|name| (strsim::osa_distance(&lower, &name.to_ascii_lowercase()), name))
         .filter(|(distance, _)| *distance <= furthest)
         .min_by_key(|(distance, _)| *distance)?;
-    Some(format!(": did you mean \"{nearest}\"?"))
+    Some(nearest)
+}
+
+/// `: did you mean "…"?` with the nearest of `known`, if one is near.
+pub(crate) fn did_you_mean<'k>(
+    word: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<String> {
+    nearest(word, known).map(|nearest| format!(": did you mean \"{nearest}\"?"))
 }
 
 #[cfg(test)]
