@@ -69,7 +69,7 @@ enum Command {
     Console(Box<console::ConsoleCommand>),
     /// Show how much of each limit is used, who waits there, and which services are down
     Limits(limits::LimitsCommand),
-    /// Check a file of tenants, their destinations and routes, and see what it says
+    /// Check, list and change tenants, their destinations and routes; pause and resume them
     Tenants(Box<tenants::TenantsCommand>),
     /// See what a tenant's route would do with events, and why
     Routes(Box<routes::RoutesCommand>),
@@ -93,7 +93,7 @@ impl Cli {
             Command::Replay(command) => command.execute().await,
             Command::Console(command) => command.execute().await,
             Command::Limits(command) => command.execute().await,
-            Command::Tenants(command) => Ok(command.execute()),
+            Command::Tenants(command) => Ok(command.execute().await),
             Command::Routes(command) => Ok(command.execute().await),
             Command::Healthcheck(command) => Ok(command.execute().await),
             Command::Demo(command) => command.execute().await,

@@ -1,9 +1,13 @@
-//! The directory: tenants, destinations and routes as a file says, their secrets read, ready to be run.
+//! The directory: tenants, destinations and routes as a file or the records say, their secrets read, ready to be
+//! run.
 //!
 //! Owns what has to hold before any of it is used: a text is taken as a whole or not at all, and what is for
-//! a destination whose secret or address cannot be used waits. Refuses to open the file ([`watch`] does), and
+//! a destination whose secret or address cannot be used waits. Refuses to open anything ([`source`] does), and
 //! to read the environment (settings do).
 
+mod gone;
+mod source;
+mod view;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,12 +21,16 @@ use crate::destination::address::{Allow, check};
 use crate::filter::Filter;
 use crate::forward::{Choice, Forward, Outlet, Party, Whose};
 use crate::limits::Limit;
+use crate::records::SectionState;
 use crate::router::Routes;
-use crate::target::Target;
+use crate::target::{Target, route_name};
 use crate::tenants::{self, Destination, Faults, Route, SecretRef, State, Tenants};
 use crate::transform::{Gives, Transform};
+use view::Mark;
 
-pub(crate) use watch::{DirectoryWatch, text_of};
+pub(crate) use source::{Source, view_of};
+pub(crate) use view::{RECORDS, View, section_text};
+pub(crate) use watch::DirectoryWatch;
 
 /// What a file is read with.
 #[derive(Clone, Copy)]
@@ -41,16 +49,29 @@ pub(crate) struct Directory {
     pub(crate) tenants: Tenants,
     outlets: BTreeMap<String, Arc<Outlet>>,
     parties: BTreeMap<String, Arc<Party>>,
+    /// Routes that are no longer there.
+    gone: Vec<Mark>,
     /// Why destinations cannot be used: what is for them waits.
     pub(crate) faults: Vec<String>,
 }
 
 impl Directory {
-    /// Reads the text of `file`, which is only a name here. All that is wrong is told at once.
-    pub(crate) fn read(text: &str, file: &str, rules: Rules<'_>) -> Result<Self, Faults> {
-        let check_filter = |filter: &serde_json::Value| checked(filter).map(drop);
-        let check_transform = |transform: &tenants::Transform| template(transform).map(drop);
-        let tenants = tenants::read(file, text, &check_filter, &check_transform)?;
+    /// Reads what a view says. All that is wrong is told at once.
+    pub(crate) fn read(view: &View, rules: Rules<'_>) -> Result<Self, Faults> {
+        let View { name: file, text, marks } = view;
+        let mut tenants = tenants_in(file, text)?;
+        let mut gone = Vec::new();
+        for mark in marks {
+            match mark.state {
+                SectionState::Active => {}
+                SectionState::Paused => tenants.mark(mark.kind, &mark.name, State::Paused),
+                SectionState::Uninstalled => {
+                    let state = State::Uninstalled { since_ms: mark.since_ms };
+                    tenants.mark(mark.kind, &mark.name, state);
+                }
+                SectionState::Deleted | SectionState::Dropped => gone.push(mark.clone()),
+            }
+        }
         let (mut outlets, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, destination) in &tenants.destinations {
             // One tenant's secret that is not there keeps nobody else waiting.
@@ -62,7 +83,7 @@ impl Directory {
         }
         let party = |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant)));
         let parties = tenants.tenants.iter().map(party).collect();
-        Ok(Self { tenants, outlets, parties, faults })
+        Ok(Self { tenants, outlets, parties, gone, faults })
     }
 
     /// Every route as a target.
@@ -76,6 +97,8 @@ impl Directory {
                 routes.add(target(route, forward), origin.as_ref());
             }
         }
+        // After those that are there: a name may be in use again.
+        gone::targets(&self.gone).for_each(|target| routes.add_gone(target));
         routes
     }
 
@@ -110,6 +133,13 @@ impl Directory {
     pub(crate) fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
         self.outlets.get(name)
     }
+}
+
+/// The tenants that a text has, without a look at what is outside of it.
+pub(crate) fn tenants_in(file: &str, text: &str) -> Result<Tenants, Faults> {
+    let check_filter = |filter: &serde_json::Value| checked(filter).map(drop);
+    let check_transform = |transform: &tenants::Transform| template(transform).map(drop);
+    tenants::read(file, text, &check_filter, &check_transform)
 }
 
 /// What a route makes of events: its filter and template were checked when the file was read.
@@ -156,14 +186,12 @@ fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String>
     Outlet::of(destination, rules.secret)
 }
 
-/// A route by the name that claims and dead letters have it under: whose it is belongs to that, so that
-/// nothing of one tenant's is ever another's.
+/// A route by the name that claims and dead letters have it under.
 fn target(route: &Route, forward: Forward) -> Target {
-    let tenant = route.tenant.as_deref().unwrap_or("*");
     let forward = Arc::new(forward);
     let wants = Arc::clone(&forward);
     Target::route(
-        &format!("route/{tenant}/{}", route.name),
+        &route_name(route.tenant.as_deref(), &route.name),
         Arc::new(move |event| wants.wants(event)),
         Arc::new(move |cx, event| {
             let forward = Arc::clone(&forward);

@@ -21,6 +21,7 @@ use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::service::Service;
 use crate::target::HandlerResult;
+use crate::tenants::State;
 
 pub(crate) use choice::Choice;
 pub(crate) use outgoing::outgoing;
@@ -58,8 +59,15 @@ impl Forward {
             return Err(HandlerError::permanent("TENANT_UNKNOWN", message));
         };
         let outlet = &self.outlet;
-        if party.is_paused {
-            return Err(cx.paused(&party.limit, "TENANT_PAUSED", "the tenant is paused").await);
+        let why = match party.state {
+            State::Active => None,
+            State::Paused => Some(("TENANT_PAUSED", "the tenant is paused")),
+            State::Uninstalled { .. } => {
+                Some(("TENANT_UNINSTALLED", "the tenant has uninstalled the app"))
+            }
+        };
+        if let Some((code, why)) = why {
+            return Err(cx.paused(&party.limit, code, why).await);
         }
         if self.is_paused {
             return Err(cx.paused(&self.limit, "ROUTE_PAUSED", "the route is paused").await);

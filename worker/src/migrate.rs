@@ -49,7 +49,7 @@ pub(crate) async fn run(
     cluster: &Cluster,
 ) -> Result<Moved, MigrateError> {
     let mut moved = Moved::default();
-    records::carry_erased(source, cluster, &mut moved).await?;
+    records::carry_first(source, cluster, &mut moved).await?;
     let progress = Progress::new("ledger entries", inventory.entries);
     ledger::copy(source, cluster, progress, &mut moved).await?;
     let progress = Progress::new("messages", inventory.messages());

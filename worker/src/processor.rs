@@ -16,22 +16,23 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::credentials::Keeper;
-use crate::directory::DirectoryWatch;
 use crate::engines::Engines;
 use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, Strangers, no_handler};
 use crate::metrics::WorkerMetrics;
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
-use crate::router::Router;
 use crate::settings::ProcessingSettings;
-use crate::target::routes;
 use crate::turns::{Seats, Watch};
 use crate::verdict::Verdict;
 
+mod knowing;
 mod taking;
+mod tenants;
 
+use knowing::Knowing;
 use taking::take;
+use tenants::{follow, routed};
 
 /// How long the last exchange of what is delayed may take.
 const LAST_MARKS: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ pub(crate) struct Processor {
     runs: TaskTracker,
     /// Gives how many deliveries it had in hand and has given back.
     taking: tokio::task::JoinHandle<u64>,
+    knowing: Knowing,
     _sharing: AbortOnDropHandle<()>,
     limits: Arc<Watch>,
     _looking: AbortOnDropHandle<()>,
@@ -101,7 +103,7 @@ impl Processor {
             concurrency = settings.concurrency,
             "worker started"
         );
-        let (router, directory) = routed(handlers, settings, &metrics, registry)?;
+        let (router, directory) = routed(handlers, settings, records.clone(), &metrics, registry)?;
         let executor = Arc::new(Executor {
             router,
             clients,
@@ -140,10 +142,12 @@ impl Processor {
             let up = seen.upgrade().is_some_and(|executor| executor.ledger.is_up());
             f64::from(u8::from(up))
         });
-        let directory = directory.map(|directory| follow(directory, &executor));
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
+        let knowing = Knowing::new(directory.as_ref().is_none_or(|followed| followed.is_known));
+        let directory = directory.map(|followed| follow(followed.watch, &executor, &knowing));
         let taking = tokio::spawn(take(
             deliveries,
+            knowing.clone(),
             Arc::clone(&executor),
             usize::from(settings.concurrency),
             runs.clone(),
@@ -154,6 +158,7 @@ impl Processor {
             consumer,
             runs,
             taking,
+            knowing,
             _sharing: sharing,
             limits,
             _looking: looking,
@@ -181,7 +186,7 @@ impl Processor {
 
     /// Whether events can be processed, for an admin listener.
     pub(crate) fn readiness(&self) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-        readiness(&self.executor, &self.consumer)
+        readiness(&self.executor, &self.consumer, &self.knowing)
     }
 
     /// Its own pages on an admin listener.
@@ -228,34 +233,6 @@ impl Processor {
     }
 }
 
-/// The router of these handlers and of tenants' routes, and what goes on looking at those if there are any.
-fn routed(
-    handlers: Registry,
-    settings: &ProcessingSettings,
-    metrics: &WorkerMetrics,
-    registry: &mut Metrics,
-) -> anyhow::Result<(Router, Option<DirectoryWatch>)> {
-    let (router, timeout) = (Router::new(handlers), settings.integrations.api_timeout);
-    let Some((directory, first)) =
-        DirectoryWatch::open(&settings.tenants, timeout, metrics, registry)?
-    else {
-        return Ok((router, None));
-    };
-    metrics.expect([routes()].into_iter(), &Verdict::ALL.map(Verdict::as_str));
-    router.reroute(first);
-    Ok((router, Some(directory)))
-}
-
-/// Every other version of the file becomes the router's.
-fn follow(directory: DirectoryWatch, executor: &Arc<Executor>) -> AbortOnDropHandle<()> {
-    let executor = Arc::downgrade(executor);
-    directory.start(move |routes| {
-        if let Some(executor) = executor.upgrade() {
-            executor.router.reroute(routes);
-        }
-    })
-}
-
 /// One line for each thing that handlers use: on or off, and what is skipped for it.
 fn summary(clients: &Clients, records: Option<&Records>) -> Vec<String> {
     let mut lines = clients.summary();
@@ -272,24 +249,30 @@ fn summary(clients: &Clients, records: Option<&Records>) -> Vec<String> {
 fn readiness(
     executor: &Arc<Executor>,
     consumer: &Arc<Consumer>,
+    knowing: &Knowing,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     // Weak: the admin listener must not keep the connections alive past the worker.
     let (executor, consumer) = (Arc::downgrade(executor), Arc::downgrade(consumer));
+    let knowing = knowing.clone();
     Arc::new(move || {
         let (Some(executor), Some(consumer)) = (executor.upgrade(), consumer.upgrade()) else {
             return Readiness { ready: false, checks: [("worker", "stopping".to_owned())].into() };
         };
         let (publishing, consuming) = (executor.publisher.link(), consumer.link());
-        let ledger = executor.ledger.is_up();
-        Readiness {
-            ready: publishing == Link::Up && consuming == Link::Up && ledger,
+        let (ledger, known) = (executor.ledger.is_up(), knowing.is_known());
+        let mut readiness = Readiness {
+            ready: publishing == Link::Up && consuming == Link::Up && ledger && known,
             checks: [
                 ("broker_publishing", publishing.to_string()),
                 ("broker_consuming", consuming.to_string()),
                 (executor.ledger.server(), if ledger { "up" } else { "down" }.to_owned()),
             ]
             .into(),
+        };
+        if !known {
+            readiness.checks.insert("tenants", "not read yet".to_owned());
         }
+        readiness
     })
 }
 

@@ -30,6 +30,7 @@ mod schema;
 mod search;
 mod secret;
 mod sessions;
+mod tenants;
 #[cfg(test)]
 mod testing;
 
@@ -44,3 +45,4 @@ pub(crate) use key::{Key, Purpose};
 pub(crate) use log::{Course, Log, Logged};
 pub(crate) use origins::origin_meant;
 pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
+pub(crate) use tenants::{Edit, Section, SectionState, Sections, TenantsListener};

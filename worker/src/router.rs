@@ -71,6 +71,14 @@ impl Routes {
         }
     }
 
+    /// One that is no longer there: no event is for it, and what still waits for it ends there.
+    pub(crate) fn add_gone(&mut self, route: Target) {
+        if !self.by_name.contains_key(route.name()) {
+            self.by_name.insert(Arc::clone(route.name()), self.targets.len());
+            self.targets.push(route);
+        }
+    }
+
     fn targets_of<'a>(&'a self, event: &Event) -> impl Iterator<Item = &'a Target> {
         let places = self.of.get(&event.origin).map(Vec::as_slice).unwrap_or_default();
         places.iter().map(|place| &self.targets[*place])

@@ -26,7 +26,7 @@ use crate::records::jobs::{Jobs, Runner};
 use crate::records::redaction::Redaction;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
-use crate::settings::StandaloneSettings;
+use crate::settings::{ProcessingSettings, StandaloneSettings};
 
 /// How long the data file may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -53,6 +53,15 @@ fn records_of(settings: &StandaloneSettings) -> anyhow::Result<Records> {
         Some(url) => Records::new(&url),
         None => Ok(Records::in_directory(&settings.data)),
     }
+}
+
+/// How events are processed. Records of its own are there whenever it is, and so are their tenants.
+fn processing_of(settings: &StandaloneSettings) -> anyhow::Result<ProcessingSettings> {
+    let has_own_records = settings.records.url()?.is_none();
+    let mut processing = settings.processing.clone();
+    let tenants = &mut processing.tenants;
+    tenants.tenants_in_database |= has_own_records && tenants.file().is_none();
+    Ok(processing)
 }
 
 impl Standalone {
@@ -98,7 +107,7 @@ impl Standalone {
             Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
-            &settings.processing,
+            &processing_of(settings)?,
             handlers,
             Some(&keeping),
             &mut registry,

@@ -24,6 +24,12 @@ pub(crate) type Wants = dyn Fn(&Event) -> bool + Send + Sync;
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
+/// The name that claims and dead letters have a route under. Whose it is belongs to that, so that nothing of one
+/// tenant's is ever another's; a route of everybody's has no tenant.
+pub(crate) fn route_name(tenant: Option<&str>, route: &str) -> String {
+    format!("route/{}/{route}", tenant.unwrap_or("*"))
+}
+
 /// A named target and the events it wants.
 #[derive(Clone)]
 pub(crate) struct Target {

@@ -175,10 +175,11 @@ fn contents(inventory: &Inventory) -> String {
 }
 
 fn of_records(records: Carried) -> String {
-    let Carried { erased, audit, notes, jobs } = records;
+    let Carried { erased, audit, notes, jobs, tenants } = records;
     format!(
-        "{}, {} of the audit, {} and {}",
+        "{}, {}, {} of the audit, {} and {}",
         count(erased, "erased contact", "erased contacts"),
+        count(tenants, "section of tenants", "sections of tenants"),
         count(audit, "line", "lines"),
         count(notes, "note", "notes"),
         count(jobs, "job", "jobs")

@@ -1,38 +1,52 @@
-//! `worker tenants`: what a file of tenants says, whether it can be used, and what it would change.
+//! `worker tenants`: what a file of tenants says, what stands in the records, and how that is changed.
 
 #![allow(
     clippy::doc_markdown,
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
+mod apply;
+mod difference;
+mod intent;
+mod listed;
+mod name;
+mod place;
+mod plan;
+mod reading;
+mod show;
+mod turn;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use secrecy::SecretString;
-use serde::Serialize;
-use shared::harmless::harmless;
-use shared::settings::parse_duration;
 
-use super::dead_letters::output::{exit_code, say, say_json};
+use super::dead_letters::by::By;
+use super::dead_letters::output::{exit_code, say};
 use crate::count::count;
-use crate::directory::{Directory, Rules, text_of};
-use crate::settings::TenantSettings;
-use crate::tenants::{Difference, State, Tenants};
+use crate::records::SectionState;
+use crate::tenants::Tenants;
+use apply::Held;
+use name::Named;
+use place::{Stored, Whence};
+pub(super) use reading::Reading;
 
-/// Looks at a file of tenants, their destinations and routes. Nothing is sent, and no worker is asked: workers
-/// take a file that can be used within seconds after it changes.
+/// Looks at tenants, their destinations and routes, and changes those in the records. They come from a file
+/// (TENANTS_FILE) or from the records (TENANTS_IN_DATABASE; a standalone's own, unless it has a file). Workers
+/// follow a change within seconds.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   worker tenants check tenants.toml
-  worker tenants plan new.toml --against tenants.toml
+  worker tenants plan tenants.toml                       what apply would change
+  worker tenants apply tenants.toml
+  worker tenants apply tenants.toml --prune --held dead-letter
   worker tenants list --json
+  worker tenants pause acme                              a tenant
+  worker tenants resume destination/acme-crm             or a destination, or route/acme-deals
   worker routes test --tenants-file tenants.toml --route acme-deals event.json
 
-Exit codes: 0 the file can be used, 1 it cannot: each fault has its line and column.")]
+Exit codes: 0 done, 1 not: each fault of a file has its line and column.")]
 pub struct TenantsCommand {
     #[command(subcommand)]
     action: Action,
@@ -40,165 +54,144 @@ pub struct TenantsCommand {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Say whether the file can be used, or all that is wrong with it
-    Check(File),
-    /// Say what would change if one file took the place of another
-    Plan {
+    /// Say whether a file can be used, or all that is wrong with it
+    Check {
+        /// The file; without it, TENANTS_FILE
+        #[arg(value_name = "FILE")]
+        path: Option<PathBuf>,
         #[command(flatten)]
-        file: File,
-        /// The file whose place it would take; without it, TENANTS_FILE
-        #[arg(long, value_name = "FILE")]
-        against: Option<PathBuf>,
+        reading: Reading,
     },
-    /// List tenants and their routes
-    List {
-        #[command(flatten)]
-        file: File,
+    /// Say what a file would change of what is in the records, or of another file
+    Plan {
+        /// The file
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+        /// The file whose place it would take; without it TENANTS_FILE, or else the records
+        #[arg(long, value_name = "FILE", conflicts_with = "prune")]
+        against: Option<PathBuf>,
+        /// What the file does not have would be deleted from the records
+        #[arg(long)]
+        prune: bool,
         /// One JSON document a line, for another program
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        whence: Whence,
+    },
+    /// Write what a file says into the records; what it does not have stays, and so does what is paused
+    Apply {
+        /// The file
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+        /// Delete what the file does not have
+        #[arg(long)]
+        prune: bool,
+        /// What becomes of events that still wait for a route that is deleted
+        #[arg(long, value_name = "WHAT", requires = "prune")]
+        held: Option<Held>,
+        /// One JSON document a line, for another program
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        reading: Reading,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// List tenants and their routes
+    List {
+        /// A file; without it TENANTS_FILE, or else the records
+        #[arg(value_name = "FILE")]
+        path: Option<PathBuf>,
+        /// One JSON document a line, for another program
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        whence: Whence,
+    },
+    /// Show one section as the records have it, and who changed it last
+    Show {
+        /// A tenant, destination/NAME or route/NAME
+        name: Named,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Hold what is for a tenant, a destination or a route: nothing is lost, and no attempt spent
+    Pause {
+        /// A tenant, destination/NAME or route/NAME
+        name: Named,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Let go on what waits, at the tenant's or the destination's rate
+    Resume {
+        /// A tenant, destination/NAME or route/NAME
+        name: Named,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        stored: Stored,
     },
 }
 
-/// The file that is meant.
-#[derive(Args, Clone, Debug)]
-struct File {
-    /// The file; without it, TENANTS_FILE
-    #[arg(value_name = "FILE")]
-    path: Option<PathBuf>,
-    #[command(flatten)]
-    reading: Reading,
-}
-
-/// What a file of tenants is read with, and the one of the settings.
-#[derive(Args, Clone, Debug)]
-pub(super) struct Reading {
-    /// Do not look whether secrets are there: for a machine that has none
-    #[arg(long)]
-    no_secrets: bool,
-    /// Longest wait for one answer of a destination
-    #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
-    api_timeout: Duration,
-    #[command(flatten)]
-    settings: TenantSettings,
-}
-
-impl Reading {
-    /// The file of the settings.
-    pub(super) fn file(&self) -> anyhow::Result<&Path> {
-        self.settings.file().context("no file of tenants: name one, or set TENANTS_FILE")
-    }
-
-    /// What a file says; the error is all that is wrong with it.
-    pub(super) fn read(&self, path: &Path) -> anyhow::Result<Directory> {
-        let (text, allow) = (text_of(path)?, self.settings.allow()?);
-        let secret = |reference: &_| {
-            // A secret of the right form: whether there is one is not looked at.
-            if self.no_secrets {
-                Ok(SecretString::from(format!("whsec_{}", "A".repeat(32))))
-            } else {
-                self.settings.secret(reference)
-            }
-        };
-        let rules = Rules { allow: &allow, longest: self.api_timeout, secret: &secret };
-        Ok(Directory::read(&text, &path.display().to_string(), rules)?)
-    }
-}
-
-impl File {
-    fn path(&self) -> anyhow::Result<&Path> {
-        self.path.as_deref().map_or_else(|| self.reading.file(), Ok)
-    }
-
-    fn read(&self) -> anyhow::Result<Directory> {
-        self.reading.read(self.path()?)
-    }
-}
-
 impl TenantsCommand {
-    pub(super) fn execute(self) -> ExitCode {
-        let done = match &self.action {
-            Action::Check(file) => check(file),
-            Action::Plan { file, against } => plan(file, against.as_deref()),
-            Action::List { file, json } => list(file, *json),
-        };
-        exit_code(done.map(|()| true))
+    pub(super) async fn execute(self) -> ExitCode {
+        exit_code(self.action.run().await.map(|()| true))
     }
 }
 
-fn check(file: &File) -> anyhow::Result<()> {
-    let directory = file.read()?;
+impl Action {
+    async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Check { path, reading } => check(path.as_deref(), &reading),
+            Self::Plan { path, against, prune, json, whence } => {
+                plan::plan(&path, against.as_deref(), prune, json, &whence).await
+            }
+            Self::Apply { path, prune, held, json, by, reading, stored } => {
+                let with = |records| async move {
+                    apply::apply(&records, &path, prune, held, json, &by.who, &reading).await
+                };
+                stored.with(with).await
+            }
+            Self::List { path, json, whence } => {
+                listed::list(&whence.read(path.as_deref()).await?, json)
+            }
+            Self::Show { name, json, stored } => {
+                stored.with(|records| async move { show::show(&records, &name, json).await }).await
+            }
+            Self::Pause { name, by, stored } => {
+                let state = SectionState::Paused;
+                let with =
+                    |records| async move { turn::turn(&records, &name, state, &by.who).await };
+                stored.with(with).await
+            }
+            Self::Resume { name, by, stored } => {
+                let state = SectionState::Active;
+                let with =
+                    |records| async move { turn::turn(&records, &name, state, &by.who).await };
+                stored.with(with).await
+            }
+        }
+    }
+}
+
+fn check(path: Option<&Path>, reading: &Reading) -> anyhow::Result<()> {
+    let path = path.map_or_else(|| reading.file(), Ok)?;
+    let directory = reading.read(path)?;
     anyhow::ensure!(directory.faults.is_empty(), "{}", directory.faults.join("\n"));
     let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
     Ok(say(format_args!(
         "{}: {}, {} and {}: all can be used",
-        file.path()?.display(),
+        path.display(),
         count(tenants.len(), "tenant", "tenants"),
         count(destinations.len(), "destination", "destinations"),
         count(routes.len(), "route", "routes"),
     ))?)
-}
-
-fn plan(file: &File, against: Option<&Path>) -> anyhow::Result<()> {
-    let against = against.map_or_else(|| file.reading.file(), Ok);
-    let against = against.context("nothing to compare with: give --against")?;
-    let (old, new) = (file.reading.read(against)?, file.read()?);
-    let difference = Difference::between(&old.tenants, &new.tenants);
-    if difference.is_empty() {
-        return Ok(say("nothing would change")?);
-    }
-    Ok(say(difference)?)
-}
-
-/// A tenant as it is listed.
-#[derive(Serialize)]
-struct Listed<'a> {
-    tenant: &'a str,
-    origin: String,
-    name: Option<&'a str>,
-    state: &'static str,
-    routes: Vec<ListedRoute<'a>>,
-}
-
-#[derive(Serialize)]
-struct ListedRoute<'a> {
-    route: &'a str,
-    destination: &'a str,
-    state: &'static str,
-}
-
-fn list(file: &File, json: bool) -> anyhow::Result<()> {
-    let directory = file.read()?;
-    let tenants = &directory.tenants;
-    for tenant in tenants.tenants.values() {
-        let routes = tenants.routes_of(&tenant.name).map(|route| ListedRoute {
-            route: &route.name,
-            destination: &route.destination,
-            state: word(route.state),
-        });
-        let listed = Listed {
-            tenant: &tenant.name,
-            origin: tenant.origin.to_string(),
-            name: tenant.display_name.as_deref(),
-            state: word(tenant.state),
-            routes: routes.collect(),
-        };
-        if json {
-            say_json(&listed)?;
-            continue;
-        }
-        let name = listed.name.map(|name| format!(" ({})", harmless(name))).unwrap_or_default();
-        say(format_args!("{}{name}  {}  {}", listed.tenant, listed.origin, listed.state))?;
-        for route in &listed.routes {
-            say(format_args!("  {} → {}  {}", route.route, route.destination, route.state))?;
-        }
-    }
-    Ok(())
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Active => "active",
-        State::Paused => "paused",
-    }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Party {
     pub(crate) limit: Limit,
     /// Requests under way at once.
     pub(crate) concurrency: u32,
-    pub(crate) is_paused: bool,
+    pub(crate) state: State,
 }
 
 /// For whose events a route is.
@@ -34,7 +34,7 @@ impl Party {
             origin: tenant.origin.clone(),
             limit: tenant.rate.limit(key),
             concurrency: tenant.concurrency.into(),
-            is_paused: tenant.state == State::Paused,
+            state: tenant.state,
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::knowing::Knowing;
 use crate::ages::InHand;
 use crate::executor::Executor;
 
@@ -21,6 +22,7 @@ const BATCH: usize = 64;
 /// broker is gathered there.
 pub(super) async fn take(
     mut deliveries: mpsc::UnboundedReceiver<Delivery>,
+    knowing: Knowing,
     executor: Arc<Executor>,
     concurrency: usize,
     runs: TaskTracker,
@@ -29,6 +31,7 @@ pub(super) async fn take(
     let permits = Arc::new(Semaphore::new(concurrency));
     let mut taken = Vec::with_capacity(BATCH);
     let mut not_started = 0;
+    stop.run_until_cancelled(knowing.wait()).await;
     'taking: while stop.run_until_cancelled(deliveries.recv_many(&mut taken, BATCH)).await > Some(0)
     {
         let mut taken = taken.drain(..);

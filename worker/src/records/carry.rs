@@ -1,4 +1,4 @@
-//! What goes along into the records of a cluster: whom to erase, who did what, what people wrote about
+//! What goes along into the records of a cluster: whom to erase, tenants, who did what, what people wrote about
 //! problems, and jobs. Whatever is there already is left as it is, so that it can be done again.
 //!
 //! Carries no letter: those go through the broker. Carries no event log.
@@ -12,11 +12,13 @@ mod audit;
 mod erased;
 mod jobs;
 mod notes;
+mod tenants;
 
 use audit::audit;
 use erased::erased;
 use jobs::jobs;
 use notes::{Rekeyed, notes};
+use tenants::tenants;
 
 /// How much there is, or was, to be carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Carried {
     pub(crate) notes: u64,
     /// Jobs.
     pub(crate) jobs: u64,
+    /// Tenants, destinations and routes.
+    pub(crate) tenants: u64,
 }
 
 impl Carried {
@@ -42,17 +46,18 @@ impl Records {
     /// How much there is to be carried.
     pub(crate) async fn to_carry(&self) -> anyhow::Result<Carried> {
         let database = self.ready().await?;
-        let counts: (i64, i64, i64, i64) = on_pool!(database, pool => {
+        let counts: (i64, i64, i64, i64, i64) = on_pool!(database, pool => {
             sqlx::query_as(
                 "SELECT (SELECT count(*) FROM erasure), (SELECT count(*) FROM audit), \
-                 (SELECT count(*) FROM problem WHERE note IS NOT NULL), (SELECT count(*) FROM job)",
+                 (SELECT count(*) FROM problem WHERE note IS NOT NULL), (SELECT count(*) FROM job), \
+                 (SELECT count(*) FROM tenant_section)",
             )
             .fetch_one(pool)
             .await?
         });
-        let [erased, audit, notes, jobs] =
-            [counts.0, counts.1, counts.2, counts.3].map(i64::cast_unsigned);
-        Ok(Carried { erased, audit, notes, jobs })
+        let [erased, audit, notes, jobs, tenants] =
+            [counts.0, counts.1, counts.2, counts.3, counts.4].map(i64::cast_unsigned);
+        Ok(Carried { erased, audit, notes, jobs, tenants })
     }
 
     /// Carries whom to erase into `to`, where it is looked for before anything about them is written.
@@ -63,12 +68,17 @@ impl Records {
         erased(from, to).await
     }
 
+    /// Carries tenants into `to`: before what waits for their routes. Tells how many were not there.
+    pub(crate) async fn carry_tenants(&self, to: &Self) -> anyhow::Result<u64> {
+        tenants(self, to).await
+    }
+
     /// Carries all else into `to`; tells how much of it was not there.
     pub(crate) async fn carry_rest(&self, to: &Self) -> anyhow::Result<Carried> {
         let rekeyed = Rekeyed::between(self, to).await?;
         let (from, to) = (self.ready().await?, to.ready().await?);
         let (audit, notes, jobs) =
             (audit(from, to).await?, notes(from, to, &rekeyed).await?, jobs(from, to).await?);
-        Ok(Carried { erased: 0, audit, notes, jobs })
+        Ok(Carried { erased: 0, audit, notes, jobs, tenants: 0 })
     }
 }

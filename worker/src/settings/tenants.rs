@@ -36,6 +36,10 @@ pub struct TenantSettings {
     /// File with the tenants, their destinations and routes (TOML); read again when it changes
     #[arg(long, env, value_name = "FILE", value_parser = file())]
     pub tenants_file: Option<PathBuf>,
+    /// Take the tenants from the records, where `worker tenants apply` writes them; a standalone with records of its
+    /// own does so unless TENANTS_FILE is set
+    #[arg(long, env, default_value = "false", action = clap::ArgAction::Set)]
+    pub tenants_in_database: bool,
     /// What destinations may be although it is not public: HOST, HOST:PORT, *.SUFFIX and CIDR, separated
     /// by commas
     #[arg(long, env, value_name = "LIST", default_value = "", hide_default_value = true)]
@@ -78,6 +82,10 @@ impl TenantSettings {
     pub fn check(&self) -> anyhow::Result<()> {
         self.allow()?;
         self.proxy()?;
+        anyhow::ensure!(
+            self.file().is_none() || !self.tenants_in_database,
+            "TENANTS_FILE and TENANTS_IN_DATABASE are both set: tenants come from one of them, remove the other"
+        );
         Ok(())
     }
 

@@ -8,16 +8,9 @@ use std::fmt;
 use super::destination::Destination;
 use super::model::Tenants;
 use super::route::Route;
+use super::section_kind::SectionKind;
 use super::tenant::Tenant;
 use super::timeouts::Timeouts;
-
-/// What has a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Thing {
-    Tenant,
-    Destination,
-    Route,
-}
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +27,7 @@ pub(crate) enum Fate {
 /// One thing and what becomes of it. As a text: `~ destination acme-crm: url, rate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    pub(crate) thing: Thing,
+    pub(crate) kind: SectionKind,
     pub(crate) name: String,
     pub(crate) fate: Fate,
 }
@@ -45,10 +38,13 @@ pub(crate) struct Difference(pub(crate) Vec<Change>);
 
 impl Difference {
     pub(crate) fn between(old: &Tenants, new: &Tenants) -> Self {
-        let tenants = changes(Thing::Tenant, [&old.tenants, &new.tenants], of_tenant);
-        let destinations =
-            changes(Thing::Destination, [&old.destinations, &new.destinations], of_destination);
-        let mut routes = changes(Thing::Route, [&old.routes, &new.routes], of_route);
+        let tenants = changes(SectionKind::Tenant, [&old.tenants, &new.tenants], of_tenant);
+        let destinations = changes(
+            SectionKind::Destination,
+            [&old.destinations, &new.destinations],
+            of_destination,
+        );
+        let mut routes = changes(SectionKind::Route, [&old.routes, &new.routes], of_route);
         for route in &mut routes {
             if let Fate::Comes { to } = &mut route.fate {
                 *to = new.routes.get(&route.name).map(|route| route.destination.clone());
@@ -79,12 +75,7 @@ impl fmt::Display for Change {
             Fate::Changes(_) => '~',
             Fate::Goes => '-',
         };
-        let thing = match self.thing {
-            Thing::Tenant => "tenant",
-            Thing::Destination => "destination",
-            Thing::Route => "route",
-        };
-        write!(f, "{sign} {thing} {}", self.name)?;
+        write!(f, "{sign} {} {}", self.kind, self.name)?;
         match &self.fate {
             Fate::Comes { to: Some(to) } => write!(f, " → {to}"),
             Fate::Changes(keys) => write!(f, ": {}", keys.join(", ")),
@@ -94,7 +85,7 @@ impl fmt::Display for Change {
 }
 
 fn changes<T: PartialEq>(
-    thing: Thing,
+    kind: SectionKind,
     [old, new]: [&BTreeMap<String, T>; 2],
     keys: impl Fn(&T, &T) -> Vec<&'static str>,
 ) -> Vec<Change> {
@@ -106,7 +97,7 @@ fn changes<T: PartialEq>(
             (Some(_), None) => Fate::Goes,
             _ => return None,
         };
-        Some(Change { thing, name: name.clone(), fate })
+        Some(Change { kind, name: name.clone(), fate })
     });
     changes.collect()
 }

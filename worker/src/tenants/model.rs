@@ -7,6 +7,8 @@ use shared::origin::Origin;
 use super::destination::Destination;
 use super::route::Route;
 use super::secret_ref::SecretRef;
+use super::section_kind::SectionKind;
+use super::state::State;
 use super::tenant::Tenant;
 
 /// What the file says, each by name. What refers to a name finds it.
@@ -45,6 +47,18 @@ impl Tenants {
     /// Where all secrets are that it names.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         self.destinations.values().flat_map(Destination::secrets)
+    }
+
+    /// What was said of a section beside the text. Of one that is not there nothing is noted.
+    pub(crate) fn mark(&mut self, kind: SectionKind, name: &str, state: State) {
+        let marked = match kind {
+            SectionKind::Tenant => self.tenants.get_mut(name).map(|tenant| &mut tenant.state),
+            SectionKind::Destination => self.destinations.get_mut(name).map(|one| &mut one.state),
+            SectionKind::Route => self.routes.get_mut(name).map(|route| &mut route.state),
+        };
+        if let Some(marked) = marked {
+            *marked = state;
+        }
     }
 
     /// Whose events come from `origin`.

@@ -5,6 +5,7 @@ mod endpoint;
 mod file;
 mod python;
 mod signed;
+mod stored;
 mod waiting;
 mod watching;
 

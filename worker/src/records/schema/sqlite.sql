@@ -219,3 +219,24 @@ CREATE TABLE ended_session (
     id TEXT PRIMARY KEY,
     expires_ms BIGINT NOT NULL
 );
+
+-- Tenants, their destinations and routes. `body` is the section of a file of tenants as JSON: it names secrets by
+-- their place alone. What is `deleted` or `dropped` is no longer there, and kept so that what still waits for it ends
+-- as was said: as a dead letter, or as skipped.
+CREATE TABLE tenant_section (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    body TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_ms BIGINT NOT NULL,
+    state_by TEXT NOT NULL,
+    changed_ms BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+-- One row. The number grows with each change of the sections: workers ask for it alone.
+CREATE TABLE tenant_version (
+    version BIGINT NOT NULL
+);
+INSERT INTO tenant_version (version) VALUES (0);

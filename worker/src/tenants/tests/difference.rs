@@ -1,8 +1,8 @@
 //! What differs between two versions of the file.
 
 use super::sample::{SAMPLE, tenants};
-use crate::tenants::difference::{Change, Fate, Thing};
-use crate::tenants::{Difference, Tenants};
+use crate::tenants::difference::{Change, Fate};
+use crate::tenants::{Difference, SectionKind, Tenants};
 
 fn between(old: &str, new: &str) -> String {
     Difference::between(&tenants(old), &tenants(new)).to_string()
@@ -63,12 +63,12 @@ fn every_key_that_changes_is_told() {
         destination = "log"
     "#;
     let difference = Difference::between(&tenants(SAMPLE), &tenants(changed));
-    let keys = |thing, name: &str, keys: &[&'static str]| Change {
-        thing,
+    let keys = |kind, name: &str, keys: &[&'static str]| Change {
+        kind,
         name: name.to_owned(),
         fate: Fate::Changes(keys.to_vec()),
     };
-    let goes = |thing, name: &str| Change { thing, name: name.to_owned(), fate: Fate::Goes };
+    let goes = |kind, name: &str| Change { kind, name: name.to_owned(), fate: Fate::Goes };
     let tenant = ["origin", "name", "state", "rate", "concurrency"];
     let destination = [
         "tenant",
@@ -89,11 +89,11 @@ fn every_key_that_changes_is_told() {
     ];
     let route = ["tenant", "destination", "filter", "state"];
     let expected = [
-        keys(Thing::Tenant, "acme", &tenant),
-        goes(Thing::Tenant, "beta"),
-        keys(Thing::Destination, "acme-crm", &destination),
-        keys(Thing::Route, "acme-deals", &route),
-        goes(Thing::Route, "all"),
+        keys(SectionKind::Tenant, "acme", &tenant),
+        goes(SectionKind::Tenant, "beta"),
+        keys(SectionKind::Destination, "acme-crm", &destination),
+        keys(SectionKind::Route, "acme-deals", &route),
+        goes(SectionKind::Route, "all"),
     ];
     assert_eq!(difference.0, expected);
 }

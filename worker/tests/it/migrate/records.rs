@@ -29,6 +29,17 @@ fn in_directory(directory: &Directory) -> Records {
     Records::new(&SecretString::from(url)).unwrap()
 }
 
+/// A tenant in the records of the directory.
+fn apply_tenants(directory: &Directory) {
+    let file = directory.path().join("tenants.toml");
+    std::fs::write(&file, "[tenants.acme]\norigin = \"hubspot/62515\"\n").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.args(["tenants", "apply", "--by", "dan", "--data"]).arg(directory.path()).arg(&file);
+    let output = command.env_clear().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    std::fs::remove_file(file).unwrap();
+}
+
 /// A directory in which somebody was erased, wrote a note and made a job that is not over, and a late
 /// retry of the erased contact's event waits.
 async fn directory() -> Directory {
@@ -36,6 +47,7 @@ async fn directory() -> Directory {
     let open = directory.open().await;
     open.publish(Route::Dead, &[dead(1, DeathReason::Permanent)]).await;
     let records = in_directory(&directory);
+    apply_tenants(&directory);
     let letters = DeadLetters::new(records.clone());
     let broker = Broker::Sqlite(Arc::clone(&open.embedded));
     assert_eq!(drain(&letters, &broker, MINUTE).await.unwrap().indexed.new, 1);
@@ -60,7 +72,7 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let url = cluster.url();
     let flags = ["--database-url", &url];
     let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
-    let counts = "1 erased contact, 2 lines of the audit, 1 note and 1 job";
+    let counts = "1 erased contact, 1 section of tenants, 3 lines of the audit, 1 note and 1 job";
     assert!(planned.stdout.contains(counts), "{planned:?}");
     let asked_ms = now_ms();
     // The second run finds all of it there.
@@ -72,14 +84,16 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
         assert_eq!(cluster.number("SELECT count(*) FROM erasure WHERE NOT swept").await, 1);
         assert!(cluster.number("SELECT at_ms FROM erasure").await >= asked_ms);
         // And that the letter was let go of.
-        assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 3);
+        assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 4);
+        assert_eq!(cluster.number("SELECT count(*) FROM tenant_section").await, 1);
+        assert_eq!(cluster.number("SELECT version FROM tenant_version").await, 1);
         assert_eq!(cluster.number("SELECT count(*) FROM job").await, 1);
     }
 
     let letters = DeadLetters::new(Records::new(&SecretString::from(url.clone())).unwrap());
     let acts = letters.audit(9).await.unwrap();
     let who: Vec<&str> = acts.iter().rev().map(|act| &*act.who).collect();
-    assert_eq!(who, ["ann", "bob", "hubline"]);
+    assert_eq!(who, ["dan", "ann", "bob", "hubline"]);
     let job = letters.jobs().list(None, 9).await.unwrap().remove(0);
     assert_eq!((job.state, &*job.who), (JobState::Cancelled, "bob"));
     assert!(job.reason.contains("job 1 of the standalone"), "{}", job.reason);

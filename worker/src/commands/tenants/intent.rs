@@ -1,0 +1,60 @@
+//! What a file would make of what is in the records: found out before anything is written.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::reading::Reading;
+use crate::directory::{RECORDS, View, section_text, tenants_in, view_of};
+use crate::records::{Edit, SectionState, Sections};
+use crate::tenants::{Difference, SectionKind, SectionText, sections_in, text_of};
+
+/// What a file would make of what is in the records.
+pub(super) struct Intent {
+    pub(super) difference: Difference,
+    written: Vec<SectionText>,
+    pub(super) deleted: Vec<(SectionKind, String)>,
+    /// Why destinations cannot be used, seen from here.
+    pub(super) faults: Vec<String>,
+}
+
+impl Intent {
+    /// The error is all that is wrong with the file, or with what it would make of the rest.
+    pub(super) fn of(
+        path: &Path,
+        sections: &Sections,
+        prune: bool,
+        reading: &Reading,
+    ) -> anyhow::Result<Self> {
+        let file = view_of(path)?;
+        let mut written = sections_in(&file.name, &file.text)?;
+        let names: BTreeSet<_> =
+            written.iter().map(|section| (section.kind, section.name.clone())).collect();
+        let before: Vec<_> = sections.there().map(section_text).collect();
+        let is_written =
+            |section: &&SectionText| names.contains(&(section.kind, section.name.clone()));
+        let (kept, deleted): (Vec<_>, Vec<_>) =
+            before.iter().filter(|section| !is_written(section)).partition(|_| !prune);
+        // Behind the file, so that what is wrong with that is told with its own lines.
+        let text = format!("{}\n{}", file.text, text_of(kept.iter().copied()));
+        let after = reading.read_view(&View::of_file(file.name, text))?;
+        let old = tenants_in(RECORDS, &text_of(&before))?;
+        let difference = Difference::between(&old, &after.tenants);
+        let deleted = deleted.iter().map(|section| (section.kind, section.name.clone())).collect();
+        written.retain(|section| !before.contains(section));
+        Ok(Self { difference, written, deleted, faults: after.faults })
+    }
+
+    pub(super) fn edits(&self, gone: SectionState) -> Vec<Edit> {
+        let write = |section: &SectionText| Edit::Write {
+            kind: section.kind,
+            name: section.name.clone(),
+            body: section.body.to_string(),
+        };
+        let delete = |(kind, name): &(SectionKind, String)| Edit::Turn {
+            kind: *kind,
+            name: name.clone(),
+            state: gone,
+        };
+        self.written.iter().map(write).chain(self.deleted.iter().map(delete)).collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! What a directory is read from: a text, and what people have said of its sections beside it.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::records::{Section, SectionState, Sections};
+use crate::tenants::{SectionKind, SectionText, text_of};
+
+/// What the sections of the records are called where a file has its name.
+pub(crate) const RECORDS: &str = "records";
+
+/// One version of what there is.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// What it is called in faults and logs.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// What was said of a section, if it was anything but that it is at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) kind: SectionKind,
+    pub(crate) name: String,
+    pub(crate) state: SectionState,
+    pub(crate) since_ms: i64,
+    /// Whose the section is.
+    pub(crate) tenant: Option<String>,
+}
+
+impl View {
+    /// The text of a file.
+    pub(crate) fn of_file(name: String, text: String) -> Self {
+        Self { name, text, marks: Vec::new() }
+    }
+
+    /// What stands in the records.
+    pub(crate) fn of_records(sections: &Sections) -> Self {
+        let texts: Vec<_> = sections.there().map(section_text).collect();
+        let marked = sections.sections.iter().filter(|one| one.state != SectionState::Active);
+        Self { name: RECORDS.to_owned(), text: text_of(&texts), marks: marked.map(mark).collect() }
+    }
+
+    /// What differs if anything of it does.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix((self.text.len() as u64).to_le_bytes());
+        digest.update(&self.text);
+        digest.update(format!("{:?}", self.marks));
+        digest.finalize().into()
+    }
+}
+
+/// A section of the records as one of a file.
+pub(crate) fn section_text(section: &Section) -> SectionText {
+    SectionText { kind: section.kind, name: section.name.clone(), body: body(section) }
+}
+
+fn mark(section: &Section) -> Mark {
+    let tenant = body(section).get("tenant").and_then(Value::as_str).map(str::to_owned);
+    let (kind, name) = (section.kind, section.name.clone());
+    Mark { kind, name, state: section.state, since_ms: section.state_ms, tenant }
+}
+
+/// What has no keys is faulty, and is told of as such.
+fn body(section: &Section) -> Value {
+    serde_json::from_str(&section.body).unwrap_or_default()
+}

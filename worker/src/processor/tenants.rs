@@ -1,0 +1,71 @@
+//! Tenants of a worker: where they are taken from, and that it follows their changes.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry as Metrics;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::knowing::Knowing;
+use crate::directory::{DirectoryWatch, Source};
+use crate::executor::Executor;
+use crate::metrics::WorkerMetrics;
+use crate::records::Records;
+use crate::registry::Registry;
+use crate::router::Router;
+use crate::settings::ProcessingSettings;
+use crate::target::routes;
+use crate::verdict::Verdict;
+
+/// Where tenants are.
+pub(super) struct Followed {
+    pub(super) watch: DirectoryWatch,
+    /// Whether it was read.
+    pub(super) is_known: bool,
+}
+
+/// The router of these handlers and of tenants' routes, and what goes on looking at those if there are any.
+pub(super) fn routed(
+    handlers: Registry,
+    settings: &ProcessingSettings,
+    records: Option<Records>,
+    metrics: &WorkerMetrics,
+    registry: &mut Metrics,
+) -> anyhow::Result<(Router, Option<Followed>)> {
+    let (router, timeout) = (Router::new(handlers), settings.integrations.api_timeout);
+    let source = match (settings.tenants.file(), records) {
+        (Some(file), _) => Some(Source::File(file.to_owned())),
+        (None, Some(records)) if settings.tenants.tenants_in_database => {
+            Some(Source::of_records(records))
+        }
+        (None, None) if settings.tenants.tenants_in_database => {
+            anyhow::bail!("TENANTS_IN_DATABASE needs records: set DATABASE_URL")
+        }
+        (None, _) => None,
+    };
+    let Some((watch, first)) =
+        DirectoryWatch::open(&settings.tenants, source, timeout, metrics, registry)?
+    else {
+        return Ok((router, None));
+    };
+    metrics.expect([routes()].into_iter(), &Verdict::ALL.map(Verdict::as_str));
+    let is_known = first.is_some();
+    if let Some(routes) = first {
+        router.reroute(routes);
+    }
+    Ok((router, Some(Followed { watch, is_known })))
+}
+
+/// Every other version of what there is becomes the router's.
+pub(super) fn follow(
+    directory: DirectoryWatch,
+    executor: &Arc<Executor>,
+    knowing: &Knowing,
+) -> AbortOnDropHandle<()> {
+    let (executor, knowing) = (Arc::downgrade(executor), knowing.clone());
+    directory.start(move |routes| {
+        if let Some(executor) = executor.upgrade() {
+            executor.router.reroute(routes);
+            knowing.known();
+        }
+    })
+}

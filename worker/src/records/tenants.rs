@@ -1,0 +1,14 @@
+//! Tenants, their destinations and routes, as they stand in the records.
+//!
+//! Owns that workers see a change whole or not at all, and that two people who change them at once do not undo each
+//! other's. Refuses to know what a section means: a body is JSON, which others read.
+
+mod change;
+mod listener;
+mod section;
+mod view;
+
+pub(crate) use change::Edit;
+pub(crate) use listener::TenantsListener;
+pub(crate) use section::{Section, SectionState};
+pub(crate) use view::Sections;

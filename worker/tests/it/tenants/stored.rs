@@ -1,0 +1,215 @@
+//! Tenants in the records: what `worker tenants apply`, `pause` and `resume` change, and what workers do then.
+
+use std::process::Output;
+
+use secrecy::SecretString;
+use shared::message::DeathReason;
+use shared::testing::{DatabaseEngine, Proxy, TestDatabase};
+use tokio::process::Command;
+
+use super::endpoint::Endpoint;
+use super::file::File;
+use super::{one, two};
+use crate::harness::{Admin, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts};
+
+/// A file that is applied to a database, and the workers that take their tenants from there.
+struct Stored {
+    file: File,
+    database: TestDatabase,
+    rig: Rig,
+}
+
+impl Stored {
+    async fn of(engine: Engine, text: &str, allowed: &[std::net::SocketAddr]) -> Self {
+        let file = File::of(text);
+        let database = TestDatabase::new(DatabaseEngine::Postgres).await;
+        let mut rig = Rig::on(engine, &[]).await;
+        rig.settings.records.database_url = Some(SecretString::from(database.url()));
+        let tenants = &mut rig.settings.processing.tenants;
+        tenants.tenants_in_database = true;
+        file.directory().clone_into(&mut tenants.tenant_secrets_dir);
+        tenants.destination_allow = super::listed(allowed);
+        Self { file, database, rig }
+    }
+
+    /// `worker tenants …` on this database.
+    async fn tenants(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.arg("tenants").args(arguments).env_clear();
+        command.env("DATABASE_URL", self.database.url());
+        command.env("TENANT_SECRETS_DIR", self.file.directory());
+        command.env("DESTINATION_ALLOW", &self.rig.settings.processing.tenants.destination_allow);
+        command.kill_on_drop(true).output().await.unwrap()
+    }
+
+    /// The same, which is done.
+    async fn done(&self, arguments: &[&str]) -> String {
+        let output = self.tenants(arguments).await;
+        let said = said(&output);
+        assert!(output.status.success(), "{said}");
+        said
+    }
+
+    async fn apply(&self, flags: &[&str]) -> String {
+        let path = self.file.path().display().to_string();
+        self.done(&[&["apply", &path], flags].concat()).await
+    }
+
+    async fn end(self) {
+        self.rig.finish().await;
+        self.database.end().await;
+    }
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    [text(&output.stdout), text(&output.stderr)].concat()
+}
+
+async fn workers_follow_what_is_applied_paused_and_resumed(engine: Engine) {
+    let acme = Endpoint::start([]);
+    let stored = Stored::of(engine, &one(&acme, "active", "active"), &[acme.address]).await;
+    let worker = stored.rig.worker(|_| {});
+    let admin = Admin::of(&worker);
+    admin.wait_until_ready().await;
+    let applied = stored.apply(&["--by", "ann"]).await;
+    assert!(applied.contains("+ route acme-deals → acme-crm"), "{applied}");
+    admin.wait_for_line("hubline_routes 1").await;
+    stored.rig.publish(&deal(1)).await;
+    acme.wait(1).await;
+
+    stored.done(&["pause", "destination/acme-crm", "--by", "ann"]).await;
+    let again = stored.done(&["pause", "destination/acme-crm", "--by", "bob"]).await;
+    assert!(again.contains("paused already"), "{again}");
+    let listed = stored.done(&["list"]).await;
+    assert!(listed.contains("acme-deals → acme-crm (paused)  active"), "{listed}");
+    // What the file says is not what somebody has paused.
+    assert_eq!(stored.apply(&[]).await.trim(), "nothing has changed");
+    // The worker is told: what is published until then goes out.
+    let held = async {
+        let mut id = 10;
+        loop {
+            stored.rig.publish(&deal(id)).await;
+            id += 1;
+            if admin.sum("hubline_deliveries_total", &["verdict=\"limited\""]).await > 0 {
+                return id - 10;
+            }
+            crate::harness::pause().await;
+        }
+    };
+    let published = crate::harness::within("a paused destination", held).await;
+    stored.done(&["resume", "destination/acme-crm", "--by", "bob"]).await;
+    wait_for_verdicts(&worker, "succeeded", 1 + published).await;
+    assert_eq!(acme.received().len() as u64, 1 + published);
+    worker.stop().await;
+
+    let audit = "SELECT count(*) FROM audit WHERE (who, action, filter) IN \
+        (('ann', 'write tenants', 'tenant=acme destination=acme-crm route=acme-deals'), \
+         ('ann', 'pause', 'destination=acme-crm'), ('bob', 'resume', 'destination=acme-crm'))";
+    assert_eq!(stored.database.number(audit).await, 3);
+    stored.end().await;
+}
+
+async fn what_waits_for_a_deleted_route_ends_as_was_said(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let text = two(&acme, &umbrella);
+    let stored = Stored::of(engine, &text, &[acme.address, umbrella.address]).await;
+    stored.apply(&[]).await;
+    for route in ["route/acme-deals", "route/umbrella-all"] {
+        stored.done(&["pause", route]).await;
+    }
+    let worker = stored.rig.worker(|_| {});
+    stored.rig.publish(&deal(1)).await;
+    stored.rig.publish(&deal_of(62516, 2)).await;
+    wait_for_verdicts(&worker, "limited", 2).await;
+
+    let without_umbrella = text.split("[tenants.umbrella]").next().unwrap();
+    stored.file.write(without_umbrella);
+    // What the file does not have stays.
+    assert_eq!(stored.apply(&[]).await.trim(), "nothing has changed");
+    let path = stored.file.path().display().to_string();
+    let asked = stored.tenants(&["apply", &path, "--prune"]).await;
+    assert!(!asked.status.success() && said(&asked).contains("--held"), "{}", said(&asked));
+    stored.apply(&["--prune", "--held", "drop"]).await;
+    wait_for_verdicts(&worker, "skipped", 1).await;
+
+    stored.file.write("");
+    let planned = stored.done(&["plan", &path, "--prune"]).await;
+    assert!(planned.contains("- route acme-deals"), "{planned}");
+    stored.apply(&["--prune", "--held", "dead-letter"]).await;
+    let letter = stored.rig.queues.take("dead").await.message.unwrap();
+    worker.stop().await;
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "ROUTE_DELETED"));
+    assert!(acme.received().is_empty() && umbrella.received().is_empty());
+    assert_eq!(stored.done(&["list"]).await.trim(), "there are no tenants");
+    stored.end().await;
+}
+
+/// A worker that knows no tenants would take what is for them as nobody's.
+async fn nothing_is_taken_before_the_records_were_read(engine: Engine) {
+    let acme = Endpoint::start([]);
+    let mut stored = Stored::of(engine, &one(&acme, "active", "active"), &[acme.address]).await;
+    stored.apply(&[]).await;
+    let url = stored.database.url();
+    let proxy = Proxy::start(&Proxy::server_of(&url)).await;
+    proxy.cut();
+    stored.rig.settings.records.database_url = Some(SecretString::from(proxy.url(&url)));
+    stored.rig.publish(&deal(1)).await;
+    let worker = stored.rig.worker(|_| {});
+    let admin = Admin::of(&worker);
+    admin.wait_for_part("tenants", "not read yet").await;
+    admin.wait_for_line("hubline_tenants_file_valid 0.0").await;
+    assert!(acme.received().is_empty());
+    proxy.restore();
+    acme.wait(1).await;
+    admin.wait_until_ready().await;
+
+    // From then on it goes on from memory.
+    proxy.cut();
+    stored.rig.publish(&deal(2)).await;
+    acme.wait(2).await;
+    admin.wait_for_line("hubline_tenants_file_valid 0.0").await;
+    proxy.restore();
+    admin.wait_for_line("hubline_tenants_file_valid 1.0").await;
+    wait_for_verdicts(&worker, "succeeded", 2).await;
+    worker.stop().await;
+    stored.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused_with_its_place_and_nothing_is_written() {
+    let acme = Endpoint::start([]);
+    let text = one(&acme, "active", "active");
+    let stored = Stored::of(Engine::Embedded, &text, &[acme.address]).await;
+    stored.apply(&[]).await;
+    let path = stored.file.path().display().to_string();
+    // A route of this file's leads to what stands in the records alone.
+    stored.file.write("[routes.more]\ntenant = \"acme\"\ndestination = \"acme-crm\"\n");
+    assert!(stored.apply(&[]).await.contains("+ route more → acme-crm"));
+    for (wrong, place) in [
+        ("[routes.more]\ntenant = \"acme\"\ndestination = \"acme-crn\"\n", ":3:15: routes.more"),
+        ("[tenants.other]\norigin = \"hubspot/62515\"\n", "origin"),
+        ("[tenants.other\n", ":1:"),
+    ] {
+        stored.file.write(wrong);
+        let refused = stored.tenants(&["apply", &path]).await;
+        assert!(!refused.status.success());
+        assert!(said(&refused).contains(place), "{place}: {}", said(&refused));
+    }
+    let shown = stored.done(&["show", "route/more"]).await;
+    assert!(
+        shown.contains("[routes.more]") && shown.contains("destination = \"acme-crm\""),
+        "{shown}"
+    );
+    let meant = stored.tenants(&["show", "destination/acme-crn"]).await;
+    assert!(said(&meant).contains("did you mean \"acme-crm\""), "{}", said(&meant));
+    assert_eq!(stored.database.number("SELECT count(*) FROM tenant_section").await, 4);
+    stored.end().await;
+}
+
+on_every_engine! {
+    workers_follow_what_is_applied_paused_and_resumed
+    what_waits_for_a_deleted_route_ends_as_was_said
+    nothing_is_taken_before_the_records_were_read
+}
