@@ -40,6 +40,7 @@ mod query;
 mod selection;
 mod shell;
 mod sources;
+mod tenants;
 mod timeline;
 mod told;
 mod visit;

@@ -58,20 +58,8 @@ pub(crate) struct Directory {
 impl Directory {
     /// Reads what a view says. All that is wrong is told at once.
     pub(crate) fn read(view: &View, rules: Rules<'_>) -> Result<Self, Faults> {
-        let View { name: file, text, marks } = view;
-        let mut tenants = tenants_in(file, text)?;
-        let mut gone = Vec::new();
-        for mark in marks {
-            match mark.state {
-                SectionState::Active => {}
-                SectionState::Paused => tenants.mark(mark.kind, &mark.name, State::Paused),
-                SectionState::Uninstalled => {
-                    let state = State::Uninstalled { since_ms: mark.since_ms };
-                    tenants.mark(mark.kind, &mark.name, state);
-                }
-                SectionState::Deleted | SectionState::Dropped => gone.push(mark.clone()),
-            }
-        }
+        let file = &view.name;
+        let (tenants, gone) = marked(view)?;
         let (mut outlets, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, destination) in &tenants.destinations {
             // One tenant's secret that is not there keeps nobody else waiting.
@@ -133,6 +121,24 @@ impl Directory {
     pub(crate) fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
         self.outlets.get(name)
     }
+}
+
+/// The tenants of a view, as people have said of them, and the sections that are no longer there.
+pub(crate) fn marked(view: &View) -> Result<(Tenants, Vec<Mark>), Faults> {
+    let mut tenants = tenants_in(&view.name, &view.text)?;
+    let mut gone = Vec::new();
+    for mark in &view.marks {
+        match mark.state {
+            SectionState::Active => {}
+            SectionState::Paused => tenants.mark(mark.kind, &mark.name, State::Paused),
+            SectionState::Uninstalled => {
+                let state = State::Uninstalled { since_ms: mark.since_ms };
+                tenants.mark(mark.kind, &mark.name, state);
+            }
+            SectionState::Deleted | SectionState::Dropped => gone.push(mark.clone()),
+        }
+    }
+    Ok((tenants, gone))
 }
 
 /// The tenants that a text has, without a look at what is outside of it.

@@ -23,7 +23,7 @@ use crate::service::Service;
 use crate::target::HandlerResult;
 use crate::tenants::State;
 
-pub(crate) use choice::Choice;
+pub(crate) use choice::{Body, Choice};
 pub(crate) use outgoing::outgoing;
 pub(crate) use outlet::Outlet;
 pub(crate) use party::{Party, Whose};

@@ -39,6 +39,7 @@ mod poster;
 mod processor;
 mod records;
 mod registry;
+mod rehearsal;
 mod router;
 mod run;
 mod service;

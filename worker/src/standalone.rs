@@ -141,6 +141,7 @@ impl Standalone {
             receivers: vec![reachable(admin_address)],
             parts: Some(readiness),
             alerts: board,
+            tenants_file: settings.processing.tenants.file().map(Path::to_owned),
             metrics: console_metrics,
         };
         let console = Console::serve(console_listener, &settings.console, sources)?;

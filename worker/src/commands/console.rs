@@ -104,6 +104,7 @@ impl Program {
             receivers: Vec::new(),
             parts: None,
             alerts: board.clone(),
+            tenants_file: settings.tenants_file.clone(),
             metrics: ConsoleMetrics::register(&mut registry),
         };
         let console = Console::serve(listener, &settings.console, sources)?;

@@ -15,9 +15,9 @@ use shared::origin::Sender;
 use super::dead_letters::output::{exit_code, say, say_json};
 use super::input::bytes_of;
 use super::tenants::Reading;
-use crate::directory::{Directory, choice};
-use crate::filter::{Facts, Filter, Line};
+use crate::directory::Directory;
 use crate::forward::outgoing;
+use crate::rehearsal::Rehearsal;
 use crate::tenants::Route;
 
 /// A header whose name has one of these in it is not shown.
@@ -132,49 +132,13 @@ async fn tested(
     event: &Event,
     record: Option<&Value>,
 ) -> Tested {
-    let mut why = Vec::new();
-    let tenant = directory.tenants.tenant_of(&event.origin);
-    let is_theirs = match (tenant, &route.tenant) {
-        (None, _) => {
-            why.push(format!("{} is no tenant's origin", event.origin));
-            false
-        }
-        (Some(tenant), Some(name)) if tenant.name != *name => {
-            why.push(format!("the event is {}'s, and the route {name}'s", tenant.name));
-            false
-        }
-        (Some(tenant), _) => {
-            why.push(format!("the event is {}'s", tenant.name));
-            true
-        }
-    };
-    let filter = route.filter.as_ref().and_then(|filter| Filter::parse(&filter.json).ok());
-    if let Some(filter) = filter {
-        let parsed: Value = serde_json::from_slice(event.body()).unwrap_or_default();
-        let facts = Facts { event: &parsed, record };
-        why.extend(filter.explain(&facts).iter().map(explained));
-    }
-    let choice = choice(route);
-    let mut body = None;
-    let is_own = event.is_own_write(None);
-    if is_own {
-        why.push("the app made the change itself: such events reach no route".to_owned());
-    }
-    if is_theirs && !is_own && choice.may_want(event) {
-        match choice.made(event, record.cloned()).await {
-            Ok(made) => body = made,
-            Err(error) => why.push(error.to_string()),
-        }
-        if body.is_none() && route.transform.is_some() {
-            why.push("the template gives nothing, or the filter drops it".to_owned());
-        }
-    }
-    if directory.outlet(&route.destination).is_some_and(|outlet| outlet.is_unusable) {
+    let Rehearsal { mut why, body } = Rehearsal::of(&directory.tenants, route, event, record).await;
+    let outlet = directory.outlet(&route.destination);
+    if outlet.is_some_and(|outlet| outlet.is_unusable) {
         why.push("the destination cannot be used yet: see worker tenants check".to_owned());
     }
     let is_taken = body.is_some();
-    let outlet = directory.outlet(&route.destination).zip(body);
-    let request = outlet.map(|(outlet, body)| {
+    let request = outlet.zip(body).map(|(outlet, body)| {
         let request = outgoing(outlet, &route.name, event, body);
         let header =
             |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
@@ -203,14 +167,6 @@ async fn tested(
         why,
         request,
     }
-}
-
-/// `  no: changeSource not_in ["IMPORT"] (is "IMPORT")`.
-fn explained(line: &Line) -> String {
-    let Line { depth, text, held, found } = line;
-    let (indent, held) = ("  ".repeat(*depth), if *held { "yes" } else { "no" });
-    let found = found.as_ref().map(|found| format!(" (is {found})")).unwrap_or_default();
-    format!("{indent}{held}: {text}{found}")
 }
 
 fn tell(tested: &Tested) -> anyhow::Result<()> {

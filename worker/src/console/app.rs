@@ -18,6 +18,7 @@ use super::health::Watch;
 use super::limits::Limits;
 use super::metrics::ConsoleMetrics;
 use super::sources::Sources;
+use super::tenants::Tenants;
 use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
 use crate::records::{Records, took_too_long};
@@ -48,6 +49,7 @@ pub(super) struct App {
     pub(super) redaction: Redaction,
     pub(super) health: Arc<Watch>,
     pub(super) limits: Arc<Limits>,
+    pub(super) tenants: Tenants,
     runtime: Handle,
     questions: Arc<Semaphore>,
     /// Actions that are being done.
@@ -76,6 +78,7 @@ impl App {
             retention: sources.discarded_retention,
             redaction: sources.redaction.clone(),
             limits: Arc::new(Limits::new(workers)),
+            tenants: Tenants::new(sources.records.clone(), sources.tenants_file.clone()),
             health: Arc::new(Watch::new(settings, sources)?),
             runtime: Handle::current(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),

@@ -12,6 +12,7 @@ pub(super) enum Tab {
     Jobs,
     Events,
     Audit,
+    Tenants,
     Limits,
     Health,
     /// Somewhere else.
@@ -19,13 +20,14 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Problems,
         Self::Letters,
         Self::Discarded,
         Self::Jobs,
         Self::Events,
         Self::Audit,
+        Self::Tenants,
         Self::Limits,
         Self::Health,
     ];
@@ -38,6 +40,7 @@ impl Tab {
             Self::Jobs => "Jobs",
             Self::Events => "Events",
             Self::Audit => "Audit",
+            Self::Tenants => "Tenants",
             Self::Limits => "Limits",
             Self::Health => "Health",
             Self::None => "",
@@ -52,6 +55,7 @@ impl Tab {
             Self::Jobs => "/jobs",
             Self::Events => "/events",
             Self::Audit => "/audit",
+            Self::Tenants => "/tenants",
             Self::Limits => "/limits",
             Self::Health => "/health",
         }

@@ -4,6 +4,10 @@
 pub(super) fn notice(done: &str) -> Option<String> {
     let notice = match done {
         "note" => "The note is written.",
+        "section-pause" => "What is for it waits from now on; nothing is lost.",
+        "section-resume" => "What is for it goes on.",
+        "section-nothing" => "Nothing was done: its state is another one by now.",
+        "section-slow" => "That takes a while: it is done by itself.",
         "job-made" => "The job is made.",
         "job-late" => "The job is being made, which takes a while: it will stand here.",
         "job-none" => "No job was made: there was nothing to do any more.",

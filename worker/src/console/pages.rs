@@ -24,6 +24,7 @@ mod note;
 mod paging;
 mod payload;
 mod replay;
+mod tenants;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -59,6 +60,15 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource("/events/{name}/payload").route(web::get().to(payload::of_event)),
         ))
         .service(only(web::resource("/audit").route(web::get().to(audit::show))))
+        .service(only(web::resource("/tenants").route(web::get().to(tenants::list))))
+        .service(only(
+            web::resource("/tenants/{kind}/{name}")
+                .route(web::get().to(tenants::show))
+                .route(web::post().to(tenants::rehearse)),
+        ))
+        .service(only(
+            web::resource("/tenants/{kind}/{name}/{deed}").route(web::post().to(tenants::turn)),
+        ))
         .service(only(web::resource("/limits").route(web::get().to(limits::show))))
         .service(only(web::resource("/health").route(web::get().to(health::show))))
         .service(only(

@@ -1,6 +1,7 @@
 //! What the console shows, and whom it asks.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Sources {
     pub parts: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
     /// What is open of the alerts.
     pub alerts: Board,
+    /// The file of tenants, if they come from one: else they stand in the records.
+    pub tenants_file: Option<PathBuf>,
     /// What is measured of the console.
     pub metrics: ConsoleMetrics,
 }

@@ -132,6 +132,9 @@ pub struct ConsoleProgramSettings {
     /// The retry schedule: the names of the queues that retries wait in.
     #[command(flatten)]
     pub retry: RetrySettings,
+    /// The workers' file of tenants, for the page that shows them; without it they are taken from the records
+    #[arg(long, env, value_name = "FILE")]
+    pub tenants_file: Option<PathBuf>,
     /// Slack, for alerts.
     #[command(flatten)]
     pub slack: SlackSettings,

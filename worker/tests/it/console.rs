@@ -15,4 +15,5 @@ mod program;
 mod redaction;
 pub(crate) mod rig;
 mod sessions;
+mod tenants;
 mod tokens;

@@ -70,7 +70,8 @@ async fn with_letters() -> (Site, Visitor) {
 #[tokio::test(flavor = "multi_thread")]
 async fn tab_reaches_first_what_skips_then_the_pages_then_all_that_can_be_done() {
     let (site, visitor) = with_letters().await;
-    let pages = ["Problems", "Letters", "Discarded", "Jobs", "Events", "Audit", "Limits", "Health"];
+    let pages = ["Problems", "Letters", "Discarded", "Jobs", "Events", "Audit"];
+    let pages = pages.into_iter().chain(["Tenants", "Limits", "Health"]);
     let first = ["Skip to content", "Hubline"].into_iter().chain(pages);
     for name in first {
         assert_eq!(next(&visitor).await, name);

@@ -203,6 +203,7 @@ async fn every_page_is_whole_with_nothing_on_it() {
         "/events",
         "/audit",
         "/limits",
+        "/tenants",
         "/health",
         "/actions/retry?code=NOTHING",
         "/replay?since=1h",

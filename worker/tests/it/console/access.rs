@@ -8,7 +8,7 @@ use worker::parts::records::dead_letters::State;
 use super::rig::{Answer, OPERATOR, Rig, VIEWER};
 use crate::dead_letters::rig::letter;
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/",
     "/letters",
     "/letters/1",
@@ -17,9 +17,16 @@ const PAGES: [&str; 9] = [
     "/events",
     "/audit",
     "/limits",
+    "/tenants",
     "/health",
 ];
-const POSTS: [&str; 3] = ["/actions/discard", "/actions/restore", "/problems/x/note"];
+const POSTS: [&str; 5] = [
+    "/actions/discard",
+    "/actions/restore",
+    "/problems/x/note",
+    "/tenants/route/x",
+    "/tenants/route/x/pause",
+];
 
 fn assert_headers(answer: &Answer) {
     for (name, value) in [

@@ -64,6 +64,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
         "/letters",
         "/audit",
         "/limits",
+        "/tenants",
         "/discarded",
         "/health",
     ]

@@ -263,6 +263,7 @@ fn of_records(records: Records, broker: Broker, flags: &[&str], properties: &[&s
         receivers: Vec::new(),
         parts: None,
         alerts: Board::default(),
+        tenants_file: None,
         metrics: ConsoleMetrics::register(&mut Registry::default()),
     };
     Console::start(&settings, sources).unwrap()

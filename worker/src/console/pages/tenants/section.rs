@@ -1,0 +1,245 @@
+//! One tenant, destination or route: what its section says, how it fares, and what last went wrong.
+
+use actix_web::web;
+use askama::Template;
+use bytes::Bytes;
+use serde_json::Value;
+use shared::event::Event;
+use shared::origin::Sender;
+
+use super::super::super::fault::Fault;
+use super::super::super::form::Form;
+use super::super::super::frame::{Frame, Tab};
+use super::super::super::parts::{Moment, Part};
+use super::super::super::tenants::Seen;
+use super::super::super::visit::{Answer, Visit, page};
+use super::fare::{Fare, Fares};
+use super::{Word, missing};
+use crate::directory::section_text;
+use crate::records::{Line, Question, SEARCH_PATIENCE};
+use crate::rehearsal::Rehearsal;
+use crate::target::route_name;
+use crate::tenants::{SectionKind, text_of};
+
+/// So many of the last attempts that failed are shown.
+const ATTEMPTS: u32 = 5;
+/// Verdicts of attempts that failed.
+const FAILED: [&str; 3] = ["retried", "permanent", "exhausted"];
+
+struct Attempt {
+    at: Part<Moment>,
+    event: String,
+    short: String,
+    verdict: String,
+    error: String,
+}
+
+/// An event that was tried on a route.
+#[derive(Default)]
+struct Tried {
+    event: String,
+    record: String,
+    mistake: Option<String>,
+    why: Vec<String>,
+    verdict: &'static str,
+    body: Option<String>,
+}
+
+/// Who said something of it last.
+struct Said {
+    what: &'static str,
+    at: Part<Moment>,
+    by: String,
+}
+
+#[derive(Template)]
+#[template(path = "tenant.html")]
+struct SectionPage {
+    frame: Frame,
+    kind: SectionKind,
+    name: String,
+    state: Word,
+    /// What can be done: its word and title.
+    deed: Option<(&'static str, &'static str)>,
+    fare: Fare,
+    said: Vec<Said>,
+    /// Its keys, if it stands in the records.
+    text: Option<String>,
+    /// Links to others: what each is, its kind and name.
+    others: Vec<(&'static str, SectionKind, String)>,
+    attempts: Vec<Attempt>,
+    /// Where the log has the route's events.
+    events: Option<String>,
+    /// What was tried, on a route.
+    tried: Option<Tried>,
+    command: String,
+}
+
+pub(in crate::console) async fn show(visit: Visit, path: web::Path<(String, String)>) -> Answer {
+    let (kind, name) = named(&path)?;
+    let seen = visit.app.ask(visit.app.tenants.look()).await?;
+    let tried = (kind == SectionKind::Route).then(Tried::default);
+    page(&section(&visit, &seen, kind, name, tried).await?)
+}
+
+/// Tries an event on a route: nothing is sent.
+pub(in crate::console) async fn rehearse(
+    visit: Visit,
+    path: web::Path<(String, String)>,
+    Form(form): Form,
+) -> Answer {
+    let (kind, name) = named(&path)?;
+    let seen = visit.app.ask(visit.app.tenants.look()).await?;
+    let route = seen.tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
+    let route = route.ok_or_else(|| missing(&name))?;
+    let (event, record) = (form.field("event").to_owned(), form.field("record").to_owned());
+    let mut tried = Tried { event, record, ..Tried::default() };
+    match given(&tried) {
+        Err(mistake) => tried.mistake = Some(mistake),
+        Ok((event, record)) => {
+            let Rehearsal { why, body } =
+                Rehearsal::of(&seen.tenants, route, &event, record.as_ref()).await;
+            tried.why = why;
+            tried.verdict = if body.is_some() { "goes out" } else { "does not go this way" };
+            tried.body = body.map(|body| String::from_utf8_lossy(&body.bytes).into_owned());
+        }
+    }
+    page(&section(&visit, &seen, kind, name, Some(tried)).await?)
+}
+
+/// What was given to be tried: one event, and its record's properties if any.
+fn given(tried: &Tried) -> Result<(Event, Option<Value>), String> {
+    let bytes = Bytes::from(tried.event.trim().to_owned());
+    let body = if bytes.starts_with(b"[") {
+        let bodies = Sender::HubSpot.split(&bytes).map_err(|error| error.to_string())?;
+        bodies.into_iter().next().ok_or("the batch is empty")?
+    } else {
+        bytes
+    };
+    let event = Sender::HubSpot.identify(&body).map_err(|error| format!("no event: {error}"))?;
+    let record = Some(tried.record.trim()).filter(|text| !text.is_empty());
+    let record: Option<Value> = record
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| format!("the record is no JSON: {error}"))?;
+    Ok((event, record))
+}
+
+fn named(path: &(String, String)) -> Result<(SectionKind, String), Fault> {
+    let (kind, name) = path;
+    Ok((kind.parse().map_err(|_| missing(name))?, name.clone()))
+}
+
+async fn section(
+    visit: &Visit,
+    seen: &Seen,
+    kind: SectionKind,
+    name: String,
+    tried: Option<Tried>,
+) -> Result<SectionPage, Fault> {
+    let tenants = &seen.tenants;
+    let state = match kind {
+        SectionKind::Tenant => tenants.tenants.get(&name).map(|tenant| tenant.state),
+        SectionKind::Destination => tenants.destinations.get(&name).map(|one| one.state),
+        SectionKind::Route => tenants.routes.get(&name).map(|route| route.state),
+    };
+    let state = state.ok_or_else(|| missing(&name))?;
+    let stored = seen.sections.as_ref().and_then(|sections| {
+        sections.there().find(|section| section.kind == kind && section.name == name)
+    });
+    let deed = stored.map(|section| match section.state {
+        crate::records::SectionState::Active => ("pause", "Pause"),
+        _ => ("resume", "Resume"),
+    });
+    let moment = |ms| Moment::new(ms, visit.now_ms);
+    let said = stored.into_iter().flat_map(|section| {
+        let written = Said {
+            what: "Written",
+            at: moment(section.changed_ms),
+            by: section.changed_by.clone(),
+        };
+        let turned = Said {
+            what: section.state.as_str(),
+            at: moment(section.state_ms),
+            by: section.state_by.clone(),
+        };
+        [written, turned]
+    });
+    let target = tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
+    let target = target.map(|route| route_name(route.tenant.as_deref(), &route.name));
+    let attempts = match &target {
+        Some(target) => failed(visit, target).await?,
+        None => Vec::new(),
+    };
+    let events = target.map(|target| {
+        format!(
+            "/events?{}",
+            super::super::super::query::Writer::default().add("handler", &target).finish()
+        )
+    });
+    Ok(SectionPage {
+        frame: visit.frame(format!("{kind} {name}"), Tab::Tenants),
+        fare: Fares::look(visit).await?.of(kind, &name),
+        said: said.collect(),
+        text: stored.map(|section| text_of([&section_text(section)])),
+        others: others(seen, kind, &name),
+        command: format!("worker tenants show {kind}/{name}"),
+        state: state.into(),
+        kind,
+        name,
+        deed,
+        attempts,
+        events,
+        tried,
+    })
+}
+
+/// What it leads to, and what leads to it.
+fn others(seen: &Seen, kind: SectionKind, name: &str) -> Vec<(&'static str, SectionKind, String)> {
+    let tenants = &seen.tenants;
+    let routes = tenants.routes.values();
+    match kind {
+        SectionKind::Tenant => tenants
+            .routes_of(name)
+            .map(|route| ("Route", SectionKind::Route, route.name.clone()))
+            .take(super::MOST)
+            .collect(),
+        SectionKind::Destination => routes
+            .filter(|route| route.destination == name)
+            .map(|route| ("Route", SectionKind::Route, route.name.clone()))
+            .take(super::MOST)
+            .collect(),
+        SectionKind::Route => {
+            let Some(route) = tenants.routes.get(name) else { return Vec::new() };
+            let tenant = route.tenant.clone().map(|name| ("Tenant", SectionKind::Tenant, name));
+            let destination = ("Destination", SectionKind::Destination, route.destination.clone());
+            tenant.into_iter().chain([destination]).collect()
+        }
+    }
+}
+
+/// The last attempts of a route that failed, of each kind.
+async fn failed(visit: &Visit, target: &str) -> Result<Vec<Attempt>, Fault> {
+    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let target = target.to_owned();
+    let asking = visit.app.ask(async move {
+        let mut lines: Vec<Line> = Vec::new();
+        for verdict in FAILED {
+            let (target, verdict) = (Some(target.clone()), Some(verdict.to_owned()));
+            let question = Question { target, verdict, ..Question::default() };
+            lines.extend(records.search(&question, ATTEMPTS, SEARCH_PATIENCE).await?.lines);
+        }
+        lines.sort_by_key(|line| std::cmp::Reverse(line.id));
+        lines.truncate(ATTEMPTS as usize);
+        records.redact(&redaction, &mut lines).await?;
+        Ok(lines)
+    });
+    let attempt = |line: Line| Attempt {
+        at: Moment::new(line.settled_ms, visit.now_ms),
+        short: line.identity.chars().take(12).collect(),
+        event: line.identity,
+        verdict: line.verdict,
+        error: line.error.unwrap_or_default(),
+    };
+    Ok(asking.await?.into_iter().map(attempt).collect())
+}

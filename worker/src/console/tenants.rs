@@ -1,0 +1,54 @@
+//! Tenants as a page shows them: from the records, or from the file that this process was told of.
+
+use std::path::PathBuf;
+
+use crate::directory::{View, marked, view_of};
+use crate::records::{Records, Sections};
+use crate::tenants;
+
+/// Where they are.
+pub(super) struct Tenants {
+    records: Records,
+    file: Option<PathBuf>,
+}
+
+/// What there is at one moment.
+pub(super) struct Seen {
+    pub(super) tenants: tenants::Tenants,
+    /// As they stand in the records; `None` if they come from a file, which nobody changes from here.
+    pub(super) sections: Option<Sections>,
+    /// Why some of it cannot be shown.
+    pub(super) fault: Option<String>,
+}
+
+impl Tenants {
+    pub(super) fn new(records: Records, file: Option<PathBuf>) -> Self {
+        Self { records, file: file.filter(|file| !file.as_os_str().is_empty()) }
+    }
+
+    /// Whether nothing of it is changed from here.
+    pub(super) fn is_from_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// What there is now: to be asked as all of the records is.
+    pub(super) fn look(&self) -> impl Future<Output = anyhow::Result<Seen>> + Send + 'static {
+        let (records, file) = (self.records.clone(), self.file.clone());
+        async move {
+            let (view, sections) = match file {
+                None => {
+                    let sections = records.tenant_sections().await?;
+                    (Ok(View::of_records(&sections)), Some(sections))
+                }
+                // A disk may take its time.
+                Some(file) => (tokio::task::spawn_blocking(move || view_of(&file)).await?, None),
+            };
+            let read = view.and_then(|view| Ok(marked(&view)?.0));
+            let (tenants, fault) = match read {
+                Ok(tenants) => (tenants, None),
+                Err(error) => (tenants::Tenants::default(), Some(format!("{error:#}"))),
+            };
+            Ok(Seen { tenants, sections, fault })
+        }
+    }
+}
