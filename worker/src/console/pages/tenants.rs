@@ -41,6 +41,7 @@ struct RouteRow {
     tenant: String,
     destination: String,
     state: Word,
+    fare: Fare,
 }
 
 /// A state as it is shown.
@@ -53,7 +54,7 @@ impl From<State> for Word {
     fn from(state: State) -> Self {
         let tone = match state {
             State::Active => "good",
-            State::Paused => "warn",
+            State::Paused => "wait",
             State::Uninstalled { .. } => "bad",
         };
         Self { text: state.as_str(), tone }
@@ -97,7 +98,7 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let routes = all.routes.values().filter(|route| {
         has(&[&route.name, &route.destination, route.tenant.as_deref().unwrap_or_default()])
     });
-    let routes: Vec<_> = routes.map(route_row).collect();
+    let routes: Vec<_> = routes.map(|route| route_row(route, &fares)).collect();
     let beyond = |count: usize| count.saturating_sub(MOST);
     let left_off = beyond(tenants.len()) + beyond(destinations.len()) + beyond(routes.len());
     page(&TenantsPage {
@@ -135,12 +136,13 @@ fn destination_row(destination: &crate::tenants::Destination, fares: &Fares) -> 
     }
 }
 
-fn route_row(route: &crate::tenants::Route) -> RouteRow {
+fn route_row(route: &crate::tenants::Route, fares: &Fares) -> RouteRow {
     RouteRow {
         name: route.name.clone(),
         tenant: route.tenant.clone().unwrap_or_else(|| "all".to_owned()),
         destination: route.destination.clone(),
         state: route.state.into(),
+        fare: fares.of(SectionKind::Route, &route.name),
     }
 }
 

@@ -48,27 +48,29 @@ impl Fares {
     pub(super) fn of(&self, kind: SectionKind, name: &str) -> Fare {
         let seen = self.by_limit.get(&format!("{kind}/{name}"));
         let mut fare = Fare::default();
+        let (mut waiting, mut oldest_ms, mut held_ms) = (0, 0, 0);
         for seen in seen.into_iter().flatten() {
+            // Who finds its rate used up waits at one, who finds the breaker open at the other.
+            waiting += seen.waiting();
+            oldest_ms = oldest_ms.max(seen.oldest_ms);
+            held_ms = held_ms.max(seen.held_ms);
             match seen.of {
-                Of::Requests => {
-                    let waiting = i64::try_from(seen.waiting()).unwrap_or(i64::MAX);
-                    if waiting > 0 {
-                        fare.held = grouped(waiting);
-                        fare.oldest = span(seen.oldest_ms);
-                    }
-                    fare.usage = format!("{} {}", seen.usage(), seen.what());
-                    fare.left_alone = span(seen.held_ms);
-                }
+                Of::Requests => fare.usage = format!("{} {}", seen.usage(), seen.what()),
                 Of::Calls => {
                     fare.breaker = seen.breaker_word();
                     fare.tone = match seen.breaker {
                         None | Some(BreakerState::Closed) => "good",
-                        Some(BreakerState::HalfOpen) => "warn",
+                        Some(BreakerState::HalfOpen) => "wait",
                         Some(BreakerState::Open) => "bad",
                     };
                 }
             }
         }
+        if waiting > 0 {
+            fare.held = grouped(i64::try_from(waiting).unwrap_or(i64::MAX));
+            fare.oldest = span(oldest_ms);
+        }
+        fare.left_alone = span(held_ms);
         fare
     }
 }

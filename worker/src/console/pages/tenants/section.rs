@@ -16,7 +16,7 @@ use super::super::super::visit::{Answer, Visit, page};
 use super::fare::{Fare, Fares};
 use super::{Word, missing};
 use crate::directory::section_text;
-use crate::records::{Line, Question, SEARCH_PATIENCE};
+use crate::records::{Line, Question, SEARCH_PATIENCE, SectionState};
 use crate::rehearsal::Rehearsal;
 use crate::target::route_name;
 use crate::tenants::{SectionKind, text_of};
@@ -148,7 +148,7 @@ async fn section(
         sections.there().find(|section| section.kind == kind && section.name == name)
     });
     let deed = stored.map(|section| match section.state {
-        crate::records::SectionState::Active => ("pause", "Pause"),
+        SectionState::Active => ("pause", "Pause"),
         _ => ("resume", "Resume"),
     });
     let moment = |ms| Moment::new(ms, visit.now_ms);
@@ -163,7 +163,8 @@ async fn section(
             at: moment(section.state_ms),
             by: section.state_by.clone(),
         };
-        [written, turned]
+        let is_active = section.state == SectionState::Active;
+        std::iter::once(written).chain((!is_active).then_some(turned))
     });
     let target = tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
     let target = target.map(|route| route_name(route.tenant.as_deref(), &route.name));
