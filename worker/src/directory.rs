@@ -189,6 +189,16 @@ fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String>
             humantime::format_duration(rules.longest),
         ));
     }
+    // A run has time for one request, and for as long again before it.
+    if let Some(batch) = destination.batch
+        && batch.wait > rules.longest
+    {
+        return Err(format!(
+            "batch.wait ({}) must not be longer than API_TIMEOUT ({})",
+            humantime::format_duration(batch.wait),
+            humantime::format_duration(rules.longest),
+        ));
+    }
     Outlet::of(destination, rules.secret)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A handler's failure: a stable code for filters and alerts, words for a person, and what the
 /// failure means for the event.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandlerError {
     /// What is to happen next.
     pub kind: Failure,

@@ -3,7 +3,11 @@
 //! Owns what a route's run does: whose event it is, whether it may go now, what goes out, and what the answer
 //! means for it. Refuses to read files and settings, and to decide between ack, retry and dead letter.
 
+mod batch;
 mod choice;
+mod form;
+mod gathering;
+mod member;
 mod outgoing;
 mod outlet;
 mod party;
@@ -22,8 +26,10 @@ use crate::limits::Limit;
 use crate::service::Service;
 use crate::target::HandlerResult;
 use crate::tenants::State;
+use batch::Way;
 
 pub(crate) use choice::{Body, Choice};
+use outgoing::name;
 pub(crate) use outgoing::outgoing;
 pub(crate) use outlet::Outlet;
 pub(crate) use party::{Party, Whose};
@@ -87,6 +93,13 @@ impl Forward {
             ));
         };
         self.room(cx, party).await?;
+        if let Some(batching) = &outlet.batching {
+            let (destinations, outlet) = (Arc::clone(&self.destinations), Arc::clone(outlet));
+            let way = Way { destinations, outlet, party: Arc::clone(party) };
+            let id = name(event, &self.route);
+            let told = Box::pin(way.send(batching, cx, id, body)).await?;
+            return self.ended(cx, &told.answered, told.is_known).await;
+        }
         let sending = async {
             let request = outgoing(outlet, &self.route, event, body);
             // Boxed: futures within futures are as large as all of them.
@@ -103,7 +116,7 @@ impl Forward {
         // Not cut off in the middle: what has gone out would go out again.
         let answered =
             cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
-        self.ended(cx, &answered).await
+        self.ended(cx, &answered, false).await
     }
 
     /// Room at both limits. What the first gives is lost if the second has none: so the second is the one
@@ -121,8 +134,9 @@ impl Forward {
         }
     }
 
-    async fn ended(&self, cx: &Context, answered: &Answered) -> HandlerResult {
-        let Answered { answer, said } = answered;
+    /// What the answer means; others may know already that the destination wants to be left alone.
+    async fn ended(&self, cx: &Context, answered: &Answered, is_known: bool) -> HandlerResult {
+        let Answered { answer, said, .. } = answered;
         let (code, message) = (code(answer.status), self.message(answer.status, said));
         Err(match answer.meaning(&self.outlet.overrides) {
             Meaning::Done => return Ok(()),
@@ -134,10 +148,15 @@ impl Forward {
                 HandlerError::retry_after(wait, code, message)
             }
             Meaning::Permanent => HandlerError::permanent(code, message),
-            Meaning::Held { wait } => {
-                cx.held(&self.outlet.limit, wait, code.into_owned(), message).await
+            meaning @ (Meaning::Held { .. } | Meaning::Gone) => {
+                let wait = if let Meaning::Held { wait } = meaning { wait } else { GONE };
+                let (limit, code) = (&self.outlet.limit, code.into_owned());
+                if is_known {
+                    cx.held_too(limit, wait, code, message)
+                } else {
+                    cx.held(limit, wait, code, message).await
+                }
             }
-            Meaning::Gone => cx.held(&self.outlet.limit, GONE, code.into_owned(), message).await,
         })
     }
 

@@ -146,6 +146,11 @@ impl WorkerMetrics {
         self.apis.call(api, status, elapsed);
     }
 
+    /// So many events go out to a destination in one request.
+    pub(crate) fn destination_batch(&self, events: usize) {
+        self.apis.batch(events);
+    }
+
     /// Whether the service's token is paused.
     pub(crate) fn credential_paused(&self, service: Service, is_paused: bool) {
         self.apis.paused(service, is_paused);

@@ -23,7 +23,7 @@ mod time;
 
 pub use once::Claimed;
 pub use steps::MAX_STEP_BYTES;
-pub(crate) use time::Time;
+pub(crate) use time::{Elsewhere, Time};
 
 /// One run of one target for one event.
 #[derive(Clone)]

@@ -4,6 +4,7 @@
 //! files, to look secrets up, to call a destination, and to know what a filter means.
 
 mod address;
+mod batch;
 mod destination;
 mod difference;
 mod fault;
@@ -33,6 +34,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use batch::Batch;
 pub(crate) use destination::Destination;
 pub(crate) use difference::{Change, Difference, Fate};
 pub(crate) use fault::Faults;

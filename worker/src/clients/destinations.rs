@@ -60,6 +60,10 @@ pub(crate) struct Answered {
     pub(crate) answer: Answer,
     /// The beginning of what it says, on one line.
     pub(crate) said: String,
+    /// All that it says, for programs: it may repeat secrets.
+    pub(crate) body: Vec<u8>,
+    /// Whether it ended where it was to end, and was not too long.
+    pub(crate) is_whole: bool,
 }
 
 impl Destinations {
@@ -89,11 +93,7 @@ impl Destinations {
             attributes.push(KeyValue::new("http.request.method", method.as_str().to_owned()));
             (method.as_str().to_owned().into(), attributes)
         });
-        let secrets: Vec<String> = headers
-            .values()
-            .filter(|value| value.is_sensitive())
-            .filter_map(|value| value.to_str().ok().map(str::to_owned))
-            .collect();
+        let secrets = secrets(&headers);
         let started = Instant::now();
         let count = |status| {
             self.metrics.api_call(Service::Destination, status, started.elapsed());
@@ -131,12 +131,16 @@ impl Destinations {
         let retry_after = retry_after::of(response.headers(), std::time::SystemTime::now());
         let from_proxy =
             self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        // Some repeat what they are sent. Before it is cut: a part of a secret would not be found.
-        let hide = |said: String, secret: &String| said.replace(secret.as_str(), "[secret]");
-        let said = plain(&secrets.iter().fold(read(response).await, hide), SAID);
+        let (body, is_whole) = read(response).await;
+        let said = shown(&body[..body.len().min(SHOWN)], &secrets);
         count(class(status));
         let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
-        Ok(Answered { answer, said })
+        Ok(Answered { answer, said, body, is_whole })
+    }
+
+    /// So many events go out in one request.
+    pub(crate) fn batch_of(&self, events: usize) {
+        self.metrics.destination_batch(events);
     }
 
     fn client(&self, connect: Duration) -> anyhow::Result<Client> {
@@ -191,17 +195,32 @@ fn too_slow(what: &str, limit: Duration) -> HandlerError {
     HandlerError::transient(Service::Destination.code("TIMEOUT"), message)
 }
 
-/// Reads no more than is allowed, so that the connection can be used again, and keeps the beginning. That it
-/// breaks off makes no difference: the status has arrived, and with it whether the event has.
-async fn read(mut response: Response) -> String {
-    let (mut kept, mut length) = (Vec::new(), 0);
-    while let Ok(Some(chunk)) = response.chunk().await {
-        length += chunk.len();
-        let room = SHOWN.saturating_sub(kept.len()).min(chunk.len());
-        kept.extend_from_slice(&chunk[..room]);
-        if length > MAX_ANSWER {
-            break;
+/// Reads no more than is allowed, so that the connection can be used again. That it breaks off makes no
+/// difference to one event: the status has arrived, and with it whether the event has.
+async fn read(mut response: Response) -> (Vec<u8>, bool) {
+    let mut kept = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.len() > MAX_ANSWER - kept.len() => {
+                kept.extend_from_slice(&chunk[..MAX_ANSWER - kept.len()]);
+                return (kept, false);
+            }
+            Ok(Some(chunk)) => kept.extend_from_slice(&chunk),
+            Ok(None) => return (kept, true),
+            Err(_) => return (kept, false),
         }
     }
-    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// What headers hold that nobody is to see.
+pub(crate) fn secrets(headers: &HeaderMap) -> Vec<String> {
+    let sensitive = headers.values().filter(|value| value.is_sensitive());
+    sensitive.filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
+}
+
+/// The beginning of what a destination says, on one line, without these: some repeat what they are sent.
+pub(crate) fn shown(said: &[u8], secrets: &[String]) -> String {
+    // Before it is cut: a part of a secret would not be found.
+    let hide = |said: String, secret: &String| said.replace(secret.as_str(), "[secret]");
+    plain(&secrets.iter().fold(String::from_utf8_lossy(said).into_owned(), hide), SAID)
 }

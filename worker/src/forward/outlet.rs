@@ -8,9 +8,11 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::senders::hubspot::signature::ClientSecret;
 
+use super::gathering::Gathering;
+use super::member::{Kind, Member};
 use crate::destination::{Overrides, Signing};
 use crate::limits::Limit;
-use crate::tenants::{Destination, HeaderText, SecretRef, Sign, State, Timeouts};
+use crate::tenants::{Batch, Destination, HeaderText, SecretRef, Sign, State, Timeouts};
 
 /// Where there is no rate, a line is counted by the second.
 const NO_RATE: Duration = Duration::from_secs(1);
@@ -27,10 +29,19 @@ pub(crate) struct Outlet {
     pub(crate) limit: Limit,
     /// Requests under way at once, where it says.
     pub(crate) concurrency: Option<u32>,
+    /// Where events gather, if they do. Another version of the file is another outlet, and so another place.
+    pub(crate) batching: Option<Batching>,
     pub(crate) overrides: Overrides,
     pub(crate) is_paused: bool,
     /// Whether its address or a secret cannot be used.
     pub(crate) is_unusable: bool,
+}
+
+/// How events gather, and who does.
+#[derive(Debug)]
+pub(crate) struct Batching {
+    pub(crate) batch: Batch,
+    pub(crate) gathering: Arc<Gathering<Kind, Member>>,
 }
 
 /// Leaves out address and headers, which may be secrets.
@@ -69,6 +80,7 @@ impl Outlet {
             timeouts: destination.timeouts,
             limit,
             concurrency: destination.concurrency.map(u32::from),
+            batching: destination.batch.map(|batch| Batching { batch, gathering: Arc::default() }),
             overrides: Overrides {
                 transient: destination.transient_statuses.iter().copied().collect(),
                 permanent: destination.permanent_statuses.iter().copied().collect(),

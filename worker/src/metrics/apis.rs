@@ -46,7 +46,11 @@ pub(super) struct Apis {
     calls: Family<ApiLabels, Counter>,
     seconds: Family<ApiName, Histogram>,
     paused: Family<ServiceName, Gauge>,
+    batches: Histogram,
 }
+
+/// Events in a batch.
+const BATCHES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
 impl Apis {
     pub(super) fn register(registry: &mut Registry) -> Self {
@@ -54,6 +58,7 @@ impl Apis {
             calls: Family::default(),
             seconds: Family::new_with_constructor(latency),
             paused: Family::default(),
+            batches: Histogram::new(BATCHES),
         };
         registry.register(
             "api_calls",
@@ -70,6 +75,11 @@ impl Apis {
             "1 while a service refuses its token, and what needs it waits",
             metrics.paused.clone(),
         );
+        registry.register(
+            "destination_batch_size",
+            "Events in one request to a destination that takes batches",
+            metrics.batches.clone(),
+        );
         metrics
     }
 
@@ -84,6 +94,12 @@ impl Apis {
     pub(super) fn call(&self, api: Service, status: ApiStatus, elapsed: Duration) {
         self.calls.get_or_create(&ApiLabels { api, status }).inc();
         self.seconds.get_or_create(&ApiName { api }).observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a batch of so many events.
+    pub(super) fn batch(&self, events: usize) {
+        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        self.batches.observe(f64::from(events));
     }
 
     /// Whether the service's token is paused.

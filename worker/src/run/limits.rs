@@ -169,8 +169,27 @@ impl Run {
             "asked to be left alone: nothing is sent there meanwhile"
         );
         self.ledger.hold(limit, wait).await;
+        self.held_too(limit, wait, code, message)
+    }
+
+    /// The same for a run that was told together with another one, which has told all workers.
+    pub(crate) fn held_too(
+        &self,
+        limit: &Limit,
+        wait: Duration,
+        code: String,
+        message: String,
+    ) -> HandlerError {
+        let wait = wait.min(LONGEST_HOLD);
         self.rooms.lacks(&limit.key, NoRoom(wait));
         HandlerError::deferred(wait, code, message).in_line_at(vec![limit.key.clone()])
+    }
+
+    /// Another run was turned away with `error` at the gate with this key, and this one with it.
+    pub(crate) fn turned_too(&self, key: &str, error: &HandlerError) {
+        if let Failure::Deferred { wait } = error.kind {
+            self.rooms.turned(key, Turned::Shut(wait));
+        }
     }
 }
 

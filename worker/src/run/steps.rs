@@ -116,6 +116,18 @@ impl Run {
         Ok(value)
     }
 
+    /// Keeps `value` under `name`, in the place of one before. It is written with what is kept next, or with
+    /// the release.
+    pub(crate) fn note<T: Serialize>(&self, name: &str, value: T) -> Result<(), HandlerError> {
+        self.lease.keep(name, &text_of(name, &value)?);
+        Ok(())
+    }
+
+    /// What is kept under `name`, if it can be read.
+    pub(crate) fn noted<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        read(name, &self.lease.step(name)?).ok()
+    }
+
     /// Whether the step `name` has been done.
     pub fn is_done(&self, name: &str) -> bool {
         self.lease.step(name).is_some()

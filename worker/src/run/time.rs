@@ -3,6 +3,7 @@
 //! Owns the rule that nothing begins then. How long is waited for the end of what has begun is the
 //! executor's to say.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -55,10 +56,25 @@ impl Time {
         }
     }
 
+    fn one_ended(&self) {
+        if self.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.ended.notify_waiters();
+        }
+    }
+
     /// Does `work`, which is under way until it has ended.
     pub(super) async fn see_through<T>(&self, work: impl Future<Output = T>) -> T {
         let _under_way = self.begin().await;
         SEEN_THROUGH.scope((), work).await
+    }
+
+    /// Something that another task does for the run is under way, until this is dropped; `None` if the time
+    /// is up.
+    pub(crate) fn elsewhere(self: &Arc<Self>) -> Option<Elsewhere> {
+        // First it counts, and then it looks: whoever ends the time does it the other way round.
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let elsewhere = Elsewhere(Arc::clone(self));
+        (!self.up.load(Ordering::SeqCst)).then_some(elsewhere)
     }
 
     /// Waits for ever if the time is up.
@@ -68,6 +84,16 @@ impl Time {
             std::future::pending::<()>().await;
         }
         UnderWay::new(self)
+    }
+}
+
+/// Under way in another task.
+#[derive(Debug)]
+pub(crate) struct Elsewhere(Arc<Time>);
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        self.0.one_ended();
     }
 }
 
@@ -82,9 +108,7 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.ended.notify_waiters();
-        }
+        self.0.one_ended();
     }
 }
 
@@ -109,5 +133,19 @@ mod tests {
         drop((inner, outer));
         assert!(idle.now_or_never().is_some(), "not told of the end");
         assert!(time.idle().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_another_task_does_for_it_is_waited_for_and_does_not_begin_too_late() {
+        let time = Arc::new(Time::of(Duration::from_secs(60)));
+        let elsewhere = time.elsewhere();
+        assert!(elsewhere.is_some());
+        time.is_up();
+        let mut idle = Box::pin(time.idle());
+        assert!(idle.as_mut().now_or_never().is_none(), "what is under way was forgotten");
+        assert!(time.elsewhere().is_none(), "begun after its time");
+        assert!(idle.as_mut().now_or_never().is_none());
+        drop(elsewhere);
+        assert!(idle.now_or_never().is_some(), "not told of the end");
     }
 }

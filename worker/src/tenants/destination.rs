@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 
 use super::address::Address;
+use super::batch::Batch;
 use super::headers::{HeaderText, headers};
 use super::known::Known;
 use super::rate::{Rate, concurrency};
@@ -16,7 +17,7 @@ use super::statuses::statuses;
 use super::timeouts::Timeouts;
 use super::value::choice;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "tenant",
     "url",
     "method",
@@ -29,6 +30,7 @@ const KEYS: [&str; 15] = [
     "timeout",
     "rate",
     "concurrency",
+    "batch",
     "transient_statuses",
     "permanent_statuses",
     "state",
@@ -51,6 +53,8 @@ pub(crate) struct Destination {
     pub(crate) rate: Option<Rate>,
     /// 1 to 1000.
     pub(crate) concurrency: Option<u16>,
+    /// Whether events gather.
+    pub(crate) batch: Option<Batch>,
     /// Statuses after which it is tried again, though usually it would not be: 400 to 499.
     pub(crate) transient_statuses: BTreeSet<u16>,
     /// Statuses after which it is not tried again, though usually it would be: 400 to 499.
@@ -78,6 +82,7 @@ impl Destination {
         let timeouts = Timeouts::read(section);
         let rate = Rate::read(section);
         let concurrency = concurrency(section);
+        let batch = Batch::read(section);
         let transient_statuses = statuses(section, "transient_statuses");
         let permanent_statuses = statuses(section, "permanent_statuses");
         if let Some(both) = transient_statuses.intersection(&permanent_statuses).next() {
@@ -97,6 +102,7 @@ impl Destination {
             timeouts,
             rate,
             concurrency,
+            batch,
             transient_statuses,
             permanent_statuses,
             state,

@@ -14,6 +14,8 @@ use super::value::text;
 pub(crate) struct Known<'t> {
     tenants: BTreeSet<&'t str>,
     destinations: BTreeMap<&'t str, Owner<'t>>,
+    /// Destinations to which events go in batches.
+    batches: BTreeSet<&'t str>,
 }
 
 /// Whose a destination is.
@@ -36,9 +38,16 @@ impl<'t> Known<'t> {
             Some(DeValue::String(name)) if tenants.contains(&**name) => Owner::Tenant(name),
             Some(_) => Owner::Unsure,
         };
+        let batches = destinations.iter().filter(|(_, section)| section.has("batch"));
+        let batches = batches.map(|(name, _)| *name).collect();
         let destinations =
             destinations.iter().map(|(name, section)| (*name, owner(section))).collect();
-        Self { tenants, destinations }
+        Self { tenants, destinations, batches }
+    }
+
+    /// Whether the destination gets events in batches.
+    pub(crate) fn has_batches(&self, destination: &str) -> bool {
+        self.batches.contains(destination)
     }
 
     /// The tenant that `section` is of, if it says one.

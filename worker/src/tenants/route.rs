@@ -4,7 +4,7 @@ use super::filter::{CheckFilter, Filter};
 use super::known::Known;
 use super::section::Section;
 use super::state::State;
-use super::transform::{CheckTransform, Transform};
+use super::transform::{CheckTransform, Gives, Transform};
 
 const KEYS: [&str; 5] = ["tenant", "destination", "filter", "transform", "state"];
 
@@ -36,6 +36,16 @@ impl Route {
         let destination = known.destination(section, tenant.as_deref());
         let filter = Filter::read(section, check_filter);
         let transform = Transform::read(section, check_transform);
+        if let (Some(Transform::Own { gives: Gives::Form | Gives::Text, .. }), Some(name)) =
+            (&transform, &destination)
+            && known.has_batches(name)
+        {
+            let message = format!(
+                "gives no JSON, and \"{name}\" gets batches, which are JSON: let it give \"json\", or \
+                 choose a destination without batch"
+            );
+            section.fault("transform", message);
+        }
         let state = State::read(section);
         let (name, destination) = (name.to_owned(), destination?);
         Some(Self { name, tenant, destination, filter, transform, state })

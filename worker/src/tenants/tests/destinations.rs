@@ -181,3 +181,37 @@ fn only_statuses_of_the_400s_are_given_another_meaning() {
         assert_eq!(destination(key), [expected]);
     }
 }
+
+#[test]
+fn a_batch_has_bounds() {
+    let events = "must be a whole number from 2 to 1000";
+    let wait = "must be a time from 1ms to 5s, such as \"200ms\" or \"1s\"";
+    for (batch, expected) in [
+        ("{ events = 1, wait = '1s' }", format!("4:20: destinations.d.batch.events: {events}")),
+        ("{ events = 1001, wait = '1s' }", format!("4:20: destinations.d.batch.events: {events}")),
+        ("{ events = 2, wait = '0s' }", format!("4:30: destinations.d.batch.wait: {wait}")),
+        ("{ events = 2, wait = '5001ms' }", format!("4:30: destinations.d.batch.wait: {wait}")),
+        (
+            "{ events = 2 }",
+            "4:1: destinations.d.batch.wait: is missing: add wait = \"200ms\"".to_owned(),
+        ),
+        (
+            "{ wait = '1s' }",
+            "4:1: destinations.d.batch.events: is missing: add events = 100".to_owned(),
+        ),
+        (
+            "100",
+            "4:9: destinations.d.batch: must be a table, not a number: begin it with \
+             [destinations.d.batch]"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(destination(&format!("batch = {batch}")), [expected]);
+    }
+    assert!(destination("batch = { events = 2, wait = '1s', size = 1 }")[0].starts_with("4:36: "));
+    for batch in ["{ events = 2, wait = '1ms' }", "{ events = 1000, wait = '5s' }"] {
+        super::sample::tenants(&format!(
+            "[destinations.d]\nurl = 'http://d'\nsign = 'none'\nbatch = {batch}"
+        ));
+    }
+}

@@ -83,6 +83,7 @@ fn every_key_that_changes_is_told() {
         "timeout",
         "rate",
         "concurrency",
+        "batch",
         "transient_statuses",
         "permanent_statuses",
         "state",

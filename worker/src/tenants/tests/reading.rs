@@ -44,6 +44,8 @@ fn everything_that_is_written_is_read() {
     assert_eq!(crm.timeouts, timeouts);
     assert_eq!(crm.rate, Some(Rate { count: 50, per: seconds(1) }));
     assert_eq!((crm.concurrency, crm.state), (Some(10), State::Paused));
+    let batch = crm.batch.map(|batch| (batch.events, batch.wait));
+    assert_eq!(batch, Some((100, Duration::from_millis(200))));
     assert_eq!(crm.transient_statuses, BTreeSet::from([404, 409]));
     assert_eq!(crm.permanent_statuses, BTreeSet::from([429]));
 

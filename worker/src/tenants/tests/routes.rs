@@ -73,3 +73,20 @@ fn a_filter_is_checked_where_it_stands() {
         assert_eq!(route(&format!("destination = 'ours'\nfilter = {filter}")), [expected]);
     }
 }
+
+#[test]
+fn what_is_no_json_goes_into_no_batch() {
+    let of = |gives: &str, batch: &str| {
+        format!(
+            "[destinations.d]\nurl = 'http://d'\nsign = 'none'\n{batch}\n[routes.r]\n\
+             destination = 'd'\ntransform = {{ template = 'x', gives = '{gives}' }}"
+        )
+    };
+    for gives in ["form", "text"] {
+        let expected = "7:13: routes.r.transform: gives no JSON, and \"d\" gets batches, which are JSON: let it \
+                        give \"json\", or choose a destination without batch";
+        assert_eq!(faults(&of(gives, "batch = { events = 2, wait = '1s' }")), [expected]);
+        super::sample::tenants(&of(gives, ""));
+    }
+    super::sample::tenants(&of("json", "batch = { events = 2, wait = '1s' }"));
+}

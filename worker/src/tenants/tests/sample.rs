@@ -29,6 +29,7 @@ first_byte_timeout = "5s"
 timeout = "1m"
 rate = "50/s"
 concurrency = 10
+batch = { events = 100, wait = "200ms" }
 transient_statuses = [404, 409]
 permanent_statuses = [429]
 state = "paused"

@@ -47,8 +47,8 @@ impl Answer {
 
 struct State {
     received: watch::Sender<Vec<Received>>,
-    /// The next answers; then 200 for ever.
-    answers: Mutex<VecDeque<Answer>>,
+    /// What is answered, by all that was sent so far.
+    judge: Box<dyn Fn(&[Received]) -> Answer + Send + Sync>,
 }
 
 /// The running endpoint; it stops when this is dropped.
@@ -61,8 +61,15 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Answers so, one after the other, and then 200.
     pub(super) fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let answers = Mutex::new(answers.into_iter().collect());
-        let state = Arc::new(State { received: watch::Sender::default(), answers });
+        let answers = Mutex::new(answers.into_iter().collect::<VecDeque<_>>());
+        Self::judging(move |_| {
+            answers.lock().unwrap().pop_front().unwrap_or_else(|| Answer::of(200))
+        })
+    }
+
+    /// Answers as `judge` says, which is shown all that was sent so far.
+    pub(super) fn judging(judge: impl Fn(&[Received]) -> Answer + Send + Sync + 'static) -> Self {
+        let state = Arc::new(State { received: watch::Sender::default(), judge: Box::new(judge) });
         let data = Data::from(Arc::clone(&state));
         let server = HttpServer::new(move || {
             App::new().app_data(data.clone()).default_service(web::to(take))
@@ -112,8 +119,7 @@ impl Drop for Endpoint {
 }
 
 async fn take(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let Answer(status, header, text) =
-        state.answers.lock().unwrap().pop_front().unwrap_or_else(|| Answer::of(200));
+    let mut answer = None;
     state.received.send_modify(|received| {
         received.push(Received {
             method: request.method().to_string(),
@@ -121,7 +127,9 @@ async fn take(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResp
             headers: listed(request.headers()),
             body,
         });
+        answer = Some((state.judge)(received));
     });
+    let Answer(status, header, text) = answer.unwrap();
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
     if let Some(header) = header {
         response.insert_header(header);
