@@ -11,7 +11,7 @@ fn tenant(key: &str) -> Vec<String> {
 #[test]
 fn a_wrong_name_is_told_with_the_near_one() {
     let text = SAMPLE.replace("destination = \"acme-crm\"", "destination = \"acme-crn\"");
-    let expected = "35:15: routes.acme-deals.destination: there is no destination \"acme-crn\": did you \
+    let expected = "36:15: routes.acme-deals.destination: there is no destination \"acme-crn\": did you \
                     mean \"acme-crm\"?";
     assert_eq!(faults(&text), [expected]);
     let whole = read("tenants.toml", &text, &check, &|_| Ok(())).unwrap_err();
