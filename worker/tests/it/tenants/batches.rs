@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use shared::broker::Lane;
 use shared::message::DeathReason;
+use worker::parts::Worker;
 
 use super::endpoint::{Answer, Endpoint, Received};
 use super::file::File;
-use super::rig_with;
 use super::signed::{is_signed, is_signed_as_hubspot_does};
-use super::worker;
+use super::{rig_with, worker};
 use crate::harness::{
     Admin, Child, Engine, Rig, deal, deal_of, fresh, on_every_engine, wait_for_verdicts,
 };
@@ -57,6 +57,10 @@ fn counts<'r>(received: impl IntoIterator<Item = &'r Received>) -> BTreeMap<u64,
 
 fn once(ids: impl IntoIterator<Item = u64>) -> BTreeMap<u64, usize> {
     ids.into_iter().map(|id| (id, 1)).collect()
+}
+
+async fn retried(worker: &Worker) -> u64 {
+    Admin::of(worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await
 }
 
 /// Whether all of its records are odd, or none is.
@@ -134,8 +138,7 @@ async fn of_a_batch_only_what_failed_is_tried_again_or_given_up(engine: Engine) 
     assert_eq!(death.error, "acme-crm answered 422: no such deal");
     assert_eq!(letter.event.hubspot().unwrap().object_id, Some(4));
     wait_for_verdicts(&worker, "succeeded", 5).await;
-    let retried =
-        Admin::of(&worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await;
+    let retried = retried(&worker).await;
     worker.stop().await;
     let mut expected = once(1..=6);
     expected.insert(3, 2);
@@ -176,8 +179,7 @@ async fn one_bad_event_is_given_up_alone(engine: Engine) {
     assert_eq!(death.error, "acme-crm answered 400: deal 7 is not valid");
     assert_eq!(letter.event.hubspot().unwrap().object_id, Some(7));
     wait_for_verdicts(&worker, "succeeded", 29).await;
-    let retried =
-        Admin::of(&worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await;
+    let retried = retried(&worker).await;
     worker.stop().await;
     assert_eq!(retried, 0, "an attempt was spent");
     let received = acme.received();
@@ -224,8 +226,7 @@ async fn a_batch_that_asks_to_be_left_alone_spends_nobodys_attempt(engine: Engin
     rig.publish_all(1..=5).await;
     let worker = worker(&rig);
     wait_for_verdicts(&worker, "succeeded", 5).await;
-    let retried =
-        Admin::of(&worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await;
+    let retried = retried(&worker).await;
     worker.stop().await;
     assert_eq!(retried, 0);
     rig.finish().await;
