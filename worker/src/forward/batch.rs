@@ -64,7 +64,7 @@ impl Way {
         let size = member.part().size();
         let joining = Joining { member, size, most, until };
         let (way, span) = (self.clone(), shared::trace::Span::current());
-        batching.gathering.join(kind, joining, move |members| span.around(way.go(members)));
+        batching.gathering.join(&kind, joining, move |members| span.around(way.go(members)));
         let Ok(told) = told.await else {
             // Or the run's own time is up, which says more.
             return Err(HandlerError::transient("BATCH_LOST", "its batch came to no end"));
@@ -108,7 +108,7 @@ impl Way {
         let (key, cap) = (&outlet.limit.key, outlet.concurrency);
         let calling = cx.call_within(Service::Destination, key, cap, sending, is_down);
         let answered = cx.beside(&party.limit.key, party.concurrency, calling).await;
-        match answered.and_then(|answered| self.each(answered, members.len())) {
+        match answered.and_then(|answered| self.each(&answered, members.len())) {
             Ok(each) => {
                 for (member, told) in members.into_iter().zip(each) {
                     let _ = member.tell.send(Ok(told));
@@ -128,7 +128,7 @@ impl Way {
     }
 
     /// What the answer means for each of so many events, in their order.
-    fn each(&self, answered: Answered, events: usize) -> Result<Vec<Told>, HandlerError> {
+    fn each(&self, answered: &Answered, events: usize) -> Result<Vec<Told>, HandlerError> {
         let (outlet, whole) = (&self.outlet, answered.answer);
         let mut failed = BTreeMap::new();
         if whole.meaning(&outlet.overrides) == Meaning::Done {

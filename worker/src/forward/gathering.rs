@@ -65,7 +65,7 @@ where
 {
     /// Joins those of the same `key`. Once they are all, `go` is called with them, as a task of its own: it is
     /// nobody's whose run may be cut off. Only the first one's `go` is.
-    pub(crate) fn join<F, G>(self: &Arc<Self>, key: K, joining: Joining<M>, go: G)
+    pub(crate) fn join<F, G>(self: &Arc<Self>, key: &K, joining: Joining<M>, go: G)
     where
         F: Future<Output = ()> + Send + 'static,
         G: FnOnce(Vec<M>) -> F + Send + 'static,
@@ -73,8 +73,8 @@ where
         let Joining { member, size, most, until } = joining;
         let mut opened = self.lock();
         let Opened { by_key, count } = &mut *opened;
-        if by_key.get(&key).is_some_and(|open| open.bytes.saturating_add(size) > MOST_BYTES) {
-            by_key.remove(&key).into_iter().for_each(Open::end);
+        if by_key.get(key).is_some_and(|open| open.bytes.saturating_add(size) > MOST_BYTES) {
+            by_key.remove(key).into_iter().for_each(Open::end);
         }
         let open = by_key.entry(key.clone()).or_insert_with(|| {
             *count += 1;
@@ -88,7 +88,7 @@ where
         open.members.push(member);
         open.bytes = open.bytes.saturating_add(size);
         if open.members.len() >= most || open.bytes >= MOST_BYTES {
-            by_key.remove(&key).into_iter().for_each(Open::end);
+            by_key.remove(key).into_iter().for_each(Open::end);
         } else if until < open.until {
             open.until = until;
             open.sooner.notify_one();
@@ -163,7 +163,7 @@ mod tests {
         fn join(&self, key: &'static str, member: u32, size: usize, wait: Duration) {
             let joining = Joining { member, size, most: 3, until: Instant::now() + wait };
             let gone = self.gone.clone();
-            self.gathering.join(key, joining, move |members| async move {
+            self.gathering.join(&key, joining, move |members| async move {
                 gone.send(members).unwrap();
             });
         }

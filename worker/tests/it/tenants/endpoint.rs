@@ -45,10 +45,12 @@ impl Answer {
     }
 }
 
+/// What is answered, by all that was sent so far.
+type Judge = dyn Fn(&[Received]) -> Answer + Send + Sync;
+
 struct State {
     received: watch::Sender<Vec<Received>>,
-    /// What is answered, by all that was sent so far.
-    judge: Box<dyn Fn(&[Received]) -> Answer + Send + Sync>,
+    judge: Box<Judge>,
 }
 
 /// The running endpoint; it stops when this is dropped.
