@@ -3,6 +3,7 @@
 //! Owns what a route's run does: whose event it is, whether it may go now, what goes out, and what the answer
 //! means for it. Refuses to read files and settings, and to decide between ack, retry and dead letter.
 
+mod account;
 mod batch;
 mod choice;
 mod form;

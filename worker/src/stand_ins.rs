@@ -76,6 +76,11 @@ impl StandIns {
         self.state.records().portal = Some(id);
     }
 
+    /// Where the portal's pages are, `app.hubspot.com` until it is set.
+    pub fn set_ui_domain(&self, host: &str) {
+        self.state.records().ui_domain = Some(host.to_owned());
+    }
+
     /// From now on this stand-in takes no other token; until then it takes any.
     pub fn take_only(&self, api: &str, token: &str) {
         self.state.records().tokens.insert(api.to_owned(), token.to_owned());
@@ -131,6 +136,11 @@ impl StandIns {
     /// Gives a deal stage a label.
     pub fn put_stage(&self, id: &str, label: &str) {
         self.state.records().stages.insert(id.to_owned(), label.to_owned());
+    }
+
+    /// The same of a ticket's stage.
+    pub fn put_ticket_stage(&self, id: &str, label: &str) {
+        self.state.records().ticket_stages.insert(id.to_owned(), label.to_owned());
     }
 
     /// From now on batches that update this contact fail for it, with this category in a 207:

@@ -13,6 +13,7 @@ mod error;
 mod grammar;
 mod input;
 mod link;
+mod needs;
 mod number;
 mod portal;
 mod properties;
@@ -34,7 +35,9 @@ use minijinja::Environment;
 pub(crate) use body::{Gives, Made};
 pub(crate) use error::TransformError;
 pub(crate) use input::Input;
+pub(crate) use needs::Needs;
 pub(crate) use portal::Portal;
+pub(crate) use stages::Stages;
 
 use sink::Sink;
 
@@ -45,29 +48,30 @@ const NAME: &str = "";
 pub(crate) struct Transform {
     engine: Environment<'static>,
     gives: Gives,
-    asks_for_stages: bool,
+    needs: Needs,
     properties: BTreeSet<String>,
 }
 
 impl Transform {
     /// Reads a template of at most 64 KiB. Names, filters and functions that do not exist are found here.
     pub(crate) fn parse(template: &str, gives: Gives) -> Result<Self, TransformError> {
-        check::check(template)?;
+        let needs = check::check(template)?;
         let mut engine = engine::engine(gives);
         engine
             .add_template_owned(NAME, template.to_owned())
             .map_err(|error| TransformError::of_parsing(template, &error))?;
-        Ok(Self {
-            engine,
-            gives,
-            asks_for_stages: template.contains("stage"),
-            properties: properties::properties(template),
-        })
+        let properties = properties::properties(template);
+        Ok(Self { engine, gives, needs, properties })
     }
 
     /// The properties of the CRM record that it asks for.
     pub(crate) fn properties(&self) -> &BTreeSet<String> {
         &self.properties
+    }
+
+    /// What it has to be told of the portal.
+    pub(crate) fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// The body for an event; None if the template drops it, which it does by printing nothing, or `null`.
@@ -85,7 +89,7 @@ impl Transform {
     fn render(&self, input: &Input<'_>, sink: &mut Sink) -> Result<(), TransformError> {
         let failed = TransformError::of_rendering;
         let template = self.engine.get_template(NAME).map_err(|error| failed("", &error))?;
-        let rendered = template.render_captured_to(input.context(self.asks_for_stages), sink);
+        let rendered = template.render_captured_to(input.context(), sink);
         rendered.map(drop).map_err(|error| failed(template.source(), &error))
     }
 

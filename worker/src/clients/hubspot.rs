@@ -9,12 +9,13 @@ mod contact;
 mod contacts;
 mod deal;
 mod id;
-mod labels;
+mod kept;
 mod learned;
 mod portal;
 mod record;
 mod refusal;
 mod stages;
+mod ui_domain;
 mod version;
 
 use std::sync::Arc;
@@ -29,11 +30,13 @@ use crate::run::Run;
 
 pub use contact::Presence;
 pub use deal::{Deal, Version};
-use labels::Labels;
+use kept::Kept;
 use learned::Learned;
 use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
+pub(crate) use stages::Pipelines;
+use stages::Stages;
 
 /// When the day's requests are spent, it is asked again after this: the day ends at midnight in the
 /// account's time zone, which is not ours to know.
@@ -48,7 +51,8 @@ pub(crate) struct HubSpotApi {
     portal: Portal,
     budget: u32,
     won_stages: Vec<String>,
-    labels: Labels,
+    stages: Stages,
+    ui_domains: Kept<Arc<str>>,
     learned: Learned,
 }
 
@@ -61,8 +65,9 @@ impl HubSpotApi {
     ) -> Self {
         let http = Arc::new(http);
         let portal = Portal::of(portal, &http);
-        let (labels, learned) = (Labels::default(), Learned::default());
-        Self { http, portal, budget, won_stages, labels, learned }
+        let (stages, learned) = (Stages::default(), Learned::default());
+        let ui_domains = Kept::new("host of pages");
+        Self { http, portal, budget, won_stages, stages, ui_domains, learned }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -118,6 +123,14 @@ impl<'a> HubSpot<'a> {
         match refusal::wait(&reply) {
             Some(wait) => Err(self.run.held(&limit, wait, reply.code(), reply.message()).await),
             None => Ok(reply),
+        }
+    }
+
+    /// What is known of the portal, or the error with which the run waits for it.
+    fn told<T>(&self, told: Result<T, HandlerError>) -> Result<T, HandlerError> {
+        match told {
+            Err(error) if error.code == kept::ASKED => self.run.waiting_elsewhere(Err(error)),
+            told => told,
         }
     }
 

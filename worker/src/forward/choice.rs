@@ -2,7 +2,7 @@
 //!
 //! Owns when the CRM record is read: only where filter or template ask for it, once for both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +10,11 @@ use serde_json::Value;
 use shared::event::Event;
 use shared::senders::hubspot::{Change, HubSpotEvent, ObjectType};
 
+use super::account::Account;
 use crate::context::Context;
 use crate::error::HandlerError;
 use crate::filter::{Facts, Filter};
 use crate::transform::{Input, Portal, Transform};
-
-/// Where HubSpot's pages are, of accounts in most places.
-const UI_DOMAIN: &str = "app.hubspot.com";
 
 /// A route's filter and template.
 #[derive(Debug)]
@@ -34,6 +32,14 @@ pub(crate) struct Choice {
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
     pub(crate) content_type: &'static str,
+}
+
+/// What a template sees of an event.
+#[derive(Clone)]
+struct Seen {
+    /// The event, and its record if it was read.
+    facts: Arc<(Value, Option<Value>)>,
+    portal_id: u64,
 }
 
 impl Choice {
@@ -66,15 +72,34 @@ impl Choice {
             return Ok(Some(as_it_came(event)));
         }
         let record = self.record(cx, event).await?;
-        self.made(event, record).await
+        let Some(seen) = self.let_through(event, record)? else { return Ok(None) };
+        let Some(transform) = &self.transform else { return Ok(Some(as_it_came(event))) };
+        let account = Account::of(cx, event, transform.needs()).await?;
+        let body = seen.made(transform, &account).await?;
+        // Stages change now and then: with a new one the body is another.
+        match account.anew(cx).await? {
+            Some(account) => seen.made(transform, &account).await,
+            None => Ok(body),
+        }
     }
 
-    /// The same with a record that was read, if it was.
+    /// The same with a record that was read, if it was, and without a question to HubSpot.
     pub(crate) async fn made(
         &self,
         event: &Event,
         record: Option<Value>,
     ) -> Result<Option<Body>, HandlerError> {
+        let Some(seen) = self.let_through(event, record)? else { return Ok(None) };
+        let Some(transform) = &self.transform else { return Ok(Some(as_it_came(event))) };
+        seen.made(transform, &Account::default()).await
+    }
+
+    /// What a template sees, unless the filter drops it.
+    fn let_through(
+        &self,
+        event: &Event,
+        record: Option<Value>,
+    ) -> Result<Option<Seen>, HandlerError> {
         let Some(facts) = parsed(event) else {
             return Err(HandlerError::permanent("UNREADABLE", "the event is no JSON"));
         };
@@ -83,21 +108,8 @@ impl Choice {
         if self.filters_records && !self.filter.as_ref().is_none_or(holds) {
             return Ok(None);
         }
-        let Some(transform) = &self.transform else { return Ok(Some(as_it_came(event))) };
-        let (transform, id) = (Arc::clone(transform), event.origin.portal_id().unwrap_or_default());
-        // A template may compute for a while: not where others wait for their turn.
-        let applying = tokio::task::spawn_blocking(move || {
-            transform.apply(&Input {
-                event: &facts,
-                record: record.as_ref(),
-                portal: Portal { id, ui_domain: UI_DOMAIN },
-                stages: &BTreeMap::new(),
-            })
-        });
-        let made = applying.await?.map_err(|error| {
-            HandlerError::permanent("TRANSFORM_FAILED", format_args!("the transform: {error}"))
-        })?;
-        Ok(made.map(|made| Body { bytes: made.body.into(), content_type: made.content_type }))
+        let portal_id = event.origin.portal_id().unwrap_or_default();
+        Ok(Some(Seen { facts: Arc::new((facts, record)), portal_id }))
     }
 
     /// What is gone has no properties.
@@ -110,6 +122,30 @@ impl Choice {
         let hubspot = cx.hubspot()?;
         // Not remembered: the ledger would keep a person's data that an erasure does not find.
         Box::pin(hubspot.properties(&object_type, id, &names)).await
+    }
+}
+
+impl Seen {
+    async fn made(
+        &self,
+        transform: &Arc<Transform>,
+        account: &Account,
+    ) -> Result<Option<Body>, HandlerError> {
+        let (seen, transform, account) = (self.clone(), Arc::clone(transform), account.clone());
+        // A template may compute for a while: not where others wait for their turn.
+        let applying = tokio::task::spawn_blocking(move || {
+            let (event, record) = &*seen.facts;
+            transform.apply(&Input {
+                event,
+                record: record.as_ref(),
+                portal: Portal { id: seen.portal_id, ui_domain: &account.ui_domain },
+                stages: &account.stages,
+            })
+        });
+        let made = applying.await?.map_err(|error| {
+            HandlerError::permanent("TRANSFORM_FAILED", format_args!("the transform: {error}"))
+        })?;
+        Ok(made.map(|made| Body { bytes: made.body.into(), content_type: made.content_type }))
     }
 }
 

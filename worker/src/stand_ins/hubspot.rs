@@ -1,6 +1,6 @@
 //! HubSpot's API as far as it is called: deals, their contacts, stages, batches, and the account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -20,21 +20,15 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
             contacts_of(records, id, asked)
         }
         ("GET", ["crm", "v3", "objects", "contacts", id]) => contact(records, id),
-        ("GET", ["crm", "v3", "pipelines", "deals"]) => {
-            let stages =
-                records.stages.iter().map(|(id, label)| json!({ "id": id, "label": label }));
-            let stages: Vec<_> = stages.collect();
-            Answer::new(
-                200,
-                json!({ "results": [{ "id": "default", "label": "Sales", "stages": stages }] }),
-            )
-        }
+        ("GET", ["crm", "v3", "pipelines", "deals"]) => pipeline(&records.stages),
+        ("GET", ["crm", "v3", "pipelines", "tickets"]) => pipeline(&records.ticket_stages),
         ("POST", ["crm", "v3", "objects", "contacts", "batch", "update"]) => {
             update(records, asked.body)
         }
         ("GET", ["account-info", "v3", "details"]) => match records.portal {
             Some(portal) => {
-                Answer::new(200, json!({ "portalId": portal, "uiDomain": "app.hubspot.com" }))
+                let domain = records.ui_domain.as_deref().unwrap_or("app.hubspot.com");
+                Answer::new(200, json!({ "portalId": portal, "uiDomain": domain }))
             }
             None => Answer::new(
                 403,
@@ -43,6 +37,13 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         },
         _ => missing(),
     }
+}
+
+fn pipeline(stages: &BTreeMap<String, String>) -> Answer {
+    let stages = stages.iter().map(|(id, label)| json!({ "id": id, "label": label }));
+    let stages: Vec<_> = stages.collect();
+    let pipeline = json!({ "id": "default", "label": "Sales", "stages": stages });
+    Answer::new(200, json!({ "results": [pipeline] }))
 }
 
 fn deal(records: &Records, id: &str, asked: &Request<'_>) -> Answer {

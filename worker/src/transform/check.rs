@@ -8,6 +8,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::error::{Reason, TransformError};
 use super::grammar::{Grammar, Refused};
+use super::needs::Needs;
 
 /// The longest template.
 const MAX_TEMPLATE_BYTES: usize = 64 * 1024;
@@ -16,8 +17,8 @@ const MAX_TOKENS: usize = 200;
 /// Each goes a step deeper too.
 const MAX_ELIFS: usize = 50;
 
-/// Whether the engine may have it.
-pub(super) fn check(template: &str) -> Result<(), TransformError> {
+/// Whether the engine may have it, and what it has to be told.
+pub(super) fn check(template: &str) -> Result<Needs, TransformError> {
     if template.len() > MAX_TEMPLATE_BYTES {
         return Err(Reason::TemplateTooLong.into());
     }
@@ -29,8 +30,10 @@ pub(super) fn check(template: &str) -> Result<(), TransformError> {
     check_lengths(template)?;
     let tree = parse(template, "", SyntaxConfig::default())
         .map_err(|error| TransformError::of_parsing(template, &error))?;
-    let refused = Grammar::default().statement(&tree);
-    refused.map_err(|Refused(span, words)| place(template, span, Reason::Template(words)))
+    let mut grammar = Grammar::default();
+    let refused = grammar.statement(&tree);
+    refused.map_err(|Refused(span, words)| place(template, span, Reason::Template(words)))?;
+    Ok(grammar.needs)
 }
 
 fn place(template: &str, span: Span, reason: Reason) -> TransformError {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, Expr, Stmt};
 
+use super::needs::{self, Needs};
 use super::shapes::{are_short, is_literal, is_scalar};
 use super::vocabulary::{FUNCTIONS, NAMES, OTHER_FILTERS, SCALAR_FILTERS, TAKE_VALUES, TESTS};
 
@@ -21,10 +22,11 @@ fn refuse(span: Span, words: impl Into<String>) -> Checked {
     Err(Refused(span, words.into()))
 }
 
-/// Walks through a template, and knows the names that it has set so far.
+/// Walks through a template, and knows the names that it has set so far and what it asks for.
 #[derive(Default)]
 pub(super) struct Grammar<'a> {
     own_names: BTreeSet<&'a str>,
+    pub(super) needs: Needs,
 }
 
 impl<'a> Grammar<'a> {
@@ -89,16 +91,19 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    fn expression(&self, expression: &Expr<'a>) -> Checked {
+    fn expression(&mut self, expression: &Expr<'a>) -> Checked {
         match expression {
             Expr::Const(_) => Ok(()),
             Expr::Var(name) if NAMES.contains(&name.id) || self.own_names.contains(name.id) => {
+                self.needs.name(name.id);
                 Ok(())
             }
             Expr::Var(name) => {
                 let known = NAMES.join(", ");
                 refuse(name.span(), format!("{} is not known: there are {known}", name.id))
             }
+            // Of the portal alone, or with all that is in it.
+            Expr::GetAttr(part) if needs::is_known(part) => Ok(()),
             Expr::GetAttr(part) => self.expression(&part.expr),
             Expr::GetItem(part) => {
                 self.expression(&part.expr)?;
@@ -130,6 +135,7 @@ impl<'a> Grammar<'a> {
             }
             Expr::Filter(part) => {
                 let name = part.name;
+                self.needs.filter(name);
                 part.expr.iter().try_for_each(|value| self.expression(value))?;
                 self.arguments(&part.args, part.span())?;
                 if !SCALAR_FILTERS.contains(&name) && !OTHER_FILTERS.contains(&name) {
@@ -160,10 +166,13 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    fn call(&self, call: &Call<'a>, span: Span) -> Checked {
+    fn call(&mut self, call: &Call<'a>, span: Span) -> Checked {
         self.arguments(&call.args, span)?;
         match &call.expr {
-            Expr::Var(name) if FUNCTIONS.contains(&name.id) => Ok(()),
+            Expr::Var(name) if FUNCTIONS.contains(&name.id) => {
+                self.needs.name(name.id);
+                Ok(())
+            }
             Expr::Var(name) => refuse(
                 name.span(),
                 format!("there is no function {}: there are {}", name.id, FUNCTIONS.join(", ")),
@@ -172,7 +181,7 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    fn arguments(&self, arguments: &[CallArg<'a>], span: Span) -> Checked {
+    fn arguments(&mut self, arguments: &[CallArg<'a>], span: Span) -> Checked {
         arguments.iter().try_for_each(|argument| match argument {
             CallArg::Pos(value) | CallArg::Kwarg(_, value) => self.expression(value),
             CallArg::PosSplat(_) | CallArg::KwargSplat(_) => {

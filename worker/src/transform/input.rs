@@ -3,14 +3,14 @@
 //! Owns the names under which a template finds them. Refuses everything else: no file, no environment, no
 //! network and no clock.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::link;
 use super::portal::Portal;
-use super::stages::Stage;
+use super::stages::Stages;
 
 /// What a body is made of.
 #[derive(Clone, Copy)]
@@ -21,13 +21,13 @@ pub(crate) struct Input<'a> {
     pub(crate) record: Option<&'a serde_json::Value>,
     /// Where the event comes from.
     pub(crate) portal: Portal<'a>,
-    /// The portal's own stages by id.
-    pub(crate) stages: &'a BTreeMap<String, Stage>,
+    /// The portal's own stages.
+    pub(crate) stages: &'a Arc<Stages>,
 }
 
 impl Input<'_> {
-    /// The names that a template finds; the stages only if it asks for them, as there may be hundreds.
-    pub(super) fn context(&self, with_stages: bool) -> Value {
+    /// The names that a template finds.
+    pub(super) fn context(&self) -> Value {
         let Portal { id, ui_domain } = self.portal;
         let domain = ui_domain.to_owned();
         let link = move |object_type: &Value, record: &Value| {
@@ -37,7 +37,7 @@ impl Input<'_> {
             event => Serde(self.event),
             record => Serde(self.record),
             portal => context! { id, ui_domain },
-            stages => with_stages.then(|| Value::from(Serde(self.stages))),
+            stages => Value::from_dyn_object(Arc::clone(self.stages)),
             link => Value::from_function(link),
         }
     }

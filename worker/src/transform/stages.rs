@@ -1,12 +1,15 @@
 //! The filters `stage` and `stage_colour`: a deal's stage by what people call it.
 //!
 //! Owns what HubSpot calls the stages of the pipeline that every portal begins with. A portal's own stages
-//! come with the event, and come first.
+//! come with the event, and come first: their labels. HubSpot has no colours.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use minijinja::value::Object;
 use minijinja::{State, Value};
-use serde::Serialize;
 
 use super::scalar;
 
@@ -24,13 +27,31 @@ const DEFAULT_PIPELINE: [(&str, &str, &str); 7] = [
     ("closedlost", "Closed Lost", "#e01e5a"),
 ];
 
-/// A stage of a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Stage {
-    /// `Contract Sent`.
-    pub(crate) label: String,
-    /// `#ff8f59`, if it has one.
-    pub(crate) colour: Option<String>,
+/// A portal's own stages, for one event.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// By id.
+    labels: Arc<HashMap<String, String>>,
+    has_missed: AtomicBool,
+}
+
+impl Object for Stages {}
+
+impl Stages {
+    /// With these labels by id.
+    pub(crate) fn of(labels: Arc<HashMap<String, String>>) -> Self {
+        Self { labels, has_missed: AtomicBool::new(false) }
+    }
+
+    /// Whether they are these very ones.
+    pub(crate) fn are(&self, labels: &Arc<HashMap<String, String>>) -> bool {
+        Arc::ptr_eq(&self.labels, labels)
+    }
+
+    /// Whether the label of a stage was asked for that nobody knows.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.has_missed.load(Ordering::Relaxed)
+    }
 }
 
 /// `event.propertyValue|stage`: its label. An id that nobody knows is its own label.
@@ -38,24 +59,24 @@ pub(super) fn stage(state: &State<'_, '_>, id: &Value) -> Value {
     let Some(text) = scalar::text(id) else {
         return id.clone();
     };
-    let shipped = || shipped(&text).map(|(label, _)| Value::from(label));
-    own(state, &text, "label")
-        .or_else(shipped)
-        .unwrap_or_else(|| Value::from(Cow::into_owned(text.clone())))
+    let own = state.lookup(STAGES);
+    let own = own.as_ref().and_then(|own| own.downcast_object_ref::<Stages>());
+    if let Some(label) = own.and_then(|own| own.labels.get(&*text)) {
+        return Value::from(label.as_str());
+    }
+    if let Some((label, _)) = shipped(&text) {
+        return Value::from(label);
+    }
+    if let (Some(own), false) = (own, text.is_empty()) {
+        own.has_missed.store(true, Ordering::Relaxed);
+    }
+    Value::from(Cow::into_owned(text.clone()))
 }
 
 /// `event.propertyValue|stage_colour`: its colour, which is missing if nobody knows one.
-pub(super) fn stage_colour(state: &State<'_, '_>, id: &Value) -> Value {
-    let Some(text) = scalar::text(id) else {
-        return Value::UNDEFINED;
-    };
-    let shipped = || shipped(&text).map(|(_, colour)| Value::from(colour));
-    own(state, &text, "colour").or_else(shipped).unwrap_or(Value::UNDEFINED)
-}
-
-fn own(state: &State<'_, '_>, id: &str, what: &str) -> Option<Value> {
-    let found = state.lookup(STAGES)?.get_attr(id).ok()?;
-    found.get_attr(what).ok().filter(|it| !it.is_undefined() && !it.is_none())
+pub(super) fn stage_colour(id: &Value) -> Value {
+    let found = scalar::text(id).and_then(|text| shipped(&text).map(|(_, colour)| colour));
+    found.map_or(Value::UNDEFINED, Value::from)
 }
 
 fn shipped(id: &str) -> Option<(&'static str, &'static str)> {

@@ -4,6 +4,7 @@ mod batches;
 mod commands;
 mod endpoint;
 mod file;
+mod portal;
 mod python;
 mod signed;
 mod stored;

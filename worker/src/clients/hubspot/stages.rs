@@ -1,52 +1,109 @@
-//! What people call a deal's stage. What was read is kept for a while by `labels`.
+//! What people call the stages of a portal's pipelines.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use reqwest::Method;
 use serde::Deserialize;
+use tokio::time::Instant;
 
-use super::labels::ByStage;
+use super::kept::Kept;
 use super::{HubSpot, Subject, version};
 use crate::clients::http::Reply;
-use crate::error::{Failure, HandlerError};
+use crate::error::HandlerError;
+
+/// Labels by a stage's id, of all pipelines of one kind of record.
+pub(super) type ByStage = Arc<HashMap<String, String>>;
+
+/// Of which records the pipelines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pipelines {
+    Deals,
+    Tickets,
+}
+
+/// What is known of portals' stages.
+#[derive(Debug)]
+pub(super) struct Stages {
+    deals: Kept<ByStage>,
+    tickets: Kept<ByStage>,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self { deals: Kept::new("deal stages"), tickets: Kept::new("ticket stages") }
+    }
+}
+
+impl Stages {
+    fn of(&self, pipelines: Pipelines) -> &Kept<ByStage> {
+        match pipelines {
+            Pipelines::Deals => &self.deals,
+            Pipelines::Tickets => &self.tickets,
+        }
+    }
+}
 
 impl HubSpot<'_> {
     /// The label of a deal stage. A label only decorates: if it cannot be had the stage's id
     /// stands in for it, and the only failure is that there is no room to ask now.
     pub async fn stage_label(&self, stage: &str) -> Result<String, HandlerError> {
-        let labels = match self.api.labels.get(self.run.portal_id(), Instant::now()) {
-            Some(labels) => labels,
-            None => match self.read_labels().await {
-                Ok(labels) => labels,
-                Err(error) if matches!(error.kind, Failure::Deferred { .. }) => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        origin = %self.run.origin(),
-                        error.code = %error.code,
-                        error.message = error.message,
-                        "stage labels cannot be read, using the stage's id"
-                    );
-                    return Ok(stage.to_owned());
-                }
-            },
+        let seen = Instant::now();
+        let known = match self.stages(Pipelines::Deals).await {
+            Ok(Some(labels)) if labels.contains_key(stage) => Ok(Some(labels)),
+            Ok(Some(_)) => self.stages_anew(Pipelines::Deals, seen).await,
+            other => other,
         };
-        Ok(labels.get(stage).cloned().unwrap_or_else(|| stage.to_owned()))
+        let labels = match known {
+            Ok(labels) => labels,
+            Err(error) if error.is_deferred() => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    origin = %self.run.origin(),
+                    error.code = %error.code,
+                    error.message = error.message,
+                    "stage labels cannot be read, using the stage's id"
+                );
+                None
+            }
+        };
+        let label = labels.and_then(|labels| labels.get(stage).cloned());
+        Ok(label.unwrap_or_else(|| stage.to_owned()))
     }
 
-    async fn read_labels(&self) -> Result<ByStage, HandlerError> {
-        let path = [&version::PIPELINES[..], &["deals"]].concat();
+    /// The labels of all stages of the portal's pipelines; `None` if HubSpot refuses to say.
+    pub(crate) async fn stages(
+        &self,
+        pipelines: Pipelines,
+    ) -> Result<Option<ByStage>, HandlerError> {
+        let kept = self.api.stages.of(pipelines);
+        self.told(kept.get(self.run.portal_id(), self.read_stages(pipelines)).await)
+    }
+
+    /// The same for who misses a stage in what was known at `seen`: it may be a new one.
+    pub(crate) async fn stages_anew(
+        &self,
+        pipelines: Pipelines,
+        seen: Instant,
+    ) -> Result<Option<ByStage>, HandlerError> {
+        let kept = self.api.stages.of(pipelines);
+        self.told(kept.anew(self.run.portal_id(), seen, self.read_stages(pipelines)).await)
+    }
+
+    async fn read_stages(&self, pipelines: Pipelines) -> Result<ByStage, HandlerError> {
+        let object_type = match pipelines {
+            Pipelines::Deals => "deals",
+            Pipelines::Tickets => "tickets",
+        };
+        let path = [&version::PIPELINES[..], &[object_type]].concat();
         let request = self.api.http.request(Method::GET, &path, &[]);
-        let labels = Arc::new(labels_in(&self.send(request, Subject::Other).await?)?);
-        self.api.labels.keep(self.run.portal_id(), &labels, Instant::now());
-        Ok(labels)
+        Ok(Arc::new(labels_in(&self.send(request, Subject::Other).await?)?))
     }
 }
 
 fn labels_in(reply: &Reply) -> Result<HashMap<String, String>, HandlerError> {
     #[derive(Deserialize)]
-    struct Pipelines {
+    struct Answer {
         results: Vec<Pipeline>,
     }
     #[derive(Deserialize)]
@@ -58,8 +115,8 @@ fn labels_in(reply: &Reply) -> Result<HashMap<String, String>, HandlerError> {
         id: String,
         label: String,
     }
-    let pipelines: Pipelines = reply.json()?;
-    let stages = pipelines.results.into_iter().flat_map(|pipeline| pipeline.stages);
+    let answer: Answer = reply.json()?;
+    let stages = answer.results.into_iter().flat_map(|pipeline| pipeline.stages);
     Ok(stages.map(|stage| (stage.id, stage.label)).collect())
 }
 

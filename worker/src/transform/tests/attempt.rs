@@ -1,11 +1,11 @@
 //! What tests have: events as they were captured, and a way to put one through a template.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::transform::stages::Stage;
-use crate::transform::{Gives, Input, Made, Portal, Transform, TransformError};
+use crate::transform::{Gives, Input, Made, Portal, Stages, Transform, TransformError};
 
 pub(super) fn creation() -> Value {
     json!({
@@ -32,14 +32,9 @@ pub(super) fn attempt(
     event: &Value,
     record: Option<&Value>,
 ) -> Result<Option<Made>, TransformError> {
-    let stage = |label: &str, colour: Option<&str>| Stage {
-        label: label.to_owned(),
-        colour: colour.map(str::to_owned),
-    };
-    let stages = BTreeMap::from([
-        ("1f4f1ec1-8174-49f3-a112-4eaa4748e38e".to_owned(), stage("Pilot <1>", Some("#123456"))),
-        ("closedwon".to_owned(), stage("Won!", None)),
-    ]);
+    let stages = [("1f4f1ec1-8174-49f3-a112-4eaa4748e38e", "Pilot <1>"), ("closedwon", "Won!")];
+    let stages = stages.map(|(id, label)| (id.to_owned(), label.to_owned()));
+    let stages = Arc::new(Stages::of(Arc::new(HashMap::from(stages))));
     let portal = Portal { id: 62515, ui_domain: "app-eu1.hubspot.com" };
     Transform::parse(template, gives)?.apply(&Input { event, record, portal, stages: &stages })
 }

@@ -129,7 +129,7 @@ fn amounts_and_times_are_written_for_people() {
 fn stages_have_the_portals_labels_then_the_default_ones_then_their_ids() {
     let template = "[{{ event.propertyValue|stage }}, {{ event.propertyValue|stage_colour }}]";
     for (id, label, colour) in [
-        ("1f4f1ec1-8174-49f3-a112-4eaa4748e38e", "Pilot <1>", json!("#123456")),
+        ("1f4f1ec1-8174-49f3-a112-4eaa4748e38e", "Pilot <1>", json!(null)),
         ("closedwon", "Won!", json!("#2eb67d")),
         ("decisionmakerboughtin", "Decision Maker Bought-In", json!("#f5c26b")),
         ("999748", "999748", json!(null)),
