@@ -19,6 +19,8 @@ pub struct HandlerError {
     pub message: String,
     /// The limits at which it waits for its turn; of a run that has ended, all where it has a place by now.
     pub(crate) places: Vec<String>,
+    /// The beginning of what the other side answered, for people who look into the event log.
+    pub(crate) answer: Option<Box<str>>,
 }
 
 /// What a failure means for the event.
@@ -83,6 +85,11 @@ impl HandlerError {
         Self { places, ..self }
     }
 
+    /// The same, with the beginning of what the other side answered; must hold no secrets.
+    pub(crate) fn answered(self, beginning: &str) -> Self {
+        Self { answer: Some(beginning).filter(|it| !it.is_empty()).map(Box::from), ..self }
+    }
+
     /// Whether the run only waits.
     pub(crate) fn is_deferred(&self) -> bool {
         matches!(self.kind, Failure::Deferred { .. })
@@ -111,7 +118,8 @@ impl HandlerError {
     }
 
     fn new(kind: Failure, code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
-        Self { kind, code: code.into(), message: message.to_string(), places: Vec::new() }
+        let (code, message) = (code.into(), message.to_string());
+        Self { kind, code, message, places: Vec::new(), answer: None }
     }
 }
 

@@ -99,7 +99,13 @@ impl Forward {
             let way = Way { destinations, outlet, party: Arc::clone(party) };
             let id = name(event, &self.route);
             let told = Box::pin(way.send(batching, cx, id, body)).await?;
-            return self.ended(cx, &told.answered, told.is_known).await;
+            let ended = self.ended(cx, &told.answered, told.is_known).await;
+            // What is about others as well may quote them, and their erasure would not find it here.
+            return if told.events == 1 {
+                ended
+            } else {
+                ended.map_err(|error| error.answered(""))
+            };
         }
         let sending = async {
             let request = outgoing(outlet, &self.route, event, body);
@@ -137,9 +143,9 @@ impl Forward {
 
     /// What the answer means; others may know already that the destination wants to be left alone.
     async fn ended(&self, cx: &Context, answered: &Answered, is_known: bool) -> HandlerResult {
-        let Answered { answer, said, .. } = answered;
-        let (code, message) = (code(answer.status), self.message(answer.status, said));
-        Err(match answer.meaning(&self.outlet.overrides) {
+        let Answered { answer, beginning, .. } = answered;
+        let (code, message) = (code(answer.status), self.message(answer.status, &answered.said()));
+        let error = match answer.meaning(&self.outlet.overrides) {
             Meaning::Done => return Ok(()),
             Meaning::Transient { .. } if answer.from_proxy => {
                 HandlerError::transient(Service::Destination.code("PROXY"), message)
@@ -158,7 +164,8 @@ impl Forward {
                     cx.held(limit, wait, code, message).await
                 }
             }
-        })
+        };
+        Err(error.answered(beginning))
     }
 
     fn message(&self, status: u16, said: &str) -> String {

@@ -4,6 +4,8 @@
 //! looked at before each request, and a name gets only connections to what may be called. It follows no
 //! redirect, keeps no cookie, and repeats no address in an error: one may be a secret.
 
+mod answered;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, Proxy, Response, StatusCode, Url};
+use reqwest::{Client, Method, Proxy, StatusCode, Url};
 use shared::trace::{KeyValue, Span, SpanKind, number};
 
 use super::http::{causes, class, plain, retry_after};
@@ -21,13 +23,9 @@ use crate::error::HandlerError;
 use crate::metrics::{ApiStatus, WorkerMetrics};
 use crate::service::Service;
 use crate::tenants::Timeouts;
+use answered::{SAID, read};
 
-/// Answers are read up to here, in bytes; what comes after that is left where it is.
-const MAX_ANSWER: usize = 64 * 1024;
-/// So much of it is looked at for people, in bytes.
-const SHOWN: usize = 2 * 1024;
-/// And so much of that is said, in characters.
-const SAID: usize = 300;
+pub(crate) use answered::{Answered, beginning, secrets};
 
 /// Every destination's way out.
 pub(crate) struct Destinations {
@@ -52,18 +50,6 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) timeouts: Timeouts,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) answer: Answer,
-    /// The beginning of what it says, on one line.
-    pub(crate) said: String,
-    /// All that it says, for programs: it may repeat secrets.
-    pub(crate) body: Vec<u8>,
-    /// Whether it ended where it was to end, and was not too long.
-    pub(crate) is_whole: bool,
 }
 
 impl Destinations {
@@ -132,10 +118,9 @@ impl Destinations {
         let from_proxy =
             self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
         let (body, is_whole) = read(response).await;
-        let said = shown(&body[..body.len().min(SHOWN)], &secrets);
         count(class(status));
         let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
-        Ok(Answered { answer, said, body, is_whole })
+        Ok(Answered { answer, beginning: beginning(&body, &secrets), body, is_whole })
     }
 
     /// So many events go out in one request.
@@ -193,34 +178,4 @@ fn refusal(refused: Refused) -> HandlerError {
 fn too_slow(what: &str, limit: Duration) -> HandlerError {
     let message = format!("the destination {what} within {} ms", limit.as_millis());
     HandlerError::transient(Service::Destination.code("TIMEOUT"), message)
-}
-
-/// Reads no more than is allowed, so that the connection can be used again. That it breaks off makes no
-/// difference to one event: the status has arrived, and with it whether the event has.
-async fn read(mut response: Response) -> (Vec<u8>, bool) {
-    let mut kept = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if chunk.len() > MAX_ANSWER - kept.len() => {
-                kept.extend_from_slice(&chunk[..MAX_ANSWER - kept.len()]);
-                return (kept, false);
-            }
-            Ok(Some(chunk)) => kept.extend_from_slice(&chunk),
-            Ok(None) => return (kept, true),
-            Err(_) => return (kept, false),
-        }
-    }
-}
-
-/// What headers hold that nobody is to see.
-pub(crate) fn secrets(headers: &HeaderMap) -> Vec<String> {
-    let sensitive = headers.values().filter(|value| value.is_sensitive());
-    sensitive.filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
-}
-
-/// The beginning of what a destination says, on one line, without these: some repeat what they are sent.
-pub(crate) fn shown(said: &[u8], secrets: &[String]) -> String {
-    // Before it is cut: a part of a secret would not be found.
-    let hide = |said: String, secret: &String| said.replace(secret.as_str(), "[secret]");
-    plain(&secrets.iter().fold(String::from_utf8_lossy(said).into_owned(), hide), SAID)
 }

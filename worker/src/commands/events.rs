@@ -11,7 +11,7 @@ use clap::Args;
 use shared::harmless::harmless;
 
 use super::data::Data;
-use super::dead_letters::output::{exit_code, say, say_json};
+use super::dead_letters::output::{answered, exit_code, say, say_json};
 use super::origin_flags::OriginFlags;
 use crate::records::redaction::Redaction;
 use crate::records::{ALIAS_LETTERS, Line, Question, Records};
@@ -118,6 +118,10 @@ impl EventsCommand {
                         say(table.head())?;
                     }
                     say(table.row(line))?;
+                    // Of one event's way; elsewhere a line is a line.
+                    if let (Some(answer), Some(_)) = (&line.answer, &self.event) {
+                        say(answered(answer))?;
+                    }
                 }
             }
         }

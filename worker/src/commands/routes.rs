@@ -37,7 +37,8 @@ enum Action {
 }
 
 /// For each event: whether it is for the route's tenant, what the filter says of it and why, and the request
-/// as it would go out. Nothing is sent, and nothing is read from HubSpot.
+/// as it would go out. Nothing is sent, and nothing is read from HubSpot: stages have the default pipeline's
+/// labels, and links lead to app.hubspot.com.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.

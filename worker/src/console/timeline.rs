@@ -1,5 +1,7 @@
 //! What happened to an event, in order: from the event log and from its letters.
 
+use shared::harmless::harmless_lines;
+
 use super::parts::{Moment, Part};
 use super::selection::or_none;
 use crate::records::Line;
@@ -15,6 +17,8 @@ pub(super) struct Step {
     pub(super) target: Option<String>,
     /// What went wrong, if something did.
     pub(super) error: Option<String>,
+    /// The beginning of what the other side answered, if that was it.
+    pub(super) answer: Option<String>,
     /// How long it took, in ms.
     pub(super) took_ms: Option<i64>,
     /// A letter that it is about.
@@ -64,6 +68,7 @@ fn plain(ms: i64, now_ms: i64, title: impl Into<String>) -> Step {
         title: title.into(),
         target: None,
         error: None,
+        answer: None,
         took_ms: None,
         letter: None,
     }
@@ -85,6 +90,7 @@ fn run(line: &Line, now_ms: i64) -> Step {
         tone: tone(&line.verdict),
         target: line.target.clone(),
         error,
+        answer: line.answer.as_deref().map(harmless_lines),
         took_ms: Some(line.settled_ms.saturating_sub(line.started_ms)),
         ..plain(line.settled_ms, now_ms, title)
     }

@@ -95,6 +95,7 @@ impl Executor {
             settled_ms: now_ms(),
             verdict: settled.verdict,
             error,
+            answer: outcome.failure().and_then(|error| error.answer.as_deref()),
         };
         // A job learns from it which handlers its message is for: what comes back is for one of them.
         let is_to_all = message.job.is_some() && message.target.is_none();

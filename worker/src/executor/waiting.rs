@@ -23,7 +23,8 @@ impl Executor {
             Outcome::Failed(error) if is_too_long(&error) => {
                 let longest = humantime::format_duration(self.wait_max);
                 let what = format!("no room within {longest} (WAIT_MAX): {error}");
-                Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what))
+                let answer = error.answer.as_deref().unwrap_or_default();
+                Outcome::Failed(HandlerError::permanent("WAITED_TOO_LONG", what).answered(answer))
             }
             other => other,
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use shared::event::Event;
-use shared::senders::hubspot::ObjectType;
+use shared::senders::hubspot::{HubSpotEvent, ObjectType};
 use tokio::time::Instant;
 
 use crate::clients::hubspot::Pipelines;
@@ -85,6 +85,6 @@ fn may_pass(error: &HandlerError) -> bool {
 
 /// The pipelines that the event's record goes through; deals', if it goes through none.
 fn pipelines(event: &Event) -> Pipelines {
-    let object_type = event.hubspot().ok().map(|event| event.object_type());
+    let object_type = event.hubspot().ok().map(HubSpotEvent::object_type);
     if object_type == Some(ObjectType::Ticket) { Pipelines::Tickets } else { Pipelines::Deals }
 }

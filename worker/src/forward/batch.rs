@@ -19,7 +19,7 @@ use super::member::{Kind, Member, Told};
 use super::outgoing::batch;
 use super::outlet::{Batching, Outlet};
 use super::party::Party;
-use crate::clients::destinations::{Answered, Destinations, secrets, shown};
+use crate::clients::destinations::{Answered, Destinations, beginning, secrets};
 use crate::context::Context;
 use crate::destination::{Answer, Failed, Meaning, failures};
 use crate::error::HandlerError;
@@ -74,13 +74,14 @@ impl Way {
 
     /// What a batch was refused as a whole may be for one of its events alone.
     fn taken_apart(&self, cx: &Context, told: Told) -> Result<Told, HandlerError> {
-        let Answered { answer, said, .. } = &told.answered;
+        let answer = told.answered.answer;
         let is_final = answer.meaning(&self.outlet.overrides) == Meaning::Permanent;
         if !is_final || told.events == 1 || is_of_the_address(answer.status) {
             return Ok(told);
         }
         cx.note(AT_MOST, told.events.div_ceil(PARTS))?;
         let (name, status, events) = (&self.outlet.name, answer.status, told.events);
+        let said = told.answered.said();
         let message = format!("{name} answered {status} to {events} events at once: {said}");
         let code = Service::Destination.code("BATCH");
         // No attempt is spent: nobody knows yet whose fault it is.
@@ -141,14 +142,14 @@ impl Way {
         let secrets = secrets(&outlet.headers);
         let mut held = Duration::ZERO;
         let each = (0..events).map(|index| {
-            let (answer, said, events) = match failed.remove(&index) {
-                None => (whole, answered.said.clone(), events),
+            let (answer, beginning, events) = match failed.remove(&index) {
+                None => (whole, answered.beginning.clone(), events),
                 Some(Failed { answer, message }) => {
-                    (answer, shown(message.as_bytes(), &secrets), 1)
+                    (answer, beginning(message.as_bytes(), &secrets), 1)
                 }
             };
             let is_known = self.is_known(answer, &mut held);
-            let answered = Answered { answer, said, body: Vec::new(), is_whole: true };
+            let answered = Answered { answer, beginning, body: Vec::new(), is_whole: true };
             Told { answered, events, is_known }
         });
         Ok(each.collect())

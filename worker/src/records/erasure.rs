@@ -1,5 +1,5 @@
 //! Erasure: when HubSpot deletes a contact for privacy, what the contact's events say goes out of the
-//! records. The rows stay, with ids, times and codes; bytes and errors go.
+//! records. The rows stay, with ids, times and codes; bytes, errors and answers go.
 //!
 //! A tombstone is committed before anything is erased, and it is kept for good: letters have no age
 //! limit. Contacts that were merged into the erased one are erased with it: what their events say is
@@ -33,9 +33,9 @@ const TOMBSTONES: [&str; 2] = [
 /// order, so that two who erase the same wait for one another and not in a ring.
 const ERASE: [&str; 2] = [
     "WITH chosen AS MATERIALIZED (SELECT day, id FROM event_log \
-     WHERE origin = $1 AND contact_id = $2 AND (body IS NOT NULL OR error IS NOT NULL) \
+     WHERE origin = $1 AND contact_id = $2 AND (body IS NOT NULL OR error IS NOT NULL OR answer IS NOT NULL) \
      ORDER BY day, id LIMIT $3 {locking}) \
-     UPDATE event_log SET body = NULL, error = NULL \
+     UPDATE event_log SET body = NULL, error = NULL, answer = NULL \
      WHERE (day, id) IN (SELECT day, id FROM chosen)",
     "WITH chosen AS MATERIALIZED (SELECT id FROM dead_letter \
      WHERE origin = $1 AND contact_id = $2 AND (body IS NOT NULL OR error <> '') \

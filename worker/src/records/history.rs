@@ -10,7 +10,7 @@ use super::clock::{day_of, day_of_line, first_line};
 use super::conditions;
 use super::database::{self, on_reading};
 use super::handle::Records;
-use super::redaction::Redaction;
+use super::redaction::{Redacted, Redaction};
 use super::row::from_row;
 
 /// What is asked for; what is not set does not matter.
@@ -131,8 +131,22 @@ from_row! {
         pub code: Option<String>,
         /// What happened.
         pub error: Option<String>,
+        /// The beginning of what the other side answered, if that was it.
+        pub answer: Option<String>,
         /// The trace of the delivery that brought the event.
         pub trace_id: Option<String>,
+    }
+}
+
+impl Line {
+    /// Leaves out of error and answer what is left out of the event.
+    pub(crate) fn redact(&mut self, redaction: &Redaction, event: &Redacted<'_>) {
+        if let Some(error) = &mut self.error {
+            *error = event.text(error).into_owned();
+        }
+        if let Some(answer) = &mut self.answer {
+            *answer = redaction.answer(event, answer);
+        }
     }
 }
 
@@ -142,7 +156,7 @@ fn from_one<S: Serializer>(attempt: &i32, serializer: S) -> Result<S::Ok, S::Err
 }
 
 const SELECT: &str = "SELECT id, identity, origin, type, object_id, property, received_ms, \
-    started_ms, settled_ms, attempt, generation, target, verdict, code, error, trace_id \
+    started_ms, settled_ms, attempt, generation, target, verdict, code, error, answer, trace_id \
     FROM event_log WHERE true";
 
 impl Records {
@@ -173,7 +187,7 @@ impl Records {
         Ok(outcomes)
     }
 
-    /// Leaves out of the lines' errors what `redaction` leaves out of their events, and calls these
+    /// Leaves out of the lines' errors and answers what `redaction` leaves out of their events, and calls these
     /// by what people may call them.
     pub(crate) async fn redact(
         &self,
@@ -185,10 +199,10 @@ impl Records {
         }
         let (database, aliases) = (self.ready().await?, self.aliases(redaction).await?);
         for line in lines {
-            if let Some(error) = &mut line.error {
+            if line.error.is_some() || line.answer.is_some() {
                 // One event at a time: they can be large.
                 let body = body_of(database, &line.identity).await?;
-                *error = redaction.of_kept(body.as_deref()).text(error).into_owned();
+                line.redact(redaction, &redaction.of_kept(body.as_deref()));
             }
             line.identity = aliases.shown(&line.identity);
         }

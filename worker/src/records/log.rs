@@ -26,7 +26,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-/// Lines of one statement: SQLite takes 32,766 values, and each has 21.
+/// Lines of one statement: SQLite takes 32,766 values, and each has 22.
 const BATCH: usize = 500;
 /// What may wait for the database, in bytes of memory.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;

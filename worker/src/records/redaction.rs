@@ -86,6 +86,15 @@ impl Redaction {
         }
     }
 
+    /// What may be shown of an answer to an event: neither what it quotes of the values that are left out of
+    /// the event, nor those of its own.
+    pub(crate) fn answer(&self, event: &Redacted<'_>, answer: &str) -> String {
+        match self.of(answer.as_bytes()).bytes() {
+            Some(shown) => event.text(&String::from_utf8_lossy(shown)).into_owned(),
+            None => WITHHELD.to_owned(),
+        }
+    }
+
     /// The same of an event that perhaps is not there any more.
     pub fn of_kept<'a>(&self, bytes: Option<&'a [u8]>) -> Redacted<'a> {
         match bytes {
@@ -139,6 +148,27 @@ mod tests {
     fn shown(bytes: &[u8]) -> Option<String> {
         let redacted = redaction().of(bytes).bytes().map(<[u8]>::to_vec);
         redacted.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    #[test]
+    fn an_answer_has_neither_the_events_values_nor_values_of_its_own() {
+        let redaction = redaction();
+        let event = redaction.of(br#"{"email":"ann@example.com","dealname":"A roof"}"#);
+        for (answer, shown) in [
+            ("A roof: ann@example.com is taken", "A roof: [redacted] is taken"),
+            (
+                r#"{"phone": "123", "near": "ANN@example.com"}"#,
+                r#"{"phone": "[redacted]", "near": "[redacted]"}"#,
+            ),
+            // Cut off, it is no JSON any more.
+            (r#"{"phone": "1234567", "mess"#, WITHHELD),
+            ("no", "no"),
+        ] {
+            assert_eq!(redaction.answer(&event, answer), shown, "{answer}");
+        }
+        let off = Redaction::default();
+        let event = off.of(br#"{"email":"ann@example.com"}"#);
+        assert_eq!(off.answer(&event, "email: ann@example.com"), "email: ann@example.com");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Events that are forwarded to tenants' own destinations.
 
+mod answers;
 mod batches;
 mod commands;
 mod endpoint;

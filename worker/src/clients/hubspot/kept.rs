@@ -95,25 +95,24 @@ impl<T: Clone> Kept<T> {
         ask: impl Future<Output = Result<T, HandlerError>>,
     ) -> Result<Option<T>, HandlerError> {
         let portal = self.portal(portal_id);
-        if let Some(told) = portal.enough(seen) {
+        if let Ok(told) = portal.enough(seen) {
             return Ok(told);
         }
-        let _asking = match portal.asking.try_lock() {
-            Ok(asking) => asking,
-            Err(_) => {
-                if let Some(old) = portal.value() {
-                    return Ok(Some(old));
-                }
-                let waiting = tokio::time::timeout(MOMENT, portal.asking.lock()).await;
-                waiting.map_err(|_| {
-                    let message =
-                        format_args!("another event asks HubSpot for the portal's {}", self.what);
-                    HandlerError::deferred(LATER, ASKED, message)
-                })?
+        let _asking = if let Ok(asking) = portal.asking.try_lock() {
+            asking
+        } else {
+            if let Some(old) = portal.value() {
+                return Ok(Some(old));
             }
+            let waiting = tokio::time::timeout(MOMENT, portal.asking.lock()).await;
+            waiting.map_err(|_| {
+                let message =
+                    format_args!("another event asks HubSpot for the portal's {}", self.what);
+                HandlerError::deferred(LATER, ASKED, message)
+            })?
         };
         // What others were told meanwhile.
-        if let Some(told) = portal.enough(seen) {
+        if let Ok(told) = portal.enough(seen) {
             return Ok(told);
         }
         let at = Instant::now();
@@ -161,6 +160,9 @@ impl<T: Clone> Kept<T> {
     }
 }
 
+/// What is known is too old, or too little.
+struct ToBeAsked;
+
 impl<T: Clone> Portal<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -172,16 +174,16 @@ impl<T: Clone> Portal<T> {
 
     /// What is known, if it need not be asked for: of who missed something in it at `seen`, if it was asked
     /// since, or for what was missed not long ago.
-    fn enough(&self, seen: Option<Instant>) -> Option<Option<T>> {
+    fn enough(&self, seen: Option<Instant>) -> Result<Option<T>, ToBeAsked> {
         let state = self.state();
-        let told = state.told.as_ref()?;
+        let told = state.told.as_ref().ok_or(ToBeAsked)?;
         let is_enough = match seen {
             None => told.is_fresh(),
             Some(seen) => {
                 told.at >= seen || state.anew.is_some_and(|asked| asked.elapsed() < AGAIN)
             }
         };
-        is_enough.then(|| told.value.clone())
+        if is_enough { Ok(told.value.clone()) } else { Err(ToBeAsked) }
     }
 }
 

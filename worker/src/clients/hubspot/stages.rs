@@ -77,7 +77,7 @@ impl HubSpot<'_> {
         pipelines: Pipelines,
     ) -> Result<Option<ByStage>, HandlerError> {
         let kept = self.api.stages.of(pipelines);
-        self.told(kept.get(self.run.portal_id(), self.read_stages(pipelines)).await)
+        self.told(kept.get(self.run.portal_id(), Box::pin(self.read_stages(pipelines))).await)
     }
 
     /// The same for who misses a stage in what was known at `seen`: it may be a new one.
@@ -87,7 +87,9 @@ impl HubSpot<'_> {
         seen: Instant,
     ) -> Result<Option<ByStage>, HandlerError> {
         let kept = self.api.stages.of(pipelines);
-        self.told(kept.anew(self.run.portal_id(), seen, self.read_stages(pipelines)).await)
+        self.told(
+            kept.anew(self.run.portal_id(), seen, Box::pin(self.read_stages(pipelines))).await,
+        )
     }
 
     async fn read_stages(&self, pipelines: Pipelines) -> Result<ByStage, HandlerError> {

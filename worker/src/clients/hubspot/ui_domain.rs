@@ -19,7 +19,7 @@ impl HubSpot<'_> {
             let request = self.api.http.request(Method::GET, &version::ACCOUNT, &[]);
             domain_in(&self.send(request, Subject::Other).await?)
         };
-        self.told(self.api.ui_domains.get(self.run.portal_id(), asking).await)
+        self.told(self.api.ui_domains.get(self.run.portal_id(), Box::pin(asking)).await)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shared::harmless::harmless_json;
+use shared::harmless::{harmless_json, harmless_lines};
 use shared::terminal;
 
 /// A line on standard output.
@@ -15,6 +15,12 @@ pub(in crate::commands) fn say(line: impl Display) -> std::io::Result<()> {
 /// A line on standard error. If that is closed there is nobody to tell.
 pub(in crate::commands) fn complain(line: impl Display) {
     terminal::complain(format_args!("worker: {line}"));
+}
+
+/// What the other side answered, below the line of the log that it belongs to.
+pub(in crate::commands) fn answered(answer: &str) -> String {
+    let lines = harmless_lines(answer);
+    lines.lines().map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// One JSON document in one line.

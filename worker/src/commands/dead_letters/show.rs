@@ -5,7 +5,7 @@ use shared::harmless::{harmless, harmless_bytes};
 
 use super::by::By;
 use super::list::lines;
-use super::output::{complain, say, say_json};
+use super::output::{answered, complain, say, say_json};
 use super::place::{Act, Place};
 use crate::indented::indented;
 use crate::records::dead_letters::{DeadLetters, Shown};
@@ -52,7 +52,7 @@ impl Act for Show {
             None
         };
         let event = redaction.of_kept(body.as_deref());
-        shown.redact(&event, &letters.aliases(&redaction).await?);
+        shown.redact(&redaction, &event, &letters.aliases(&redaction).await?);
         if self.json {
             let mut document = serde_json::to_value(&shown)?;
             if self.payload.is_some() && body.is_some() {
@@ -139,6 +139,9 @@ fn history(shown: &Shown) -> std::io::Result<()> {
             line.settled_ms - line.started_ms,
             line.target.as_deref().unwrap_or("-")
         )))?;
+        if let Some(answer) = &line.answer {
+            say(answered(answer))?;
+        }
     }
     Ok(())
 }

@@ -59,8 +59,8 @@ pub(in crate::console) async fn show(visit: Visit, name: web::Path<String>) -> A
         let mut letters = letters.of_event(&identity).await?;
         let body = records.event_body(&identity).await?;
         let event = redaction.of_kept(body.as_deref());
-        for error in log.iter_mut().filter_map(|line| line.error.as_mut()) {
-            *error = event.text(error).into_owned();
+        for line in &mut log {
+            line.redact(&redaction, &event);
         }
         for letter in &mut letters {
             letter.error = event.text(&letter.error).into_owned();

@@ -63,7 +63,7 @@ pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Ans
         // What is left out of it can only be told of the whole.
         let body = letters.body(id).await?;
         let redacted = redaction.of_kept(body.as_deref());
-        shown.redact(&redacted, &records.aliases(&redaction).await?);
+        shown.redact(&redaction, &redacted, &records.aliases(&redaction).await?);
         Ok(Some((shown, body.as_ref().map(|body| Payload::redacted(&redacted, body)))))
     });
     let found = found.await?;

@@ -57,9 +57,14 @@ impl DeadLetters {
 }
 
 impl Shown {
-    /// Leaves out of every error what is left out of the event, which all of it is about, and calls
+    /// Leaves out of every error and answer what is left out of the event, which all of it is about, and calls
     /// this by what people may call it.
-    pub(crate) fn redact(&mut self, redacted: &Redacted<'_>, aliases: &Aliases) {
+    pub(crate) fn redact(
+        &mut self,
+        redaction: &Redaction,
+        redacted: &Redacted<'_>,
+        aliases: &Aliases,
+    ) {
         let letters = self.earlier.iter_mut().chain(&mut self.later);
         for letter in letters.chain([&mut self.letter]) {
             letter.error = redacted.text(&letter.error).into_owned();
@@ -67,9 +72,7 @@ impl Shown {
         }
         for line in &mut self.log {
             line.identity = aliases.shown(&line.identity);
-            if let Some(error) = &mut line.error {
-                *error = redacted.text(error).into_owned();
-            }
+            line.redact(redaction, redacted);
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::verdict::Verdict;
 
 /// The longest error that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 2000;
+/// The most of an answer.
+const MAX_ANSWER_BYTES: usize = 2048;
 
 /// A delivery's facts and its end.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Logged {
     pub(crate) verdict: Verdict,
     pub(crate) code: Option<String>,
     pub(crate) error: Option<String>,
+    /// The beginning of what the other side answered, if that was the failure.
+    pub(crate) answer: Option<String>,
     pub(crate) trace_id: Option<String>,
     /// The job that published it.
     pub(crate) job_id: Option<i64>,
@@ -56,6 +60,8 @@ pub(crate) struct Course<'a> {
     pub(crate) verdict: Verdict,
     /// Code and message, if it failed.
     pub(crate) error: Option<(&'a str, &'a str)>,
+    /// What the other side answered, if that was it.
+    pub(crate) answer: Option<&'a str>,
 }
 
 impl Course<'_> {
@@ -63,7 +69,8 @@ impl Course<'_> {
     pub(crate) fn now(verdict: Verdict) -> Self {
         let now_ms = now_ms();
         let (started_ms, settled_ms) = (now_ms, now_ms);
-        Self { target: None, targets: &[], started_ms, settled_ms, verdict, error: None }
+        let (target, targets, error, answer) = (None, &[][..], None, None);
+        Self { target, targets, started_ms, settled_ms, verdict, error, answer }
     }
 }
 
@@ -91,9 +98,8 @@ impl Logged {
             target: course.target.map(clean),
             verdict: course.verdict,
             code: course.error.map(|(code, _)| clean(code)),
-            error: course
-                .error
-                .map(|(_, error)| clean(&error[..error.floor_char_boundary(MAX_ERROR_BYTES)])),
+            error: course.error.map(|(_, error)| clean(start(error, MAX_ERROR_BYTES))),
+            answer: course.answer.map(|answer| clean(start(answer, MAX_ANSWER_BYTES))),
             trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),
@@ -108,8 +114,13 @@ impl Logged {
 
     /// What it takes up in memory, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        500 + self.body.as_ref().map_or(0, Vec::len) + self.error.as_ref().map_or(0, String::len)
+        let texts = [&self.error, &self.answer].into_iter().flatten().map(String::len);
+        500 + self.body.as_ref().map_or(0, Vec::len) + texts.sum::<usize>()
     }
+}
+
+fn start(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 /// PostgreSQL takes no NUL in a text, and one line that it refuses would hold up all behind it.

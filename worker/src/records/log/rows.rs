@@ -18,7 +18,7 @@ use crate::verdict::Verdict;
 
 const INSERT: &str = "INSERT INTO event_log (day, id, identity, origin, type, object_id, \
     contact_id, property, received_ms, started_ms, settled_ms, attempt, generation, target, verdict, \
-    code, error, trace_id, job_id, logged_ms, body) ";
+    code, error, answer, trace_id, job_id, logged_ms, body) ";
 /// A batch whose commit was not heard of is written again.
 const ONCE: &str = " ON CONFLICT (day, id) DO NOTHING RETURNING id";
 
@@ -112,6 +112,7 @@ async fn insert_rows(
                 .push_bind(line.verdict.as_str())
                 .push_bind(&line.code)
                 .push_bind(line.error.as_ref().filter(|_| !is_erased))
+                .push_bind(line.answer.as_ref().filter(|_| !is_erased))
                 .push_bind(&line.trace_id)
                 .push_bind(line.job_id)
                 .push_bind(now_ms)

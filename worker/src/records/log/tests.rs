@@ -31,6 +31,7 @@ fn entry(number: u64, settled_ms: i64) -> Logged {
         verdict: Verdict::Succeeded,
         code: None,
         error: None,
+        answer: None,
         trace_id: None,
         job_id: None,
         published_as: 0,

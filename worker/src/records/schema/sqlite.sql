@@ -9,7 +9,8 @@ CREATE TABLE records_schema (
 -- condition that people filter by an index has the rows in that order, so that a page is as quick where hardly
 -- a row matches; what else narrows a list stands behind, and is judged without a look at the row. `body` stands
 -- in an event's first rows only, and goes when it must be erased. `contact_id` is the contact that an event is
--- about, if it is about one. `logged_ms` is when the row was written, which can be late.
+-- about, if it is about one. `answer` is the beginning of what the other side answered to an attempt that
+-- failed; it goes with `error`. `logged_ms` is when the row was written, which can be late.
 CREATE TABLE event_log (
     day INTEGER NOT NULL,
     id BIGINT NOT NULL,
@@ -28,6 +29,7 @@ CREATE TABLE event_log (
     verdict TEXT NOT NULL,
     code TEXT,
     error TEXT,
+    answer TEXT,
     trace_id TEXT,
     job_id BIGINT,
     logged_ms BIGINT NOT NULL DEFAULT 0,

@@ -34,9 +34,9 @@ async fn what_is_left_out_is_shown_nowhere(engine: DatabaseEngine) {
         rig.database
             .run(&format!(
                 "INSERT INTO event_log (day, id, identity, origin, type, object_id, received_ms, \
-                 started_ms, settled_ms, attempt, generation, target, verdict, code, error) VALUES \
+                 started_ms, settled_ms, attempt, generation, target, verdict, code, error, answer) VALUES \
                  (99999, {id}, '{}', 'hubspot/62515', 'contact.propertyChange', {id}, 0, 0, {id}, 0, 0, \
-                 'on_contact_created', 'permanent', 'ERP_422', '{error}')",
+                 'on_contact_created', 'permanent', 'ERP_422', '{error}', 'why: {error}')",
                 message.event.identity
             ))
             .await;
