@@ -112,6 +112,7 @@ impl Directory {
             outlet,
             limit: Limit::none(format_args!("route/{}", route.name)),
             is_paused: route.state == State::Paused,
+            order: route.order,
             destinations: Arc::clone(destinations),
         };
         Some((forward, origin))

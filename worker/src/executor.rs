@@ -32,6 +32,7 @@ mod dispatch;
 mod disposition;
 mod gate;
 mod hop;
+mod line;
 mod own_writes;
 mod part;
 mod perform;

@@ -9,6 +9,7 @@ mod choice;
 mod form;
 mod gathering;
 mod member;
+mod order;
 mod outgoing;
 mod outlet;
 mod party;
@@ -24,12 +25,14 @@ use crate::context::Context;
 use crate::destination::Meaning;
 use crate::error::HandlerError;
 use crate::limits::Limit;
+use crate::order::Terms;
 use crate::service::Service;
 use crate::target::HandlerResult;
 use crate::tenants::State;
 use batch::Way;
 
 pub(crate) use choice::{Body, Choice};
+pub(crate) use order::record;
 use outgoing::name;
 pub(crate) use outgoing::outgoing;
 pub(crate) use outlet::Outlet;
@@ -49,6 +52,8 @@ pub(crate) struct Forward {
     /// Of what is paused on this route alone.
     pub(crate) limit: Limit,
     pub(crate) is_paused: bool,
+    /// Where a record's events go one after the other.
+    pub(crate) order: Option<Terms>,
     pub(crate) destinations: Arc<Destinations>,
 }
 
@@ -86,6 +91,9 @@ impl Forward {
         if outlet.is_paused {
             let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
+        }
+        if let Some(terms) = self.order {
+            order::in_order(cx, &self.route, terms, event).await?;
         }
         let Some(body) = self.choice.body(cx, event).await? else {
             return Err(HandlerError::skipped(

@@ -11,7 +11,8 @@ use std::time::Duration;
 use shared::store::Store;
 
 use crate::limits::{Asker, Caller, Ended, Limit, Passage, Room, Seen, Way};
-use crate::metrics::{Forgotten, WorkerMetrics};
+use crate::metrics::{Forgotten, OrderTurn, WorkerMetrics};
+use crate::order::{Comer, Terms, Turn, Word as OrderWord};
 use crate::pauses::{PauseState, Word};
 
 mod claim;
@@ -217,6 +218,27 @@ impl Ledger {
             Self::Redis(ledger) => ledger.pause(name, word).await,
             Self::Sqlite(ledger) => ledger.pauses.hear(name, word),
         }
+    }
+
+    /// Says something to the line of a record's events, for all workers together.
+    pub(crate) async fn order(
+        &self,
+        record: &str,
+        who: &Comer,
+        terms: &Terms,
+        word: OrderWord,
+    ) -> Turn {
+        let (turn, metrics) = match self {
+            Self::Redis(ledger) => (ledger.order(record, who, terms, word).await, &ledger.metrics),
+            Self::Sqlite(ledger) => (ledger.orders.hear(record, who, terms, word), &ledger.metrics),
+        };
+        match turn {
+            Turn::Go => metrics.order_turn(OrderTurn::Go),
+            Turn::Wait { .. } => metrics.order_turn(OrderTurn::Wait),
+            Turn::Broken => metrics.order_turn(OrderTurn::Broken),
+            Turn::Noted => {}
+        }
+        turn
     }
 
     /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever

@@ -33,6 +33,7 @@ mod ledger;
 mod limits;
 mod metrics;
 mod migrate;
+mod order;
 mod pauses;
 mod portals;
 mod poster;

@@ -19,6 +19,7 @@ mod apis;
 mod delays;
 mod deliveries;
 mod ledger;
+mod orders;
 mod rooms;
 mod tenants;
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub(crate) use deliveries::Counts;
 use deliveries::Deliveries;
 use ledger::LedgerMetrics;
 pub(crate) use ledger::{Forgotten, Operation};
+pub(crate) use orders::OrderTurn;
+use orders::Orders;
 use rooms::Rooms;
 pub(crate) use tenants::TenantMetrics;
 
@@ -42,6 +45,7 @@ pub struct WorkerMetrics {
     ledger: LedgerMetrics,
     apis: Apis,
     rooms: Rooms,
+    orders: Orders,
     /// Deliveries being worked on.
     pub(crate) in_flight: Gauge,
     requeues: Counter,
@@ -56,6 +60,7 @@ impl WorkerMetrics {
         let ledger = LedgerMetrics::register(registry);
         let apis = Apis::register(registry);
         let rooms = Rooms::register(registry);
+        let orders = Orders::register(registry);
         let in_flight = Gauge::default();
         registry.register("in_flight", "Deliveries being worked on", in_flight.clone());
         let requeues = Counter::default();
@@ -70,7 +75,17 @@ impl WorkerMetrics {
             "Events of origins that are no tenant's, where there are tenants",
             unknown_tenant.clone(),
         );
-        Self { deliveries, delays, ledger, apis, rooms, in_flight, requeues, unknown_tenant }
+        Self {
+            deliveries,
+            delays,
+            ledger,
+            apis,
+            rooms,
+            orders,
+            in_flight,
+            requeues,
+            unknown_tenant,
+        }
     }
 
     /// Makes all that can be counted of these handlers be there, so that the first of each is seen as
@@ -154,6 +169,11 @@ impl WorkerMetrics {
     /// Whether the service's token is paused.
     pub(crate) fn credential_paused(&self, service: Service, is_paused: bool) {
         self.apis.paused(service, is_paused);
+    }
+
+    /// What an event was told that came to the line of its record.
+    pub(crate) fn order_turn(&self, turn: OrderTurn) {
+        self.orders.told(turn);
     }
 
     pub(crate) fn room_asked(&self, is_granted: bool) {

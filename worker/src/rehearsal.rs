@@ -6,7 +6,8 @@ use shared::event::Event;
 
 use crate::directory::choice;
 use crate::filter::{Facts, Filter, Line};
-use crate::forward::Body;
+use crate::forward::{Body, record as record_of};
+use crate::order::Terms;
 use crate::tenants::{Route, Tenants};
 
 /// What became of one event.
@@ -36,6 +37,7 @@ impl Rehearsal {
             let parsed: Value = serde_json::from_slice(event.body()).unwrap_or_default();
             why.extend(filter.explain(&Facts { event: &parsed, record }).iter().map(explained));
         }
+        why.extend(route.order.map(|terms| in_order(terms, event)));
         let is_own = event.is_own_write(None);
         if is_own {
             why.push("the app made the change itself: such events reach no route".to_owned());
@@ -64,6 +66,18 @@ fn whose(tenants: &Tenants, route: &Route, event: &Event) -> (bool, String) {
         }
         (Some(tenant), _) => (true, format!("the event is {}'s", tenant.name)),
     }
+}
+
+/// What the order of records means for the event.
+fn in_order(terms: Terms, event: &Event) -> String {
+    let Some(record) = record_of(event) else {
+        return "the event is about no single record: it has no order".to_owned();
+    };
+    let hold = humantime::format_duration(terms.hold);
+    let then = if terms.takes_along { "then takes them along" } else { "then they go on" };
+    format!(
+        "the events of {record} go out one after the other; one that fails holds them for {hold}, {then}"
+    )
 }
 
 /// `  no: changeSource not_in ["IMPORT"] (is "IMPORT")`.

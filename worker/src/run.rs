@@ -16,11 +16,14 @@ use crate::ledger::{Lease, Ledger};
 use crate::turns::Rooms;
 
 mod booking;
+mod in_line;
 mod limits;
 mod once;
+mod order;
 mod steps;
 mod time;
 
+pub(crate) use in_line::InLine;
 pub use once::Claimed;
 pub use steps::MAX_STEP_BYTES;
 pub(crate) use time::{Elsewhere, Time};
@@ -40,6 +43,8 @@ pub struct Run {
     /// What it has asked at limits.
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) time: Arc<Time>,
+    /// Its place in the line of its record, where there is one.
+    pub(crate) in_line: Arc<InLine>,
     /// How long it may wait yet, in all: who waits for longer is given up.
     pub(crate) wait_left: Duration,
     /// Since the receiver took the event in.

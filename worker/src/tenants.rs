@@ -15,6 +15,7 @@ mod known;
 mod model;
 mod name;
 mod notes;
+mod order;
 mod place;
 mod rate;
 mod reading;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::Executor;
 use super::gate::Pass;
 use crate::ledger::{Claim, EntryKey, Lease};
+use crate::run::InLine;
 use crate::verdict::{Outcome, Suspicion};
 
 /// How long shutdown waits for the answer to a claim.
@@ -17,6 +18,8 @@ const LAST_CLAIM: Duration = Duration::from_secs(1);
 pub(super) struct Started<'a> {
     pub(super) lease: Arc<Lease>,
     pub(super) suspicion: Suspicion,
+    /// Its place in the line of its record, where there is one.
+    pub(super) in_line: Arc<InLine>,
     _pass: Pass<'a>,
 }
 
@@ -55,7 +58,7 @@ impl Executor {
                 }
             };
             let suspicion = Suspicion::of(lease.abandoned);
-            let started = Started { lease, suspicion, _pass: pass };
+            let started = Started { lease, suspicion, in_line: Arc::default(), _pass: pass };
             if suspicion == Suspicion::Convicted {
                 return Err((Outcome::Crashed, Some(started)));
             }

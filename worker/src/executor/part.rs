@@ -13,7 +13,7 @@ use super::claim::Started;
 use super::disposition::Disposition;
 use super::perform::Work;
 use super::settle::Unit;
-use super::{Executor, no_handler, report, span};
+use super::{Executor, line, no_handler, report, span};
 use crate::ledger::EntryKey;
 use crate::portals::Place;
 use crate::records::Course;
@@ -78,7 +78,11 @@ impl Executor {
         // belong into a trace, unless its handler has begun.
         let is_put_off = outcome.is_put_off();
         let span = if is_put_off && started.is_none() { span.discarded() } else { span };
+        let back = line::back(&decision);
         let settled = span.around(self.settle(&unit, decision)).await;
+        if let (Some(started), Some(word)) = (&started, line::word(settled.verdict, back)) {
+            started.in_line.leave(&self.ledger, word).await;
+        }
         report::log(&report::Facts {
             message,
             target: name,

@@ -119,6 +119,7 @@ impl Executor {
             generation: message.generation,
             rooms: Arc::new(rooms),
             time: Arc::new(Time::of(self.handler_timeout)),
+            in_line: Arc::clone(&started.in_line),
             wait_left: self.wait_max.saturating_sub(waited(message)),
             since_change: since_change(event, age),
             age,

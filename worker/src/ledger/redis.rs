@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Mark;
 use crate::limits::{Asker, Caller, Ended, Limit, Of, Own, Passage, Room, Seen, Sight, Way};
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::order::{Comer, Terms, Turn, Word as OrderWord};
 use crate::pauses::{PauseState, Word};
 
 mod address;
@@ -28,6 +29,7 @@ mod link;
 mod look;
 mod lua;
 mod memory;
+mod order;
 mod pause;
 mod refusal;
 mod script;
@@ -142,6 +144,24 @@ impl Ledger {
             match pause::read(reply) {
                 Some(state) => return state,
                 None => self.malformed(Operation::Pause).await,
+            }
+        }
+    }
+
+    pub(super) async fn order(
+        &self,
+        record: &str,
+        who: &Comer,
+        terms: &Terms,
+        word: OrderWord,
+    ) -> Turn {
+        let key = format::order_key(&self.prefix, record);
+        let arguments = order::arguments(who, terms, word);
+        loop {
+            let reply = self.run(Operation::Order, Script::Order, &key, arguments.clone()).await;
+            match order::read(reply) {
+                Some(turn) => return turn,
+                None => self.malformed(Operation::Order).await,
             }
         }
     }

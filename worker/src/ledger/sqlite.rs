@@ -13,6 +13,7 @@ use super::lease::Steps;
 use super::{Claim, EntryKey, Lease, Write, Written};
 use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
+use crate::order::Orders;
 use crate::pauses::Pauses;
 
 mod claims;
@@ -37,6 +38,7 @@ pub struct Ledger {
     /// Nobody else asks in this file's name.
     pub(super) lines: Lines,
     pub(super) pauses: Pauses,
+    pub(super) orders: Orders,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -64,6 +66,7 @@ impl Ledger {
             completions,
             lines: Lines::default(),
             pauses: Pauses::default(),
+            orders: Orders::default(),
             lease,
             retention,
             metrics,

@@ -20,6 +20,7 @@ label! {
         Restore = "restore",
         Budget = "budget",
         Pause = "pause",
+        Order = "order",
         Gate = "gate",
         Look = "look",
         Delayed = "delayed",

@@ -11,6 +11,7 @@ use super::route::Route;
 use super::section_kind::SectionKind;
 use super::tenant::Tenant;
 use super::timeouts::Timeouts;
+use crate::order::Terms;
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,12 +152,19 @@ fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
 }
 
 fn of_route(old: &Route, new: &Route) -> Vec<&'static str> {
-    let Route { name: _, tenant, destination, filter, transform, state } = old;
+    let Route { name: _, tenant, destination, filter, transform, order, state } = old;
+    // The others only where it stays.
+    let differs = |terms: fn(&Terms, &Terms) -> bool| {
+        order.zip(new.order).is_some_and(|(old, new)| terms(&old, &new))
+    };
     differing([
         ("tenant", *tenant != new.tenant),
         ("destination", *destination != new.destination),
         ("filter", *filter != new.filter),
         ("transform", *transform != new.transform),
+        ("order", order.is_some() != new.order.is_some()),
+        ("order_hold", differs(|old, new| old.hold != new.hold)),
+        ("after_failure", differs(|old, new| old.takes_along != new.takes_along)),
         ("state", *state != new.state),
     ])
 }

@@ -2,11 +2,22 @@
 
 use super::filter::{CheckFilter, Filter};
 use super::known::Known;
+use super::order;
 use super::section::Section;
 use super::state::State;
 use super::transform::{CheckTransform, Gives, Transform};
+use crate::order::Terms;
 
-const KEYS: [&str; 5] = ["tenant", "destination", "filter", "transform", "state"];
+const KEYS: [&str; 8] = [
+    "tenant",
+    "destination",
+    "filter",
+    "transform",
+    "order",
+    "order_hold",
+    "after_failure",
+    "state",
+];
 
 /// A route.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) filter: Option<Filter>,
     /// What goes out; `None` for the event as it came.
     pub(crate) transform: Option<Transform>,
+    /// Where a record's events go one after the other.
+    pub(crate) order: Option<Terms>,
     pub(crate) state: State,
 }
 
@@ -46,8 +59,9 @@ impl Route {
             );
             section.fault("transform", message);
         }
+        let order = order::read(section);
         let state = State::read(section);
         let (name, destination) = (name.to_owned(), destination?);
-        Some(Self { name, tenant, destination, filter, transform, state })
+        Some(Self { name, tenant, destination, filter, transform, order, state })
     }
 }

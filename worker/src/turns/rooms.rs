@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use shared::broker::Lane;
 use shared::message::Waiting;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SemaphorePermit};
 
 use super::costs::Costs;
 use super::passages::{Entered, Passages, Turned};
@@ -153,6 +153,12 @@ impl Rooms {
     /// service is shut.
     pub(crate) fn wait_elsewhere(&self) {
         self.waits_elsewhere.store(true, Ordering::Relaxed);
+    }
+
+    /// A seat where it waits for so long, if its time allows that and one is free.
+    pub(crate) fn seat(&self, wait: Duration) -> Option<SemaphorePermit<'_>> {
+        let has_time = Instant::now() + wait <= self.until;
+        has_time.then(|| self.seats.of(self.lane).try_acquire().ok()).flatten()
     }
 
     /// Where the run need not queue when it comes back: where it waits now, and where it had come to be

@@ -5,6 +5,7 @@ mod batches;
 mod commands;
 mod endpoint;
 mod file;
+mod order;
 mod portal;
 mod python;
 mod signed;
@@ -29,7 +30,12 @@ use signed::{is_signed, is_signed_as_hubspot_does};
 
 /// A rig whose workers take their tenants from this file, and may call these.
 async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
-    let mut rig = Rig::on(engine, &[]).await;
+    rig_of(engine, &[], file, allowed).await
+}
+
+/// The same with other settings.
+async fn rig_of(engine: Engine, flags: &[&str], file: &File, allowed: &[SocketAddr]) -> Rig {
+    let mut rig = Rig::on(engine, flags).await;
     let tenants = &mut rig.settings.processing.tenants;
     tenants.tenants_file = Some(file.path());
     file.directory().clone_into(&mut tenants.tenant_secrets_dir);

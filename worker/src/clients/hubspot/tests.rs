@@ -107,6 +107,7 @@ async fn run(ledger: &Arc<Ledger>) -> Run {
         generation: 0,
         rooms: Arc::new(rooms),
         time: Arc::new(Time::of(MINUTE)),
+        in_line: Arc::default(),
         wait_left: Duration::ZERO,
         age: Duration::ZERO,
         since_change: Duration::ZERO,

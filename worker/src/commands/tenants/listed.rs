@@ -20,6 +20,7 @@ struct Listed<'a> {
 struct ListedRoute<'a> {
     route: &'a str,
     destination: &'a str,
+    order: &'static str,
     state: &'static str,
     /// Of the destination.
     destination_state: &'static str,
@@ -31,6 +32,7 @@ pub(super) fn list(directory: &Directory, json: bool) -> anyhow::Result<()> {
         let routes = tenants.routes_of(&tenant.name).map(|route| ListedRoute {
             route: &route.name,
             destination: &route.destination,
+            order: if route.order.is_some() { "object" } else { "none" },
             state: route.state.as_str(),
             destination_state: state_of(directory, &route.destination),
         });
@@ -48,7 +50,7 @@ pub(super) fn list(directory: &Directory, json: bool) -> anyhow::Result<()> {
         let name = listed.name.map(|name| format!(" ({})", harmless(name))).unwrap_or_default();
         say(format_args!("{}{name}  {}  {}", listed.tenant, listed.origin, listed.state))?;
         for route in &listed.routes {
-            let ListedRoute { route, destination, state, destination_state } = route;
+            let ListedRoute { route, destination, state, destination_state, .. } = route;
             let of_destination = match *destination_state {
                 "active" => String::new(),
                 other => format!(" ({other})"),

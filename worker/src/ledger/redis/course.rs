@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod orders;
+
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;

@@ -1,4 +1,5 @@
-//! How an entry stands on Redis, and the number of that format; and that of the state of limits.
+//! How an entry stands on Redis, and the number of that format; and those of the state of limits, and of
+//! records' lines.
 //!
 //! An entry is a string: `2S:token:lowest:fence:abandoned:lease:retention` while a run has it,
 //! `2R:token:lowest:fence:abandoned` when it was given back, `2C:token` when it is done. The `2` is the
@@ -11,7 +12,8 @@
 //! An entry of another number is not read: who claims it is told that it is held.
 //!
 //! The state of limits and services has its number in the names of its keys. What another build keeps there
-//! is not seen: it matters for minutes, and each build counts for itself until then.
+//! is not seen: it matters for minutes, and each build counts for itself until then. It is the same with records'
+//! lines.
 
 use std::fmt::Display;
 
@@ -31,8 +33,16 @@ pub(super) use format_number;
 /// `format/state.txt` has samples of it.
 const STATE_NUMBER: u32 = 3;
 
+/// The same of the lines of records. `format/lines.txt` has samples of it.
+const LINE_NUMBER: u32 = 1;
+
 #[cfg(test)]
 mod tests;
+
+/// The key of a record's line.
+pub(super) fn order_key(prefix: &str, record: &str) -> String {
+    format!("{prefix}:order:{LINE_NUMBER}:{{{record}}}")
+}
 
 /// The key of a limit's state, or of a service's: what is beside it is called after it.
 pub(super) fn state_key(prefix: &str, of: Of, limit: &str) -> String {

@@ -11,6 +11,7 @@ mod memory;
 
 use super::gate::GATE;
 use super::look::{KNOWN, LOOK};
+use super::order::ORDER;
 use super::take::{HOLD, TAKE};
 
 /// For the other words of a first claim, in bytes.
@@ -35,6 +36,7 @@ pub(super) enum Script {
     Import,
     Recall,
     Pause,
+    Order,
 }
 
 impl Script {
@@ -55,6 +57,7 @@ impl Script {
         Self::Import,
         Self::Recall,
         Self::Pause,
+        Self::Order,
     ];
 
     pub(super) fn code(self) -> &'static str {
@@ -75,6 +78,7 @@ impl Script {
             Self::Import => claims::IMPORT,
             Self::Recall => memory::RECALL,
             Self::Pause => super::pause::PAUSE,
+            Self::Order => ORDER,
         }
     }
 

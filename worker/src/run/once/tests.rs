@@ -96,6 +96,7 @@ impl Channel {
             generation: 0,
             rooms: Arc::new(rooms),
             time: Arc::new(Time::of(MINUTE)),
+            in_line: Arc::default(),
             wait_left: WAIT_MAX.saturating_sub(waited),
             age: Duration::ZERO,
             since_change: Duration::ZERO,

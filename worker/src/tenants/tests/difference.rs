@@ -88,7 +88,7 @@ fn every_key_that_changes_is_told() {
         "permanent_statuses",
         "state",
     ];
-    let route = ["tenant", "destination", "filter", "state"];
+    let route = ["tenant", "destination", "filter", "order", "state"];
     let expected = [
         keys(SectionKind::Tenant, "acme", &tenant),
         goes(SectionKind::Tenant, "beta"),
@@ -97,6 +97,12 @@ fn every_key_that_changes_is_told() {
         goes(SectionKind::Route, "all"),
     ];
     assert_eq!(difference.0, expected);
+}
+
+#[test]
+fn what_changes_of_an_order_is_told_by_its_keys() {
+    let new = SAMPLE.replace("\"1m\"\nafter", "\"2m\"\nafter").replace("take-along", "go-on");
+    assert_eq!(between(SAMPLE, &new), "~ route acme-deals: order_hold, after_failure");
 }
 
 #[test]

@@ -42,6 +42,9 @@ sign = "none"
 tenant = "acme"
 destination = "acme-crm"
 filter = { logic = "and", conditions = [ { field = "subscriptionType", operator = "equals", value = "deal.creation" } ] }
+order = "object"
+order_hold = "1m"
+after_failure = "take-along"
 state = "paused"
 
 [routes.all]

@@ -101,6 +101,21 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     assert_eq!(unknown.status.code(), Some(1));
 }
 
+#[test]
+fn a_route_that_keeps_the_order_of_records_says_so() {
+    let file = File::of(&format!("{FILE}order = \"object\"\nafter_failure = \"take-along\"\n"));
+    let events = file.directory().join("events.json");
+    std::fs::write(&events, deal(7)).unwrap();
+    let (path, events) = (file.path().display().to_string(), events.display().to_string());
+    let arguments = ["routes", "test", "--tenants-file", &path, "--route", "acme-deals", &events];
+    let said = out(&worker(&file, &arguments));
+    for part in ["deal/7", "one after the other", "for 5m, then takes them along"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let listed = out(&worker(&file, &["tenants", "list", "--json", &path]));
+    assert!(listed.contains(r#""order":"object""#), "{listed}");
+}
+
 /// A tenant's destination is shown a tenant's secrets, and none of the worker's.
 #[test]
 fn no_other_secret_can_be_named() {

@@ -51,6 +51,10 @@ type Judge = dyn Fn(&[Received]) -> Answer + Send + Sync;
 struct State {
     received: watch::Sender<Vec<Received>>,
     judge: Box<Judge>,
+    /// What is answered to bodies with a text in them.
+    refused: Mutex<Option<(String, u16)>>,
+    /// Whether it answers.
+    is_open: watch::Sender<bool>,
 }
 
 /// The running endpoint; it stops when this is dropped.
@@ -71,7 +75,12 @@ impl Endpoint {
 
     /// Answers as `judge` says, which is shown all that was sent so far.
     pub(super) fn judging(judge: impl Fn(&[Received]) -> Answer + Send + Sync + 'static) -> Self {
-        let state = Arc::new(State { received: watch::Sender::default(), judge: Box::new(judge) });
+        let state = Arc::new(State {
+            received: watch::Sender::default(),
+            judge: Box::new(judge),
+            refused: Mutex::default(),
+            is_open: watch::Sender::new(true),
+        });
         let data = Data::from(Arc::clone(&state));
         let server = HttpServer::new(move || {
             App::new().app_data(data.clone()).default_service(web::to(take))
@@ -85,6 +94,24 @@ impl Endpoint {
         let handle = server.handle();
         tokio::spawn(server);
         Self { state, address, server: handle }
+    }
+
+    /// Bodies with this text in them are answered so until [`Self::mend`].
+    pub(super) fn refuse(&self, text: &str, status: u16) {
+        *self.state.refused.lock().unwrap() = Some((text.to_owned(), status));
+    }
+
+    pub(super) fn mend(&self) {
+        *self.state.refused.lock().unwrap() = None;
+    }
+
+    /// What it is sent is answered once it is open again.
+    pub(super) fn shut(&self) {
+        self.state.is_open.send_replace(false);
+    }
+
+    pub(super) fn open(&self) {
+        self.state.is_open.send_replace(true);
     }
 
     /// Its address: `http://127.0.0.1:41234/hooks?of=acme`.
@@ -122,6 +149,8 @@ impl Drop for Endpoint {
 
 async fn take(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let mut answer = None;
+    let refused = state.refused.lock().unwrap().clone();
+    let refused = refused.filter(|(text, _)| String::from_utf8_lossy(&body).contains(text));
     state.received.send_modify(|received| {
         received.push(Received {
             method: request.method().to_string(),
@@ -132,6 +161,8 @@ async fn take(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResp
         answer = Some((state.judge)(received));
     });
     let Answer(status, header, text) = answer.unwrap();
+    let status = refused.map_or(status, |(_, status)| status);
+    let _ = state.is_open.subscribe().wait_for(|is_open| *is_open).await;
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
     if let Some(header) = header {
         response.insert_header(header);

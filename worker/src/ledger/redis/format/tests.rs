@@ -17,12 +17,14 @@ use shared::event::Identity;
 use shared::metrics::registry;
 use shared::testing::{prefix, redis_url};
 
-use super::{STATE_NUMBER, state_key};
+use super::{LINE_NUMBER, STATE_NUMBER, order_key, state_key};
 use crate::ledger::{Claim, EntryKey, Lease, Ledger, LedgerOptions, Release};
 use crate::limits::{Asker, Caller, Ended, Limit, Of, Passage, Standing, Way};
 use crate::metrics::WorkerMetrics;
+use crate::order::{Comer, Terms, Word};
 
 const STATE: &str = include_str!("state.txt");
+const LINES: &str = include_str!("lines.txt");
 const SAMPLES: &str = include_str!("entries.txt");
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -170,4 +172,23 @@ async fn the_state_of_limits_looks_as_its_number_says() {
     assert_eq!((calls.len(), count.as_str()), (1, "1000000001"));
     let found = lines.join("\n").replace(&prefix, "<prefix>") + "\n";
     assert_eq!(found, STATE, "raise the state's number, and write its samples anew");
+}
+
+#[tokio::test]
+async fn the_line_of_a_record_looks_as_its_number_says() {
+    let prefix = prefix();
+    let (ledger, mut redis) = (ledger(&prefix), redis().await);
+    let record = "acme-deals/hubspot/62515/deal/42";
+    let terms = Terms { hold: MINUTE, takes_along: true };
+    for (id, is_bulk) in [("one", false), ("two", true)] {
+        let who = Comer { id: id.to_owned(), at_ms: 1_790_000_000_000, is_bulk };
+        ledger.order(record, &who, &terms, Word::Enter(MINUTE)).await;
+    }
+    let key = order_key(&prefix, record);
+    let found = format!("lines {LINE_NUMBER}\n{key} {}\n", shape(&mut redis, &key).await);
+    assert_eq!(
+        found.replace(&prefix, "<prefix>"),
+        LINES,
+        "raise the number, and write its samples anew"
+    );
 }
