@@ -16,6 +16,7 @@ mod model;
 mod name;
 mod notes;
 mod order;
+mod owners;
 mod place;
 mod rate;
 mod reading;

@@ -10,6 +10,7 @@ use super::filter::CheckFilter;
 use super::known::Known;
 use super::model::Tenants;
 use super::notes::Notes;
+use super::owners;
 use super::route::Route;
 use super::section::Section;
 use super::tenant::Tenant;
@@ -62,8 +63,9 @@ fn read_into(
     let routes = root.named("routes", MAX_ROUTES);
     let known = Known::of(&tenants, &destinations);
     let tenants = read_tenants(&tenants);
-    let destinations =
-        by_name(&destinations, |name, section| Destination::read(name, section, &known));
+    let sections = destinations;
+    let destinations = by_name(&sections, |name, section| Destination::read(name, section, &known));
+    owners::check(&sections, &destinations);
     let routes = by_name(&routes, |name, section| {
         Route::read(name, section, &known, check_filter, check_transform)
     });

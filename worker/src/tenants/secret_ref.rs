@@ -17,7 +17,7 @@ const MAX_ENV_BYTES: usize = 128;
 const MAX_PATH_BYTES: usize = 4096;
 
 /// A secret's place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SecretRef {
     /// The variable of the environment with this name.
     Env(String),
@@ -59,7 +59,10 @@ fn env(value: &DeValue<'_>) -> Result<String, String> {
 
 fn file(value: &DeValue<'_>) -> Result<PathBuf, String> {
     let path = text(value)?;
-    let is_path = path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.contains('\0');
+    // Without `..` the same place has the same parts, and is known as one.
+    let is_plain = !path.split('/').any(|part| part == "..");
+    let is_path =
+        path.starts_with('/') && is_plain && path.len() <= MAX_PATH_BYTES && !path.contains('\0');
     is_path
         .then(|| PathBuf::from(path))
         .ok_or_else(|| "must be the absolute path of a file, such as /run/secrets/acme".to_owned())

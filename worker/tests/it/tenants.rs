@@ -5,7 +5,10 @@ mod batches;
 mod commands;
 mod endpoint;
 mod file;
+mod isolation;
+mod keeper;
 mod order;
+mod outages;
 mod portal;
 mod python;
 mod signed;
@@ -36,11 +39,16 @@ async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
 /// The same with other settings.
 async fn rig_of(engine: Engine, flags: &[&str], file: &File, allowed: &[SocketAddr]) -> Rig {
     let mut rig = Rig::on(engine, flags).await;
+    take_tenants(&mut rig, file, allowed);
+    rig
+}
+
+/// From here on the rig's workers take their tenants from this file, and may call these.
+fn take_tenants(rig: &mut Rig, file: &File, allowed: &[SocketAddr]) {
     let tenants = &mut rig.settings.processing.tenants;
     tenants.tenants_file = Some(file.path());
     file.directory().clone_into(&mut tenants.tenant_secrets_dir);
     tenants.destination_allow = listed(allowed);
-    rig
 }
 
 fn listed(addresses: &[SocketAddr]) -> String {

@@ -20,6 +20,9 @@ impl HubSpot<'_> {
         struct Answer {
             properties: Map<String, Value>,
         }
+        // It goes out to somebody: never another portal's record, which may have the same id.
+        let sure = self.api.portal.check_surely(self.run.portal_id()).await;
+        self.run.waiting_elsewhere(sure)?;
         let path = id.to_string();
         let path = [&version::OBJECTS[..], &[object_type, &path]].concat();
         let names = properties.join(",");

@@ -133,6 +133,35 @@ fn an_origin_has_one_tenant() {
 }
 
 #[test]
+fn a_secret_has_one_owner() {
+    let destination = |name: &str, more: &str| {
+        format!("[destinations.{name}]\nurl = 'https://{name}.example'\n{more}\n")
+    };
+    let tenants = "[tenants.a]\norigin = 'hubspot/1'\n[tenants.b]\norigin = 'hubspot/2'\n";
+    let first = destination("first", "tenant = 'a'\nsecret.file = '/run/one'");
+    let second = |more: &str| {
+        let text = [tenants, &first, &destination("second", more)].concat();
+        faults(&format!("{text}[routes]\n"))
+    };
+    let told = "is named for a too: a secret belongs to one tenant, or to destinations of all. Keep another in a \
+                place of its own";
+    for (more, key) in [
+        ("tenant = 'b'\nsecret.file = '/run/./one'", "destinations.second.secret"),
+        ("sign = 'none'\nheaders.X-A.file = '/run//one'", "destinations.second.headers"),
+        (
+            "secret.env = 'B'\nprevious_secret.file = '/run/one'",
+            "destinations.second.previous_secret",
+        ),
+    ] {
+        let [fault] = &second(more)[..] else { panic!("{:?}", second(more)) };
+        assert!(fault.ends_with(&format!(": {told}")), "{fault}");
+        assert!(fault.contains(&format!(": {key}: ")), "{fault}");
+    }
+    let dots = second("tenant = 'b'\nsecret.file = '/run/x/../one'");
+    assert!(dots[0].contains("must be the absolute path"), "{dots:?}");
+}
+
+#[test]
 fn no_fault_repeats_what_may_be_a_secret() {
     let text = "[destinations.d]\nurl = 'hunter2'\nsecret = 'hunter2'\nsign = 'hunter2'\nmethod = 'hunter2'\n\
         timeout = 'hunter2'\nrate = 'hunter2'\nstate = 'hunter2'\nprevious_secret.file = 'hunter2'\n\

@@ -13,11 +13,11 @@ pub(super) struct File {
 }
 
 impl File {
-    /// A file with this text, in which `@secret` stands for the reference to a secret.
+    /// A file with this text, in which each `@secret` stands for the reference to a secret in a file of its own,
+    /// the first one's called `secret`: no two tenants may name the same.
     pub(super) fn of(text: &str) -> Self {
         let directory = std::env::temp_dir().join(prefix());
         std::fs::create_dir(&directory).unwrap();
-        std::fs::write(directory.join("secret"), format!("{SECRET}\n")).unwrap();
         let file = Self { directory };
         file.write(text);
         file
@@ -25,9 +25,17 @@ impl File {
 
     /// Another text takes the place of the one before, at once.
     pub(super) fn write(&self, text: &str) {
-        let secret = format!("{{ file = \"{}\" }}", self.directory.join("secret").display());
-        let text = text.replace("@secret", &secret);
-        std::fs::write(self.directory.join("new"), text).unwrap();
+        let mut written = String::new();
+        for (place, part) in text.split("@secret").enumerate() {
+            if place > 0 {
+                let name = if place == 1 { "secret".to_owned() } else { format!("secret-{place}") };
+                let secret = self.directory.join(name);
+                std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+                written += &format!("{{ file = \"{}\" }}", secret.display());
+            }
+            written += part;
+        }
+        std::fs::write(self.directory.join("new"), written).unwrap();
         std::fs::rename(self.directory.join("new"), self.path()).unwrap();
     }
 
