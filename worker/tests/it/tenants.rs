@@ -11,6 +11,7 @@ mod order;
 mod outages;
 mod portal;
 mod python;
+mod recipes;
 mod signed;
 mod stored;
 mod waiting;
