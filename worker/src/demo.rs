@@ -1,8 +1,8 @@
 //! The demo: captured deliveries on their way through a real Hubline, with the third parties
 //! played by [`crate::stand_ins`].
 //!
-//! Slack fails at first, the ERP refuses orders for good: what is retried, what is remembered
-//! and what becomes a dead letter can be watched.
+//! Slack fails at first, the ERP refuses orders for good, and one of two tenants' destinations is down: what
+//! is retried, what is remembered, what waits and what becomes a dead letter can be watched.
 
 use std::time::Duration;
 
@@ -23,7 +23,9 @@ macro_rules! say {
 mod deliveries;
 mod embedded;
 mod processes;
+mod secret;
 mod story;
+mod tenants;
 
 use embedded::Embedded;
 use processes::Processes;
@@ -42,6 +44,8 @@ pub(crate) struct Demo {
     story: Story,
     /// Calls of the stand-ins that were told of.
     told: u64,
+    /// Whether the destination that was down is up again.
+    is_mended: bool,
 }
 
 enum Running {
@@ -74,14 +78,26 @@ impl Demo {
         secret: String,
     ) -> anyhow::Result<Self> {
         let poster = Poster::new(url, None, ClientSecret::new(secret)?, Version::V3)?;
-        Ok(Self { stand_ins, running, lines, poster, story: Story::default(), told: 0 })
+        Ok(Self {
+            stand_ins,
+            running,
+            lines,
+            poster,
+            story: Story::default(),
+            told: 0,
+            is_mended: false,
+        })
     }
 
     /// Posts the deliveries and tells what happens until every event has come to its end. True
     /// if all of them did, and as they should.
     pub(crate) async fn show(&mut self) -> anyhow::Result<bool> {
-        say!("Slack answers 503 twice, the ERP refuses every order: watch what becomes of it.\n");
-        for delivery in deliveries::all()? {
+        say!(
+            "Slack answers 503 twice, the ERP refuses every order, and of two tenants Umbrella's destination \
+             is down: watch what becomes of it.\n"
+        );
+        let umbrellas = std::iter::once(tenants::delivery());
+        for delivery in umbrellas.chain(deliveries::all()?) {
             let answer = self.poster.send(delivery.body.clone().into_bytes()).await?;
             say!("HubSpot posts {} → {} {}", delivery.id, answer.status, answer.body);
             self.story.posted(answer.status, &delivery);
@@ -92,6 +108,7 @@ impl Demo {
         let watching = async {
             while !self.story.is_over() {
                 self.watch().await?;
+                self.mend();
             }
             anyhow::Ok(())
         };
@@ -118,6 +135,7 @@ impl Demo {
              HUBSPOT_CLIENT_SECRET= {program} send --url {} --secret-file {} -\n\
              Look at what was given up, and at each event's way, in the console: \
              http://{console}/\n\
+             Each tenant's limits and line:\n  {program} limits --admin-listen {admin}\n\
              See also http://{admin}/metrics and http://{admin}/readyz.\n",
             embedded.receiver_url(),
             embedded.secret_file().display(),
@@ -127,6 +145,19 @@ impl Demo {
         loop {
             self.watch().await?;
         }
+    }
+
+    /// Once all others are done, the destination that is down is up again.
+    fn mend(&mut self) {
+        if self.is_mended || !self.story.only_waits_for(tenants::WAITS) {
+            return;
+        }
+        self.is_mended = true;
+        say!(
+            "\nAll others are done, also ACME's. Now Umbrella's destination is up again: what waits for it \
+             goes out, as soon as one has tried.\n"
+        );
+        tenants::put_up(&self.stand_ins);
     }
 
     /// Waits for something to happen and tells it.
@@ -178,6 +209,7 @@ async fn stage() -> anyhow::Result<StandIns> {
     deliveries::furnish(&stand_ins);
     stand_ins.fail(Fault::new("slack", 503).times(2));
     stand_ins.fail(Fault::new("erp", 422).on("POST", "/orders"));
+    tenants::take_down(&stand_ins);
     Ok(stand_ins)
 }
 

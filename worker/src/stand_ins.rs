@@ -1,5 +1,5 @@
-//! Local stand-ins for HubSpot's API, Slack, the ERP and the onboarding: one small HTTP server
-//! that answers as they do, remembers what it was asked, and fails on request.
+//! Local stand-ins for HubSpot's API, Slack, the ERP, the onboarding and tenants' destinations: one small
+//! HTTP server that answers as they do, remembers what it was asked, and fails on request.
 //!
 //! The demo runs against it, and so do tests. It refuses to be a model of those systems: it
 //! knows the calls that handlers make and answers everything else with 404.
@@ -50,6 +50,11 @@ impl StandIns {
     /// The address of one of them: `http://127.0.0.1:41234/erp`.
     pub fn url(&self, api: &str) -> String {
         format!("http://{}/{api}", self.address)
+    }
+
+    /// Where all of them are: `127.0.0.1:41234`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
     }
 
     /// Settings that point at them, with every integration on.
@@ -171,6 +176,11 @@ impl StandIns {
     /// Ends all scripted failures.
     pub fn heal(&self) {
         self.state.records().faults.clear();
+    }
+
+    /// Ends the scripted failures of one of them.
+    pub fn heal_one(&self, api: &str) {
+        self.state.records().faults.retain(|fault| !fault.is_of(api));
     }
 
     /// The ERP's orders, one for each idempotency key.

@@ -1,17 +1,15 @@
 //! All of Hubline in this process, on a data file that is thrown away, told by its own log.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use shared::telemetry;
 use tokio::sync::mpsc;
 
 use super::deliveries::WON_STAGE;
+use super::secret;
+use super::tenants::Tenants;
 use crate::handlers;
 use crate::settings::RetrySettings;
 use crate::settings::integrations::IntegrationSettings;
@@ -33,12 +31,13 @@ impl Embedded {
     /// says, no real system is talked to and no real data touched.
     pub(super) async fn start(
         stand_ins: &StandIns,
-        secret: &str,
+        client_secret: &str,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let lines = telemetry::into_lines(LOG)?;
         let directory = Directory::new("demo")?;
-        write_secret(&directory.0.join("client-secret"), secret)?;
-        let mut settings = thrown_away(&directory, secret)?;
+        secret::write(&directory.0.join("client-secret"), client_secret)?;
+        let tenants = Tenants::write(&directory.0, stand_ins)?;
+        let mut settings = thrown_away(&directory, client_secret)?;
         let processing = &mut settings.processing;
         processing.retry = RetrySettings {
             retry_initial: Duration::from_millis(500),
@@ -50,6 +49,9 @@ impl Embedded {
             won_stages: vec!["closedwon".to_owned(), WON_STAGE.to_owned()],
             ..stand_ins.settings()
         };
+        processing.tenants.tenants_file = Some(tenants.file);
+        processing.tenants.tenant_secrets_dir = tenants.secrets;
+        processing.tenants.destination_allow = tenants.allow;
         let registry = handlers::registry(&processing.integrations)?;
         let standalone = Standalone::start(&settings, registry).await?;
         Ok((Self { standalone, directory }, lines))
@@ -74,13 +76,4 @@ impl Embedded {
     pub(super) async fn stop(self) {
         self.standalone.stop().await;
     }
-}
-
-fn write_secret(file: &Path, secret: &str) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut opened =
-        options.open(file).with_context(|| format!("cannot write {}", file.display()))?;
-    opened.write_all(secret.as_bytes())?;
-    Ok(())
 }

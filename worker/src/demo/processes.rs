@@ -12,7 +12,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::deliveries::WON_STAGE;
+use super::tenants::Tenants;
 use crate::stand_ins::StandIns;
+use crate::trial::Directory;
 
 const READY: Duration = Duration::from_secs(60);
 const ENDED: Duration = Duration::from_secs(20);
@@ -35,6 +37,8 @@ pub(super) struct Processes {
     receiver: Child,
     worker: Child,
     address: SocketAddr,
+    /// The file of tenants; it goes with this.
+    _directory: Directory,
 }
 
 impl Processes {
@@ -46,6 +50,8 @@ impl Processes {
         secret: &str,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let (address, receiver_admin, worker_admin) = (free_port()?, free_port()?, free_port()?);
+        let directory = Directory::new("demo")?;
+        let tenants = Tenants::write(&directory.0, stand_ins)?;
         let prefix = format!("demo-{:08x}", rand::random::<u32>());
         let common = |command: &mut Command, admin: SocketAddr| {
             command
@@ -82,6 +88,9 @@ impl Processes {
             .env("ERP_URL", stand_ins.url("erp"))
             .env("ERP_API_KEY", "stand-in")
             .env("ONBOARDING_URL", stand_ins.url("onboarding"))
+            .env("TENANTS_FILE", &tenants.file)
+            .env("TENANT_SECRETS_DIR", &tenants.secrets)
+            .env("DESTINATION_ALLOW", &tenants.allow)
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start the worker")?;
@@ -94,7 +103,7 @@ impl Processes {
                 let _ = lines.send(line);
             }
         });
-        let processes = Self { receiver, worker, address };
+        let processes = Self { receiver, worker, address, _directory: directory };
         for (name, admin) in [("receiver", receiver_admin), ("worker", worker_admin)] {
             tokio::time::timeout(READY, ready(admin)).await.with_context(|| {
                 format!("the {name} is not ready within {} s", READY.as_secs())

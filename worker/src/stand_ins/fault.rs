@@ -94,6 +94,11 @@ impl Fault {
         self
     }
 
+    /// Whether it is one of this stand-in.
+    pub(super) fn is_of(&self, api: &str) -> bool {
+        self.api == api
+    }
+
     /// Uses the fault up once if it meets the call: how long to wait, and what to answer if not
     /// what the system would.
     pub(super) fn meet(

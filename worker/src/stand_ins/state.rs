@@ -14,7 +14,7 @@ use super::kept::{Kept, MOST};
 /// One request that a stand-in was sent, in the order of arrival.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Call {
-    /// `hubspot`, `slack`, `erp` or `onboarding`.
+    /// `hubspot`, `slack`, `erp`, `onboarding` or `destinations`.
     pub api: String,
     /// `GET`, `POST`, …
     pub method: String,

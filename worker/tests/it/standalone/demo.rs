@@ -19,6 +19,19 @@ async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
     let shown = within("the demo", demo.wait_with_output()).await.unwrap();
     let text = String::from_utf8(shown.stdout).unwrap();
     assert_eq!(shown.status.code(), Some(0), "{text}");
+    // Two tenants, one of whose destinations is down until all others are done.
+    let (before, after) =
+        text.split_once("destination is up again").unwrap_or_else(|| panic!("{text}"));
+    let acmes = "done +[0-9a-f]{8} route/acme/acme-companies";
+    let umbrellas = "done +[0-9a-f]{8} route/umbrella/umbrella-all";
+    let count = |text: &str, line| regex_lite::Regex::new(line).unwrap().find_iter(text).count();
+    assert_eq!((count(before, acmes), count(before, umbrellas)), (3, 0), "{text}");
+    assert_eq!((count(after, acmes), count(after, umbrellas)), (0, 6), "{text}");
+    assert!(count(before, "limited .* waits, and no attempt is spent") >= 3, "{text}");
+    assert!(
+        text.contains("  acme-crm     3 of 3 events\n  umbrella-crm 6 of 6 events, "),
+        "{text}"
+    );
     for word in ["received", "claimed", "step", "retried", "dead", "done", "All as it should be"] {
         assert!(text.contains(word), "{word} in {text}");
     }
