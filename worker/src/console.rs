@@ -43,6 +43,7 @@ mod sources;
 mod tenants;
 mod timeline;
 mod told;
+mod view;
 mod visit;
 
 use app::App;

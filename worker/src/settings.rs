@@ -28,6 +28,7 @@ pub mod standalone;
 pub mod tenants;
 
 mod address;
+pub(crate) mod tenant_tokens;
 
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};

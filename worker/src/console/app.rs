@@ -12,14 +12,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::access::{Access, Guesses, Sessions};
+use super::access::reach::OutOfReach;
+use super::access::{Access, Guesses, Person, Sessions, renew};
 use super::fault::Fault;
 use super::health::Watch;
 use super::limits::Limits;
 use super::metrics::ConsoleMetrics;
 use super::sources::Sources;
 use super::tenants::Tenants;
-use crate::records::dead_letters::DeadLetters;
+use super::view::View;
 use crate::records::redaction::Redaction;
 use crate::records::{Records, took_too_long};
 use crate::settings::{ConsoleSettings, ConsoleUrl};
@@ -33,8 +34,8 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// What every request needs.
 pub(super) struct App {
-    pub(super) letters: DeadLetters,
-    pub(super) records: Records,
+    /// Shown as far as somebody sees them: see [`Self::view`].
+    records: Records,
     pub(super) access: Access,
     pub(super) sessions: Sessions,
     pub(super) guesses: Guesses,
@@ -56,18 +57,20 @@ pub(super) struct App {
     deeds: TaskTracker,
     records_up: watch::Receiver<Option<bool>>,
     _pinging: AbortOnDropHandle<()>,
+    _renewing: Option<AbortOnDropHandle<()>>,
 }
 
 impl App {
     pub(super) fn new(settings: &ConsoleSettings, sources: Sources) -> anyhow::Result<Self> {
         let (up, records_up) = watch::channel(None);
         let pinging = tokio::spawn(ping(sources.records.clone(), up));
-        let access = Access::new(&settings.tokens()?);
+        let tokens = settings.tokens()?;
+        let access = Access::new(&tokens);
+        let renewing = renew(settings, tokens, &access);
         // This process, if it runs handlers itself, and whoever may be a worker.
         let own = sources.receivers.iter().map(ToString::to_string);
         let workers: Vec<_> = own.chain(settings.alerts.alert_sources.iter().cloned()).collect();
         Ok(Self {
-            letters: sources.letters(),
             records: sources.records.clone(),
             sessions: Sessions::start(&access, sources.records.clone()),
             access,
@@ -85,7 +88,13 @@ impl App {
             deeds: TaskTracker::new(),
             records_up,
             _pinging: AbortOnDropHandle::new(pinging),
+            _renewing: renewing,
         })
+    }
+
+    /// What `person` sees of the records.
+    pub(super) fn view(&self, person: &Person) -> View {
+        View::of(person, self.records.clone(), self.redaction.clone())
     }
 
     /// Asks the records, not for ever. If the request ends, so does the question.
@@ -153,7 +162,10 @@ impl App {
 }
 
 /// A database that answers what cannot be understood is not away, nor is one that ends a question.
-fn fault(error: anyhow::Error) -> Fault {
+pub(super) fn fault(error: anyhow::Error) -> Fault {
+    if error.is::<OutOfReach>() {
+        return Fault::nothing();
+    }
     match error.downcast_ref() {
         Some(error_of) if took_too_long(error_of) => Fault::TooLong(error),
         Some(

@@ -31,6 +31,11 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// There is nothing at this address, or nothing that whoever asks may know of: they are told the same.
+    pub(super) fn nothing() -> Self {
+        Self::NotFound("There is no such page.".to_owned())
+    }
+
     pub(super) fn title(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "Not found",

@@ -32,6 +32,14 @@ impl Tab {
         Self::Health,
     ];
 
+    /// Whether it shows what is of one origin: all else is for those who see everything.
+    fn is_of_origins(self) -> bool {
+        match self {
+            Self::Problems | Self::Letters | Self::Discarded | Self::Jobs | Self::Events => true,
+            Self::Audit | Self::Tenants | Self::Limits | Self::Health | Self::None => false,
+        }
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Problems => "Problems",
@@ -96,15 +104,19 @@ impl Frame {
 
     /// The ways to other pages; none for whoever may not go there.
     pub(super) fn links(&self) -> Vec<TabLink> {
-        if self.person.is_none() {
-            return Vec::new();
-        }
+        let Some(person) = &self.person else { return Vec::new() };
         let link = |tab: Tab| TabLink {
             label: tab.label(),
             path: tab.path(),
             is_current: tab == self.tab,
         };
-        Tab::ALL.map(link).into()
+        let tabs = Tab::ALL.into_iter();
+        tabs.filter(|tab| person.sees_all() || tab.is_of_origins()).map(link).collect()
+    }
+
+    /// Whether what is of no origin is shown, or of several: commands and notes too.
+    pub(super) fn sees_all(&self) -> bool {
+        self.person.as_ref().is_none_or(Person::sees_all)
     }
 
     /// Whether there may be buttons.

@@ -79,6 +79,18 @@ pub(super) async fn admit(
     Ok(response.into_response(told))
 }
 
+/// Lets those alone ask a page who see everything: to others it is not there, whatever it is asked for.
+pub(super) async fn admit_to_all(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let sees_all = request.extensions().get::<Person>().is_some_and(Person::sees_all);
+    if sees_all {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    Ok(request.error_response(Fault::nothing()))
+}
+
 /// Where an answer leads that tells what was done.
 fn told_by(response: &ServiceResponse<BoxBody>) -> Option<String> {
     let path = response.headers().get(LOCATION)?.to_str().ok()?;
@@ -186,8 +198,9 @@ async fn identify(app: &App, request: &ServiceRequest) -> Result<Option<Person>,
         header.map(|header| header.split_once(' ').unwrap_or((header, "")))
         && scheme.eq_ignore_ascii_case("bearer")
     {
-        let role = door::role_of(app, request.request(), Way::Header, token).await?;
-        return Ok(Some(Person::nameless(role.ok_or(Fault::SignIn)?)));
+        let pass = door::pass_of(app, request.request(), Way::Header, token).await?;
+        let pass = pass.ok_or(Fault::SignIn)?;
+        return Ok(Some(Person::nameless(pass.role, pass.reach)));
     }
     let is_tls = site::is_tls(request.headers(), request.uri(), app.url.as_ref());
     let session = app.sessions.find(access, cookie::sessions(request.headers(), is_tls)).await?;

@@ -3,6 +3,7 @@
 
 use actix_web::{HttpMessage as _, HttpRequest};
 
+use super::access::Reach;
 use super::form::Posted;
 use super::parts::{Moment, Part};
 use super::query::Query;
@@ -29,7 +30,7 @@ impl Offer {
         let form = request.extensions().get::<Posted>().map(|form| form.0.clone());
         let form = form.unwrap_or_default();
         let filter = form.get("filter").and_then(|filter| Query::read(filter).ok());
-        let filter = filter.map(|filter| selection::selection_of(&filter).filter);
+        let filter = filter.map(|filter| selection::selection_of(&filter, &Reach::All).filter);
         let plan = form.get("filter").or(form.get("question"));
         let cutoff_ms = form.number("cutoff_ms").ok().flatten();
         Self {

@@ -1,8 +1,11 @@
 //! The pages, one file each, and where they are.
 
+use actix_web::dev::HttpServiceFactory;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
 use super::fault::Fault;
+use super::guard;
 use super::visit::{Answer, Visit};
 
 mod action;
@@ -26,58 +29,72 @@ mod payload;
 mod replay;
 mod tenants;
 
+/// Each says for whom it is.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(only(web::resource("/").route(web::get().to(groups::show))))
-        .service(only(web::resource("/letters").route(web::get().to(messages::show))))
-        .service(only(web::resource("/letters/export").route(web::get().to(export::show))))
-        .service(only(web::resource("/letters/{id}").route(web::get().to(message::show))))
-        .service(only(
-            web::resource("/letters/{id}/payload").route(web::get().to(payload::of_letter)),
+        .service(own(web::resource("/").route(web::get().to(groups::show))))
+        .service(own(web::resource("/letters").route(web::get().to(messages::show))))
+        .service(own(web::resource("/letters/export").route(web::get().to(export::show))))
+        .service(own(web::resource("/letters/{id}").route(web::get().to(message::show))))
+        .service(own(
+            web::resource("/letters/{id}/payload").route(web::get().to(payload::of_letter))
         ))
-        .service(only(
-            web::resource("/actions/{action}")
-                .route(web::get().to(action::plan))
-                .route(web::post().to(action::carry_out)),
-        ))
-        .service(only(
+        .service(own(web::resource("/actions/{action}")
+            .route(web::get().to(action::plan))
+            .route(web::post().to(action::carry_out))))
+        .service(whole(
             web::resource("/problems/{fingerprint}/note")
                 .route(web::get().to(note::show))
                 .route(web::post().to(note::write)),
         ))
-        .service(only(web::resource("/jobs").route(web::get().to(jobs::list))))
-        .service(only(web::resource("/jobs/{id}").route(web::get().to(jobs::show))))
-        .service(only(web::resource("/jobs/{id}/{deed}").route(web::post().to(jobs::turn))))
-        .service(only(
-            web::resource("/replay")
-                .route(web::get().to(replay::plan))
-                .route(web::post().to(replay::begin)),
+        .service(own(web::resource("/jobs").route(web::get().to(jobs::list))))
+        .service(own(web::resource("/jobs/{id}").route(web::get().to(jobs::show))))
+        .service(own(web::resource("/jobs/{id}/{deed}").route(web::post().to(jobs::turn))))
+        .service(own(web::resource("/replay")
+            .route(web::get().to(replay::plan))
+            .route(web::post().to(replay::begin))))
+        .service(own(web::resource("/discarded").route(web::get().to(discarded::show))))
+        .service(own(web::resource("/events").route(web::get().to(events::show))))
+        .service(own(web::resource("/events/{name}").route(web::get().to(event::show))))
+        .service(own(
+            web::resource("/events/{name}/payload").route(web::get().to(payload::of_event))
         ))
-        .service(only(web::resource("/discarded").route(web::get().to(discarded::show))))
-        .service(only(web::resource("/events").route(web::get().to(events::show))))
-        .service(only(web::resource("/events/{name}").route(web::get().to(event::show))))
-        .service(only(
-            web::resource("/events/{name}/payload").route(web::get().to(payload::of_event)),
-        ))
-        .service(only(web::resource("/audit").route(web::get().to(audit::show))))
-        .service(only(web::resource("/tenants").route(web::get().to(tenants::list))))
-        .service(only(
+        .service(whole(web::resource("/audit").route(web::get().to(audit::show))))
+        .service(whole(web::resource("/tenants").route(web::get().to(tenants::list))))
+        .service(whole(
             web::resource("/tenants/{kind}/{name}")
                 .route(web::get().to(tenants::show))
                 .route(web::post().to(tenants::rehearse)),
         ))
-        .service(only(
+        .service(whole(
             web::resource("/tenants/{kind}/{name}/{deed}").route(web::post().to(tenants::turn)),
         ))
-        .service(only(web::resource("/limits").route(web::get().to(limits::show))))
-        .service(only(web::resource("/health").route(web::get().to(health::show))))
-        .service(only(
+        .service(whole(web::resource("/limits").route(web::get().to(limits::show))))
+        .service(whole(web::resource("/health").route(web::get().to(health::show))))
+        .service(open(
             web::resource("/login")
                 .route(web::get().to(login::show))
                 .route(web::post().to(login::sign_in)),
         ))
-        .service(only(web::resource("/logout").route(web::post().to(login::sign_out))))
-        .service(only(web::resource("/static/{file}").route(web::get().to(asset::serve))));
+        .service(open(web::resource("/logout").route(web::post().to(login::sign_out))))
+        .service(open(web::resource("/static/{file}").route(web::get().to(asset::serve))));
+}
+
+/// Where everybody sees what is within their reach, and nothing else. Of the records that goes by itself, as
+/// [`Visit::view`] is the only way to them; a page that shows anything else belongs to [`whole`].
+fn own(resource: actix_web::Resource) -> actix_web::Resource {
+    only(resource)
+}
+
+/// Where things are shown or done that are of no origin, or of several: for those who see everything, and
+/// to others it is not there.
+fn whole(resource: actix_web::Resource) -> impl HttpServiceFactory + 'static {
+    only(resource).wrap(from_fn(guard::admit_to_all))
+}
+
+/// Where nothing is shown of anybody's.
+fn open(resource: actix_web::Resource) -> actix_web::Resource {
+    only(resource)
 }
 
 /// A known address, asked in another way.
@@ -87,5 +104,5 @@ fn only(resource: actix_web::Resource) -> actix_web::Resource {
 
 /// Any other address.
 pub(super) async fn nowhere(_: Visit) -> Answer {
-    Err(Fault::NotFound("There is no such page.".to_owned()))
+    Err(Fault::nothing())
 }

@@ -2,6 +2,7 @@
 
 use shared::origin::Origin;
 
+use super::access::Reach;
 use super::query::{Query, Writer};
 use crate::records::dead_letters::{Filter, State};
 use crate::records::origin_meant;
@@ -28,8 +29,9 @@ pub(super) struct Selection {
     pub(super) mistakes: Vec<String>,
 }
 
-/// Reads the fields of a filter. A state is not among them: pages have their own.
-pub(super) fn selection_of(query: &Query) -> Selection {
+/// Reads the fields of a filter, for somebody who sees what is within `reach`. A state is not among them:
+/// pages have their own.
+pub(super) fn selection_of(query: &Query, reach: &Reach) -> Selection {
     let mut mistakes = Vec::new();
     let mut text = |name: &str, label: &str| {
         let value = query.get(name)?;
@@ -42,7 +44,7 @@ pub(super) fn selection_of(query: &Query) -> Selection {
     let (fingerprint, code) = (text("problem", "Problem"), text("code", "Code"));
     let (reason, subscription_type) = (text("reason", "Reason"), text("type", "Type"));
     let target = text("handler", "Handler");
-    let origin = origin_named(query, &mut mistakes);
+    let origin = origin_named(query, reach, &mut mistakes);
     let mut number = |name: &str, label: &str| {
         let value = query.get(name)?;
         let number = value.parse::<u64>().map(u64::cast_signed);
@@ -85,17 +87,26 @@ pub(super) fn selection_of(query: &Query) -> Selection {
     Selection { filter, mistakes }
 }
 
-/// The origin that an address or a form names: as `origin`, or as `portal` by a HubSpot account's number.
-pub(super) fn origin_named(query: &Query, mistakes: &mut Vec<String>) -> Option<Origin> {
+/// The origin that is meant: that which an address or a form names, as `origin`, or as `portal` by a HubSpot
+/// account's number; for those who see one alone, that one, and to name another is a mistake.
+pub(super) fn origin_named(
+    query: &Query,
+    reach: &Reach,
+    mistakes: &mut Vec<String>,
+) -> Option<Origin> {
     let text = match (query.get("origin"), query.get("portal")) {
         (Some(_), Some(_)) => {
             mistakes.push("Origin and portal mean the same: give one of them.".to_owned());
             return None;
         }
-        (origin, portal) => origin.or(portal)?,
+        (origin, portal) => origin.or(portal),
     };
-    let origin = origin_meant(text);
-    origin.map_err(|_| mistakes.push(NO_ORIGIN.to_owned())).ok()
+    let named = text.map(origin_meant).transpose();
+    let named = named.map_err(|_| mistakes.push(NO_ORIGIN.to_owned())).ok()?;
+    let own = reach.origin();
+    let beyond =
+        || format!("Origin: you see {} alone.", own.map(Origin::to_string).unwrap_or_default());
+    reach.narrow(named).map_err(|_| mistakes.push(beyond())).ok()?
 }
 
 /// What is said of a name that no filter has.
@@ -207,7 +218,8 @@ mod tests {
             since_ms: Some(1_790_000_000_001),
             until_ms: Some(1_790_000_000_999),
         };
-        let read = selection_of(&Query::read(&write(&filter).finish()).unwrap());
+        let query = Query::read(&write(&filter).finish()).unwrap();
+        let read = selection_of(&query, &Reach::All);
         assert_eq!(read.filter, filter);
         assert!(read.mistakes.is_empty());
     }
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_told_and_leaves_nothing_out_by_itself() {
         let query = Query::read("origin=x&since=yesterday&id=y&object=&code=A").unwrap();
-        let read = selection_of(&query);
+        let read = selection_of(&query, &Reach::All);
         assert_eq!(read.mistakes.len(), 3, "{:?}", read.mistakes);
         assert_eq!(read.filter, Filter { code: Some("A".to_owned()), ..Filter::default() });
     }
@@ -223,12 +235,27 @@ mod tests {
     #[test]
     fn a_hubspot_account_can_be_named_by_its_number_alone() {
         for address in ["origin=hubspot%2F62515", "origin=62515", "portal=62515"] {
-            let read = selection_of(&Query::read(address).unwrap());
+            let read = selection_of(&Query::read(address).unwrap(), &Reach::All);
             assert_eq!(read.filter.origin, Some(Origin::hubspot(62515)), "{address}");
             assert!(read.mistakes.is_empty(), "{address}");
         }
-        let wrong = selection_of(&Query::read("portal=x").unwrap());
+        let wrong = selection_of(&Query::read("portal=x").unwrap(), &Reach::All);
         assert_eq!((wrong.filter.origin, wrong.mistakes.len()), (None, 1));
+    }
+
+    #[test]
+    fn whoever_sees_one_origin_means_that_one_and_can_name_no_other() {
+        let own = Reach::Origin(Origin::hubspot(7));
+        for address in ["", "code=A", "origin=hubspot%2F7", "portal=7"] {
+            let read = selection_of(&Query::read(address).unwrap(), &own);
+            assert_eq!(read.filter.origin, Some(Origin::hubspot(7)), "{address}");
+            assert!(read.mistakes.is_empty(), "{address}");
+        }
+        for address in ["origin=hubspot%2F8", "portal=8", "portal=7&origin=hubspot%2F8", "portal=x"]
+        {
+            let read = selection_of(&Query::read(address).unwrap(), &own);
+            assert_eq!(read.mistakes.len(), 1, "{address}");
+        }
     }
 
     #[test]

@@ -11,7 +11,6 @@ use shared::broker::Broker;
 use super::metrics::ConsoleMetrics;
 use crate::alerts::Board;
 use crate::records::Records;
-use crate::records::dead_letters::DeadLetters;
 use crate::records::redaction::Redaction;
 
 /// They.
@@ -34,10 +33,4 @@ pub struct Sources {
     pub tenants_file: Option<PathBuf>,
     /// What is measured of the console.
     pub metrics: ConsoleMetrics,
-}
-
-impl Sources {
-    pub(super) fn letters(&self) -> DeadLetters {
-        DeadLetters::new(self.records.clone())
-    }
 }

@@ -17,6 +17,8 @@ use super::frame::{Frame, Tab};
 use super::notice::notice;
 use super::query::Query;
 use super::told::Told;
+use super::view::View;
+use crate::records::Records;
 
 /// What a page gives.
 pub(super) type Answer = Result<HttpResponse, Fault>;
@@ -49,6 +51,16 @@ impl Visit {
         let query = Query::read(request.query_string())?;
         let is_told = request.extensions().contains::<Told>();
         Ok(Self { app, person, query, is_told, now_ms: now_ms() })
+    }
+
+    /// What whoever asks sees of the records, and does to them.
+    pub(super) fn view(&self) -> View {
+        self.app.view(&self.person)
+    }
+
+    /// The records themselves, which those alone have who see everything.
+    pub(super) fn records(&self) -> Result<Records, Fault> {
+        self.view().whole().map_err(|_| Fault::nothing())
     }
 
     /// What surrounds this page.

@@ -165,9 +165,14 @@ impl Records {
         Ok(lines(self.ready().await?, question, limit).await?)
     }
 
-    /// The bytes of the event with this identity, if the log or a dead letter still has them.
-    pub(crate) async fn event_body(&self, identity: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(body_of(self.ready().await?, identity).await?)
+    /// The bytes of the event with this identity, if the log or a dead letter still has them; only if it is
+    /// `of` this origin, where one is given.
+    pub(crate) async fn event_body(
+        &self,
+        identity: &str,
+        of: Option<&Origin>,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(body_of(self.ready().await?, identity, of).await?)
     }
 
     /// How many runs ended in each way since then, the most frequent first.
@@ -201,7 +206,7 @@ impl Records {
         for line in lines {
             if line.error.is_some() || line.answer.is_some() {
                 // One event at a time: they can be large.
-                let body = body_of(database, &line.identity).await?;
+                let body = body_of(database, &line.identity, Some(&line.origin)).await?;
                 line.redact(redaction, &redaction.of_kept(body.as_deref()));
             }
             line.identity = aliases.shown(&line.identity);
@@ -240,11 +245,15 @@ where
 async fn body_of(
     database: &database::Database,
     identity: &str,
+    of: Option<&Origin>,
 ) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    let select = "SELECT body FROM event_log WHERE identity = $1 AND body IS NOT NULL \
-        UNION ALL SELECT body FROM dead_letter WHERE identity = $1 AND body IS NOT NULL LIMIT 1";
+    let select = "SELECT body FROM event_log \
+         WHERE identity = $1 AND ($2 = '' OR origin = $2) AND body IS NOT NULL \
+        UNION ALL SELECT body FROM dead_letter \
+         WHERE identity = $1 AND ($2 = '' OR origin = $2) AND body IS NOT NULL LIMIT 1";
+    let origin = of.map(Origin::to_string).unwrap_or_default();
     on_reading!(database, pool => {
-        sqlx::query_scalar(select).bind(identity).fetch_optional(pool).await
+        sqlx::query_scalar(select).bind(identity).bind(origin).fetch_optional(pool).await
     })
 }
 

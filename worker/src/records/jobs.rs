@@ -10,6 +10,7 @@ mod handle;
 mod job;
 mod lease;
 mod letters;
+mod of_origin;
 mod pace;
 mod progress;
 mod replay;

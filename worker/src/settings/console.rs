@@ -7,8 +7,9 @@
 )]
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,15 +17,14 @@ use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_listener, secret,
 };
 
+use super::access::file;
 use super::address::parse_address;
 use super::alerts::AlertSettings;
 use super::console_url::ConsoleUrl;
 use super::records::RecordsSettings;
 use super::retry::RetrySettings;
 use super::slack::SlackSettings;
-
-/// Shorter tokens can be guessed.
-const MIN_TOKEN_CHARS: usize = 16;
+use super::tenant_tokens::{self, MIN_TOKEN_CHARS, TenantToken};
 
 /// The console, wherever it runs.
 #[derive(Args, Clone, Debug)]
@@ -53,6 +53,10 @@ pub struct ConsoleSettings {
     /// File that holds CONSOLE_VIEWER_TOKEN
     #[arg(long, env, value_name = "FILE")]
     pub console_viewer_token_file: Option<PathBuf>,
+    /// File with tokens that open one account alone, a line each: hubspot/62515 viewer TOKEN, or operator
+    /// in the place of viewer; read again when it changes
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
+    pub console_tenant_tokens_file: Option<PathBuf>,
     /// Admin addresses of receivers, whose refused requests the console shows: HOST:PORT,…
     #[arg(long, env, value_delimiter = ',', value_name = "ADDRESSES", value_parser = parse_address)]
     pub console_receivers: Vec<String>,
@@ -66,6 +70,8 @@ pub struct ConsoleSettings {
 pub(crate) struct Tokens {
     pub(crate) operator: Option<SecretString>,
     pub(crate) viewer: Option<SecretString>,
+    /// Those that open one account each.
+    pub(crate) tenants: Vec<TenantToken>,
 }
 
 impl ConsoleSettings {
@@ -93,12 +99,34 @@ impl ConsoleSettings {
                 "CONSOLE_TOKEN and CONSOLE_VIEWER_TOKEN are the same: viewers could do everything"
             );
         }
-        Ok(Tokens { operator, viewer })
+        let tokens = Tokens { operator, viewer, tenants: Vec::new() };
+        Ok(Tokens { tenants: self.tenant_tokens(&tokens)?, ..tokens })
+    }
+
+    /// The file of tenants' tokens, if there is to be one.
+    pub(crate) fn tenant_tokens_file(&self) -> Option<&Path> {
+        let file = self.console_tenant_tokens_file.as_deref();
+        file.filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// What is in that file now, beside these tokens.
+    pub(crate) fn tenant_tokens(&self, beside: &Tokens) -> anyhow::Result<Vec<TenantToken>> {
+        let Some(file) = self.tenant_tokens_file() else { return Ok(Vec::new()) };
+        // Nor does a file that has become empty open the console to everybody.
+        anyhow::ensure!(
+            beside.operator.is_some() || beside.viewer.is_some(),
+            "CONSOLE_TENANT_TOKENS_FILE is set, and nobody could see more than one account: set CONSOLE_TOKEN too"
+        );
+        let others = [
+            ("CONSOLE_TOKEN", beside.operator.as_ref()),
+            ("CONSOLE_VIEWER_TOKEN", beside.viewer.as_ref()),
+        ];
+        tenant_tokens::read(file, &others).context("CONSOLE_TENANT_TOKENS_FILE")
     }
 
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
-        let Tokens { operator, viewer } = self.tokens()?;
+        let Tokens { operator, viewer, .. } = self.tokens()?;
         anyhow::ensure!(
             self.console_listen.ip().is_loopback() || operator.is_some() || viewer.is_some(),
             "CONSOLE_LISTEN is {}, which others can reach: set CONSOLE_TOKEN, or listen on 127.0.0.1",
@@ -214,6 +242,22 @@ mod tests {
         assert!(error.contains("CONSOLE_TOKEN") && error.contains(url), "{error}");
         assert_eq!(check(&["--console-url", url, "--console-token", TOKEN]), Ok(()));
         assert!(check(&["--console-url", "hubline.example.com"]).is_err());
+    }
+
+    #[test]
+    fn tokens_of_tenants_are_beside_one_that_opens_everything() {
+        let file = std::env::temp_dir().join(format!("hubline-{:032x}", rand::random::<u128>()));
+        std::fs::write(&file, format!("hubspot/7 viewer {TOKEN}")).unwrap();
+        let tenants = ["--console-tenant-tokens-file", file.to_str().unwrap()];
+        assert!(check(&tenants).unwrap_err().contains("set CONSOLE_TOKEN too"));
+        let with = |token: &str| check(&[&["--console-token", token], &tenants[..]].concat());
+        assert_eq!(with("another-one-of-16"), Ok(()));
+        let error = with(TOKEN).unwrap_err();
+        assert!(error.contains("that of CONSOLE_TOKEN") && !error.contains(TOKEN), "{error}");
+        std::fs::remove_file(&file).unwrap();
+        let error = with("another-one-of-16").unwrap_err();
+        assert!(error.contains("CONSOLE_TENANT_TOKENS_FILE: cannot read"), "{error}");
+        assert_eq!(check(&["--console-tenant-tokens-file", ""]), Ok(()));
     }
 
     #[test]

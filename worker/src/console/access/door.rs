@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 
 use super::client;
 use super::guesses::Judged;
-use super::person::Role;
+use super::tokens::Pass;
 use crate::console::app::App;
 use crate::console::fault::Fault;
 use crate::console::metrics::TokenRefused;
@@ -30,17 +30,17 @@ impl Way {
     }
 }
 
-/// The role that a token gives; none if it is wrong, which is told after a while. An error if there
+/// What a token gives; nothing if it is wrong, which is told after a while. An error if there
 /// were too many of these to look at it at all.
-pub(in crate::console) async fn role_of(
+pub(in crate::console) async fn pass_of(
     app: &App,
     request: &HttpRequest,
     way: Way,
     given: &str,
-) -> Result<Option<Role>, Fault> {
+) -> Result<Option<Pass>, Fault> {
     let client = client::address(&app.proxies, request);
-    match app.guesses.judge(client, Instant::now(), || app.access.role_of(given)) {
-        Judged::Right(role) => Ok(Some(role)),
+    match app.guesses.judge(client, Instant::now(), || app.access.pass(given)) {
+        Judged::Right(pass) => Ok(Some(pass)),
         Judged::Wrong { hold, unseen } => {
             app.metrics.refused(TokenRefused::Wrong);
             tracing::warn!(

@@ -13,9 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::person::Role;
 use super::session::{self, Session};
-use super::tokens::Access;
+use super::tokens::{Access, Pass};
 use crate::console::fault::Fault;
 use crate::records::{Key, Purpose, Records};
 
@@ -59,19 +58,14 @@ impl Sessions {
         let shared = Arc::new(Shared { records, known, ended_here });
         let keeping = match access {
             Access::Open => None,
-            Access::Tokens { .. } => Some(tokio::spawn(keep(Arc::clone(&shared)))),
+            Access::Tokens(_) => Some(tokio::spawn(keep(Arc::clone(&shared)))),
         };
         Self { shared, _keeping: keeping.map(AbortOnDropHandle::new) }
     }
 
     /// A new one.
-    pub(in crate::console) async fn begin(
-        &self,
-        access: &Access,
-        role: Role,
-        name: &str,
-    ) -> Result<String, Fault> {
-        let seal = |known: &Known| session::seal(access, &known.key, role, name, now_ms());
+    pub(in crate::console) async fn begin(&self, pass: &Pass, name: &str) -> Result<String, Fault> {
+        let seal = |known: &Known| session::seal(pass, &known.key, name, now_ms());
         let sealed = self.when_known(seal).await?;
         sealed.ok_or_else(|| Fault::Broken(anyhow::anyhow!("no key for a session")))
     }

@@ -4,6 +4,7 @@
 use actix_web::web;
 use askama::Template;
 
+use super::super::access::Reach;
 use super::super::action::{Action, state_in_address};
 use super::super::fault::Fault;
 use super::super::form::Form;
@@ -15,7 +16,7 @@ use super::super::shell;
 use super::super::visit::{Answer, Visit, page};
 use super::jobs::making;
 use crate::records::dead_letters::{Count, Filter, Plan};
-use crate::records::jobs::{DEFAULT_RATE, MAX_RATE, Wish};
+use crate::records::jobs::{DEFAULT_RATE, MAX_RATE};
 use crate::when;
 
 #[derive(Template)]
@@ -53,12 +54,11 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
     if !visit.person.may_act() {
         return Err(Fault::Forbidden("Viewers may look at everything and change nothing.".into()));
     }
-    let filter = chosen(action, &visit.query)?;
+    let filter = chosen(action, &visit.query, &visit.person.reach)?;
     // What changes from here on is in no plan.
     let cutoff_ms = visit.now_ms;
-    let planning = visit.app.letters.jobs();
-    let scope = action.scope(filter.clone(), visit.app.retention);
-    let plan = visit.app.ask(async move { planning.plan(&scope, cutoff_ms).await }).await?;
+    let (view, scope) = (visit.view(), action.scope(filter.clone(), visit.app.retention));
+    let plan = visit.app.ask(async move { view.plan(scope, cutoff_ms).await }).await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
     let tab = if action == Action::Restore { Tab::Discarded } else { Tab::Letters };
     page(&PlanPage {
@@ -66,7 +66,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
         action,
         meaning: action.meaning(visit.app.retention),
         conditions: selection::words(&filter),
-        is_every: filter.is_empty(),
+        is_every: visit.person.reach.is_every(&filter),
         count: plan.count,
         more: plan.more,
         letters: at_least(plan.count, plan.more, "letter", "letters"),
@@ -91,8 +91,9 @@ pub(in crate::console) async fn carry_out(
     Form(form): Form,
 ) -> Answer {
     let action = action_of(&name)?;
-    let filter = understood(action, &Query::read(form.field("filter"))?)?;
-    if filter.is_empty() && form.get("every").is_none() {
+    let reach = &visit.person.reach;
+    let filter = understood(action, &Query::read(form.field("filter"))?, reach)?;
+    if reach.is_every(&filter) && form.get("every").is_none() {
         return Err(Fault::Wrong(
             "Nothing was done: without a filter this is about every letter. Say so with the tick \
              `every letter`."
@@ -106,8 +107,7 @@ pub(in crate::console) async fn carry_out(
     let planned = planned(&form)?;
     let rate = if action.kind().publishes() { rate_of(&form)? } else { 0 };
     let scope = action.scope(filter, visit.app.retention);
-    let wish = Wish { scope, cutoff_ms, rate, who: visit.person.name.clone() };
-    making::make(&visit, wish, planned).await
+    making::make(&visit, scope, cutoff_ms, rate, planned).await
 }
 
 /// How many the plan was about that was agreed to, if the form says it: that is not counted again.
@@ -139,17 +139,17 @@ fn action_of(name: &str) -> Result<Action, Fault> {
 }
 
 /// The letters that were ticked, or all that match. A filter within a field is no part of the address' own.
-fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
+fn chosen(action: Action, query: &Query, reach: &Reach) -> Result<Filter, Fault> {
     let filter = match query.get("scope") {
         Some("ticked") => {
-            let ids = Filter { ids: selected(query)?.ids, ..Filter::default() };
+            let ids = Filter { ids: selected(query, reach)?.ids, ..Filter::default() };
             if ids.is_empty() {
                 return Err(Fault::Wrong("No letter is ticked: tick some first.".to_owned()));
             }
             ids
         }
-        Some("matching") => plainly(&Query::read(query.field("filter"))?)?,
-        None => plainly(query)?,
+        Some("matching") => plainly(&Query::read(query.field("filter"))?, reach)?,
+        None => plainly(query, reach)?,
         Some(_) => {
             return Err(Fault::Wrong("Nothing was done. Scope: ticked or matching.".to_owned()));
         }
@@ -157,22 +157,22 @@ fn chosen(action: Action, query: &Query) -> Result<Filter, Fault> {
     in_state(action, filter, query)
 }
 
-fn understood(action: Action, query: &Query) -> Result<Filter, Fault> {
-    in_state(action, plainly(query)?, query)
+fn understood(action: Action, query: &Query, reach: &Reach) -> Result<Filter, Fault> {
+    in_state(action, plainly(query, reach)?, query)
 }
 
 /// The filter of a query that is nothing but one.
-fn plainly(query: &Query) -> Result<Filter, Fault> {
+fn plainly(query: &Query, reach: &Reach) -> Result<Filter, Fault> {
     if query.get("filter").is_some() {
         let text = "Nothing was done. Filter: it belongs to a scope, which is ticked or matching.";
         return Err(Fault::Wrong(text.to_owned()));
     }
-    selected(query)
+    selected(query, reach)
 }
 
 /// A filter in which every word is understood: what is left out by mistake would make it wider.
-fn selected(query: &Query) -> Result<Filter, Fault> {
-    let selection = selection::selection_of(query);
+fn selected(query: &Query, reach: &Reach) -> Result<Filter, Fault> {
+    let selection = selection::selection_of(query, reach);
     if selection.mistakes.is_empty() {
         Ok(selection.filter)
     } else {

@@ -26,8 +26,8 @@ struct AuditPage {
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let before = visit.query.number("before")?;
-    let letters = visit.app.letters.clone();
-    let found = visit.app.ask(async move { letters.acts(before, ROWS).await }).await?;
+    let view = visit.view();
+    let found = visit.app.ask(async move { view.acts(before, ROWS).await }).await?;
     let rows = found.acts.into_iter().map(|act| Row {
         at: Moment::new(act.at_ms, visit.now_ms),
         who: act.who,

@@ -35,20 +35,18 @@ struct DiscardedPage {
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
-    let selection = selection::selection_of(&visit.query);
+    let selection = selection::selection_of(&visit.query, &visit.person.reach);
     let mistakes = selection.mistakes;
     let is_understood = mistakes.is_empty();
     let filter = Filter { state: Some(State::Discarded), ..selection.filter };
     let before = visit.query.number("before")?;
-    let (letters, redaction, asked) =
-        (visit.app.letters.clone(), visit.app.redaction.clone(), filter.clone());
+    let (view, asked) = (visit.view(), filter.clone());
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(None);
         }
-        let mut page = letters.list(&asked, before, ROWS).await?;
-        letters.redact(&redaction, &mut page.letters).await?;
-        Ok(Some((page, letters.count_some(&asked).await?)))
+        let page = view.letters(&asked, before, ROWS).await?;
+        Ok(Some((page, view.count(&asked).await?)))
     });
     let (found, count) = match found.await? {
         Some((page, count)) => (Some(page), count),

@@ -8,12 +8,13 @@ use super::super::frame::{Frame, Tab};
 use super::super::parts::{Part, Payload, PayloadView, count_of};
 use super::super::selection::or_none;
 use super::super::timeline::{Step, timeline};
+use super::super::view::SeenEvent;
 use super::super::visit::{Answer, Visit, page};
 use super::events::is_hex;
 use super::letter_row::LetterRow;
 use super::messages::retention_ms;
 use crate::records::dead_letters::Letter;
-use crate::records::{ALIAS_LETTERS, Line, Question};
+use crate::records::{ALIAS_LETTERS, Line};
 
 /// Lines of the log that are shown; what was retried and replayed for weeks can have more.
 const LINES: u32 = 1000;
@@ -46,21 +47,13 @@ struct Found {
 
 pub(in crate::console) async fn show(visit: Visit, name: web::Path<String>) -> Answer {
     let name = name_of(&visit, &name)?;
-    let (records, letters, asked) =
-        (visit.app.records.clone(), visit.app.letters.clone(), name.clone());
-    let redaction = visit.app.redaction.clone();
+    let (view, asked) = (visit.view(), name.clone());
     let found = visit.app.ask(async move {
-        let aliases = records.aliases(&redaction).await?;
-        let Some(identity) = records.identity_meant(&aliases, &asked).await? else {
-            return Ok(None);
-        };
-        let question = Question { event: Some(identity.clone()), ..Question::default() };
-        let mut log = records.history(&question, LINES + 1).await?;
-        let mut letters = letters.of_event(&identity).await?;
-        let body = records.event_body(&identity).await?;
-        let event = redaction.of_kept(body.as_deref());
+        let Some(seen) = view.event(&asked, LINES + 1).await? else { return Ok(None) };
+        let SeenEvent { mut log, mut letters, body } = seen;
+        let event = view.redaction().of_kept(body.as_deref());
         for line in &mut log {
-            line.redact(&redaction, &event);
+            line.redact(view.redaction(), &event);
         }
         for letter in &mut letters {
             letter.error = event.text(&letter.error).into_owned();

@@ -11,8 +11,7 @@ use super::super::timeline::tone;
 use super::super::visit::{Answer, Visit, page_with};
 use super::messages::Fields;
 use super::paging::ROWS;
-use crate::records::redaction::Redaction;
-use crate::records::{ALIAS_LETTERS, Found, Line, Question, Records, SEARCH_PATIENCE};
+use crate::records::{ALIAS_LETTERS, Found, Line, Question};
 use crate::verdict::Verdict;
 use crate::when;
 
@@ -56,17 +55,13 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let mut mistakes = Vec::new();
     let question = question_of(&visit, &visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
-    let (records, redaction, asked) =
-        (visit.app.records.clone(), visit.app.redaction.clone(), question.clone());
+    let (view, asked) = (visit.view(), question.clone());
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(Found::default());
         }
         // One more than is shown tells whether there are more.
-        let asked = meant(&records, &redaction, asked).await?;
-        let mut found = records.search(&asked, ROWS + 1, SEARCH_PATIENCE).await?;
-        records.redact(&redaction, &mut found.lines).await?;
-        Ok(found)
+        view.search(asked, ROWS + 1).await
     });
     let found = found.await?;
     let looked_to = found.looked_to_ms().map(|ms| Moment::new(ms, visit.now_ms));
@@ -107,7 +102,7 @@ fn conditions(query: &Query) -> Vec<Condition> {
 
 pub(super) fn question_of(visit: &Visit, query: &Query, mistakes: &mut Vec<String>) -> Question {
     let text = |name: &str| query.get(name).map(str::to_owned);
-    let origin = origin_named(query, mistakes);
+    let origin = origin_named(query, &visit.person.reach, mistakes);
     let mut number = |name: &str, label: &str| {
         let number = query.get(name)?.parse::<u64>().map(u64::cast_signed);
         number.map_err(|_| mistakes.push(format!("{label}: write a number."))).ok()
@@ -147,22 +142,6 @@ pub(super) fn question_of(visit: &Visit, query: &Query, mistakes: &mut Vec<Strin
         until_ms,
         after,
     }
-}
-
-/// The question with the event that people mean by what they call it.
-pub(super) async fn meant(
-    records: &Records,
-    redaction: &Redaction,
-    question: Question,
-) -> anyhow::Result<Question> {
-    let Some(called) = question.event.clone() else { return Ok(question) };
-    let aliases = records.aliases(redaction).await?;
-    // What is no name of any event is found nowhere.
-    let event = Some(aliases.meant(&called).unwrap_or(called));
-    // What is kept of it for good is not even the beginning of an identity.
-    let alias = event.as_deref().map(|event| aliases.alias_of(event));
-    let called = alias.map(|alias| if alias.is_empty() { "…".to_owned() } else { alias });
-    Ok(Question { event, called, ..question })
 }
 
 /// An identity or an alias, or how one begins; a problem's fingerprint too.

@@ -26,16 +26,15 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         }
         Some(_) => return Err(Fault::Wrong("Format: write jsonl or csv.".to_owned())),
     };
-    let Selection { filter, mistakes } = selected(&visit.query);
+    let Selection { filter, mistakes } = selected(&visit.query, &visit.person.reach);
     if !mistakes.is_empty() {
         return Err(Fault::Wrong(mistakes.join(" ")));
     }
-    let (letters, redaction, who) =
-        (visit.app.letters.clone(), visit.app.redaction.clone(), visit.person.name.clone());
+    let view = visit.view();
     // What cannot be begun is told; what breaks off later can only break off.
     let begun = visit.app.ask(async move {
-        let aliases = letters.aliases(&redaction).await?;
-        let mut export = letters.export(&filter, &who).await?;
+        let (aliases, redaction) = (view.aliases().await?, view.redaction().clone());
+        let mut export = view.export(&filter).await?;
         let first = export.next().await?;
         Ok((export, first, Spelling { format, redaction, aliases }))
     });

@@ -77,13 +77,9 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let is_all = visit.query.get("all").is_some();
     let number = visit.query.number("page")?.unwrap_or(1).max(1);
     let first = (number - 1).saturating_mul(GROUPS);
-    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
-    let found = visit.app.ask(async move {
-        let mut found = letters.some_groups(grouping, is_all, first, GROUPS).await?;
-        letters.redact_samples(&redaction, &mut found.groups).await?;
-        Ok(found)
-    });
-    let Groups { groups: shown, count, dead } = found.await?;
+    let view = visit.view();
+    let found = visit.app.ask(async move { view.groups(grouping, is_all, first, GROUPS).await });
+    let Groups { groups: shown, count, dead, more } = found.await?;
     let last = first.saturating_add(GROUPS).min(count);
     let address = |page: i64| address(word, is_all, page);
     let template = GroupsPage {
@@ -93,7 +89,8 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
         by_problem: grouping == Grouping::Fingerprint,
         is_all,
         toggle: self::address(word, !is_all, 1),
-        summary: summary(dead, count, column),
+        summary: if more { "more than ".to_owned() } else { String::new() }
+            + &summary(dead, count, column),
         part: (count > GROUPS || shown.is_empty() && count > 0)
             .then(|| format!("{} to {last} of {}", first.saturating_add(1), grouped(count))),
         previous: (number > 1).then(|| address(number - 1)),

@@ -28,9 +28,9 @@ struct JobsPage {
 
 pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let before = visit.query.number("before")?;
-    let jobs = visit.app.letters.jobs();
+    let view = visit.view();
     // One more than is shown tells whether there are more.
-    let mut found = visit.app.ask(async move { jobs.list(before, ROWS + 1).await }).await?;
+    let mut found = visit.app.ask(async move { view.jobs(before, ROWS + 1).await }).await?;
     let more = found.len() > ROWS as usize;
     found.truncate(ROWS as usize);
     let next = found.last().filter(|_| more).map(|job| format!("/jobs?before={}", job.id));
@@ -67,16 +67,15 @@ pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, Stri
     let nothing = || Fault::NotFound("There is no such action.".to_owned());
     let deed = Deed::named(&deed).ok_or_else(nothing)?;
     let id: i64 = id.parse().map_err(|_| missing(&id))?;
-    let (jobs, who) = (visit.app.letters.jobs(), visit.person.name.clone());
+    let view = visit.view();
     // Whoever goes away meanwhile has done it all the same. Nothing of it is asked before, behind all
     // who look at pages.
     let turning = visit.app.act(async move {
-        let turned = match deed {
-            Deed::Pause => jobs.pause(id, &who).await,
-            Deed::Resume => jobs.resume(id, &who).await,
-            Deed::Cancel => jobs.cancel(id, &who).await,
-        }?;
-        Ok(if turned || jobs.get(id).await?.is_some() { Some(turned) } else { None })
+        match deed {
+            Deed::Pause => view.pause(id).await,
+            Deed::Resume => view.resume(id).await,
+            Deed::Cancel => view.cancel(id).await,
+        }
     });
     let done = match turning.await? {
         Some(Some(true)) => deed.name(),
@@ -89,8 +88,8 @@ pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, Stri
 
 async fn job(visit: &Visit, id: &str) -> Result<Job, Fault> {
     let number: i64 = id.parse().map_err(|_| missing(&id))?;
-    let jobs = visit.app.letters.jobs();
-    visit.app.ask(async move { jobs.get(number).await }).await?.ok_or_else(|| missing(&id))
+    let view = visit.view();
+    visit.app.ask(async move { view.job(number).await }).await?.ok_or_else(|| missing(&id))
 }
 
 fn missing(id: &dyn std::fmt::Display) -> Fault {

@@ -50,7 +50,7 @@ pub(in crate::console) async fn sign_in(
 ) -> Answer {
     let (next, name) = (next_of(&form), name_of(form.field("name")));
     let given = form.field("token");
-    let Some(role) = door::role_of(&app, &request, Way::Form, given).await? else {
+    let Some(pass) = door::pass_of(&app, &request, Way::Form, given).await? else {
         let why = "That is not a token of this console.";
         return render(StatusCode::FORBIDDEN, next, name, Some(why));
     };
@@ -58,8 +58,9 @@ pub(in crate::console) async fn sign_in(
         let why = "The console signs with this name itself. Give one of your own, or none.";
         return render(StatusCode::BAD_REQUEST, next, name, Some(why));
     }
-    let session = app.sessions.begin(&app.access, role, &name).await?;
-    tracing::info!(role = role.as_str(), name, "sign-in to the console");
+    let session = app.sessions.begin(&pass, &name).await?;
+    let origin = pass.reach.origin().map(tracing::field::display);
+    tracing::info!(role = pass.role.as_str(), origin, name, "sign-in to the console");
     Ok(HttpResponse::SeeOther()
         .insert_header(("location", next))
         .insert_header((SET_COOKIE, kept(&app, &request, &session, session::SECONDS)))

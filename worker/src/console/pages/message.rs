@@ -51,19 +51,18 @@ struct MessagePage {
 
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
-    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
-    let records = visit.app.records.clone();
+    let view = visit.view();
     let found = visit.app.ask(async move {
-        let Some(mut shown) = letters.show(id).await? else { return Ok(None) };
+        let Some(mut shown) = view.letter(id).await? else { return Ok(None) };
         let total = shown.letter.body_bytes.unwrap_or_default();
-        if !redaction.is_on() {
-            let start = letters.body_start(id, SHOWN_BYTES).await?;
+        if !view.redaction().is_on() {
+            let start = view.body_start(&shown.letter, SHOWN_BYTES).await?;
             return Ok(Some((shown, start.map(|start| Payload::start(start, total)))));
         }
         // What is left out of it can only be told of the whole.
-        let body = letters.body(id).await?;
-        let redacted = redaction.of_kept(body.as_deref());
-        shown.redact(&redaction, &redacted, &records.aliases(&redaction).await?);
+        let body = view.body(&shown.letter).await?;
+        let redacted = view.redaction().of_kept(body.as_deref());
+        shown.redact(view.redaction(), &redacted, &view.aliases().await?);
         Ok(Some((shown, body.as_ref().map(|body| Payload::redacted(&redacted, body)))))
     });
     let found = found.await?;

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::super::access::Reach;
 use super::super::action::{Action, state_in_address};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
@@ -82,24 +83,21 @@ struct MessagesPage {
 }
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
-    let Selection { filter, mistakes } = selected(&visit.query);
+    let Selection { filter, mistakes } = selected(&visit.query, &visit.person.reach);
     let state = filter.state;
     let before = visit.query.number("before")?;
-    let (letters, redaction, asked) =
-        (visit.app.letters.clone(), visit.app.redaction.clone(), filter.clone());
+    let (view, asked) = (visit.view(), filter.clone());
     let is_understood = mistakes.is_empty();
     let found = visit.app.ask(async move {
         if !is_understood {
             return Ok(None);
         }
-        let mut page = letters.list(&asked, before, ROWS).await?;
-        letters.redact(&redaction, &mut page.letters).await?;
-        let count = letters.count_some(&asked).await?;
-        let mut problem = match &asked.fingerprint {
-            Some(fingerprint) => letters.problem(fingerprint).await?,
+        let page = view.letters(&asked, before, ROWS).await?;
+        let count = view.count(&asked).await?;
+        let problem = match &asked.fingerprint {
+            Some(fingerprint) => view.problem(fingerprint).await?,
             None => None,
         };
-        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
         Ok(Some((page, count, problem)))
     });
     let (page, count, problem) = match found.await? {
@@ -142,8 +140,8 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
 }
 
 /// The filter of the address; of dead letters, unless it names another state.
-pub(super) fn selected(query: &Query) -> Selection {
-    let mut selection = selection::selection_of(query);
+pub(super) fn selected(query: &Query, reach: &Reach) -> Selection {
+    let mut selection = selection::selection_of(query, reach);
     selection.filter.state = match query.get("state") {
         None => Some(State::Dead),
         Some("any") => None,

@@ -40,13 +40,8 @@ pub(in crate::console) async fn show(visit: Visit, fingerprint: web::Path<String
 }
 
 async fn problem(visit: &Visit, asked: String) -> Result<Group, Fault> {
-    let (letters, redaction) = (visit.app.letters.clone(), visit.app.redaction.clone());
-    let found = visit.app.ask(async move {
-        let mut problem = letters.problem(&asked).await?;
-        letters.redact_samples(&redaction, problem.as_mut_slice()).await?;
-        Ok(problem)
-    });
-    found.await?.ok_or_else(nothing)
+    let view = visit.view();
+    visit.app.ask(async move { view.problem(&asked).await }).await?.ok_or_else(nothing)
 }
 
 /// The form with `note` in it, over what the problem has now; that is `theirs` if it was not read.
@@ -80,13 +75,12 @@ pub(in crate::console) async fn write(
             note.len()
         )));
     }
-    let (letters, who, asked) =
-        (visit.app.letters.clone(), visit.person.name.clone(), known(&fingerprint)?);
+    let (view, asked) = (visit.view(), known(&fingerprint)?);
     let (noting, written) = (asked.clone(), note.clone());
     // Whoever goes away meanwhile has written it all the same.
     let noted = visit.app.act(async move {
         let written = Some(written.as_str()).filter(|note| !note.is_empty());
-        letters.note(&noting, &read, written, &who).await
+        view.note(&noting, &read, written).await
     });
     let late = || anyhow::anyhow!("the note is still being written");
     match noted.await?.ok_or_else(|| Fault::Unavailable(late()))? {

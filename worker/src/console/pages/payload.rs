@@ -12,24 +12,15 @@ use super::messages::number_of;
 
 pub(in crate::console) async fn of_letter(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
-    let (letters, who) = (visit.app.letters.clone(), visit.person.name.clone());
-    let body = visit.app.ask(async move { letters.hand_out(id, &who).await }).await?;
+    let view = visit.view();
+    let body = visit.app.ask(async move { view.hand_out(id).await }).await?;
     file(&visit, body.as_deref(), &format!("letter-{id}"))
 }
 
 pub(in crate::console) async fn of_event(visit: Visit, name: web::Path<String>) -> Answer {
     let name = name_of(&visit, &name)?;
-    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
-    let asked = name.clone();
-    let who = visit.person.name.clone();
-    let body = visit.app.ask(async move {
-        let aliases = records.aliases(&redaction).await?;
-        let Some(identity) = records.identity_meant(&aliases, &asked).await? else {
-            return Ok(None);
-        };
-        records.hand_out_event(&identity, &who).await
-    });
-    let body = body.await?;
+    let (view, asked) = (visit.view(), name.clone());
+    let body = visit.app.ask(async move { view.hand_out_event(&asked).await }).await?;
     file(&visit, body.as_deref(), &format!("event-{name}"))
 }
 

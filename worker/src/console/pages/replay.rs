@@ -12,7 +12,7 @@ use super::action::{origins, planned, rate_of};
 use super::events;
 use super::jobs::making;
 use crate::records::Question;
-use crate::records::jobs::{DEFAULT_RATE, Scope, Wish};
+use crate::records::jobs::{DEFAULT_RATE, Scope};
 
 #[derive(Template)]
 #[template(path = "replay.html")]
@@ -42,11 +42,10 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
     let question = understood(&visit, &visit.query)?;
     // What is logged from here on was in no plan.
     let cutoff_ms = visit.now_ms;
-    let (app_jobs, asked) = (visit.app.letters.jobs(), question.clone());
-    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let (view, asked) = (visit.view(), question.clone());
     let plan = visit.app.ask(async move {
-        let asked = events::meant(&records, &redaction, asked).await?;
-        app_jobs.plan(&scope(asked, false), cutoff_ms).await
+        let asked = view.meant(asked).await?;
+        view.plan(scope(asked, false), cutoff_ms).await
     });
     let plan = plan.await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
@@ -76,12 +75,12 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
     let cutoff_ms = cutoff_ms.ok_or_else(|| {
         Fault::Wrong("Nothing was done: the form does not say when it was planned.".to_owned())
     })?;
-    let (rate, who) = (rate_of(&form)?, visit.person.name.clone());
+    let rate = rate_of(&form)?;
     let (planned, is_forced) = (planned(&form)?, form.get("force").is_some());
-    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
-    let meant = async move { events::meant(&records, &redaction, question).await };
+    let view = visit.view();
+    let meant = async move { view.meant(question).await };
     let scope = scope(visit.app.ask(meant).await?, is_forced);
-    making::make(&visit, Wish { scope, cutoff_ms, rate, who }, planned).await
+    making::make(&visit, scope, cutoff_ms, rate, planned).await
 }
 
 fn scope(question: Question, force: bool) -> Scope {

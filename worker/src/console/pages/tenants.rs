@@ -161,8 +161,7 @@ pub(in crate::console) async fn turn(
     if visit.app.tenants.is_from_file() {
         return Err(missing(&name));
     }
-    let (records, who, named) =
-        (visit.app.records.clone(), visit.person.name.clone(), name.clone());
+    let (records, who, named) = (visit.records()?, visit.person.signature(), name.clone());
     // Whoever goes away meanwhile has done it all the same.
     let turning = visit.app.act(async move {
         let sections = records.tenant_sections().await?;

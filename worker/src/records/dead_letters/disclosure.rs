@@ -1,6 +1,7 @@
 //! What leaves the records with its content, to be kept by somebody: noted in the audit before it goes.
 //! What a page shows is not.
 
+use shared::origin::Origin;
 use sqlx::QueryBuilder;
 
 use super::audit;
@@ -37,13 +38,14 @@ impl DeadLetters {
 
 impl Records {
     /// The bytes of the event with this identity for `who` to keep, if the log or a dead letter
-    /// still has them.
+    /// still has them; only if it is `of` this origin, where one is given.
     pub(crate) async fn hand_out_event(
         &self,
         identity: &str,
+        of: Option<&Origin>,
         who: &str,
     ) -> anyhow::Result<Option<Vec<u8>>> {
-        let body = self.event_body(identity).await?;
+        let body = self.event_body(identity, of).await?;
         if body.is_some() {
             // The audit is kept for good, and read by people.
             let alias = self.aliases(&Redaction::default()).await?.alias_of(identity);

@@ -63,6 +63,8 @@ pub struct Groups {
     pub count: i64,
     /// How many letters are dead in all of them.
     pub dead: i64,
+    /// Whether there may be more of both, which were not counted.
+    pub more: bool,
 }
 
 impl Group {

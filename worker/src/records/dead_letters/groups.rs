@@ -1,4 +1,5 @@
-//! How many distinct problems there are: read from counters, without counting letters.
+//! How many distinct problems there are: read from counters, without counting letters. Those of one origin
+//! are counted from its letters, of which no counters tell all.
 
 use sqlx::AssertSqlSafe;
 
@@ -6,6 +7,7 @@ use super::group::{Group, Grouping, Groups};
 use super::handle::DeadLetters;
 use crate::records::database::{Database, on_reading};
 
+mod of_origin;
 mod origins;
 mod problems;
 mod slice;
@@ -33,7 +35,7 @@ impl DeadLetters {
         let database = self.records.ready().await?;
         let groups = some(database, by, all, Slice { first, limit }).await?;
         let (count, dead) = totals(database, by, all).await?;
-        Ok(Groups { groups, count, dead })
+        Ok(Groups { groups, count, dead, more: false })
     }
 
     /// The problem with this fingerprint, if there is one.

@@ -1,6 +1,7 @@
 //! Hours, as the trend of a problem counts them.
 
-const HOUR_MS: i64 = 3600 * 1000;
+/// An hour, in ms.
+pub(super) const HOUR_MS: i64 = 3600 * 1000;
 /// The trend goes back so far.
 pub(super) const TREND_HOURS: i64 = 24;
 

@@ -1,6 +1,7 @@
 //! One letter with its history.
 
 use serde::Serialize;
+use shared::origin::Origin;
 use sqlx::AssertSqlSafe;
 
 use super::handle::DeadLetters;
@@ -46,6 +47,18 @@ impl DeadLetters {
             letter.target.is_empty() || target.is_none_or(|target| target == letter.target)
         });
         Ok(Some(Shown { letter, earlier, later, log }))
+    }
+
+    /// The origin of the letter with this number, if there is one.
+    pub(crate) async fn origin_of(&self, id: i64) -> anyhow::Result<Option<Origin>> {
+        let database = self.records.ready().await?;
+        let origin: Option<String> = on_reading!(database, pool => {
+            sqlx::query_scalar("SELECT origin FROM dead_letter WHERE id = $1")
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(origin.map(|origin| origin.parse()).transpose()?)
     }
 
     /// Every letter of this event, whatever its target, in order.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use shared::origin::Origin;
 
 use super::job::Kind;
 use crate::records::dead_letters::filter::Filter;
@@ -107,6 +108,14 @@ impl Scope {
             Self::Letters { action, .. } => action.kind(),
             Self::Events { force: false, .. } => Kind::Replay,
             Self::Events { force: true, .. } => Kind::ForcedReplay,
+        }
+    }
+
+    /// The one origin that it is about, if it is about no other.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Letters { filter, .. } => filter.origin.as_ref(),
+            Self::Events { question, .. } => question.origin.as_ref(),
         }
     }
 

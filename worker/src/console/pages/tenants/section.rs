@@ -221,7 +221,7 @@ fn others(seen: &Seen, kind: SectionKind, name: &str) -> Vec<(&'static str, Sect
 
 /// The last attempts of a route that failed, of each kind.
 async fn failed(visit: &Visit, target: &str) -> Result<Vec<Attempt>, Fault> {
-    let (records, redaction) = (visit.app.records.clone(), visit.app.redaction.clone());
+    let (records, redaction) = (visit.records()?, visit.app.redaction.clone());
     let target = target.to_owned();
     let asking = visit.app.ask(async move {
         let mut lines: Vec<Line> = Vec::new();
