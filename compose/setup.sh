@@ -103,7 +103,7 @@ make() {
     take hubspot-client-secret || own=no
     need hubspot-client-secret
     for name in hubspot-client-secret-previous hubspot-access-token slack-bot-token erp-api-key \
-        otlp-headers alertmanager-slack-url; do
+        otlp-headers alertmanager-slack-url console-tenant-tokens; do
         # One that was taken away again is gone.
         take "$name" || rm -f "$kept/$name"
     done
@@ -120,7 +120,7 @@ hand_out() {
     hand receiver "$hubline" hubspot-client-secret hubspot-client-secret-previous
     hand send "$hubline" hubspot-client-secret
     hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key
-    hand console "$hubline" console-token console-viewer-token slack-bot-token
+    hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token
     printf 'redis://hubline:%s@redis:6379/0' "$(read_one redis)" | put worker "$hubline" redis-url
     for name in worker console; do
         printf 'postgres://hubline:%s@postgres:5432/hubline' "$(read_one database)" |

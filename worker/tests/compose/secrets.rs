@@ -85,13 +85,14 @@ impl Drop for Secrets {
     }
 }
 
-const GIVEN: [(&str, &str); 7] = [
+const GIVEN: [(&str, &str); 8] = [
     ("hubspot-client-secret", "the-apps-own\n"),
     ("hubspot-client-secret-previous", "before"),
     ("hubspot-access-token", "pat-na1-1"),
     ("slack-bot-token", "xoxb-1"),
     ("erp-api-key", "erp-1"),
     ("otlp-headers", "a=b"),
+    ("console-tenant-tokens", "hubspot/62515 viewer 0123456789abcdef\n"),
     ("alertmanager-slack-url", "https://hooks.example.com/1"),
 ];
 
@@ -106,7 +107,7 @@ fn each_service_gets_what_it_needs_and_nothing_else() {
         ),
         (
             "console",
-            "amqp-url console-token console-viewer-token database-url otlp-headers slack-bot-token",
+            "amqp-url console-tenant-tokens console-token console-viewer-token database-url otlp-headers slack-bot-token",
         ),
         ("rabbitmq", "definitions.json"),
         ("redis", "redis-health users.acl"),
@@ -141,7 +142,11 @@ fn every_file_that_a_service_is_told_of_is_handed_to_it() {
         let Some((name, file)) = line.trim_start_matches('#').split_once("=/run/secrets/") else {
             continue;
         };
-        let owner = if name.contains("CLIENT_SECRET") { "receiver" } else { "worker" };
+        let owner = match name {
+            name if name.contains("CLIENT_SECRET") => "receiver",
+            name if name.starts_with("CONSOLE_") => "console",
+            _ => "worker",
+        };
         assert!(secrets.names(owner).contains(file), "{line}");
     }
 }

@@ -12,6 +12,7 @@ mod jobs;
 mod limits;
 mod pages;
 mod program;
+mod reach;
 mod redaction;
 pub(crate) mod rig;
 mod sessions;

@@ -48,7 +48,7 @@ impl DeadLetters {
         let database = self.records.ready().await?;
         let found = own(database, origin, "").await?;
         let more = found.iter().map(|own| own.letters).sum::<i64>() >= COUNTED;
-        let mut groups = gathered(found, by);
+        let mut groups = gathered(found, by, origin);
         groups.retain(|group| all || is_open(group));
         groups.sort_by(|a, b| {
             (b.dead, b.last_ms).cmp(&(a.dead, a.last_ms)).then_with(|| a.key.cmp(&b.key))
@@ -73,7 +73,8 @@ impl DeadLetters {
             return Ok(None);
         }
         let database = self.records.ready().await?;
-        let mut groups = gathered(own(database, origin, fingerprint).await?, Grouping::Fingerprint);
+        let mut groups =
+            gathered(own(database, origin, fingerprint).await?, Grouping::Fingerprint, origin);
         told(database, origin, &mut groups).await?;
         Ok(groups.pop())
     }
@@ -112,7 +113,8 @@ async fn own(
 }
 
 /// What has in common what is asked for.
-fn gathered(found: Vec<Own>, by: Grouping) -> Vec<Group> {
+fn gathered(found: Vec<Own>, by: Grouping, origin: &Origin) -> Vec<Group> {
+    let origin = origin.to_string();
     let mut groups: BTreeMap<String, (Group, BTreeSet<String>)> = BTreeMap::new();
     for own in found {
         let key = match by {
@@ -120,7 +122,7 @@ fn gathered(found: Vec<Own>, by: Grouping) -> Vec<Group> {
             Grouping::Code => &own.code,
             Grouping::Target => &own.target,
             // There is one.
-            Grouping::Origin => "",
+            Grouping::Origin => &origin,
         };
         let of_problem = |text: &str| (by == Grouping::Fingerprint).then(|| text.to_owned());
         let empty = || {
