@@ -145,8 +145,8 @@ mod tests {
             assert!(error.starts_with("line ") && error.contains(why), "{line}: {error}");
             assert!(!error.contains("hunter2") && !error.contains("operators-own"), "{error}");
         }
-        let many: String =
-            (0..=MAX_TOKENS).map(|n| format!("hubspot/7 viewer 0123456789abcdef{n}\n")).collect();
+        let line = |n| format!("hubspot/7 viewer 0123456789abcdef{n}");
+        let many = (0..=MAX_TOKENS).map(line).collect::<Vec<_>>().join("\n");
         assert!(read(&many).unwrap_err().contains("more than"));
     }
 

@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn secret(text: &str) -> Option<SecretString> {
-        Some(SecretString::from(text))
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
     }
 
     fn tenant(portal_id: u64, may_act: bool, token: &str) -> TenantToken {
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_token_gives_its_role_and_nothing_else_gives_one() {
-        let (operator, viewer) = (secret("operator-token-1\n"), secret("view"));
+        let (operator, viewer) = (Some(secret("operator-token-1\n")), Some(secret("view")));
         let tenants = vec![tenant(7, false, "seven"), tenant(8, true, "eight")];
         let access = Access::new(&Tokens { operator, viewer, tenants });
         let given = |text: &str| access.pass(text).map(|pass| (pass.role, pass.reach));
@@ -148,13 +148,13 @@ mod tests {
         let shown = format!("{access:?}");
         assert!(!shown.contains("token-1") && !shown.contains("seven"), "{shown}");
         assert!(matches!(Access::new(&Tokens::default()), Access::Open));
-        let viewers = Access::new(&Tokens { viewer: secret("view"), ..Tokens::default() });
+        let viewers = Access::new(&Tokens { viewer: Some(secret("view")), ..Tokens::default() });
         assert_eq!(viewers.pass(""), None);
     }
 
     #[test]
     fn what_is_taken_away_lets_nobody_in_and_leaves_the_door_shut() {
-        let tokens = |tenants| Tokens { operator: secret("op"), viewer: None, tenants };
+        let tokens = |tenants| Tokens { operator: Some(secret("op")), viewer: None, tenants };
         let access = Access::new(&tokens(vec![tenant(7, false, "seven")]));
         let shared = access.clone();
         let others = tokens(vec![tenant(8, false, "seven"), tenant(7, true, "new")]);

@@ -1,5 +1,6 @@
 //! A file of tenants in a directory of its own, and the secrets that it names.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use shared::testing::prefix;
@@ -31,7 +32,7 @@ impl File {
                 let name = if place == 1 { "secret".to_owned() } else { format!("secret-{place}") };
                 let secret = self.directory.join(name);
                 std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
-                written += &format!("{{ file = \"{}\" }}", secret.display());
+                write!(written, "{{ file = \"{}\" }}", secret.display()).unwrap();
             }
             written += part;
         }

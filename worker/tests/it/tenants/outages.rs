@@ -1,6 +1,7 @@
 //! Outages in the middle of forwarding: of the broker, of Redis, of a worker, of a destination, and of an
 //! answer on its way. Nothing is lost, and a destination gets an event twice only where its answer was.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
@@ -46,7 +47,8 @@ impl Three {
             log.url()
         );
         for (name, portal, keeper) in [("acme", 62515, &acme), ("umbrella", 62516, &umbrella)] {
-            text += &format!(
+            write!(
+                text,
                 r#"
                 [tenants.{name}]
                 origin = "hubspot/{portal}"
@@ -63,7 +65,8 @@ impl Three {
                 destination = "{name}-crm"
                 "#,
                 keeper.url()
-            );
+            )
+            .unwrap();
         }
         Self { acme, umbrella, log, file: File::of(&text) }
     }
