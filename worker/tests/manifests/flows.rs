@@ -48,6 +48,9 @@ const PRIVATE: [&str; 14] = [
     "2002:a00:1::",
 ];
 
+/// Where tenants' databases are, which only workers call.
+const DATABASES: [u64; 2] = [5432, 6432];
+
 fn needed(installation: &Installation) -> Vec<Flow> {
     let (redis, postgres) = stores(installation);
     let mut flows = vec![
@@ -72,6 +75,9 @@ fn needed(installation: &Installation) -> Vec<Flow> {
     for address in PUBLIC {
         flows.push(flow(WORKER, Address(address), 443));
         flows.push(flow(CONSOLE, Address(address), 443));
+        for port in DATABASES {
+            flows.push(flow(WORKER, Address(address), port));
+        }
     }
     if installation.name.starts_with("production") {
         flows.extend([
@@ -116,13 +122,18 @@ fn forbidden(installation: &Installation) -> Vec<Flow> {
         flow(Address("104.16.1.1"), RECEIVER, 8080),
     ];
     for own in [RECEIVER, WORKER, CONSOLE, RABBITMQ] {
-        for port in [443, 80, 6379] {
+        for port in [443, 80, 6379, 5432, 6432] {
             flows.extend(PRIVATE.map(|address| flow(own.clone(), Address(address), port)));
         }
         flows.push(flow(own, Address(PUBLIC[0]), 80));
     }
     for own in [RECEIVER, RABBITMQ] {
         flows.extend(PUBLIC.map(|address| flow(own.clone(), Address(address), 443)));
+    }
+    for port in DATABASES {
+        for own in [RECEIVER, CONSOLE, RABBITMQ] {
+            flows.extend(PUBLIC.map(|address| flow(own.clone(), Address(address), port)));
+        }
     }
     flows
 }
@@ -181,6 +192,12 @@ fn everybody_reaches_what_they_need_and_nothing_else() {
                 "/spec/egress/0/to/0/ipBlock/cidr",
                 json!("10.0.0.0/8"),
                 "cannot: Own(\"hubline-worker\") to Address(\"104.16.1.1\")",
+            ),
+            (
+                "NetworkPolicy/databases",
+                "/spec/egress/0/to/1/ipBlock/except",
+                json!(["fe80::/10"]),
+                "can: Own(\"hubline-worker\") to Address(\"fd00:ec2::254\")",
             ),
             (
                 "NetworkPolicy/internet",
