@@ -3,6 +3,7 @@
 //! Owns which of them are on. A client knows its system's addresses, bodies and failures; it
 //! refuses to know why it is called, and it keeps nothing that must survive the process.
 
+pub(crate) mod databases;
 pub(crate) mod destinations;
 pub mod erp;
 mod http;

@@ -14,17 +14,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::clients::destinations::Destinations;
-use crate::destination::address::{Allow, check};
+use crate::destination::address::Allow;
 use crate::filter::Filter;
-use crate::forward::{Choice, Forward, Outlet, Party, Whose};
+use crate::forward::{Choice, Forward, Outlet, Party, ReadSecret, Whose};
 use crate::limits::Limit;
 use crate::records::SectionState;
 use crate::router::Routes;
 use crate::target::{Target, route_name};
-use crate::tenants::{self, Destination, Faults, Route, SecretRef, State, Tenants};
+use crate::tenants::{self, Destination, Faults, Route, Sink, State, Tenants};
 use crate::transform::{Gives, Transform};
 use view::Mark;
 
@@ -39,8 +37,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) allow: &'a Allow,
     /// No destination may take longer: a run's time is for more than one request.
     pub(crate) longest: Duration,
+    /// Whether all goes out through an HTTP proxy, which carries nothing to a database.
+    pub(crate) is_proxied: bool,
     /// Reads a secret.
-    pub(crate) secret: &'a dyn Fn(&SecretRef) -> Result<SecretString, String>,
+    pub(crate) secret: &'a ReadSecret<'a>,
 }
 
 /// What one version of the file says.
@@ -108,7 +108,7 @@ impl Directory {
         let forward = Forward {
             route: route.name.as_str().into(),
             whose,
-            choice: choice(route),
+            choice: choice(&self.tenants, route),
             outlet,
             limit: Limit::none(format_args!("route/{}", route.name)),
             is_paused: route.state == State::Paused,
@@ -122,6 +122,16 @@ impl Directory {
     pub(crate) fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
         self.outlets.get(name)
     }
+}
+
+/// What a route makes of events: its filter and template were checked when the file was read. Where a destination
+/// needs a template and the route has none, the usual one of its kind is taken.
+pub(crate) fn choice(tenants: &Tenants, route: &Route) -> Choice {
+    let filter = route.filter.as_ref().and_then(|filter| checked(&filter.json).ok());
+    let destination = tenants.destinations.get(&route.destination);
+    let usual = destination.and_then(|destination| usual(&destination.sink));
+    let transform = route.transform.as_ref().or(usual.as_ref());
+    Choice::of(filter, transform.and_then(|transform| template(transform).ok()))
 }
 
 /// The tenants of a view, as people have said of them, and the sections that are no longer there.
@@ -149,11 +159,13 @@ pub(crate) fn tenants_in(file: &str, text: &str) -> Result<Tenants, Faults> {
     tenants::read(file, text, &check_filter, &check_transform)
 }
 
-/// What a route makes of events: its filter and template were checked when the file was read.
-pub(crate) fn choice(route: &Route) -> Choice {
-    let filter = route.filter.as_ref().and_then(|filter| checked(&filter.json).ok());
-    let transform = route.transform.as_ref().and_then(|transform| template(transform).ok());
-    Choice::of(filter, transform)
+/// What is sent where a route has no template; `None` for the event as it came.
+fn usual(sink: &Sink) -> Option<tenants::Transform> {
+    match sink {
+        Sink::Http(_) => None,
+        Sink::Slack(_) => Some(tenants::Transform::Shipped("slack-event".to_owned())),
+        Sink::Postgres(_) => Some(tenants::Transform::Shipped("flat-record".to_owned())),
+    }
 }
 
 /// What a filter says, if it can be used here.
@@ -181,7 +193,11 @@ fn template(transform: &tenants::Transform) -> Result<Transform, String> {
 }
 
 fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String> {
-    check(destination.url.url(), rules.allow).map_err(|refused| format!("url: {refused}"))?;
+    if rules.is_proxied && matches!(destination.sink, Sink::Postgres(_)) {
+        return Err("postgres: no database is reached through FORWARD_PROXY, and there is one: \
+            have the row written by an endpoint of its own, with url"
+            .to_owned());
+    }
     let whole = destination.timeouts.whole;
     if whole > rules.longest {
         return Err(format!(
@@ -200,7 +216,9 @@ fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String>
             humantime::format_duration(rules.longest),
         ));
     }
-    Outlet::of(destination, rules.secret)
+    let outlet = Outlet::of(destination, rules.secret)?;
+    outlet.sink.check(rules.allow)?;
+    Ok(outlet)
 }
 
 /// A route by the name that claims and dead letters have it under.

@@ -6,21 +6,24 @@
 mod account;
 mod batch;
 mod choice;
+mod endpoint;
 mod form;
 mod gathering;
 mod member;
 mod order;
 mod outgoing;
 mod outlet;
+mod parcel;
 mod party;
+mod sent;
+mod sink;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::event::Event;
 
-use crate::clients::destinations::{Answered, Destinations};
+use crate::clients::destinations::Destinations;
 use crate::context::Context;
 use crate::destination::Meaning;
 use crate::error::HandlerError;
@@ -33,10 +36,13 @@ use batch::Way;
 
 pub(crate) use choice::{Body, Choice};
 pub(crate) use order::record;
-use outgoing::name;
 pub(crate) use outgoing::outgoing;
-pub(crate) use outlet::Outlet;
+pub(crate) use outlet::{Outlet, ReadSecret};
+pub(crate) use parcel::Parcel;
 pub(crate) use party::{Party, Whose};
+pub(crate) use sink::Sink;
+
+use sent::Sent;
 
 /// Who wants nothing any more is asked again after this.
 const GONE: Duration = Duration::from_secs(15 * 60);
@@ -102,25 +108,28 @@ impl Forward {
             ));
         };
         self.room(cx, party).await?;
-        if let Some(batching) = &outlet.batching {
-            let (destinations, outlet) = (Arc::clone(&self.destinations), Arc::clone(outlet));
-            let way = Way { destinations, outlet, party: Arc::clone(party) };
-            let id = name(event, &self.route);
-            let told = Box::pin(way.send(batching, cx, id, body)).await?;
-            let ended = self.ended(cx, &told.answered, told.is_known).await;
-            // What is about others as well may quote them, and their erasure would not find it here.
-            return if told.events == 1 {
-                ended
-            } else {
-                ended.map_err(|error| error.answered(""))
+        if let Some((endpoint, batching)) = outlet.gathering() {
+            let way = Way {
+                destinations: Arc::clone(&self.destinations),
+                outlet: Arc::clone(outlet),
+                endpoint: Arc::clone(endpoint),
+                party: Arc::clone(party),
             };
+            let id = Parcel { route: &self.route, event, body: body.clone() }.name();
+            let told = Box::pin(way.send(batching, cx, id, body)).await?;
+            let mut sent = Sent::of_endpoint(&outlet.name, &told.answered, &endpoint.overrides);
+            if told.events > 1 {
+                // It may quote others, whose erasure would not find it here.
+                sent.beginning.clear();
+            }
+            return self.ended(cx, sent, told.is_known).await;
         }
         let sending = async {
-            let request = outgoing(outlet, &self.route, event, body);
+            let parcel = Parcel { route: &self.route, event, body };
             // Boxed: futures within futures are as large as all of them.
-            Box::pin(self.destinations.send(request)).await
+            Box::pin(outlet.send(&self.destinations, parcel)).await
         };
-        let is_down = |answered: &Answered| answered.answer.status >= 500;
+        let is_down = |sent: &Sent| sent.is_down;
         let calling = cx.call_within(
             Service::Destination,
             &outlet.limit.key,
@@ -129,9 +138,8 @@ impl Forward {
             is_down,
         );
         // Not cut off in the middle: what has gone out would go out again.
-        let answered =
-            cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
-        self.ended(cx, &answered, false).await
+        let sent = cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
+        self.ended(cx, sent, false).await
     }
 
     /// Room at both limits. What the first gives is lost if the second has none: so the second is the one
@@ -150,14 +158,10 @@ impl Forward {
     }
 
     /// What the answer means; others may know already that the destination wants to be left alone.
-    async fn ended(&self, cx: &Context, answered: &Answered, is_known: bool) -> HandlerResult {
-        let Answered { answer, beginning, .. } = answered;
-        let (code, message) = (code(answer.status), self.message(answer.status, &answered.said()));
-        let error = match answer.meaning(&self.outlet.overrides) {
+    async fn ended(&self, cx: &Context, sent: Sent, is_known: bool) -> HandlerResult {
+        let Sent { meaning, code, message, beginning, .. } = sent;
+        let error = match meaning {
             Meaning::Done => return Ok(()),
-            Meaning::Transient { .. } if answer.from_proxy => {
-                HandlerError::transient(Service::Destination.code("PROXY"), message)
-            }
             Meaning::Transient { retry_after: None } => HandlerError::transient(code, message),
             Meaning::Transient { retry_after: Some(wait) } => {
                 HandlerError::retry_after(wait, code, message)
@@ -173,23 +177,6 @@ impl Forward {
                 }
             }
         };
-        Err(error.answered(beginning))
-    }
-
-    fn message(&self, status: u16, said: &str) -> String {
-        let name = &self.outlet.name;
-        if said.is_empty() {
-            format!("{name} answered {status}")
-        } else {
-            format!("{name} answered {status}: {said}")
-        }
-    }
-}
-
-/// `DESTINATION_404`, `DESTINATION_5XX`.
-fn code(status: u16) -> Cow<'static, str> {
-    match status {
-        500.. => Service::Destination.code("5XX").into(),
-        status => Service::Destination.code(status).into(),
+        Err(error.answered(&beginning))
     }
 }

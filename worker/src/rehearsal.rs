@@ -42,7 +42,7 @@ impl Rehearsal {
         if is_own {
             why.push("the app made the change itself: such events reach no route".to_owned());
         }
-        let choice = choice(route);
+        let choice = choice(tenants, route);
         let mut body = None;
         if is_theirs && !is_own && choice.may_want(event) {
             match choice.made(event, record.cloned()).await {

@@ -5,8 +5,10 @@
 
 mod address;
 mod batch;
+mod database;
 mod destination;
 mod difference;
+mod endpoint;
 mod fault;
 mod filter;
 mod headers;
@@ -25,6 +27,7 @@ mod secret_ref;
 mod section;
 mod section_kind;
 mod sign;
+mod sink;
 mod state;
 mod statuses;
 mod tenant;
@@ -37,8 +40,10 @@ mod value;
 mod tests;
 
 pub(crate) use batch::Batch;
+pub(crate) use database::Database;
 pub(crate) use destination::Destination;
 pub(crate) use difference::{Change, Difference, Fate};
+pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::Faults;
 pub(crate) use headers::HeaderText;
 pub(crate) use model::Tenants;
@@ -47,6 +52,7 @@ pub(crate) use route::Route;
 pub(crate) use secret_ref::SecretRef;
 pub(crate) use section_kind::SectionKind;
 pub(crate) use sign::Sign;
+pub(crate) use sink::Sink;
 pub(crate) use state::State;
 pub(crate) use tenant::Tenant;
 pub(crate) use text::{SectionText, sections_in, text_of};

@@ -1,4 +1,5 @@
-//! The one way out to tenants' destinations: one request, and what came back of it.
+//! The one way out to tenants' destinations: one request over HTTP, and what came back of it. Those that are
+//! databases are called by a part of it.
 //!
 //! Owns connections, timeouts, the bound on answers and what a failure to get one means. An address is
 //! looked at before each request, and a name gets only connections to what may be called. It follows no
@@ -16,6 +17,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Proxy, StatusCode, Url};
 use shared::trace::{KeyValue, Span, SpanKind, number};
 
+use super::databases::Databases;
 use super::http::{causes, class, plain, retry_after};
 use crate::destination::Answer;
 use crate::destination::address::{Allow, Guarded, Refused, check};
@@ -34,6 +36,7 @@ pub(crate) struct Destinations {
     allow: Arc<Allow>,
     proxy: Option<Url>,
     metrics: WorkerMetrics,
+    pub(crate) databases: Databases,
 }
 
 /// Leaves out the proxy, which may hold a password.
@@ -50,6 +53,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) timeouts: Timeouts,
+    /// A part of the address that is a secret.
+    pub(crate) secret: Option<&'a str>,
 }
 
 impl Destinations {
@@ -61,7 +66,8 @@ impl Destinations {
     ) -> anyhow::Result<Self> {
         metrics.expect_calls(Service::Destination);
         let (clients, allow) = (Mutex::default(), Arc::new(allow));
-        let destinations = Self { clients, allow, proxy, metrics };
+        let databases = Databases::new(Arc::clone(&allow), metrics.clone());
+        let destinations = Self { clients, allow, proxy, metrics, databases };
         // Found out at the start rather than by the first event.
         destinations.client(Timeouts::default().connect)?;
         Ok(destinations)
@@ -73,13 +79,14 @@ impl Destinations {
         let client = self.client(outgoing.timeouts.connect).map_err(|error| {
             HandlerError::transient(Service::Destination.code("CLIENT"), format!("{error:#}"))
         })?;
-        let Outgoing { method, url, headers, body, timeouts } = outgoing;
+        let Outgoing { method, url, headers, body, timeouts, secret } = outgoing;
         let span = Span::current().child(SpanKind::Client, || {
             let mut attributes = vec![KeyValue::new("api", Service::Destination.as_str())];
             attributes.push(KeyValue::new("http.request.method", method.as_str().to_owned()));
             (method.as_str().to_owned().into(), attributes)
         });
-        let secrets = secrets(&headers);
+        let mut secrets = secrets(&headers);
+        secrets.extend(secret.map(str::to_owned));
         let started = Instant::now();
         let count = |status| {
             self.metrics.api_call(Service::Destination, status, started.elapsed());

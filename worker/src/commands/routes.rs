@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use shared::event::Event;
@@ -16,7 +17,7 @@ use super::dead_letters::output::{exit_code, say, say_json};
 use super::input::bytes_of;
 use super::tenants::Reading;
 use crate::directory::Directory;
-use crate::forward::outgoing;
+use crate::forward::{Outlet, Parcel, Sink, outgoing};
 use crate::rehearsal::Rehearsal;
 use crate::tenants::Route;
 
@@ -32,13 +33,13 @@ pub struct RoutesCommand {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Say for each event whether the route takes it and why, and show the request as it would go out
+    /// Say for each event whether the route takes it and why, and show what would go out
     Test(Test),
 }
 
-/// For each event: whether it is for the route's tenant, what the filter says of it and why, and the request
-/// as it would go out. Nothing is sent, and nothing is read from HubSpot: stages have the default pipeline's
-/// labels, and links lead to app.hubspot.com.
+/// For each event: whether it is for the route's tenant, what the filter says of it and why, and the request,
+/// the message or the row as it would go out. Nothing is sent, and nothing is read from HubSpot: stages have the
+/// default pipeline's labels, and links lead to app.hubspot.com.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.
@@ -71,16 +72,24 @@ struct Tested {
     origin: String,
     is_taken: bool,
     why: Vec<String>,
-    request: Option<Shown>,
+    request: Option<Request>,
+    row: Option<Row>,
 }
 
 /// A request without its secrets.
 #[derive(Serialize)]
-struct Shown {
+struct Request {
     method: String,
     url: String,
     headers: Vec<(String, String)>,
     body: String,
+}
+
+/// What is written into a table.
+#[derive(Serialize)]
+struct Row {
+    statement: String,
+    values: String,
 }
 
 impl RoutesCommand {
@@ -139,27 +148,19 @@ async fn tested(
         why.push("the destination cannot be used yet: see worker tenants check".to_owned());
     }
     let is_taken = body.is_some();
-    let request = outlet.zip(body).map(|(outlet, body)| {
-        let request = outgoing(outlet, &route.name, event, body);
-        let header =
-            |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
-                let is_secret =
-                    value.is_sensitive() || SECRET.iter().any(|word| name.as_str().contains(word));
-                let is_ours = name.as_str() == "idempotency-key";
-                let value = if is_secret && !is_ours {
-                    "[secret]".to_owned()
-                } else {
-                    value.to_str().unwrap_or_default().to_owned()
-                };
-                (name.as_str().to_owned(), value)
-            };
-        Shown {
-            method: request.method.to_string(),
-            url: request.url.to_string(),
-            headers: request.headers.iter().map(header).collect(),
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+    let (mut request, mut row) = (None, None);
+    if let Some((outlet, body)) = outlet.zip(body) {
+        let parcel = Parcel { route: &route.name, event, body };
+        match &outlet.sink {
+            Sink::Postgres(store) => match store.row(&parcel) {
+                Ok(crate::destination::postgres::Row { statement, values }) => {
+                    row = Some(Row { statement, values });
+                }
+                Err(error) => why.push(error.to_string()),
+            },
+            Sink::Http(_) | Sink::Slack(_) => request = shown(outlet, &parcel),
         }
-    });
+    }
     Tested {
         event: event.identity.to_string(),
         topic: event.topic.to_string(),
@@ -167,22 +168,60 @@ async fn tested(
         is_taken,
         why,
         request,
+        row,
     }
 }
 
+fn shown(outlet: &Outlet, parcel: &Parcel<'_>) -> Option<Request> {
+    let body = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match &outlet.sink {
+        Sink::Http(endpoint) => {
+            let request = outgoing(endpoint, outlet.timeouts, parcel);
+            Some(Request {
+                method: request.method.to_string(),
+                url: request.url.to_string(),
+                headers: request.headers.iter().map(header).collect(),
+                body: body(&request.body),
+            })
+        }
+        // Its whole address is a secret.
+        Sink::Slack(webhook) => Some(Request {
+            method: "POST".to_owned(),
+            url: webhook.as_ref().map(ToString::to_string).unwrap_or_default(),
+            headers: vec![("content-type".to_owned(), parcel.body.content_type.to_owned())],
+            body: body(&parcel.body.bytes),
+        }),
+        Sink::Postgres(_) => None,
+    }
+}
+
+fn header((name, value): (&HeaderName, &HeaderValue)) -> (String, String) {
+    let is_secret = value.is_sensitive() || SECRET.iter().any(|word| name.as_str().contains(word));
+    let is_ours = name.as_str() == "idempotency-key";
+    let value = if is_secret && !is_ours {
+        "[secret]".to_owned()
+    } else {
+        value.to_str().unwrap_or_default().to_owned()
+    };
+    (name.as_str().to_owned(), value)
+}
+
 fn tell(tested: &Tested) -> anyhow::Result<()> {
-    let Tested { event, topic, origin, is_taken, why, request } = tested;
+    let Tested { event, topic, origin, is_taken, why, request, row } = tested;
     let verdict = if *is_taken { "goes out" } else { "does not go this way" };
     say(format_args!("{} of {origin}, {event}: {verdict}", harmless(topic)))?;
     for line in why {
         say(format_args!("  {}", harmless(line)))?;
     }
-    if let Some(Shown { method, url, headers, body }) = request {
+    if let Some(Request { method, url, headers, body }) = request {
         say(format_args!("  {method} {}", harmless(url)))?;
         for (name, value) in headers {
             say(format_args!("  {name}: {}", harmless(value)))?;
         }
         say(format_args!("\n  {}", harmless(body)))?;
+    }
+    if let Some(Row { statement, values }) = row {
+        say(format_args!("  {}\n\n  {}", harmless(statement), harmless(values)))?;
     }
     Ok(())
 }

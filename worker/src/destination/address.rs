@@ -12,6 +12,6 @@ mod public;
 mod refused;
 
 pub(crate) use allow::Allow;
-pub(crate) use check::check;
-pub(crate) use guarded::Guarded;
+pub(crate) use check::{check, check_database, check_slack};
+pub(crate) use guarded::{Guarded, database_addresses};
 pub(crate) use refused::Refused;

@@ -137,8 +137,9 @@ impl Reader {
 
     fn take(&mut self, view: &View) -> anyhow::Result<Routes> {
         let allow = self.settings.allow()?;
-        let secret = |reference: &_| self.settings.secret(reference);
-        let rules = Rules { allow: &allow, longest: self.longest, secret: &secret };
+        let secret = |reference: &_, _: &str| self.settings.secret(reference);
+        let is_proxied = self.settings.proxy()?.is_some();
+        let rules = Rules { allow: &allow, longest: self.longest, is_proxied, secret: &secret };
         let directory = Directory::read(view, rules)?;
         for fault in &directory.faults {
             tracing::warn!(fault, "a destination cannot be used: what is for it waits");

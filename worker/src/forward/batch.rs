@@ -17,7 +17,8 @@ use super::choice::Body;
 use super::gathering::Joining;
 use super::member::{Kind, Member, Told};
 use super::outgoing::batch;
-use super::outlet::{Batching, Outlet};
+use super::endpoint::{Batching, Endpoint};
+use super::outlet::Outlet;
 use super::party::Party;
 use crate::clients::destinations::{Answered, Destinations, beginning, secrets};
 use crate::context::Context;
@@ -36,6 +37,7 @@ const PARTS: usize = 10;
 pub(crate) struct Way {
     pub(crate) destinations: Arc<Destinations>,
     pub(crate) outlet: Arc<Outlet>,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) party: Arc<Party>,
 }
 
@@ -75,7 +77,7 @@ impl Way {
     /// What a batch was refused as a whole may be for one of its events alone.
     fn taken_apart(&self, cx: &Context, told: Told) -> Result<Told, HandlerError> {
         let answer = told.answered.answer;
-        let is_final = answer.meaning(&self.outlet.overrides) == Meaning::Permanent;
+        let is_final = answer.meaning(&self.endpoint.overrides) == Meaning::Permanent;
         if !is_final || told.events == 1 || is_of_the_address(answer.status) {
             return Ok(told);
         }
@@ -98,12 +100,12 @@ impl Way {
         let Some(speaker) = members.iter().max_by_key(|member| member.cx.time_left()) else {
             return;
         };
-        let (cx, Self { destinations, outlet, party }) = (&speaker.cx, &self);
+        let (cx, Self { destinations, outlet, endpoint, party }) = (&speaker.cx, &self);
         let sending = async {
             destinations.batch_of(members.len());
             let parts: Vec<_> = members.iter().map(Member::part).collect();
             // Boxed: futures within futures are as large as all of them.
-            Box::pin(destinations.send(batch(outlet, &parts))).await
+            Box::pin(destinations.send(batch(endpoint, outlet.timeouts, &parts))).await
         };
         let is_down = |answered: &Answered| answered.answer.status >= 500;
         let (key, cap) = (&outlet.limit.key, outlet.concurrency);
@@ -130,16 +132,16 @@ impl Way {
 
     /// What the answer means for each of so many events, in their order.
     fn each(&self, answered: &Answered, events: usize) -> Result<Vec<Told>, HandlerError> {
-        let (outlet, whole) = (&self.outlet, answered.answer);
+        let (outlet, endpoint, whole) = (&self.outlet, &self.endpoint, answered.answer);
         let mut failed = BTreeMap::new();
-        if whole.meaning(&outlet.overrides) == Meaning::Done {
-            let read = failures(&answered.body, answered.is_whole, events, &outlet.overrides);
+        if whole.meaning(&endpoint.overrides) == Meaning::Done {
+            let read = failures(&answered.body, answered.is_whole, events, &endpoint.overrides);
             failed = read.map_err(|unclear| {
                 let code = Service::Destination.code("ANSWER");
                 HandlerError::transient(code, format!("the answer of {} {unclear}", outlet.name))
             })?;
         }
-        let secrets = secrets(&outlet.headers);
+        let secrets = secrets(&endpoint.headers);
         let mut held = Duration::ZERO;
         let each = (0..events).map(|index| {
             let (answer, beginning, events) = match failed.remove(&index) {
@@ -157,7 +159,7 @@ impl Way {
 
     /// Whether an earlier one asks to be left alone for as long.
     fn is_known(&self, answer: Answer, held: &mut Duration) -> bool {
-        let wait = match answer.meaning(&self.outlet.overrides) {
+        let wait = match answer.meaning(&self.endpoint.overrides) {
             Meaning::Held { wait } => wait,
             Meaning::Gone => Duration::MAX,
             Meaning::Done | Meaning::Transient { .. } | Meaning::Permanent => return false,

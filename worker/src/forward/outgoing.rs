@@ -4,13 +4,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use shared::event::Event;
 
 use super::choice::Body;
+use super::endpoint::Endpoint;
 use super::form::{self, Part};
-use super::outlet::Outlet;
+use super::parcel::Parcel;
 use crate::clients::destinations::Outgoing;
 use crate::destination::{Signed, Signing};
+use crate::tenants::Timeouts;
 
 /// What names a delivery: the same in every attempt and replay, and another for each route.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -18,59 +19,58 @@ const JSON: &str = "application/json";
 
 /// The request for this event with this body, signed now: where events gather, a batch of one.
 pub(crate) fn outgoing<'a>(
-    outlet: &'a Outlet,
-    route: &str,
-    event: &Event,
-    body: Body,
+    endpoint: &'a Endpoint,
+    timeouts: Timeouts,
+    parcel: &Parcel<'_>,
 ) -> Outgoing<'a> {
-    let Body { bytes, content_type } = body;
-    let id = name(event, route);
-    let part = Part { id: &id, body: &bytes };
-    if outlet.batching.is_some() {
-        return batch(outlet, &[part]);
+    let Body { bytes, content_type } = &parcel.body;
+    let id = parcel.name();
+    let part = Part { id: &id, body: bytes };
+    if endpoint.batching.is_some() {
+        return batch(endpoint, timeouts, &[part]);
     }
     // Who verifies as HubSpot's endpoints do expects what HubSpot sends: a batch.
-    let is_listed = matches!(outlet.signing, Signing::HubSpot { .. });
-    let body = if is_listed { form::listed(&[part]) } else { bytes };
-    request(outlet, &id, content_type, body)
+    let is_listed = matches!(endpoint.signing, Signing::HubSpot { .. });
+    let body = if is_listed { form::listed(&[part]) } else { bytes.clone() };
+    request(endpoint, timeouts, &id, content_type, body)
 }
 
 /// The request for these events, of which each has a body in JSON, signed now.
-pub(crate) fn batch<'a>(outlet: &'a Outlet, parts: &[Part<'_>]) -> Outgoing<'a> {
-    let body = match outlet.signing {
+pub(crate) fn batch<'a>(
+    endpoint: &'a Endpoint,
+    timeouts: Timeouts,
+    parts: &[Part<'_>],
+) -> Outgoing<'a> {
+    let body = match endpoint.signing {
         Signing::HubSpot { .. } => form::listed(parts),
         Signing::Standard { .. } | Signing::None => form::named(parts),
     };
-    request(outlet, &form::name(parts), JSON, body)
-}
-
-/// What names the delivery of an event on a route. No full stop: Standard Webhooks parts what is signed by one.
-pub(crate) fn name(event: &Event, route: &str) -> String {
-    format!("{}_{route}", event.identity)
+    request(endpoint, timeouts, &form::name(parts), JSON, body)
 }
 
 fn request<'a>(
-    outlet: &'a Outlet,
+    endpoint: &'a Endpoint,
+    timeouts: Timeouts,
     id: &str,
     content_type: &'static str,
     body: Bytes,
 ) -> Outgoing<'a> {
     let signed = Signed {
-        method: &outlet.method,
-        url: &outlet.url,
+        method: &endpoint.method,
+        url: &endpoint.url,
         id,
         now: SystemTime::now(),
         body: &body,
     };
-    let mut headers = outlet.headers.clone();
+    let mut headers = endpoint.headers.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let given = outlet.signing.headers(&signed).into_iter();
+    let given = endpoint.signing.headers(&signed).into_iter();
     for (name, value) in given.chain([(IDEMPOTENCY_KEY, id.to_owned())]) {
         // Letters, digits and signs of base64: always what a header can hold.
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let (method, url, timeouts) = (&outlet.method, &outlet.url, outlet.timeouts);
-    Outgoing { method, url, headers, body, timeouts }
+    let (method, url) = (&endpoint.method, &endpoint.url);
+    Outgoing { method, url, headers, body, timeouts, secret: None }
 }

@@ -4,44 +4,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::senders::hubspot::signature::ClientSecret;
 
-use super::gathering::Gathering;
-use super::member::{Kind, Member};
+use super::endpoint::{Batching, Endpoint};
+use super::parcel::Parcel;
+use super::sent::Sent;
+use super::sink::{Sink, Store};
+use crate::clients::databases::Database;
+use crate::clients::destinations::Destinations;
+use crate::destination::slack::Webhook;
 use crate::destination::{Overrides, Signing};
+use crate::error::HandlerError;
 use crate::limits::Limit;
-use crate::tenants::{Batch, Destination, HeaderText, SecretRef, Sign, State, Timeouts};
+use crate::tenants::{self, Destination, HeaderText, SecretRef, Sign, State, Timeouts};
+
+/// Reads a secret; the second is one of the right form, for whoever only looks at the file.
+pub(crate) type ReadSecret<'a> = dyn Fn(&SecretRef, &str) -> Result<SecretString, String> + 'a;
 
 /// Where there is no rate, a line is counted by the second.
 const NO_RATE: Duration = Duration::from_secs(1);
+/// A webhook of Slack's takes a message a second. A little less: two can come closer together than they were
+/// sent (docs.slack.dev/apis/web-api/rate-limits).
+const SLACKS_PACE: Duration = Duration::from_millis(1050);
+/// Rows at once, of all workers together, and connections of each, to a database that does not say: those of
+/// small ones are few.
+const ROWS_AT_ONCE: u32 = 5;
+
+/// Secrets of the right form.
+const KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const WEBHOOK: &str = "https://hooks.slack.com/services/T/B/X";
+const DATABASE: &str = "postgres://user:password@database.example/name";
 
 /// A destination, ready.
 pub(crate) struct Outlet {
     pub(crate) name: Arc<str>,
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) signing: Signing,
-    /// Its own; those that are secret are marked so.
-    pub(crate) headers: HeaderMap,
+    pub(crate) sink: Sink,
     pub(crate) timeouts: Timeouts,
     pub(crate) limit: Limit,
-    /// Requests under way at once, where it says.
+    /// Requests or rows under way at once, where it says.
     pub(crate) concurrency: Option<u32>,
-    /// Where events gather, if they do. Another version of the file is another outlet, and so another place.
-    pub(crate) batching: Option<Batching>,
-    pub(crate) overrides: Overrides,
     pub(crate) is_paused: bool,
     /// Whether its address or a secret cannot be used.
     pub(crate) is_unusable: bool,
-}
-
-/// How events gather, and who does.
-#[derive(Debug)]
-pub(crate) struct Batching {
-    pub(crate) batch: Batch,
-    pub(crate) gathering: Arc<Gathering<Kind, Member>>,
 }
 
 /// Leaves out address and headers, which may be secrets.
@@ -54,51 +59,108 @@ impl std::fmt::Debug for Outlet {
 impl Outlet {
     /// The destination with its secrets, which `secret` reads. The error says which of them cannot be used,
     /// and never what is in it.
-    pub(crate) fn of(
-        destination: &Destination,
-        secret: &dyn Fn(&SecretRef) -> Result<SecretString, String>,
-    ) -> Result<Self, String> {
-        let (signing, headers) = (signing(destination, secret)?, headers(destination, secret)?);
-        Ok(Self { signing, headers, is_unusable: false, ..Self::unusable(destination) })
+    pub(crate) fn of(destination: &Destination, secret: &ReadSecret<'_>) -> Result<Self, String> {
+        let outlet = Self::unusable(destination);
+        let connections = outlet.concurrency.unwrap_or(ROWS_AT_ONCE);
+        let sink = match (&destination.sink, outlet.sink) {
+            (tenants::Sink::Http(of), _) => {
+                let (signing, headers) = (signing(of, secret)?, headers(of, secret)?);
+                let endpoint = endpoint_of(destination, of);
+                Sink::Http(Arc::new(Endpoint { signing, headers, ..endpoint }))
+            }
+            (tenants::Sink::Slack(url), _) => {
+                let webhook = Webhook::parse(&secret(url, WEBHOOK)?);
+                Sink::Slack(Some(webhook.map_err(|error| format!("slack: {error}"))?))
+            }
+            (tenants::Sink::Postgres(of), Sink::Postgres(store)) => {
+                let url = secret(&of.url, DATABASE)?;
+                let ca = of.ca.as_ref().map(|ca| secret(ca, "")).transpose()?;
+                let database = Database::new(&url, ca.as_ref(), connections)
+                    .map_err(|error| format!("postgres.{error}"))?;
+                Sink::Postgres(Store { database: Some(database), ..store })
+            }
+            (_, sink) => sink,
+        };
+        Ok(Self { sink, is_unusable: false, ..outlet })
     }
 
     /// The destination without its secrets: nothing is sent there, and what is for it waits.
     pub(crate) fn unusable(destination: &Destination) -> Self {
         let key = format_args!("destination/{}", destination.name);
-        let limit = match destination.rate {
-            Some(rate) => rate.limit(key),
-            None => Limit { window: NO_RATE, ..Limit::none(key) },
+        let limit = match (destination.rate, &destination.sink) {
+            (Some(rate), _) => rate.limit(key),
+            (None, tenants::Sink::Slack(_)) => Limit::of(1, SLACKS_PACE, key),
+            (None, _) => Limit { window: NO_RATE, ..Limit::none(key) },
         };
         // Where tenants share it, they take turns.
         let limit = if destination.tenant.is_none() { limit.shared() } else { limit };
         Self {
             name: destination.name.as_str().into(),
-            method: destination.method.clone(),
-            url: destination.url.url().clone(),
-            signing: Signing::None,
-            headers: HeaderMap::new(),
+            sink: without_secrets(destination),
             timeouts: destination.timeouts,
             limit,
-            concurrency: destination.concurrency.map(u32::from),
-            batching: destination.batch.map(|batch| Batching { batch, gathering: Arc::default() }),
-            overrides: Overrides {
-                transient: destination.transient_statuses.iter().copied().collect(),
-                permanent: destination.permanent_statuses.iter().copied().collect(),
-            },
+            concurrency: concurrency(destination),
             is_paused: destination.state == State::Paused,
             is_unusable: true,
         }
     }
+
+    /// The endpoint, if its events gather in batches.
+    pub(super) fn gathering(&self) -> Option<(&Arc<Endpoint>, &Batching)> {
+        let Sink::Http(endpoint) = &self.sink else { return None };
+        Some((endpoint, endpoint.batching.as_ref()?))
+    }
+
+    /// Sends it, and says what the answer means.
+    pub(super) async fn send(
+        &self,
+        destinations: &Destinations,
+        parcel: Parcel<'_>,
+    ) -> Result<Sent, HandlerError> {
+        self.sink.send(destinations, &self.name, self.timeouts, parcel).await
+    }
 }
 
-fn signing(
-    destination: &Destination,
-    secret: &dyn Fn(&SecretRef) -> Result<SecretString, String>,
-) -> Result<Signing, String> {
-    match &destination.sign {
+fn concurrency(destination: &Destination) -> Option<u32> {
+    let said = destination.concurrency.map(u32::from);
+    match destination.sink {
+        tenants::Sink::Postgres(_) => said.or(Some(ROWS_AT_ONCE)),
+        tenants::Sink::Http(_) | tenants::Sink::Slack(_) => said,
+    }
+}
+
+fn without_secrets(destination: &Destination) -> Sink {
+    match &destination.sink {
+        tenants::Sink::Http(of) => Sink::Http(Arc::new(endpoint_of(destination, of))),
+        tenants::Sink::Slack(_) => Sink::Slack(None),
+        tenants::Sink::Postgres(tenants::Database { table, key, .. }) => {
+            let (table, key) = (table.clone(), key.clone());
+            Sink::Postgres(Store { database: None, table, key })
+        }
+    }
+}
+
+/// The endpoint without its secrets.
+fn endpoint_of(destination: &Destination, of: &tenants::Endpoint) -> Endpoint {
+    Endpoint {
+        method: of.method.clone(),
+        url: of.url.url().clone(),
+        signing: Signing::None,
+        headers: HeaderMap::new(),
+        overrides: Overrides {
+            transient: destination.transient_statuses.iter().copied().collect(),
+            permanent: destination.permanent_statuses.iter().copied().collect(),
+        },
+        batching: destination.batch.map(|batch| Batching { batch, gathering: Arc::default() }),
+    }
+}
+
+fn signing(of: &tenants::Endpoint, secret: &ReadSecret<'_>) -> Result<Signing, String> {
+    let secret = |reference: &_| secret(reference, KEY);
+    match &of.sign {
         Sign::Nothing => Ok(Signing::None),
         Sign::Standard { secret: current, previous_secret } => {
-            let previous = previous_secret.as_ref().map(secret).transpose()?;
+            let previous = previous_secret.as_ref().map(&secret).transpose()?;
             let signing = Signing::standard(&secret(current)?, previous.as_ref());
             signing.map_err(|error| format!("secret: {error}"))
         }
@@ -109,17 +171,14 @@ fn signing(
     }
 }
 
-fn headers(
-    destination: &Destination,
-    secret: &dyn Fn(&SecretRef) -> Result<SecretString, String>,
-) -> Result<HeaderMap, String> {
+fn headers(of: &tenants::Endpoint, secret: &ReadSecret<'_>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, text) in &destination.headers {
+    for (name, text) in &of.headers {
         let bad = || format!("header {name}: not what a header can hold");
         let value = match text {
             HeaderText::Plain(text) => HeaderValue::from_str(text).map_err(|_| bad())?,
             HeaderText::Secret(reference) => {
-                let read = secret(reference)?;
+                let read = secret(reference, KEY)?;
                 let mut value = HeaderValue::from_str(read.expose_secret()).map_err(|_| bad())?;
                 value.set_sensitive(true);
                 value

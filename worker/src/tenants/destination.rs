@@ -1,25 +1,22 @@
-//! A destination: where events are sent, how they are signed, and what it can take.
+//! A destination: where events go, and what it can take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use reqwest::Method;
-
-use super::address::Address;
 use super::batch::Batch;
-use super::headers::{HeaderText, headers};
 use super::known::Known;
 use super::rate::{Rate, concurrency};
 use super::secret_ref::SecretRef;
 use super::section::Section;
-use super::sign::Sign;
+use super::sink::Sink;
 use super::state::State;
 use super::statuses::statuses;
 use super::timeouts::Timeouts;
-use super::value::choice;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "tenant",
     "url",
+    "slack",
+    "postgres",
     "method",
     "sign",
     "secret",
@@ -42,18 +39,12 @@ pub(crate) struct Destination {
     pub(crate) name: String,
     /// Whose it is; `None` if all share it.
     pub(crate) tenant: Option<String>,
-    pub(crate) url: Address,
-    /// POST, PUT or PATCH.
-    pub(crate) method: Method,
-    /// With it the keys `secret` and `previous_secret`.
-    pub(crate) sign: Sign,
-    /// By their names in lower case.
-    pub(crate) headers: BTreeMap<String, HeaderText>,
+    pub(crate) sink: Sink,
     pub(crate) timeouts: Timeouts,
     pub(crate) rate: Option<Rate>,
     /// 1 to 1000.
     pub(crate) concurrency: Option<u16>,
-    /// Whether events gather.
+    /// Of an endpoint: how events gather, if they do.
     pub(crate) batch: Option<Batch>,
     /// Statuses after which it is tried again, though usually it would not be: 400 to 499.
     pub(crate) transient_statuses: BTreeSet<u16>,
@@ -64,21 +55,13 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Where its secrets are.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        let signing = self.sign.secret().into_iter().chain(self.sign.previous_secret());
-        let headers = self.headers.values().filter_map(|text| match text {
-            HeaderText::Plain(_) => None,
-            HeaderText::Secret(reference) => Some(reference),
-        });
-        signing.chain(headers)
+    pub(crate) fn secrets(&self) -> Vec<&SecretRef> {
+        self.sink.secrets()
     }
 
     pub(crate) fn read<'t>(name: &str, section: &Section<'t>, known: &Known<'t>) -> Option<Self> {
         section.only(&KEYS);
         let tenant = known.tenant(section);
-        let methods = [("POST", Method::POST), ("PUT", Method::PUT), ("PATCH", Method::PATCH)];
-        let method = section.optional("method", |value| choice(value, &methods));
-        let headers = headers(section);
         let timeouts = Timeouts::read(section);
         let rate = Rate::read(section);
         let concurrency = concurrency(section);
@@ -90,15 +73,11 @@ impl Destination {
             section.fault("permanent_statuses", message);
         }
         let state = State::read(section);
-        let sign = Sign::read(section);
-        let url = section.required("url", "\"https://host/path\"", Address::of);
+        let sink = Sink::read(section)?;
         Some(Self {
             name: name.to_owned(),
             tenant,
-            url: url?,
-            method: method.unwrap_or(Method::POST),
-            sign: sign?,
-            headers,
+            sink,
             timeouts,
             rate,
             concurrency,

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::destination::Destination;
+use super::endpoint::Endpoint;
 use super::model::Tenants;
 use super::route::Route;
 use super::section_kind::SectionKind;
+use super::sink::Sink;
 use super::tenant::Tenant;
 use super::timeouts::Timeouts;
 use crate::order::Terms;
@@ -119,10 +121,7 @@ fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
     let Destination {
         name: _,
         tenant,
-        url,
-        method,
-        sign,
-        headers,
+        sink,
         timeouts: Timeouts { connect, first_byte, whole },
         rate,
         concurrency,
@@ -131,14 +130,17 @@ fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
         permanent_statuses,
         state,
     } = old;
-    differing([
-        ("tenant", *tenant != new.tenant),
-        ("url", *url != new.url),
-        ("method", *method != new.method),
-        ("sign", sign.word() != new.sign.word()),
-        ("secret", sign.secret() != new.sign.secret()),
-        ("previous_secret", sign.previous_secret() != new.sign.previous_secret()),
-        ("headers", *headers != new.headers),
+    let (old_endpoint, new_endpoint) = (sink.endpoint(), new.sink.endpoint());
+    let of_endpoints = match (old_endpoint, new_endpoint) {
+        (Some(old), Some(new)) => of_endpoint(old, new),
+        // All that is said of an endpoint comes or goes with it.
+        (None, Some(_)) | (Some(_), None) => vec!["url"],
+        (None, None) => Vec::new(),
+    };
+    let others = |kind: fn(&Sink) -> bool| (kind(sink) || kind(&new.sink)) && *sink != new.sink;
+    let of_all = differing([
+        ("slack", others(|sink| matches!(sink, Sink::Slack(_)))),
+        ("postgres", others(|sink| matches!(sink, Sink::Postgres(_)))),
         ("connect_timeout", *connect != new.timeouts.connect),
         ("first_byte_timeout", *first_byte != new.timeouts.first_byte),
         ("timeout", *whole != new.timeouts.whole),
@@ -148,6 +150,19 @@ fn of_destination(old: &Destination, new: &Destination) -> Vec<&'static str> {
         ("transient_statuses", *transient_statuses != new.transient_statuses),
         ("permanent_statuses", *permanent_statuses != new.permanent_statuses),
         ("state", *state != new.state),
+    ]);
+    [differing([("tenant", *tenant != new.tenant)]), of_endpoints, of_all].concat()
+}
+
+fn of_endpoint(old: &Endpoint, new: &Endpoint) -> Vec<&'static str> {
+    let Endpoint { url, method, sign, headers } = old;
+    differing([
+        ("url", *url != new.url),
+        ("method", *method != new.method),
+        ("sign", sign.word() != new.sign.word()),
+        ("secret", sign.secret() != new.sign.secret()),
+        ("previous_secret", sign.previous_secret() != new.sign.previous_secret()),
+        ("headers", *headers != new.headers),
     ])
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::destination::Destination;
 use super::secret_ref::SecretRef;
 use super::section::Section;
+use super::sink::Sink;
 
 /// Notes each secret that is named for a tenant and for somebody else.
 pub(crate) fn check(
@@ -39,9 +40,14 @@ pub(crate) fn check(
 
 /// The key under which a destination names it.
 fn key(destination: &Destination, secret: &SecretRef) -> &'static str {
-    if destination.sign.secret() == Some(secret) {
+    let endpoint = match &destination.sink {
+        Sink::Http(endpoint) => endpoint,
+        Sink::Slack(_) => return "slack",
+        Sink::Postgres(_) => return "postgres",
+    };
+    if endpoint.sign.secret() == Some(secret) {
         "secret"
-    } else if destination.sign.previous_secret() == Some(secret) {
+    } else if endpoint.sign.previous_secret() == Some(secret) {
         "previous_secret"
     } else {
         "headers"

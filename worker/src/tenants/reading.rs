@@ -66,9 +66,11 @@ fn read_into(
     let sections = destinations;
     let destinations = by_name(&sections, |name, section| Destination::read(name, section, &known));
     owners::check(&sections, &destinations);
-    let routes = by_name(&routes, |name, section| {
+    let read_routes = by_name(&routes, |name, section| {
         Route::read(name, section, &known, check_filter, check_transform)
     });
+    check_bodies(&routes, &read_routes, &destinations);
+    let routes = read_routes;
     Tenants::new(tenants, destinations, routes)
 }
 
@@ -80,6 +82,24 @@ fn by_name<'t, T>(
         .iter()
         .filter_map(|(name, section)| read(name, section).map(|read| ((*name).to_owned(), read)));
     read.collect()
+}
+
+/// A row and a message to Slack are made of JSON.
+fn check_bodies(
+    sections: &[(&str, Section<'_>)],
+    routes: &BTreeMap<String, Route>,
+    destinations: &BTreeMap<String, Destination>,
+) {
+    for (name, section) in sections {
+        let Some(route) = routes.get(*name) else { continue };
+        let is_endpoint = destinations
+            .get(&route.destination)
+            .is_none_or(|destination| destination.sink.endpoint().is_some());
+        if !is_endpoint && route.transform.as_ref().is_some_and(|made| !made.gives_json()) {
+            let message = format!("must give json for {}: it is no url", route.destination);
+            section.fault("transform", message);
+        }
+    }
 }
 
 /// An event has one tenant.

@@ -10,3 +10,4 @@ mod orders;
 mod reading;
 mod routes;
 mod sample;
+mod sinks;

@@ -41,6 +41,11 @@ impl fmt::Debug for Transform {
 }
 
 impl Transform {
+    /// Whether its output is JSON, which all are that come with Hubline.
+    pub(crate) fn gives_json(&self) -> bool {
+        !matches!(self, Self::Own { gives: Gives::Form | Gives::Text, .. })
+    }
+
     /// That of a route, if it has one and that is not faulty.
     pub(crate) fn read(section: &Section<'_>, check: &CheckTransform<'_>) -> Option<Self> {
         let read = match section.value("transform")?.get_ref() {

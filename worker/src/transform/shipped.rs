@@ -2,9 +2,10 @@
 
 use super::body::Gives;
 
-const SHIPPED: [(&str, &str, Gives); 3] = [
+const SHIPPED: [(&str, &str, Gives); 4] = [
     ("deal-stage-alert", include_str!("templates/deal-stage-alert.jinja"), Gives::Json),
     ("flat-record", include_str!("templates/flat-record.jinja"), Gives::Json),
+    ("slack-event", include_str!("templates/slack-event.jinja"), Gives::Json),
     ("slack-new-deal", include_str!("templates/slack-new-deal.jinja"), Gives::Json),
 ];
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod batches;
+mod channel;
 mod commands;
 mod endpoint;
 mod file;
@@ -12,8 +13,10 @@ mod outages;
 mod portal;
 mod python;
 mod recipes;
+mod rows;
 mod signed;
 mod stored;
+mod table;
 mod waiting;
 mod watching;
 

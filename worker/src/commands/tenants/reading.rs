@@ -43,15 +43,17 @@ impl Reading {
     /// What any text says.
     pub(super) fn read_view(&self, view: &View) -> anyhow::Result<Directory> {
         let allow = self.settings.allow()?;
-        let secret = |reference: &_| {
-            // A secret of the right form: whether there is one is not looked at.
+        let secret = |reference: &_, example: &str| {
+            // Of the right form: whether there is one is not looked at.
             if self.no_secrets {
-                Ok(SecretString::from(format!("whsec_{}", "A".repeat(32))))
+                Ok(SecretString::from(example.to_owned()))
             } else {
                 self.settings.secret(reference)
             }
         };
-        let rules = Rules { allow: &allow, longest: self.api_timeout, secret: &secret };
+        let is_proxied = self.settings.proxy()?.is_some();
+        let longest = self.api_timeout;
+        let rules = Rules { allow: &allow, longest, is_proxied, secret: &secret };
         Ok(Directory::read(view, rules)?)
     }
 }

@@ -8,7 +8,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::visit::{Answer, Visit, page, see};
 use crate::records::{Edit, SectionState};
-use crate::tenants::{SectionKind, State, Tenants};
+use crate::tenants::{SectionKind, Sink, State, Tenants};
 
 mod fare;
 mod section;
@@ -31,7 +31,7 @@ struct TenantRow {
 struct DestinationRow {
     name: String,
     tenant: String,
-    host: String,
+    whither: String,
     state: Word,
     fare: Fare,
 }
@@ -129,8 +129,12 @@ fn destination_row(destination: &crate::tenants::Destination, fares: &Fares) -> 
     DestinationRow {
         name: destination.name.clone(),
         tenant: destination.tenant.clone().unwrap_or_else(|| "all".to_owned()),
-        // The rest of an address may be a secret.
-        host: destination.url.url().host_str().unwrap_or_default().to_owned(),
+        whither: match &destination.sink {
+            // The rest of an address may be a secret.
+            Sink::Http(endpoint) => endpoint.url.url().host_str().unwrap_or_default().to_owned(),
+            Sink::Slack(_) => "Slack".to_owned(),
+            Sink::Postgres(_) => "PostgreSQL".to_owned(),
+        },
         state: destination.state.into(),
         fare: fares.of(SectionKind::Destination, &destination.name),
     }

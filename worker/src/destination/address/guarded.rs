@@ -4,12 +4,16 @@
 //! second look-up between check and connection. Refuses to judge an address in numbers, about which a client
 //! asks nobody, and to limit the time, which the client's own limit for connections does.
 //!
+//! [`database_addresses`] is the same for databases, which no HTTP client calls.
+//!
 //! It is for direct connections. Through a forward proxy the client resolves the proxy's name alone, and what
 //! a destination's name leads to is the proxy's to judge.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
@@ -39,9 +43,26 @@ impl Resolve for Guarded {
         Box::pin(async move {
             // The client puts the port in.
             let found = lookup_host((name.as_str(), 0)).await?;
-            let permitted = permitted(name.as_str(), found, &allow)?;
+            // A name that is not listed is called on the port of https alone.
+            let permitted = permitted(name.as_str(), found, (443, true), &allow)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Where a database may be called: what the host leads to now, and its port. An address in numbers is as it
+/// was checked.
+pub(crate) async fn database_addresses(
+    host: &Url,
+    port: u16,
+    allow: &Allow,
+) -> io::Result<Result<Vec<SocketAddr>, Refused>> {
+    match (Host::of(host), host.host_str()) {
+        (Some(Host::Address(address)), _) => Ok(Ok(vec![SocketAddr::new(address, port)])),
+        (Some(Host::Name(_)), Some(name)) => {
+            Ok(permitted(name, lookup_host((name, port)).await?, (port, false), allow))
+        }
+        _ => Ok(Err(Refused::Name)),
     }
 }
 
@@ -49,13 +70,14 @@ impl Resolve for Guarded {
 fn permitted(
     name: &str,
     found: impl Iterator<Item = SocketAddr>,
+    (port, is_schemes): (u16, bool),
     allow: &Allow,
 ) -> Result<Vec<SocketAddr>, Refused> {
     let is_listed = allow.lists(Host::name(name));
     let may_be_called = |found: &SocketAddr| {
         let address = found.ip();
-        // A name that is not listed is called on the port of https alone.
-        is_listed || is_public(address) || allow.opens(Host::address(address), 443, true)
+        let host = Host::address(address);
+        is_listed || is_public(address) || allow.opens(host, port, is_schemes)
     };
     let permitted: Vec<_> = found.filter(may_be_called).take(MAX_ADDRESSES).collect();
     if permitted.is_empty() { Err(Refused::Resolved) } else { Ok(permitted) }
@@ -74,7 +96,7 @@ mod tests {
 
     fn chosen(name: &str, found: &[&str], list: &str) -> Result<Vec<String>, Refused> {
         let found = found.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0));
-        let permitted = permitted(name, found, &Allow::parse(list).unwrap())?;
+        let permitted = permitted(name, found, (443, true), &Allow::parse(list).unwrap())?;
         Ok(permitted.iter().map(|address| address.ip().to_string()).collect())
     }
 
@@ -105,6 +127,23 @@ mod tests {
     #[test]
     fn of_many_addresses_some_are_given() {
         assert_eq!(chosen("hooks.example.com", &["8.8.8.8"; 100], "").unwrap().len(), 16);
+    }
+
+    #[tokio::test]
+    async fn a_database_is_called_where_its_name_leads_to_and_its_port_is_opened() {
+        let addresses = async |host: &str, list: &str| {
+            let host = Url::parse(&format!("https://{host}/")).unwrap();
+            let allow = Allow::parse(list).unwrap();
+            let found = database_addresses(&host, 5433, &allow).await.unwrap();
+            found
+                .map(|found| found.iter().map(|one| (one.ip().is_loopback(), one.port())).collect())
+        };
+        let loopback = vec![(true, 5433)];
+        assert_eq!(addresses("127.0.0.1", "").await, Ok(loopback.clone()));
+        for list in ["", "127.0.0.0/8, ::1", "127.0.0.0/8:5432"] {
+            assert_eq!(addresses("localhost", list).await, Err(Refused::Resolved), "{list}");
+        }
+        assert_eq!(addresses("localhost", "127.0.0.0/8:5433").await, Ok(loopback));
     }
 
     async fn call(url: &str, list: &str) -> reqwest::Result<u16> {

@@ -11,6 +11,12 @@ pub(crate) enum Refused {
     /// Not HTTPS.
     #[error("only https is called; http is where the operator allows the host")]
     Scheme,
+    /// A database without TLS.
+    #[error("a database is called over TLS; without it where the operator allows the host")]
+    Plain,
+    /// Another host than those of Slack's webhooks.
+    #[error("this is no host of Slack's webhooks (hooks.slack.com); the operator can allow it")]
+    NotSlack,
     /// With a user name or a password, which would be kept and shown with the address.
     #[error("an address of a destination holds no user name and no password")]
     Userinfo,

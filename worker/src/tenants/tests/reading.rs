@@ -27,12 +27,14 @@ fn everything_that_is_written_is_read() {
 
     let crm = &read.destinations["acme-crm"];
     assert_eq!((crm.name.as_str(), crm.tenant.as_deref()), ("acme-crm", Some("acme")));
-    assert_eq!(crm.url.url().as_str(), "https://hooks.acme.example/hubspot?key=hunter2");
-    assert_eq!(crm.method, Method::PUT);
+    let endpoint = crm.sink.endpoint().unwrap();
+    assert_eq!(endpoint.url.url().as_str(), "https://hooks.acme.example/hubspot?key=hunter2");
+    assert_eq!(endpoint.method, Method::PUT);
     let secret = SecretRef::Env("ACME_SECRET".to_owned());
     let previous_secret = Some(SecretRef::File(PathBuf::from("/run/secrets/acme")));
-    assert_eq!(crm.sign, Sign::Standard { secret, previous_secret });
-    let headers: Vec<_> = crm.headers.iter().map(|(name, text)| (name.as_str(), text)).collect();
+    assert_eq!(endpoint.sign, Sign::Standard { secret, previous_secret });
+    let headers: Vec<_> =
+        endpoint.headers.iter().map(|(name, text)| (name.as_str(), text)).collect();
     let plain = HeaderText::Plain("hunter2".to_owned());
     let secret = HeaderText::Secret(SecretRef::Env("ACME_PLAIN".to_owned()));
     assert_eq!(headers, [("x-environment", &plain), ("x-webhook-secret", &secret)]);
@@ -65,10 +67,12 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(beta.rate, Rate { count: 1000, per: seconds(60) });
     assert_eq!((beta.concurrency, beta.state, &beta.display_name), (20, State::Active, &None));
     let log = &read.destinations["log"];
-    assert_eq!((&log.tenant, &log.method, &log.sign), (&None, &Method::POST, &Sign::Nothing));
+    let endpoint = log.sink.endpoint().unwrap();
+    let expected = (&None, &Method::POST, &Sign::Nothing);
+    assert_eq!((&log.tenant, &endpoint.method, &endpoint.sign), expected);
     let timeouts = Timeouts { connect: seconds(5), first_byte: seconds(10), whole: seconds(10) };
     assert_eq!((log.timeouts, log.rate, log.concurrency), (timeouts, None, None));
-    assert!(log.headers.is_empty() && log.transient_statuses.is_empty());
+    assert!(endpoint.headers.is_empty() && log.transient_statuses.is_empty());
     let all = &read.routes["all"];
     assert_eq!((&all.tenant, &all.filter, all.state), (&None, &None, State::Active));
 }

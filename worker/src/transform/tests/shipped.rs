@@ -28,7 +28,7 @@ fn contact() -> Value {
 #[test]
 fn each_has_a_name_and_can_be_read() {
     let names: Vec<_> = Transform::names().collect();
-    assert_eq!(names, ["deal-stage-alert", "flat-record", "slack-new-deal"]);
+    assert_eq!(names, ["deal-stage-alert", "flat-record", "slack-event", "slack-new-deal"]);
     for name in names {
         let (template, gives) = Transform::shipped(name).unwrap();
         assert!(Transform::parse(template, gives).is_ok(), "{name}");
@@ -56,6 +56,22 @@ fn slack_hears_of_a_new_deal() {
     assert_eq!(made("slack-new-deal", &generic, None), None);
     assert_eq!(made("slack-new-deal", &contact(), None), None);
     assert_eq!(made("slack-new-deal", &change("dealstage", "closedwon"), None), None);
+}
+
+#[test]
+fn slack_hears_of_any_event() {
+    let text = |event: &Value| made("slack-event", event, None).unwrap()["text"].clone();
+    let page = "https://app-eu1.hubspot.com/contacts/62515/record/0-1/541935488729";
+    let hostile = json!({"propertyName": "a", "propertyValue": "\"<!channel>\\ & co"});
+    let mut event = contact();
+    event["propertyName"] = hostile["propertyName"].clone();
+    event["propertyValue"] = hostile["propertyValue"].clone();
+    let expected = format!(
+        "contact.propertyChange · <{page}|541935488729> · a: \"&lt;!channel&gt;\\ &amp; co"
+    );
+    assert_eq!(text(&event), json!(expected));
+    assert_eq!(text(&json!({"subscriptionType": "x.y"})), json!("x.y"));
+    assert_eq!(text(&json!({"subscriptionType": "x.y", "objectId": 7})), json!("x.y · 7"));
 }
 
 #[test]

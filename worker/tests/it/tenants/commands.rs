@@ -116,6 +116,68 @@ fn a_route_that_keeps_the_order_of_records_says_so() {
     assert!(listed.contains(r#""order":"object""#), "{listed}");
 }
 
+/// What is no URL is shown as what it becomes.
+#[test]
+fn a_row_and_a_message_are_shown_without_their_secrets() {
+    let file = File::of(
+        r#"
+        tenants.acme = { origin = "hubspot/62515" }
+        destinations.rows = { postgres = { url = @secret, table = "hubspot.events" } }
+        destinations.chat.slack = @chat
+        routes.rows = { tenant = "acme", destination = "rows" }
+        routes.chat = { tenant = "acme", destination = "chat" }
+        "#,
+    );
+    let directory = file.directory();
+    std::fs::write(directory.join("secret"), "postgres://u:hunter2@db.example.com/d").unwrap();
+    std::fs::write(directory.join("chat"), "https://hooks.slack.com/services/hunter2").unwrap();
+    let chat = format!("{{ file = \"{}\" }}", directory.join("chat").display());
+    let text = std::fs::read_to_string(file.path()).unwrap().replace("@chat", &chat);
+    file.write(&text);
+    let events = directory.join("events.json");
+    std::fs::write(&events, deal(7)).unwrap();
+    let (path, events) = (file.path().display().to_string(), events.display().to_string());
+    let tested = |route: &str, flags: &[&str]| {
+        let arguments = ["routes", "test", "--tenants-file", &path, "--route", route, &events];
+        let output = worker(&file, &[&arguments[..], flags].concat());
+        let said = out(&output);
+        assert!(output.status.success() && !said.contains("hunter2"), "{said}");
+        said
+    };
+    let row: serde_json::Value = serde_json::from_str(tested("rows", &["--json"]).trim()).unwrap();
+    let statement = row["row"]["statement"].as_str().unwrap();
+    assert!(
+        statement.starts_with("INSERT INTO \"hubspot\".\"events\" (\"hubline_id\""),
+        "{statement}"
+    );
+    let values: serde_json::Value =
+        serde_json::from_str(row["row"]["values"].as_str().unwrap()).unwrap();
+    assert_eq!((&values["object_id"], &values["type"]), (&7.into(), &"deal.creation".into()));
+    let message: serde_json::Value =
+        serde_json::from_str(tested("chat", &["--json"]).trim()).unwrap();
+    assert_eq!(message["request"]["url"], "https://hooks.slack.com/…");
+    assert!(message["request"]["body"].as_str().unwrap().contains("record/0-3/7"), "{message}");
+    assert!(tested("rows", &[]).contains("INSERT INTO"));
+    assert!(tested("chat", &[]).contains("POST https://hooks.slack.com/…"));
+    for arguments in
+        [&["tenants", "check", &path][..], &["tenants", "check", "--no-secrets", &path]]
+    {
+        assert!(worker(&file, arguments).status.success());
+    }
+
+    let proxied =
+        worker(&file, &["tenants", "check", "--forward-proxy", "http://proxy:3128", &path]);
+    assert!(out(&proxied).contains("rows: postgres: no database is reached through FORWARD_PROXY"));
+    std::fs::write(directory.join("secret"), "postgres://u:hunter2@10.0.0.1/d").unwrap();
+    std::fs::write(directory.join("chat"), "https://example.com/services/hunter2").unwrap();
+    let refused = out(&worker(&file, &["tenants", "check", &path]));
+    for part in
+        ["chat: slack: this is no host of Slack's", "rows: postgres.url: this is no address"]
+    {
+        assert!(refused.contains(part) && !refused.contains("hunter2"), "{refused}");
+    }
+}
+
 /// A tenant's destination is shown a tenant's secrets, and none of the worker's.
 #[test]
 fn no_other_secret_can_be_named() {
