@@ -11,6 +11,7 @@ mod deal;
 mod id;
 mod kept;
 mod learned;
+mod pipelines;
 mod portal;
 mod record;
 mod refusal;
@@ -32,11 +33,11 @@ pub use contact::Presence;
 pub use deal::{Deal, Version};
 use kept::Kept;
 use learned::Learned;
+pub(crate) use pipelines::Pipelines;
+use pipelines::Stages;
 use portal::Portal;
 pub(crate) use refusal::SETTLED;
 use refusal::Subject;
-pub(crate) use stages::Pipelines;
-use stages::Stages;
 
 /// When the day's requests are spent, it is asked again after this: the day ends at midnight in the
 /// account's time zone, which is not ours to know.

@@ -7,42 +7,10 @@ use reqwest::Method;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::kept::Kept;
+use super::pipelines::{ByStage, Pipelines};
 use super::{HubSpot, Subject, version};
 use crate::clients::http::Reply;
 use crate::error::HandlerError;
-
-/// Labels by a stage's id, of all pipelines of one kind of record.
-pub(super) type ByStage = Arc<HashMap<String, String>>;
-
-/// Of which records the pipelines are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pipelines {
-    Deals,
-    Tickets,
-}
-
-/// What is known of portals' stages.
-#[derive(Debug)]
-pub(super) struct Stages {
-    deals: Kept<ByStage>,
-    tickets: Kept<ByStage>,
-}
-
-impl Default for Stages {
-    fn default() -> Self {
-        Self { deals: Kept::new("deal stages"), tickets: Kept::new("ticket stages") }
-    }
-}
-
-impl Stages {
-    fn of(&self, pipelines: Pipelines) -> &Kept<ByStage> {
-        match pipelines {
-            Pipelines::Deals => &self.deals,
-            Pipelines::Tickets => &self.tickets,
-        }
-    }
-}
 
 impl HubSpot<'_> {
     /// The label of a deal stage. A label only decorates: if it cannot be had the stage's id

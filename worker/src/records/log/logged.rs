@@ -99,7 +99,8 @@ impl Logged {
             verdict: course.verdict,
             code: course.error.map(|(code, _)| clean(code)),
             error: course.error.map(|(_, error)| clean(start(error, MAX_ERROR_BYTES))),
-            answer: course.answer.map(|answer| clean(start(answer, MAX_ANSWER_BYTES))),
+            // What takes the place of a NUL is longer.
+            answer: course.answer.map(|answer| start(&clean(answer), MAX_ANSWER_BYTES).to_owned()),
             trace_id: message.trace_context().map(|context| context.trace_id.to_string()),
             job_id: message.job.map(|job| job.id.cast_signed()),
             published_as: i64::from(message.job.map_or(message.attempt, |job| job.attempt)),

@@ -16,7 +16,7 @@ fn a_wrong_name_is_told_with_the_near_one() {
     assert_eq!(faults(&text), [expected]);
     let whole = read("tenants.toml", &text, &check, &|_| Ok(())).unwrap_err();
     assert_eq!(whole.to_string(), format!("tenants.toml:{expected}"));
-    assert_eq!((whole.first[0].place.line, whole.first[0].place.column), (35, 15));
+    assert_eq!((whole.first[0].place.line, whole.first[0].place.column), (36, 15));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn an_alert_tells_of_a_deals_new_stage_in_its_colour() {
         expected("#ff8f59", "Big &lt;!channel&gt; &amp; \"co\"", "Contract Sent")
     );
     let own = "1f4f1ec1-8174-49f3-a112-4eaa4748e38e";
-    assert_eq!(alert(own, None), expected("#123456", "deal 697680835", "Pilot &lt;1&gt;"));
+    assert_eq!(alert(own, None), expected("#7c98b6", "deal 697680835", "Pilot &lt;1&gt;"));
     assert_eq!(alert("<!here>", None), expected("#7c98b6", "deal 697680835", "&lt;!here&gt;"));
     assert_eq!(alert("", None), None);
     assert_eq!(made("deal-stage-alert", &change("amount", "5"), None), None);
