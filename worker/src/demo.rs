@@ -23,7 +23,7 @@ macro_rules! say {
 mod deliveries;
 mod embedded;
 mod processes;
-mod secret;
+mod secret_file;
 mod story;
 mod tenants;
 

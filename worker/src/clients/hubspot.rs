@@ -95,6 +95,13 @@ impl<'a> HubSpot<'a> {
         self.api.learned.limit(&format!("hubspot/{}", self.run.portal_id()), self.api.budget)
     }
 
+    /// Whether the token is known to be the portal's own: what it reads may go out to the portal's people then.
+    pub(crate) async fn is_surely_of_the_portal(&self) -> Result<bool, HandlerError> {
+        let known = self.api.portal.check_when_known(self.run.portal_id()).await;
+        self.run.waiting_elsewhere(known)?;
+        Ok(!self.api.portal.is_untold())
+    }
+
     /// Sends a request within the portal's budget; the answer is a success.
     async fn send(&self, request: RequestBuilder, subject: Subject) -> Result<Reply, HandlerError> {
         self.accept(self.ask(request).await?, subject)

@@ -8,7 +8,7 @@ use shared::telemetry;
 use tokio::sync::mpsc;
 
 use super::deliveries::WON_STAGE;
-use super::secret;
+use super::secret_file;
 use super::tenants::Tenants;
 use crate::handlers;
 use crate::settings::RetrySettings;
@@ -35,7 +35,7 @@ impl Embedded {
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let lines = telemetry::into_lines(LOG)?;
         let directory = Directory::new("demo")?;
-        secret::write(&directory.0.join("client-secret"), client_secret)?;
+        secret_file::write(&directory.0.join("client-secret"), client_secret)?;
         let tenants = Tenants::write(&directory.0, stand_ins)?;
         let mut settings = thrown_away(&directory, client_secret)?;
         let processing = &mut settings.processing;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use data_encoding::BASE64;
 
 use super::deliveries::Delivery;
-use super::secret;
+use super::secret_file;
 use crate::stand_ins::{Call, Fault, StandIns};
 
 /// Who plays destinations.
@@ -36,7 +36,7 @@ impl Tenants {
             .with_context(|| format!("cannot make {}", secrets.display()))?;
         for name in ["acme", "umbrella"] {
             let random: [u8; 32] = rand::random();
-            secret::write(&secrets.join(name), &format!("whsec_{}", BASE64.encode(&random)))?;
+            secret_file::write(&secrets.join(name), &format!("whsec_{}", BASE64.encode(&random)))?;
         }
         let (url, of) = (stand_ins.url(API), secrets.display());
         let text = format!(

@@ -51,6 +51,12 @@ impl Account {
             // There is no token for this portal.
             Err(_) => return Ok(account),
         };
+        match Box::pin(hubspot.is_surely_of_the_portal()).await {
+            Ok(true) => {}
+            Err(error) if may_pass(&error) => return Err(error),
+            // It is another portal's, or may be: that one's words are not for this one's people.
+            Ok(false) | Err(_) => return Ok(account),
+        }
         if needs.ui_domain
             && let Some(domain) = Box::pin(hubspot.ui_domain()).await?
         {

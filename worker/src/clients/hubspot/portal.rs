@@ -99,18 +99,9 @@ impl Portal {
         ))
     }
 
-    /// The same for what another portal's people would be shown: a token of which HubSpot never says whose it
-    /// is lets nobody through here.
-    pub(super) async fn check_surely(&self, portal_id: u64) -> Result<(), HandlerError> {
-        self.check_when_known(portal_id).await?;
-        if *self.known.borrow() != Known::Untold {
-            return Ok(());
-        }
-        Err(HandlerError::deferred(
-            LONGEST.mul_f64(spread()),
-            "HUBSPOT_PORTAL_UNTOLD",
-            "HubSpot does not say which portal HUBSPOT_ACCESS_TOKEN is for, and a record may be another's: set HUBSPOT_PORTAL_ID",
-        ))
+    /// Whether HubSpot will never say whose the token is: then it may be any portal's.
+    pub(super) fn is_untold(&self) -> bool {
+        *self.known.borrow() == Known::Untold
     }
 }
 

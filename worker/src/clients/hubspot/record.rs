@@ -1,11 +1,18 @@
 //! The properties of any record, as they are now.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{HubSpot, SETTLED, Subject, version};
 use crate::error::HandlerError;
+
+/// In line, until somebody says whose the token is.
+const UNTOLD: Duration = Duration::from_mins(5);
+const ADVICE: &str = "HubSpot does not say which portal HUBSPOT_ACCESS_TOKEN is for, and a record may be another's: \
+    set HUBSPOT_PORTAL_ID";
 
 impl HubSpot<'_> {
     /// These properties of the record; `None` if it is no longer there. `object_type` is as in paths: a name
@@ -21,8 +28,10 @@ impl HubSpot<'_> {
             properties: Map<String, Value>,
         }
         // It goes out to somebody: never another portal's record, which may have the same id.
-        let sure = self.api.portal.check_surely(self.run.portal_id()).await;
-        self.run.waiting_elsewhere(sure)?;
+        if !self.is_surely_of_the_portal().await? {
+            let untold = Err(HandlerError::deferred(UNTOLD, "HUBSPOT_PORTAL_UNTOLD", ADVICE));
+            return self.run.waiting_elsewhere(untold);
+        }
         let path = id.to_string();
         let path = [&version::OBJECTS[..], &[object_type, &path]].concat();
         let names = properties.join(",");

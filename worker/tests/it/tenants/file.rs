@@ -1,6 +1,5 @@
 //! A file of tenants in a directory of its own, and the secrets that it names.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use shared::testing::prefix;
@@ -19,6 +18,7 @@ impl File {
     pub(super) fn of(text: &str) -> Self {
         let directory = std::env::temp_dir().join(prefix());
         std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("secret"), format!("{SECRET}\n")).unwrap();
         let file = Self { directory };
         file.write(text);
         file
@@ -26,15 +26,13 @@ impl File {
 
     /// Another text takes the place of the one before, at once.
     pub(super) fn write(&self, text: &str) {
-        let mut written = String::new();
-        for (place, part) in text.split("@secret").enumerate() {
-            if place > 0 {
-                let name = if place == 1 { "secret".to_owned() } else { format!("secret-{place}") };
-                let secret = self.directory.join(name);
-                std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
-                write!(written, "{{ file = \"{}\" }}", secret.display()).unwrap();
-            }
-            written += part;
+        let mut parts = text.split("@secret");
+        let mut written = parts.next().unwrap().to_owned();
+        for (place, part) in (1..).zip(parts) {
+            let name = if place == 1 { "secret".to_owned() } else { format!("secret-{place}") };
+            let secret = self.directory.join(name);
+            std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+            written.extend(["{ file = \"", secret.to_str().unwrap(), "\" }", part]);
         }
         std::fs::write(self.directory.join("new"), written).unwrap();
         std::fs::rename(self.directory.join("new"), self.path()).unwrap();

@@ -1,7 +1,6 @@
 //! Outages in the middle of forwarding: of the broker, of Redis, of a worker, of a destination, and of an
 //! answer on its way. Nothing is lost, and a destination gets an event twice only where its answer was.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
@@ -33,7 +32,7 @@ impl Three {
     async fn start(acme: Mood, others: Mood) -> Self {
         let (acme, umbrella) = (Keeper::start(acme).await, Keeper::start(others).await);
         let log = Keeper::start(others).await;
-        let mut text = format!(
+        let log_text = format!(
             r#"
             [destinations.log]
             url = "{}"
@@ -46,9 +45,8 @@ impl Three {
             "#,
             log.url()
         );
-        for (name, portal, keeper) in [("acme", 62515, &acme), ("umbrella", 62516, &umbrella)] {
-            write!(
-                text,
+        let tenant = |name: &str, portal: u64, keeper: &Keeper| {
+            format!(
                 r#"
                 [tenants.{name}]
                 origin = "hubspot/{portal}"
@@ -66,8 +64,10 @@ impl Three {
                 "#,
                 keeper.url()
             )
-            .unwrap();
-        }
+        };
+        let (acmes, umbrellas) =
+            (tenant("acme", 62515, &acme), tenant("umbrella", 62516, &umbrella));
+        let text = [log_text, acmes, umbrellas].concat();
         Self { acme, umbrella, log, file: File::of(&text) }
     }
 

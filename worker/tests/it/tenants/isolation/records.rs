@@ -85,7 +85,26 @@ async fn no_record_is_read_with_a_token_of_which_nobody_says_whose_it_is(engine:
     }
 }
 
+/// A default stage's id is the same in every portal, and its label is each portal's own.
+async fn no_labels_are_read_with_a_token_of_which_nobody_says_whose_it_is(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let stand_ins = StandIns::start().await.unwrap();
+    stand_ins.put_stage("closedwon", "ACME's own word");
+    let how = r#"transform = { template = '[{{ "closedwon"|stage }}]' }"#;
+    let file = both_with(&acme, &umbrella, how);
+    let mut rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    rig.settings.processing.integrations = stand_ins.settings();
+    let worker = worker(&rig);
+    rig.publish(&deal_of(62516, 1)).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    worker.stop().await;
+    assert_eq!(umbrella.received()[0].body, br#"["Closed Won"]"#[..]);
+    assert!(stand_ins.calls().is_empty(), "{:?}", stand_ins.calls());
+    rig.finish().await;
+}
+
 on_every_engine! {
+    no_labels_are_read_with_a_token_of_which_nobody_says_whose_it_is
     a_record_is_read_for_its_own_portals_tenant_alone
     no_record_is_read_with_a_token_of_which_nobody_says_whose_it_is
 }
