@@ -175,9 +175,13 @@ fn contents(inventory: &Inventory) -> String {
 }
 
 fn of_records(records: Carried) -> String {
-    let Carried { erased, audit, notes, jobs, tenants } = records;
+    let Carried { erased, audit, notes, jobs, tenants, installations } = records;
+    let portals = match installations {
+        0 => String::new(),
+        _ => format!(", and {} of the app", count(installations, "installation", "installations")),
+    };
     format!(
-        "{}, {}, {} of the audit, {} and {}",
+        "{}, {}, {} of the audit, {} and {}{portals}",
         count(erased, "erased contact", "erased contacts"),
         count(tenants, "section of tenants", "sections of tenants"),
         count(audit, "line", "lines"),

@@ -1,5 +1,6 @@
 //! What goes along into the records of a cluster: whom to erase, tenants, who did what, what people wrote about
-//! problems, and jobs. Whatever is there already is left as it is, so that it can be done again.
+//! problems, jobs, and which portals have the app. Whatever is there already is left as it is, so that it can be
+//! done again.
 //!
 //! Carries no letter: those go through the broker. Carries no event log.
 
@@ -10,12 +11,14 @@ use super::handle::Records;
 
 mod audit;
 mod erased;
+mod installations;
 mod jobs;
 mod notes;
 mod tenants;
 
 use audit::audit;
 use erased::erased;
+use installations::installations;
 use jobs::jobs;
 use notes::{Rekeyed, notes};
 use tenants::tenants;
@@ -33,6 +36,8 @@ pub(crate) struct Carried {
     pub(crate) jobs: u64,
     /// Tenants, destinations and routes.
     pub(crate) tenants: u64,
+    /// Portals that have the app, or had it.
+    pub(crate) installations: u64,
 }
 
 impl Carried {
@@ -46,18 +51,18 @@ impl Records {
     /// How much there is to be carried.
     pub(crate) async fn to_carry(&self) -> anyhow::Result<Carried> {
         let database = self.ready().await?;
-        let counts: (i64, i64, i64, i64, i64) = on_pool!(database, pool => {
+        let counts: (i64, i64, i64, i64, i64, i64) = on_pool!(database, pool => {
             sqlx::query_as(
                 "SELECT (SELECT count(*) FROM erasure), (SELECT count(*) FROM audit), \
                  (SELECT count(*) FROM problem WHERE note IS NOT NULL), (SELECT count(*) FROM job), \
-                 (SELECT count(*) FROM tenant_section)",
+                 (SELECT count(*) FROM tenant_section), (SELECT count(*) FROM installation)",
             )
             .fetch_one(pool)
             .await?
         });
-        let [erased, audit, notes, jobs, tenants] =
-            [counts.0, counts.1, counts.2, counts.3, counts.4].map(i64::cast_unsigned);
-        Ok(Carried { erased, audit, notes, jobs, tenants })
+        let [erased, audit, notes, jobs, tenants, installations] =
+            [counts.0, counts.1, counts.2, counts.3, counts.4, counts.5].map(i64::cast_unsigned);
+        Ok(Carried { erased, audit, notes, jobs, tenants, installations })
     }
 
     /// Carries whom to erase into `to`, where it is looked for before anything about them is written.
@@ -79,6 +84,7 @@ impl Records {
         let (from, to) = (self.ready().await?, to.ready().await?);
         let (audit, notes, jobs) =
             (audit(from, to).await?, notes(from, to, &rekeyed).await?, jobs(from, to).await?);
-        Ok(Carried { erased: 0, audit, notes, jobs, tenants: 0 })
+        let installations = installations(from, to).await?;
+        Ok(Carried { erased: 0, audit, notes, jobs, tenants: 0, installations })
     }
 }

@@ -244,3 +244,28 @@ CREATE TABLE tenant_version (
     version BIGINT NOT NULL
 );
 INSERT INTO tenant_version (version) VALUES (0);
+
+-- A portal's own consent to the app, and what keeps it: `refresh_token` is sealed, and NULL once erased. `app` is
+-- the client id that it was given to. `fence` counts the refreshes that were begun, and whoever begins one has
+-- the row until `leased_until_ms`; `token_fence` says under which of them the token came that is kept. It is due
+-- to be refreshed at `due_ms`, and its access token is over at `expires_ms`. `error_code` is what HubSpot said
+-- last, if that was a refusal.
+CREATE TABLE installation (
+    origin TEXT COLLATE "C" PRIMARY KEY,
+    state TEXT NOT NULL,
+    app TEXT NOT NULL,
+    refresh_token BYTEA,
+    fence BIGINT NOT NULL,
+    token_fence BIGINT NOT NULL,
+    leased_until_ms BIGINT NOT NULL,
+    due_ms BIGINT NOT NULL,
+    expires_ms BIGINT NOT NULL,
+    scopes TEXT NOT NULL,
+    user_id BIGINT,
+    ui_domain TEXT,
+    time_zone TEXT,
+    installed_ms BIGINT NOT NULL,
+    uninstalled_ms BIGINT,
+    error_code TEXT
+);
+CREATE INDEX installation_due ON installation (app, due_ms) WHERE state = 'installed';
