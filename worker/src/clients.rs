@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::credentials::{self, Credential, Keeper};
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
+use crate::oauth::Tokens;
 use crate::run::Run;
 use crate::settings::access::Access;
 use crate::settings::integrations::IntegrationSettings;
@@ -41,12 +42,14 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients for what the settings turn on; `keeper` keeps the pauses of tokens. Calls nobody but
-    /// HubSpot, if that has to say which portal its token is for.
+    /// Clients for what the settings turn on; `keeper` keeps the pauses of tokens, and `tokens` are those of
+    /// the portals that have installed the app, if any can. Calls nobody but HubSpot, if that has to say which
+    /// portal its token is for.
     pub(crate) fn new(
         settings: &IntegrationSettings,
         keeper: &Keeper,
         metrics: &WorkerMetrics,
+        tokens: Option<Arc<Tokens>>,
     ) -> anyhow::Result<Self> {
         let timeout = settings.api_timeout;
         let api = |service, url: Url, secret| {
@@ -65,9 +68,25 @@ impl Clients {
         let (portal, budget) = (settings.hubspot_portal_id, settings.hubspot_budget);
         let on = [&hubspot, &slack, &erp, &onboarding].into_iter().flatten();
         let credentials = on.map(|api| Arc::clone(api.credential())).collect();
+        let hubspot =
+            hubspot.map(|api| HubSpotApi::new(api, portal, budget, settings.won_stages()));
+        let hubspot = match (hubspot, tokens) {
+            (hubspot, None) => hubspot,
+            (hubspot, Some(tokens)) => {
+                let hubspot = match hubspot {
+                    Some(hubspot) => hubspot,
+                    None => HubSpotApi::of_installed(
+                        api(Service::HubSpot, settings.hubspot_url()?, None)?,
+                        budget,
+                        settings.won_stages(),
+                    ),
+                };
+                Some(hubspot.with_installed(tokens, timeout, keeper.clone(), metrics.clone()))
+            }
+        };
         Ok(Self {
             _watching: credentials::watch(credentials),
-            hubspot: hubspot.map(|api| HubSpotApi::new(api, portal, budget, settings.won_stages())),
+            hubspot,
             slack: slack.map(|api| Slack::new(api, settings.channel(), settings.slack_pace)),
             erp: erp.map(Erp::new),
             onboarding: onboarding.map(Onboarding::new),
@@ -81,7 +100,7 @@ impl Clients {
             Some(api) => HubSpot::new(api, run),
             None => Err(HandlerError::permanent(
                 "HUBSPOT_NOT_CONFIGURED",
-                "HUBSPOT_ACCESS_TOKEN is not set: the event waits among the dead letters",
+                "HUBSPOT_ACCESS_TOKEN is not set, nor HUBSPOT_CLIENT_ID: the event waits among the dead letters",
             )),
         }
     }

@@ -26,7 +26,7 @@ mod fault_page;
 mod form;
 mod frame;
 mod guard;
-mod harmless_html;
+pub(crate) mod harmless_html;
 mod headers;
 mod health;
 mod limits;

@@ -7,6 +7,7 @@
 //! like.
 
 mod file;
+mod grant;
 mod keeper;
 mod token;
 mod trial;
@@ -18,15 +19,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
+use shared::origin::Origin;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio::time::Instant;
 
 use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
+use crate::oauth::Tokens;
 use crate::pauses::{PauseState, Word};
 use crate::service::Service;
 use crate::settings::access::Secret;
 use file::File;
+use grant::Grant;
 pub(crate) use keeper::Keeper;
 pub(crate) use token::Token;
 use trial::Trial;
@@ -48,8 +52,7 @@ pub(crate) struct Credential {
     setting: &'static str,
     base: Url,
     tokens: Sender<Arc<Token>>,
-    /// Where it is read again, if anywhere.
-    file: Option<File>,
+    source: Source,
     keeper: Keeper,
     /// Until when the token is taken for not paused.
     open_until: Mutex<Option<Instant>>,
@@ -57,6 +60,16 @@ pub(crate) struct Credential {
     /// Within so long whoever tries the token has an answer.
     within: Duration,
     metrics: WorkerMetrics,
+}
+
+/// Where a token comes from again.
+enum Source {
+    /// From nowhere.
+    Setting,
+    /// A file that is read anew.
+    File(File),
+    /// A portal's consent.
+    Grant(Grant),
 }
 
 /// The right to use a token once.
@@ -102,13 +115,37 @@ impl Credential {
             setting: secret.as_ref().map_or("ONBOARDING_URL", |secret| secret.name),
             base: base.clone(),
             tokens: Sender::new(Arc::new(token)),
-            file: secret.and_then(File::of),
+            source: secret.and_then(File::of).map_or(Source::Setting, Source::File),
             keeper,
             open_until: Mutex::default(),
             vouched: Mutex::default(),
             within: timeout.saturating_add(AROUND),
             metrics,
         })
+    }
+
+    /// A portal's own, as it comes of its consent.
+    pub(crate) fn of_portal(
+        base: &Url,
+        origin: Origin,
+        tokens: Arc<Tokens>,
+        timeout: Duration,
+        keeper: Keeper,
+        metrics: WorkerMetrics,
+    ) -> Self {
+        let service = Service::HubSpot;
+        Self {
+            service,
+            setting: "the portal's own token",
+            base: base.clone(),
+            tokens: Sender::new(Arc::new(Token::address(service, base))),
+            source: Source::Grant(Grant::new(tokens, origin, base.clone())),
+            keeper,
+            open_until: Mutex::default(),
+            vouched: Mutex::default(),
+            within: timeout.saturating_add(AROUND),
+            metrics,
+        }
     }
 
     /// Told of each other token.
@@ -119,7 +156,7 @@ impl Credential {
     /// The token to make a request with, or the error with which a run waits while it is paused.
     pub(crate) async fn pass(&self) -> Result<Pass, HandlerError> {
         let since = Instant::now();
-        let token = self.token().await;
+        let token = self.token().await?;
         let is_open = self.lock().is_some_and(|until| since < until);
         let is_try = !is_open && self.hear(&token, Word::Enter(self.within)).await?;
         let trial = is_try.then(|| Trial::new(self.keeper.clone(), Arc::clone(&token)));
@@ -128,7 +165,7 @@ impl Credential {
 
     /// The same without a pass, for who has to wait for other things first.
     pub(crate) async fn ready(&self) -> Result<(), HandlerError> {
-        let token = self.token().await;
+        let token = self.token().await?;
         let is_open = self.lock().is_some_and(|until| Instant::now() < until);
         if !is_open {
             self.hear(&token, Word::Look).await?;
@@ -138,7 +175,14 @@ impl Credential {
 
     /// After a refusal: another token, read now or meanwhile. `None` if there is no other.
     pub(crate) async fn anew(&self, pass: &Pass) -> Option<Pass> {
-        let file = self.file.as_ref()?;
+        let file = match &self.source {
+            Source::Setting => return None,
+            Source::File(file) => file,
+            Source::Grant(grant) => {
+                let token = grant.anew(&pass.token).await?;
+                return Some(Pass { token, trial: None, since: Instant::now() });
+            }
+        };
         let mut reading = file.reading().await;
         if self.is_current(&pass.token) && reading.at() < pass.since {
             let read = file.read(&mut reading).await;
@@ -155,7 +199,7 @@ impl Credential {
         // An answer that has come must not wait for the ledger: then it is told later.
         let telling = trial.say(Word::Accepted);
         let Ok(state) = tokio::time::timeout(OPEN, telling).await else { return };
-        self.metrics.credential_paused(self.service, false);
+        self.note_paused(false);
         if state == PauseState::Ended {
             let api = self.service.as_str();
             tracing::info!(api, "token accepted: what waited for it goes on");
@@ -172,10 +216,11 @@ impl Credential {
             None => self.keeper.say(pass.token.name(), word).await,
         };
         let is_paused = self.is_current(&pass.token);
-        self.metrics.credential_paused(self.service, is_paused);
+        self.note_paused(is_paused);
         if let PauseState::Begun(_) = state {
             tracing::warn!(
                 api = self.service.as_str(),
+                token = pass.token.name(),
                 setting = self.setting,
                 error.code = code,
                 "token refused: what needs it waits, replace it"
@@ -209,22 +254,25 @@ impl Credential {
 
     /// Looks whether the token's file has changed and whether the token is paused.
     pub(crate) async fn look(&self) {
-        let token = self.token().await;
+        let Ok(token) = self.token().await else { return };
         let state = self.keeper.say(token.name(), Word::Look).await;
         let is_paused = matches!(state, PauseState::Paused(_) | PauseState::Try);
-        self.metrics.credential_paused(self.service, is_paused);
+        self.note_paused(is_paused);
     }
 
     /// The token as it is now. Its file is looked at by one of those who ask; the others go on.
-    async fn token(&self) -> Arc<Token> {
-        if let Some(file) = &self.file
+    async fn token(&self) -> Result<Arc<Token>, HandlerError> {
+        if let Source::Grant(grant) = &self.source {
+            return grant.token().await;
+        }
+        if let Source::File(file) = &self.source
             && let Some(mut reading) = file.due()
             && file.has_changed(&mut reading).await
         {
             let read = file.read(&mut reading).await;
             self.take(read);
         }
-        Arc::clone(&self.tokens.borrow())
+        Ok(Arc::clone(&self.tokens.borrow()))
     }
 
     /// Takes what was read, if it is another token.
@@ -254,7 +302,7 @@ impl Credential {
             }
             PauseState::Try => Ok(true),
             PauseState::Paused(wait) | PauseState::Begun(wait) => {
-                self.metrics.credential_paused(self.service, true);
+                self.note_paused(true);
                 Err(self.waits(wait))
             }
         }
@@ -263,12 +311,24 @@ impl Credential {
     fn waits(&self, wait: Duration) -> HandlerError {
         let wait = spread(wait);
         let (name, setting) = (self.service.name(), self.setting);
-        let message =
-            format!("{name} refuses {setting}: replace it, events wait until it is taken");
+        let message = match self.source {
+            Source::Grant(_) => format!("{name} refuses {setting}: events wait until it is taken"),
+            _ => format!("{name} refuses {setting}: replace it, events wait until it is taken"),
+        };
         HandlerError::deferred(wait, self.service.code("TOKEN_REFUSED"), message)
     }
 
+    /// A portal's token says nothing of the others.
+    fn note_paused(&self, is_paused: bool) {
+        if !matches!(self.source, Source::Grant(_)) {
+            self.metrics.credential_paused(self.service, is_paused);
+        }
+    }
+
     fn is_current(&self, token: &Arc<Token>) -> bool {
+        if let Source::Grant(grant) = &self.source {
+            return grant.is_current(token);
+        }
         Arc::ptr_eq(&self.tokens.borrow(), token)
     }
 

@@ -22,6 +22,7 @@ mod mark;
 #[cfg(test)]
 mod model;
 mod redis;
+mod shared_texts;
 mod sqlite;
 mod write;
 
@@ -239,6 +240,22 @@ impl Ledger {
             Turn::Noted => {}
         }
         turn
+    }
+
+    /// Lets all workers know `text` by this name for so long; for no time: nobody knows it any more.
+    pub(crate) async fn share(&self, name: &str, text: &str, lasts: Duration) {
+        match self {
+            Self::Redis(ledger) => ledger.share(name, text, lasts).await,
+            Self::Sqlite(ledger) => ledger.shared.put(name, text, lasts),
+        }
+    }
+
+    /// What they know by this name, if anything.
+    pub(crate) async fn shared(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Redis(ledger) => ledger.shared(name).await,
+            Self::Sqlite(ledger) => ledger.shared.get(name),
+        }
     }
 
     /// Lets a call of a service through, for all workers together, or tells when to come back. Whoever

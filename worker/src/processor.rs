@@ -18,7 +18,9 @@ use crate::clients::Clients;
 use crate::credentials::Keeper;
 use crate::engines::Engines;
 use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, Strangers, no_handler};
+use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
+use crate::oauth::{App, Tokens};
 use crate::portals::Portals;
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
@@ -37,6 +39,15 @@ use tenants::{follow, routed};
 /// How long the last exchange of what is delayed may take.
 const LAST_MARKS: Duration = Duration::from_secs(1);
 
+/// What it works with beside its engines.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// The records, where what becomes of each delivery goes.
+    pub(crate) keeping: Option<&'a Keeping>,
+    /// The app that portals install, which has a token for each of them.
+    pub(crate) app: Option<&'a Arc<App>>,
+}
+
 /// Takes deliveries and runs handlers until it is stopped.
 pub(crate) struct Processor {
     executor: Arc<Executor>,
@@ -49,6 +60,7 @@ pub(crate) struct Processor {
     limits: Arc<Watch>,
     _looking: AbortOnDropHandle<()>,
     _directory: Option<AbortOnDropHandle<()>>,
+    tokens: Option<(Arc<Tokens>, AbortOnDropHandle<()>)>,
     stop_taking: CancellationToken,
 }
 
@@ -57,14 +69,13 @@ impl Processor {
     pub(crate) const AFTER_GRACE: Duration =
         GIVE_BACK.saturating_add(LAST_MARKS).saturating_add(Consumer::CLOSE);
 
-    /// Starts in the background; servers that are not there yet are waited for. What becomes of
-    /// each delivery goes into the records, what is measured into `registry` and `broker_metrics`,
-    /// what is done into the traces of `tracer`.
+    /// Starts in the background; servers that are not there yet are waited for. What is measured goes
+    /// into `registry` and `broker_metrics`, what is done into the traces of `tracer`.
     pub(crate) fn start(
         engines: &Engines,
         settings: &ProcessingSettings,
         handlers: Registry,
-        keeping: Option<&Keeping>,
+        Beside { keeping, app }: Beside<'_>,
         registry: &mut Metrics,
         broker_metrics: BrokerMetrics,
         tracer: &Tracer,
@@ -80,7 +91,10 @@ impl Processor {
         let ages = Ages::register(registry);
         let ledger = Arc::new(engines.ledger(settings, metrics.clone())?);
         let keeper = Keeper::Ledger(Arc::clone(&ledger));
-        let clients = Arc::new(Clients::new(&settings.integrations, &keeper, &metrics)?);
+        let tokens = app.map(|app| tokens(app, &ledger, settings));
+        let of_portals = tokens.as_ref().map(|(tokens, _)| Arc::clone(tokens));
+        let clients = Clients::new(&settings.integrations, &keeper, &metrics, of_portals)?;
+        let clients = Arc::new(clients);
         let records = keeping.map(Keeping::records);
         for line in summary(&clients, records.as_ref()) {
             tracing::info!(integration = line, "integration");
@@ -163,6 +177,7 @@ impl Processor {
             limits,
             _looking: looking,
             _directory: directory,
+            tokens,
             stop_taking,
         })
     }
@@ -219,7 +234,14 @@ impl Processor {
         }
         // What this worker sent to wait would else be known to nobody.
         let telling = self.executor.ages.exchange(&self.executor.ledger);
-        let _ = tokio::time::timeout(LAST_MARKS, telling).await;
+        let settling = async {
+            // None is begun any more.
+            if let Some((tokens, clock)) = self.tokens {
+                drop(clock);
+                tokens.settle().await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_MARKS, async { tokio::join!(telling, settling) }).await;
         drop(self.executor);
         let mut consumer = self.consumer;
         loop {
@@ -231,6 +253,18 @@ impl Processor {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The tokens of portals that have installed the app, and what refreshes them by the clock.
+fn tokens(
+    app: &Arc<App>,
+    ledger: &Arc<Ledger>,
+    settings: &ProcessingSettings,
+) -> (Arc<Tokens>, AbortOnDropHandle<()>) {
+    let (timeout, kept) = (settings.integrations.api_timeout, settings.uninstalled_events_kept);
+    let tokens = Tokens::new(Arc::clone(app), Arc::clone(ledger), timeout, kept);
+    let clock = tokens.by_the_clock();
+    (tokens, clock)
 }
 
 /// One line for each thing that handlers use: on or off, and what is skipped for it.

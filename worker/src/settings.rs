@@ -19,6 +19,7 @@ pub mod alerts;
 pub mod console;
 pub mod console_url;
 pub mod integrations;
+pub mod oauth;
 pub mod processing;
 pub mod records;
 pub mod redis;
@@ -33,6 +34,7 @@ pub(crate) mod tenant_tokens;
 pub use alerts::AlertSettings;
 pub use console::{ConsoleProgramSettings, ConsoleSettings};
 pub use console_url::ConsoleUrl;
+pub use oauth::{AppSettings, ClientSecretSettings, InstallSettings};
 pub use processing::ProcessingSettings;
 pub use records::RecordsSettings;
 pub use redis::RedisSettings;
@@ -59,6 +61,9 @@ pub struct WorkerSettings {
     /// How events are processed.
     #[command(flatten)]
     pub processing: ProcessingSettings,
+    /// The app's secret.
+    #[command(flatten)]
+    pub client_secret: ClientSecretSettings,
     /// How long running handlers may take to finish on SIGTERM
     #[arg(long, env, default_value = "35s", value_parser = parse_duration)]
     pub shutdown_grace: Duration,
@@ -78,6 +83,8 @@ impl WorkerSettings {
         self.trace.check()?;
         self.records.check()?;
         self.processing.check()?;
+        let client_secret = self.client_secret.secret()?;
+        self.processing.app.check(client_secret.as_ref(), self.records.url()?.is_some())?;
         self.processing.check_times(self.shutdown_grace)?;
         self.processing.check_log(self.records.log_retention)
     }

@@ -11,6 +11,7 @@ mod exchange;
 mod fault;
 mod hubspot;
 mod kept;
+mod oauth;
 mod server;
 mod state;
 
@@ -89,6 +90,47 @@ impl StandIns {
     /// From now on this stand-in takes no other token; until then it takes any.
     pub fn take_only(&self, api: &str, token: &str) {
         self.state.records().tokens.insert(api.to_owned(), token.to_owned());
+    }
+
+    /// The app that HubSpot knows, and takes no other for; until then it takes any.
+    pub fn register_app(&self, client_id: &str, client_secret: &str) {
+        let app = (client_id.to_owned(), client_secret.to_owned());
+        self.state.records().oauth.app = Some(app);
+    }
+
+    /// A person of this portal lets the app be installed: the code that the browser comes back with.
+    pub fn consent(&self, portal: u64, scopes: &[&str]) -> String {
+        self.state.records().oauth.consent(portal, scopes)
+    }
+
+    /// The portal uninstalls the app: none of its tokens is taken any more.
+    pub fn revoke(&self, portal: u64) {
+        self.state.records().oauth.revoke(portal);
+    }
+
+    /// The portal's access tokens are over, before their time.
+    pub fn expire_access(&self, portal: u64) {
+        self.state.records().oauth.expire(portal);
+    }
+
+    /// From now on each refresh is answered with another refresh token. Those before stay good.
+    pub fn rotate_refresh_tokens(&self) {
+        self.state.records().oauth.rotates = true;
+    }
+
+    /// How long access tokens last that are given from now on.
+    pub fn set_token_life(&self, life: Duration) {
+        self.state.records().oauth.life_s = Some(life.as_secs());
+    }
+
+    /// The refresh tokens that are taken.
+    pub fn refresh_tokens(&self) -> BTreeSet<String> {
+        self.state.records().oauth.refresh_tokens()
+    }
+
+    /// How many refreshes were answered with a token.
+    pub fn refreshes(&self) -> u64 {
+        self.state.records().oauth.refreshes
     }
 
     /// Creates a deal, or changes it, and the contacts it has. What changes goes into its history,

@@ -20,7 +20,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
-use crate::processor::Processor;
+use crate::installing::{self, Installing, Tenancy};
+use crate::oauth::App;
+use crate::processor::{Beside, Processor};
 use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
 use crate::records::redaction::Redaction;
@@ -39,6 +41,7 @@ pub struct Standalone {
     indexer: Indexer,
     runner: Runner,
     console: Console,
+    installing: Option<Installing>,
     admin: ServerHandle,
     admin_address: SocketAddr,
     embedded: Arc<Embedded>,
@@ -72,6 +75,7 @@ impl Standalone {
         // Nothing is begun before it is clear that it can be.
         let listener = admin::bind(settings.admin_listen)?;
         let console_listener = console::bind(&settings.console)?;
+        let install_listener = installing::bind(&settings.console.install)?;
         let tracer = Tracer::start(&settings.trace, "hubline-standalone")?;
         let store = Arc::new(Store::open(&settings.data).await?);
         let mut registry = registry("standalone");
@@ -105,11 +109,19 @@ impl Standalone {
         );
         let keeping =
             Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
+        let integrations = &settings.processing.integrations;
+        let app = App::open(
+            &settings.processing.app,
+            settings.client_secret()?,
+            (integrations.hubspot_url()?, integrations.api_timeout),
+            Some(&records),
+            &mut registry,
+        )?;
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
             &processing_of(settings)?,
             handlers,
-            Some(&keeping),
+            Beside { keeping: Some(&keeping), app: app.as_ref() },
             &mut registry,
             broker_metrics,
             &tracer,
@@ -145,6 +157,11 @@ impl Standalone {
             metrics: console_metrics,
         };
         let console = Console::serve(console_listener, &settings.console, sources)?;
+        let tenants = settings.processing.tenants.file().map(Path::to_owned);
+        let installing = install_listener.zip(app).map(|(listener, app)| {
+            Installing::serve(listener, &settings.console.install, app, Tenancy::in_file(tenants))
+        });
+        let installing = installing.transpose()?;
         tracing::info!(
             listen = %endpoint.address(),
             path = settings.endpoint.webhook_path,
@@ -161,6 +178,7 @@ impl Standalone {
             indexer,
             runner,
             console,
+            installing,
             admin,
             admin_address,
             embedded,
@@ -183,6 +201,11 @@ impl Standalone {
     /// Where the console is.
     pub fn console_address(&self) -> SocketAddr {
         self.console.address()
+    }
+
+    /// Where the app is installed, if anywhere.
+    pub fn install_address(&self) -> Option<SocketAddr> {
+        self.installing.as_ref().map(Installing::address)
     }
 
     /// The data file.
@@ -226,6 +249,7 @@ impl Standalone {
             indexer,
             runner,
             console,
+            installing,
             admin,
             embedded,
             grace,
@@ -233,6 +257,9 @@ impl Standalone {
             tracer,
             ..
         } = self;
+        if let Some(installing) = installing {
+            installing.stop().await;
+        }
         endpoint.close(grace).await;
         runner.close().await;
         processor.stop(grace).await;

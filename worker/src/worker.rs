@@ -11,7 +11,8 @@ use shared::trace::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::engines::Engines;
-use crate::processor::Processor;
+use crate::oauth::App;
+use crate::processor::{Beside, Processor};
 use crate::records::{Keeping, Records};
 use crate::registry::Registry;
 use crate::settings::WorkerSettings;
@@ -63,11 +64,21 @@ impl Worker {
         let broker_metrics = BrokerMetrics::register(&mut registry);
         let keeping = Records::open(&settings.records)?
             .map(|records| Keeping::start(records, settings.records.log_retention, &mut registry));
+        let records = keeping.as_ref().map(Keeping::records);
+        let integrations = &settings.processing.integrations;
+        let app = App::open(
+            &settings.processing.app,
+            settings.client_secret.secret()?,
+            (integrations.hubspot_url()?, integrations.api_timeout),
+            records.as_ref(),
+            &mut registry,
+        )?;
+        let beside = Beside { keeping: keeping.as_ref(), app: app.as_ref() };
         let processor = Processor::start(
             engines,
             &settings.processing,
             handlers,
-            keeping.as_ref(),
+            beside,
             &mut registry,
             broker_metrics,
             &tracer,

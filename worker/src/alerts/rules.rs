@@ -23,7 +23,7 @@ use conditions::{
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 24] = [
+pub(super) const METRICS: [&str; 25] = [
     "up",
     "hubline_breaker_state",
     "hubline_business_hours",
@@ -36,6 +36,7 @@ pub(super) const METRICS: [&str; 24] = [
     "hubline_deliveries_total",
     "hubline_ledger_forgotten_total",
     "hubline_ledger_up",
+    "hubline_oauth_app_accepted",
     "hubline_oldest_event_seconds",
     "hubline_publisher_blocked",
     "hubline_publisher_up",
@@ -105,7 +106,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 22] = [
+pub(super) const RULES: [Rule; 23] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -180,6 +181,13 @@ pub(super) const RULES: [Rule; 22] = [
         let service = about.get("service").map_or("a service", String::as_str);
         format!("the token for {service} is refused")
     }),
+    rule(
+        "HublineOauthAppRefused",
+        Severity::Critical,
+        1,
+        |view| zero(view, "hubline_oauth_app_accepted"),
+        |about, _| format!("HubSpot does not take the app of {}", process(about)),
+    ),
     rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
         let limit = about.get("limit").map_or("a service", String::as_str);
         format!("{limit} has been down for 10 minutes")

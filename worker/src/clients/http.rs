@@ -79,6 +79,23 @@ impl Api {
         Ok(Self { service, client, base, credential, timeout, metrics })
     }
 
+    /// The same system, and let in by something else.
+    pub(crate) fn with(&self, credential: Credential) -> Self {
+        Self {
+            service: self.service,
+            client: self.client.clone(),
+            base: self.base.clone(),
+            credential: Arc::new(credential),
+            timeout: self.timeout,
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// What is called.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// What lets us in.
     pub(crate) fn credential(&self) -> &Arc<Credential> {
         &self.credential

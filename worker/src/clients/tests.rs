@@ -33,7 +33,7 @@ impl Bench {
         change(&mut settings);
         let mut registry = shared::metrics::registry("worker");
         let metrics = WorkerMetrics::register(&mut registry, false);
-        let clients = Clients::new(&settings, &Keeper::process(), &metrics).unwrap();
+        let clients = Clients::new(&settings, &Keeper::process(), &metrics, None).unwrap();
         Self { stand_ins, registry, clients }
     }
 
@@ -287,7 +287,7 @@ async fn neither_the_clients_nor_their_summary_show_a_secret() {
 fn what_is_off_says_so_and_why() {
     let metrics = WorkerMetrics::register(&mut shared::metrics::registry("worker"), false);
     let clients =
-        Clients::new(&IntegrationSettings::default(), &Keeper::process(), &metrics).unwrap();
+        Clients::new(&IntegrationSettings::default(), &Keeper::process(), &metrics, None).unwrap();
     let summary = clients.summary();
     assert_eq!(summary.len(), 4);
     assert!(

@@ -1,11 +1,14 @@
 //! `worker console`: the console by itself, beside any number of workers, and whoever takes dead
 //! letters into the records and works on jobs for it.
 
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use prometheus_client::registry::Registry;
 use shared::admin::{self, Admin};
 use shared::broker::{Broker, Measuring, Topology};
 use shared::metrics::{BrokerMetrics, registry};
@@ -15,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
+use crate::installing::{self, Installing, Tenancy};
+use crate::oauth::App;
 use crate::records::Records;
 use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
 use crate::records::jobs::{Jobs, Runner};
@@ -42,6 +47,9 @@ impl ConsoleCommand {
     pub const STOP: Duration =
         Console::STOP.saturating_add(Runner::CLOSE).saturating_add(Indexer::CLOSE);
 
+    /// How long HubSpot may take to answer an install.
+    const API_TIMEOUT: Duration = Duration::from_secs(10);
+
     pub(super) async fn execute(self) -> anyhow::Result<ExitCode> {
         let settings = self.settings;
         settings.check()?;
@@ -63,6 +71,7 @@ impl ConsoleCommand {
 /// All that runs.
 struct Program {
     console: Console,
+    installing: Option<Installing>,
     indexer: Indexer,
     runner: Runner,
     records: Records,
@@ -76,6 +85,7 @@ impl Program {
         // Nothing is begun before it is clear that it can be.
         let listener = console::bind(&settings.console)?;
         let admin_listener = admin::bind(settings.admin_listen)?;
+        let install_listener = installing::bind(&settings.console.install)?;
         let tracer = Tracer::start(&settings.trace, "hubline-console")?;
         let records = Records::open_for_reading(&settings.records, None)?;
         let mut registry = registry("console");
@@ -108,6 +118,10 @@ impl Program {
             metrics: ConsoleMetrics::register(&mut registry),
         };
         let console = Console::serve(listener, &settings.console, sources)?;
+        let installing = match install_listener {
+            Some(listener) => Some(install(listener, settings, &records, &mut registry)?),
+            None => None,
+        };
         let registry = Arc::new(registry);
         let shown = Admin {
             registry: Arc::clone(&registry),
@@ -123,11 +137,25 @@ impl Program {
             "console started"
         );
         let watching = (measuring, pulse, alerts);
-        Ok(Self { console, indexer, runner, records, admin, _watching: watching, tracer })
+        Ok(Self {
+            console,
+            installing,
+            indexer,
+            runner,
+            records,
+            admin,
+            _watching: watching,
+            tracer,
+        })
     }
 
     async fn stop(self) {
-        self.console.stop().await;
+        let installing = async {
+            if let Some(installing) = self.installing {
+                installing.stop().await;
+            }
+        };
+        tokio::join!(installing, self.console.stop());
         self.admin.stop(false).await;
         self.runner.close().await;
         self.indexer.close().await;
@@ -135,4 +163,22 @@ impl Program {
         self.tracer.close().await;
         tracing::info!("console stopped");
     }
+}
+
+/// Where portals install the app.
+fn install(
+    listener: TcpListener,
+    settings: &ConsoleProgramSettings,
+    records: &Records,
+    registry: &mut Registry,
+) -> anyhow::Result<Installing> {
+    let app = App::open(
+        &settings.app,
+        settings.client_secret.secret()?,
+        (settings.hubspot_url()?, ConsoleCommand::API_TIMEOUT),
+        Some(records),
+        registry,
+    )?;
+    let app = app.context("OAUTH_LISTEN is set without HUBSPOT_CLIENT_ID")?;
+    Installing::serve(listener, &settings.console.install, app, Tenancy::default())
 }

@@ -7,6 +7,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
+use shared::origin::Origin;
 
 use crate::hex::hex;
 use crate::service::Service;
@@ -42,6 +43,18 @@ impl Token {
         bearer.set_sensitive(true);
         let name = name(service, base, text);
         Ok(Self { secret: SecretString::from(text.to_owned()), bearer: Some(bearer), name })
+    }
+
+    /// The same of one portal, which is in its name: no other's is paused with it.
+    pub(super) fn of_portal(
+        service: Service,
+        base: &Url,
+        origin: &Origin,
+        secret: &SecretString,
+    ) -> anyhow::Result<Self> {
+        let mut token = Self::bearer(service, base, secret)?;
+        token.name = format!("{origin}/{}", token.name.rsplit('/').next().unwrap_or_default());
+        Ok(token)
     }
 
     /// The address itself, which may be a secret: all of it, or what servers quote of it.

@@ -166,6 +166,21 @@ impl Ledger {
         }
     }
 
+    pub(super) async fn share(&self, name: &str, text: &str, lasts: Duration) {
+        let key = format!("{}:{name}", self.prefix);
+        let call = match millis(lasts) {
+            0 => Call::Forget { key },
+            for_ms => Call::Share { key, text: text.to_owned(), for_ms },
+        };
+        self.call(Operation::Share, &Arc::new(call)).await;
+    }
+
+    pub(super) async fn shared(&self, name: &str) -> Option<String> {
+        let key = format!("{}:{name}", self.prefix);
+        let reply = self.call(Operation::Share, &Arc::new(Call::Shared { key })).await;
+        Option::<String>::from_redis_value(reply).ok().flatten()
+    }
+
     pub(super) async fn enter(&self, way: &Way, caller: Caller<'_>, is_asking: bool) -> Passage {
         let (own_ms, is_own_probe) = match self.own.enter(way, caller, is_asking) {
             Passage::Open { slot_ms, is_probe } => (slot_ms, is_probe),

@@ -10,6 +10,7 @@ use shared::store::{NotWritten, Store};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lease::Steps;
+use super::shared_texts::SharedTexts;
 use super::{Claim, EntryKey, Lease, Write, Written};
 use crate::limits::Lines;
 use crate::metrics::{Operation, WorkerMetrics};
@@ -39,6 +40,7 @@ pub struct Ledger {
     pub(super) lines: Lines,
     pub(super) pauses: Pauses,
     pub(super) orders: Orders,
+    pub(super) shared: SharedTexts,
     lease: Duration,
     retention: Duration,
     pub(super) metrics: WorkerMetrics,
@@ -67,6 +69,7 @@ impl Ledger {
             lines: Lines::default(),
             pauses: Pauses::default(),
             orders: Orders::default(),
+            shared: SharedTexts::default(),
             lease,
             retention,
             metrics,

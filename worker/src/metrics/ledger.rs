@@ -24,6 +24,7 @@ label! {
         Gate = "gate",
         Look = "look",
         Delayed = "delayed",
+        Share = "share",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::settings::integrations::IntegrationSettings;
 async fn whether_records_are_kept_is_said_among_the_integrations() {
     let metrics = WorkerMetrics::register(&mut Metrics::default(), false);
     let (settings, keeper) = (IntegrationSettings::default(), Keeper::process());
-    let clients = Clients::new(&settings, &keeper, &metrics).unwrap();
+    let clients = Clients::new(&settings, &keeper, &metrics, None).unwrap();
     let url = SecretString::from("postgres://127.0.0.1:1/none".to_owned());
     let records = Records::new(&url).unwrap();
     assert!(summary(&clients, Some(&records)).last().unwrap().starts_with("records: on"));

@@ -12,15 +12,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use ipnet::IpNet;
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use shared::settings::{
     BrokerSettings, LogSettings, TraceSettings, distinct_listeners, parse_listener, secret,
 };
 
-use super::access::file;
+use super::access::{file, url};
 use super::address::parse_address;
 use super::alerts::AlertSettings;
 use super::console_url::ConsoleUrl;
+use super::integrations::HUBSPOT_API_URL;
+use super::oauth::{AppSettings, ClientSecretSettings, InstallSettings};
 use super::records::RecordsSettings;
 use super::retry::RetrySettings;
 use super::slack::SlackSettings;
@@ -63,6 +66,9 @@ pub struct ConsoleSettings {
     /// Alerts.
     #[command(flatten)]
     pub alerts: AlertSettings,
+    /// Where the app is installed.
+    #[command(flatten)]
+    pub install: InstallSettings,
 }
 
 /// What lets people in.
@@ -163,6 +169,15 @@ pub struct ConsoleProgramSettings {
     /// The workers' file of tenants, for the page that shows them; without it they are taken from the records
     #[arg(long, env, value_name = "FILE")]
     pub tenants_file: Option<PathBuf>,
+    /// The app that portals install.
+    #[command(flatten)]
+    pub app: AppSettings,
+    /// The app's secret.
+    #[command(flatten)]
+    pub client_secret: ClientSecretSettings,
+    /// Where HubSpot's API is
+    #[arg(long, env, default_value = HUBSPOT_API_URL)]
+    pub hubspot_api_url: String,
     /// Slack, for alerts.
     #[command(flatten)]
     pub slack: SlackSettings,
@@ -187,9 +202,20 @@ impl ConsoleProgramSettings {
         self.broker.hosts()?;
         self.retry.schedule()?;
         self.trace.check()?;
-        let listeners =
-            [("CONSOLE_LISTEN", self.console.console_listen), ("ADMIN_LISTEN", self.admin_listen)];
+        self.app.check(self.client_secret.secret()?.as_ref(), true)?;
+        self.console.install.check(&self.app)?;
+        self.hubspot_url()?;
+        let mut listeners = vec![
+            ("CONSOLE_LISTEN", self.console.console_listen),
+            ("ADMIN_LISTEN", self.admin_listen),
+        ];
+        listeners.extend(self.console.install.oauth_listen.map(|listen| ("OAUTH_LISTEN", listen)));
         distinct_listeners(&listeners)
+    }
+
+    /// Where HubSpot's API is.
+    pub(crate) fn hubspot_url(&self) -> anyhow::Result<Url> {
+        url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)
     }
 }
 

@@ -16,6 +16,11 @@ impl ConsoleUrl {
         self.0.scheme() == "https"
     }
 
+    /// Whether it is of this machine alone.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.0.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    }
+
     /// Whether the two are of one origin, however host and port are spelt.
     pub(crate) fn is_origin_of(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()

@@ -15,7 +15,7 @@ use shared::settings::parse_duration;
 use super::SlackSettings;
 use super::access::{Access, Secret, file, filled, url, web};
 
-const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
+pub(super) const HUBSPOT_API_URL: &str = "https://api.hubapi.com";
 const HUBSPOT_BUDGET: u32 = 100;
 const SLACK_PACE: Duration = Duration::from_secs(1);
 /// Those that a limit can keep.
@@ -127,9 +127,14 @@ impl IntegrationSettings {
         Ok(())
     }
 
-    /// HubSpot's API, if it is on.
+    /// Where HubSpot's API is.
+    pub fn hubspot_url(&self) -> anyhow::Result<Url> {
+        url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)
+    }
+
+    /// HubSpot's API with a token of its own, if it is on.
     pub fn hubspot(&self) -> anyhow::Result<Option<Access>> {
-        let url = url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)?;
+        let url = self.hubspot_url()?;
         let secret = Secret::read(
             "HUBSPOT_ACCESS_TOKEN",
             self.hubspot_access_token.as_ref(),

@@ -13,6 +13,7 @@ use shared::retry::delay_name;
 use shared::settings::parse_duration;
 
 use super::integrations::IntegrationSettings;
+use super::oauth::AppSettings;
 use super::retry::RetrySettings;
 use super::tenants::TenantSettings;
 
@@ -60,6 +61,13 @@ pub struct ProcessingSettings {
     /// HubSpot, Slack, ERP, onboarding.
     #[command(flatten)]
     pub integrations: IntegrationSettings,
+    /// The app that portals install.
+    #[command(flatten)]
+    pub app: AppSettings,
+    /// How long events are held that need the access of a portal which has uninstalled the app; then they are
+    /// dropped. Must be shorter than WAIT_MAX
+    #[arg(long, env, default_value = "2d", value_parser = parse_duration)]
+    pub uninstalled_events_kept: Duration,
     /// Tenants.
     #[command(flatten)]
     pub tenants: TenantSettings,
@@ -113,6 +121,21 @@ impl ProcessingSettings {
         Ok(())
     }
 
+    fn check_app(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.uninstalled_events_kept < self.wait_max,
+            "UNINSTALLED_EVENTS_KEPT ({}) must be shorter than WAIT_MAX ({}), or events would be dead letters before they are dropped",
+            delay_name(self.uninstalled_events_kept),
+            delay_name(self.wait_max),
+        );
+        let integrations = &self.integrations;
+        anyhow::ensure!(
+            integrations.hubspot()?.is_none() || integrations.hubspot_portal_id.is_some(),
+            "HUBSPOT_CLIENT_ID and HUBSPOT_ACCESS_TOKEN are set without HUBSPOT_PORTAL_ID: say which portal the token is for, the others' come of their consent"
+        );
+        Ok(())
+    }
+
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
         self.retry.schedule()?;
@@ -136,6 +159,9 @@ impl ProcessingSettings {
             "WAIT_MAX must be at most {}, or it would be forgotten meanwhile what is done",
             delay_name(LONGEST_WAIT),
         );
+        if self.app.client_id().is_some() {
+            self.check_app()?;
+        }
         self.tenants.check()?;
         self.integrations.check()
     }

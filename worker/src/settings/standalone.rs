@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use clap::Args;
 use receiver::settings::EndpointSettings;
+use secrecy::SecretString;
 use shared::settings::{
     LogSettings, TraceSettings, distinct_listeners, parse_duration, parse_listener,
 };
 
 use super::console::ConsoleSettings;
+use super::oauth::client_secret;
 use super::processing::ProcessingSettings;
 use super::records::RecordsSettings;
 
@@ -72,10 +74,21 @@ impl StandaloneSettings {
         self.console.check()?;
         self.console.alerts.channel(&self.processing.integrations.slack)?;
         self.trace.check()?;
-        distinct_listeners(&[
+        self.processing.app.check(self.client_secret()?.as_ref(), true)?;
+        self.console.install.check(&self.processing.app)?;
+        let mut listeners = vec![
             ("LISTEN", self.listen),
             ("ADMIN_LISTEN", self.admin_listen),
             ("CONSOLE_LISTEN", self.console.console_listen),
-        ])
+        ];
+        listeners.extend(self.console.install.oauth_listen.map(|listen| ("OAUTH_LISTEN", listen)));
+        distinct_listeners(&listeners)
+    }
+
+    /// The app's secret, which its tokens are asked for with too.
+    pub(crate) fn client_secret(&self) -> anyhow::Result<Option<SecretString>> {
+        let (value, file) =
+            (&self.endpoint.hubspot_client_secret, &self.endpoint.hubspot_client_secret_file);
+        client_secret(value.as_ref(), file.as_ref())
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Request<'a> {
     /// The path's parts after the stand-in's own.
     pub(super) path: &'a [&'a str],
     pub(super) query: &'a str,
+    /// The bearer token that it came with.
+    pub(super) token: Option<&'a str>,
     pub(super) idempotency_key: Option<&'a str>,
     pub(super) body: &'a Value,
 }

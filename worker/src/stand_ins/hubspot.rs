@@ -25,10 +25,11 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         ("POST", ["crm", "v3", "objects", "contacts", "batch", "update"]) => {
             update(records, asked.body)
         }
-        ("GET", ["account-info", "v3", "details"]) => match records.portal {
+        ("GET", ["account-info", _, "details"]) => match portal_of(records, asked) {
             Some(portal) => {
                 let domain = records.ui_domain.as_deref().unwrap_or("app.hubspot.com");
-                Answer::new(200, json!({ "portalId": portal, "uiDomain": domain }))
+                let body = json!({ "portalId": portal, "uiDomain": domain, "timeZone": "Europe/Berlin" });
+                Answer::new(200, body)
             }
             None => Answer::new(
                 403,
@@ -44,6 +45,12 @@ fn pipeline(stages: &BTreeMap<String, String>) -> Answer {
     let stages: Vec<_> = stages.collect();
     let pipeline = json!({ "id": "default", "label": "Sales", "stages": stages });
     Answer::new(200, json!({ "results": [pipeline] }))
+}
+
+/// The portal that the token is for.
+fn portal_of(records: &Records, asked: &Request<'_>) -> Option<u64> {
+    let granted = asked.token.and_then(|token| records.oauth.access_tokens.get(token));
+    granted.copied().or(records.portal)
 }
 
 fn deal(records: &Records, id: &str, asked: &Request<'_>) -> Answer {

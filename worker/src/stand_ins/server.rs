@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::Context as _;
@@ -55,21 +55,30 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let path = request.path().trim_start_matches('/');
     let (api, path) = path.split_once('/').unwrap_or((path, ""));
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body: Value = match header(CONTENT_TYPE.as_str()) {
+        Some("application/x-www-form-urlencoded") => {
+            let pairs = form_urlencoded::parse(body).into_owned();
+            pairs.map(|(name, value)| (name, Value::from(value))).collect()
+        }
+        _ => serde_json::from_slice(body).unwrap_or_default(),
+    };
     let asked = Request {
         method: request.method().as_str(),
         path: &path.split('/').collect::<Vec<_>>(),
         query: request.query_string(),
+        token: header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ")),
         idempotency_key: header("Idempotency-Key"),
         body: &body,
     };
-    let token = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    let token = asked.token;
 
     let mut records = state.records();
     let let_in = match records.tokens.get(api) {
         Some(only) => token == Some(only),
         None => ["onboarding", "destinations"].contains(&api) || token.is_some(),
     };
+    let let_in = token.and_then(|token| records.oauth.takes(token)).unwrap_or(let_in);
+    let let_in = let_in || is_token_endpoint(api, asked.path);
     let path = format!("/{path}");
     let fault = records.faults.iter_mut().find_map(|fault| fault.meet(api, asked.method, &path));
     let (delay, scripted) = fault.unwrap_or_default();
@@ -89,11 +98,13 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
         state.arrivals.send_modify(|arrivals| *arrivals += 1);
         return (delay, answer);
     }
+    let portal = token.and_then(|token| records.oauth.access_tokens.get(token)).copied();
     records.note(Call {
         api: api.to_owned(),
         method: asked.method.to_owned(),
         path: format!("{path}{question}{}", asked.query),
         idempotency_key: asked.idempotency_key.map(str::to_owned),
+        portal,
         body,
         status: answer.status,
     });
@@ -102,8 +113,16 @@ fn take(state: &State, request: &HttpRequest, body: &[u8]) -> (Duration, Answer)
     (delay, answer)
 }
 
+/// Whoever asks for a token has none.
+fn is_token_endpoint(api: &str, path: &[&str]) -> bool {
+    api == "hubspot" && path == ["oauth", "2026-09", "token"]
+}
+
 fn dispatch(records: &mut Records, api: &str, asked: &Request<'_>) -> Answer {
     match (api, asked.method, asked.path) {
+        ("hubspot", "POST", path) if is_token_endpoint(api, path) => {
+            records.oauth.answer(asked.body)
+        }
         ("hubspot", ..) => hubspot::answer(records, asked),
         ("erp", ..) => erp::answer(records, asked),
         ("slack", "POST", ["chat.postMessage"]) => {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::deal::Deal;
 use super::fault::Fault;
 use super::kept::{Kept, MOST};
+use super::oauth::Oauth;
 
 /// One request that a stand-in was sent, in the order of arrival.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,6 +23,9 @@ pub struct Call {
     pub path: String,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
+    /// The portal that its token is of, if that came of a portal's consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal: Option<u64>,
     /// The body, `null` if it is empty or no JSON.
     pub body: Value,
     /// What it was answered with.
@@ -53,6 +57,7 @@ pub(super) struct Records {
     pub(super) ui_domain: Option<String>,
     pub(super) portal_asked: usize,
     pub(super) tokens: BTreeMap<String, String>,
+    pub(super) oauth: Oauth,
     pub(super) orders: Kept<Value>,
     pub(super) customers: Kept<()>,
 }

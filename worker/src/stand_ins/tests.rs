@@ -84,6 +84,7 @@ async fn calls_are_told_of_without_end() {
         method: "GET".to_owned(),
         path: format!("/{number}"),
         idempotency_key: None,
+        portal: None,
         body: json!(null),
         status: 404,
     };

@@ -64,6 +64,11 @@ impl Portal {
         Self { known, told_by: "as HubSpot says", _asking: asking }
     }
 
+    /// Whether it is known to be this one.
+    pub(super) fn is(&self, portal_id: u64) -> bool {
+        *self.known.borrow() == Known::Is(portal_id)
+    }
+
     /// Refuses another portal's run, as far as is known by now.
     pub(super) fn check(&self, portal_id: u64) -> Result<(), HandlerError> {
         match *self.known.borrow() {

@@ -89,9 +89,10 @@ impl Bench {
     }
 }
 
-/// A run of an event of the portal.
-async fn run(ledger: &Arc<Ledger>) -> Run {
-    let (identity, origin) = (Identity::of_unreadable(b"an event"), Origin::hubspot(PORTAL));
+/// A run of an event of this portal.
+pub(super) async fn run(ledger: &Arc<Ledger>, portal: u64) -> Run {
+    let identity = Identity::of_unreadable(&rand::random::<[u8; 16]>());
+    let origin = Origin::hubspot(portal);
     let entry = EntryKey { identity: &identity, target: TARGET, generation: 0 };
     let Claim::Started(lease) = ledger.claim(&entry, 0).await else { panic!("not claimed") };
     let (lane, seats) = (Lane::Work, Arc::new(Seats::of_runs(8, MINUTE)));
@@ -118,7 +119,7 @@ async fn run(ledger: &Arc<Ledger>) -> Run {
 async fn no_request_goes_out_with_the_token_of_another_portal_than_its_run_was_checked_for() {
     let bench = Bench::new().await;
     let ledger = bench.ledger().await;
-    let run = run(&ledger).await;
+    let run = run(&ledger, PORTAL).await;
     bench.vouched_for(PORTAL).await;
     // Should it not wait after all it is refused, and finds the other token as well.
     bench.stand_ins.take_only("hubspot", "pat-2");

@@ -112,6 +112,12 @@ pub(super) enum Call {
     Ping,
     /// Writes a key by a plain command, to expire after `for_ms`.
     Keep { key: String, value: u64, for_ms: u64 },
+    /// Writes a text for others, to expire after `for_ms`.
+    Share { key: String, text: String, for_ms: u64 },
+    /// Reads it.
+    Shared { key: String },
+    /// Removes it.
+    Forget { key: String },
     /// Writes an entry that is not there yet, to expire after `retention_ms`; answers what
     /// stands there instead, or nothing.
     Begin { key: String, value: String, retention_ms: u64 },
@@ -137,6 +143,9 @@ impl Call {
         match &mut call {
             Self::Ping => {}
             Self::Keep { key, .. }
+            | Self::Share { key, .. }
+            | Self::Shared { key }
+            | Self::Forget { key }
             | Self::Begin { key, .. }
             | Self::Complete { key, .. }
             | Self::Run { key, .. } => *key = other,
@@ -151,6 +160,15 @@ impl Call {
             }
             Self::Keep { key, value, for_ms } => {
                 pipeline.cmd("SET").arg(key).arg(*value).arg("PX").arg(*for_ms);
+            }
+            Self::Share { key, text, for_ms } => {
+                pipeline.cmd("SET").arg(key).arg(text).arg("PX").arg(*for_ms);
+            }
+            Self::Shared { key } => {
+                pipeline.cmd("GET").arg(key);
+            }
+            Self::Forget { key } => {
+                pipeline.cmd("DEL").arg(key);
             }
             Self::Begin { key, value, retention_ms } => {
                 // Nearly every event has one: made in one piece.

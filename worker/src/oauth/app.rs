@@ -1,0 +1,109 @@
+//! The app, as HubSpot knows it: who asks for tokens, with which keys they are kept, and whether HubSpot takes
+//! it for who it says it is.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::clock::now_ms;
+use shared::origin::Origin;
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::granted::Granted;
+use super::terms::{due_after, millis, refresh_token_of};
+use crate::metrics::OauthMetrics;
+use crate::records::{Before, Given, PortalFacts, Records};
+use crate::sealed::Keys;
+
+/// After the first refusal nobody asks for so long.
+const FIRST: Duration = Duration::from_secs(10);
+/// And never for longer than this.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// The app, for whoever asks in its name.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) keys: Keys,
+    pub(crate) records: Records,
+    pub(crate) metrics: OauthMetrics,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// HubSpot does not take the client's id or secret.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    times: u32,
+    until: Instant,
+}
+
+impl App {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        keys: Keys,
+        records: Records,
+        metrics: OauthMetrics,
+    ) -> Self {
+        Self { endpoint, keys, records, metrics, refused: Mutex::default() }
+    }
+
+    /// For how long nobody asks, since HubSpot does not take the client's id or secret.
+    pub(super) fn refused_for(&self) -> Option<Duration> {
+        let left = self.lock().as_ref()?.until.saturating_duration_since(Instant::now());
+        Some(left).filter(|left| !left.is_zero())
+    }
+
+    /// HubSpot has refused the app itself: an alarm, and a pause for all portals. Gives how long it is.
+    pub(crate) fn refused(&self, code: &str) -> Duration {
+        let mut refused = self.lock();
+        let times = refused.map_or(0, |refused| refused.times);
+        let wait = FIRST.saturating_mul(1 << times.min(10)).min(LONGEST);
+        *refused = Some(Refused { times: times.saturating_add(1), until: Instant::now() + wait });
+        self.metrics.app_accepted(false);
+        if times == 0 {
+            tracing::error!(
+                error.code = code,
+                "hubspot does not take HUBSPOT_CLIENT_ID or HUBSPOT_CLIENT_SECRET: no token is refreshed until it does, and no portal is marked for it"
+            );
+        }
+        wait
+    }
+
+    /// HubSpot has answered about a portal, so it takes the app for who it is.
+    pub(crate) fn accepted(&self) {
+        if self.lock().take().is_some() {
+            tracing::info!("hubspot takes the app's id and secret again");
+        }
+        self.metrics.app_accepted(true);
+    }
+
+    /// Keeps what a portal has granted that installs the app. The access token is not handed on: the first
+    /// worker that sees the installation gets one of its own.
+    pub(crate) async fn install(
+        &self,
+        origin: &Origin,
+        granted: &Granted,
+        facts: &PortalFacts,
+    ) -> anyhow::Result<Before> {
+        let token = granted.refresh_token.as_ref();
+        let token = token.ok_or_else(|| anyhow::anyhow!("the grant holds no refresh token"))?;
+        let sealed = self.keys.seal(&refresh_token_of(origin), token)?;
+        let now_ms = now_ms();
+        // Due at once.
+        let given = Given {
+            refresh_token: &sealed,
+            due_ms: now_ms,
+            expires_ms: now_ms + millis(granted.life),
+        };
+        self.records.install(origin, self.endpoint.client_id(), given, facts, now_ms).await
+    }
+
+    /// How long what was granted at `now_ms` lasts.
+    pub(super) fn times(granted: &Granted, now_ms: i64) -> (i64, i64) {
+        (now_ms + millis(due_after(granted.life)), now_ms + millis(granted.life))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Refused>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,219 @@
+//! One refresh: begun by one at a time for each portal, and written before it is used.
+
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use shared::clock::now_ms;
+use shared::origin::Origin;
+use shared::retry::Reconnect;
+
+use super::access::AccessToken;
+use super::app::App;
+use super::granted::Granted;
+use super::no_token::NoToken;
+use super::refusal::Refusal;
+use super::terms::{millis, refresh_token_of};
+use super::tokens::{Tokens, Why};
+use crate::metrics::RefreshOutcome;
+use crate::records::{Given, InstallationState};
+
+/// After an answer that says nothing of the portal.
+const LATER: Duration = Duration::from_secs(15);
+/// After what only people can mend.
+const LONG: Duration = Duration::from_mins(5);
+/// How long the newest refresh token is tried to be written.
+const WRITING: Duration = Duration::from_secs(60);
+
+impl Tokens {
+    pub(super) async fn refresh_now(
+        &self,
+        origin: &Origin,
+        why: Why,
+    ) -> Result<AccessToken, NoToken> {
+        if let Some(wait) = self.app.refused_for() {
+            return Err(later("APP_REFUSED", wait));
+        }
+        let (now_ms, app) = (now_ms(), self.app.endpoint.client_id());
+        let until_ms = now_ms + millis(self.lease);
+        let taking =
+            self.app.records.take_installation(origin, app, why == Why::Due, now_ms, until_ms);
+        let taken = match taking.await {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return Err(self.why_not(origin).await),
+            Err(error) => return Err(records_away(origin, &error)),
+        };
+        // Somebody may have been quicker between the look and the lease.
+        if why != Why::Due
+            && let Some(token) = self.shared(origin).await
+            && token.fence >= taken.token_fence
+            && why.takes(&token, now_ms)
+        {
+            self.release(origin, taken.fence, Duration::ZERO, None).await;
+            return Ok(token);
+        }
+        let opened = taken.refresh_token.as_deref().map(|sealed| {
+            self.app.keys.open(&refresh_token_of(origin), sealed).map_err(|error| error.to_string())
+        });
+        let old = match opened {
+            Some(Ok(old)) => old,
+            Some(Err(error)) => {
+                tracing::error!(%origin, error, "a portal's refresh token cannot be opened: it is left as it is");
+                self.end(origin, taken.fence, RefreshOutcome::Sealed, LONG, None).await;
+                return Err(later("SEALED", LONG));
+            }
+            None => {
+                self.release(origin, taken.fence, LONG, None).await;
+                return Err(later("NO_TOKEN", LONG));
+            }
+        };
+        match self.app.endpoint.refresh(&old).await {
+            Ok(granted) => {
+                self.app.accepted();
+                self.keep(origin, taken.fence, &old, granted).await
+            }
+            Err(refusal) => Err(self.refused(origin, taken.fence, refusal).await),
+        }
+    }
+
+    /// Writes what was granted, and only then shares it.
+    async fn keep(
+        &self,
+        origin: &Origin,
+        fence: i64,
+        old: &SecretString,
+        granted: Granted,
+    ) -> Result<AccessToken, NoToken> {
+        if granted.hub_id.is_some_and(|hub| Some(hub) != origin.portal_id()) {
+            tracing::error!(%origin, "hubspot gave a token of another portal: it is not used");
+            self.end(origin, fence, RefreshOutcome::Later, LONG, Some("OTHER_PORTAL")).await;
+            return Err(later("OTHER_PORTAL", LONG));
+        }
+        let refresh_token = granted.refresh_token.as_ref().unwrap_or(old);
+        // With the first of the keys: so a rotation reaches every token within its life.
+        let sealed = match self.app.keys.seal(&refresh_token_of(origin), refresh_token) {
+            Ok(sealed) => sealed,
+            Err(error) => return Err(records_away(origin, &error)),
+        };
+        let given_ms = now_ms();
+        let (due_ms, expires_ms) = App::times(&granted, given_ms);
+        let given = Given { refresh_token: &sealed, due_ms, expires_ms };
+        let scopes = granted.scopes.as_ref().map(|scopes| scopes.join(" "));
+        if !self.write(origin, fence, given, scopes.as_deref()).await? {
+            self.app.metrics.refreshed(RefreshOutcome::Overtaken);
+            return Err(NoToken::Busy);
+        }
+        let token = AccessToken { secret: granted.access_token, fence, given_ms, expires_ms };
+        self.share(origin, &token).await;
+        // Only now: whoever begins next looks for what is shared first.
+        self.release(origin, fence, Duration::ZERO, None).await;
+        self.app.metrics.refreshed(RefreshOutcome::Refreshed);
+        tracing::debug!(%origin, fence, "access token refreshed");
+        Ok(token)
+    }
+
+    /// Writes it, again and again while the records are away; false if a later one was quicker.
+    async fn write(
+        &self,
+        origin: &Origin,
+        fence: i64,
+        given: Given<'_>,
+        scopes: Option<&str>,
+    ) -> Result<bool, NoToken> {
+        let (mut reconnect, begun) = (Reconnect::default(), Instant::now());
+        loop {
+            match self.app.records.keep_refreshed(origin, fence, given, scopes).await {
+                Ok(is_kept) => return Ok(is_kept),
+                Err(error) if begun.elapsed() >= WRITING => {
+                    let error = format!("{error:#}");
+                    self.app.metrics.refreshed(RefreshOutcome::Unwritten);
+                    tracing::error!(%origin, error, "a refresh token could not be written: the one before is used again");
+                    return Err(later("RECORDS_DOWN", LATER));
+                }
+                Err(_) => tokio::time::sleep(reconnect.next_delay()).await,
+            }
+        }
+    }
+
+    async fn refused(&self, origin: &Origin, fence: i64, refusal: Refusal) -> NoToken {
+        match refusal {
+            Refusal::Revoked { code } => {
+                self.app.accepted();
+                let now_ms = now_ms();
+                let revoking = self.app.records.revoke_installation(origin, fence, &code, now_ms);
+                match revoking.await {
+                    Ok(true) => {
+                        self.forget(origin).await;
+                        self.app.metrics.refreshed(RefreshOutcome::Revoked);
+                        tracing::warn!(%origin, error.code = code, "a portal is without the app: its tokens are erased, and its events are held");
+                        NoToken::Uninstalled { since_ms: now_ms }
+                    }
+                    Ok(false) => {
+                        self.app.metrics.refreshed(RefreshOutcome::Overtaken);
+                        NoToken::Busy
+                    }
+                    Err(error) => records_away(origin, &error),
+                }
+            }
+            Refusal::Misconfigured { code } => {
+                let wait = self.app.refused(&code);
+                // Nothing is written of the portal: it is not its fault.
+                self.end(origin, fence, RefreshOutcome::Misconfigured, Duration::ZERO, None).await;
+                later(&code, wait)
+            }
+            Refusal::Later { code, wait } => {
+                let wait = wait.unwrap_or(LATER).max(LATER).mul_f64(1.0 + rand::random::<f64>());
+                self.end(origin, fence, RefreshOutcome::Later, wait, Some(&code)).await;
+                tracing::debug!(%origin, error.code = code, "an access token was not refreshed");
+                NoToken::Later { code, wait }
+            }
+        }
+    }
+
+    /// Why the portal's installation was not taken.
+    async fn why_not(&self, origin: &Origin) -> NoToken {
+        let known = match self.app.records.installation(origin).await {
+            Ok(known) => known,
+            Err(error) => return records_away(origin, &error),
+        };
+        match known {
+            Some(known) if known.app != self.app.endpoint.client_id() => NoToken::Unknown,
+            Some(known) if known.state == InstallationState::Uninstalled => NoToken::Uninstalled {
+                since_ms: known.uninstalled_ms.unwrap_or(known.installed_ms),
+            },
+            Some(_) => NoToken::Busy,
+            None => NoToken::Unknown,
+        }
+    }
+
+    async fn end(
+        &self,
+        origin: &Origin,
+        fence: i64,
+        outcome: RefreshOutcome,
+        wait: Duration,
+        code: Option<&str>,
+    ) {
+        self.app.metrics.refreshed(outcome);
+        self.release(origin, fence, wait, code).await;
+    }
+
+    async fn release(&self, origin: &Origin, fence: i64, wait: Duration, code: Option<&str>) {
+        let until_ms = if wait.is_zero() { 0 } else { now_ms() + millis(wait) };
+        let releasing = self.app.records.release_installation(origin, fence, until_ms, code);
+        if let Err(error) = releasing.await {
+            // Then its lease runs out.
+            let error = format!("{error:#}");
+            tracing::debug!(%origin, error, "a refresh was not given back");
+        }
+    }
+}
+
+fn later(code: &str, wait: Duration) -> NoToken {
+    NoToken::Later { code: code.to_owned(), wait }
+}
+
+fn records_away(origin: &Origin, error: &anyhow::Error) -> NoToken {
+    let error = format!("{error:#}");
+    tracing::debug!(%origin, error, "the records do not say which refresh token a portal has");
+    later("RECORDS_DOWN", Duration::from_secs(5))
+}
