@@ -26,6 +26,9 @@ alertmanager=${SETUP_UID:-65534}
 say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
 
+# key: as SECRETS_KEY wants it.
+key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
+
 random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
 # take NAME: the operator's own, if there is one; 1 if not.
@@ -108,6 +111,7 @@ make() {
         take "$name" || rm -f "$kept/$name"
     done
     for name in console-token console-viewer-token grafana-password redis-health; do need "$name"; done
+    take secrets-key || [ -s "$kept/secrets-key" ] || keep secrets-key "$(key)"
     for name in amqp-receiver amqp-worker amqp-console redis database postgres; do need_plain "$name"; done
 }
 
@@ -119,8 +123,9 @@ hand_out() {
     done
     hand receiver "$hubline" hubspot-client-secret hubspot-client-secret-previous
     hand send "$hubline" hubspot-client-secret
-    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key
-    hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token
+    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key hubspot-client-secret secrets-key
+    hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token \
+        hubspot-client-secret secrets-key
     printf 'redis://hubline:%s@redis:6379/0' "$(read_one redis)" | put worker "$hubline" redis-url
     for name in worker console; do
         printf 'postgres://hubline:%s@postgres:5432/hubline' "$(read_one database)" |
