@@ -103,11 +103,13 @@ fn each_service_gets_what_it_needs_and_nothing_else() {
         ("receiver", "amqp-url hubspot-client-secret hubspot-client-secret-previous otlp-headers"),
         (
             "worker",
-            "amqp-url database-url erp-api-key hubspot-access-token otlp-headers redis-url slack-bot-token",
+            "amqp-url database-url erp-api-key hubspot-access-token hubspot-client-secret otlp-headers \
+             redis-url secrets-key slack-bot-token",
         ),
         (
             "console",
-            "amqp-url console-tenant-tokens console-token console-viewer-token database-url otlp-headers slack-bot-token",
+            "amqp-url console-tenant-tokens console-token console-viewer-token database-url \
+             hubspot-client-secret otlp-headers secrets-key slack-bot-token",
         ),
         ("rabbitmq", "definitions.json"),
         ("redis", "redis-health users.acl"),
