@@ -159,7 +159,7 @@ impl Standalone {
         let console = Console::serve(console_listener, &settings.console, sources)?;
         let tenants = settings.processing.tenants.file().map(Path::to_owned);
         let installing = install_listener.zip(app).map(|(listener, app)| {
-            Installing::serve(listener, &settings.console.install, app, Tenancy::in_file(tenants))
+            Installing::serve(listener, &settings.console.install, app, Tenancy::of(tenants))
         });
         let installing = installing.transpose()?;
         tracing::info!(

@@ -82,12 +82,7 @@ impl HubSpotApi {
         Self::with(Arc::new(http), None, budget, won_stages)
     }
 
-    fn with(
-        http: Arc<Api>,
-        portal: Option<Portal>,
-        budget: u32,
-        won_stages: Vec<String>,
-    ) -> Self {
+    fn with(http: Arc<Api>, portal: Option<Portal>, budget: u32, won_stages: Vec<String>) -> Self {
         let (stages, learned) = (Stages::default(), Learned::default());
         let ui_domains = Kept::new("host of pages");
         Self { http, portal, installed: None, budget, won_stages, stages, ui_domains, learned }
@@ -152,9 +147,11 @@ impl<'a> HubSpot<'a> {
 
     /// Whether the token is known to be the portal's own: what it reads may go out to the portal's people then.
     pub(crate) async fn is_surely_of_the_portal(&self) -> Result<bool, HandlerError> {
-        let known = self.api.portal.check_when_known(self.run.portal_id()).await;
+        // Who has installed the app has a token of its own.
+        let Some(portal) = self.api.own(self.run.portal_id()) else { return Ok(true) };
+        let known = portal.check_when_known(self.run.portal_id()).await;
         self.run.waiting_elsewhere(known)?;
-        Ok(!self.api.portal.is_untold())
+        Ok(!portal.is_untold())
     }
 
     /// Sends a request within the portal's budget; the answer is a success.

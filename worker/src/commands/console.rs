@@ -180,5 +180,6 @@ fn install(
         registry,
     )?;
     let app = app.context("OAUTH_LISTEN is set without HUBSPOT_CLIENT_ID")?;
-    Installing::serve(listener, &settings.console.install, app, Tenancy::default())
+    let tenants = settings.tenants_file.clone().filter(|file| !file.as_os_str().is_empty());
+    Installing::serve(listener, &settings.console.install, app, Tenancy::of(tenants))
 }

@@ -141,7 +141,7 @@ async fn install(site: &Site, code: &SecretString, next: Option<Url>) -> Outcome
     if !lacks.is_empty() {
         tracing::warn!(%origin, scopes = lacks.join(" "), "a portal has granted less than the app needs");
     }
-    let tenant = site.tenancy.installed(&origin, before, &facts).await;
+    let tenant = site.tenancy.installed(&site.app.records, &origin, before, &facts).await;
     let home = facts.ui_domain.filter(|domain| is_app(domain));
     let home = home.and_then(|domain| format!("https://{domain}/").parse().ok());
     let is_marketplace = next.is_some();

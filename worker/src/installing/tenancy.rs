@@ -1,17 +1,17 @@
 //! What follows from an installation: the portal's tenant.
 //!
-//! This is the one place where an installation meets tenants. As long as they stand in a file, it is the file that
-//! says who is one: it is looked up, and the page says so.
+//! This is the one place where an installation meets tenants. It is looked up, in the file of tenants or in the
+//! records, and the page says so. Whoever makes a tenant of each portal that installs the app does it here.
 
 use std::path::PathBuf;
 
 use shared::origin::Origin;
 
-use crate::directory::text_of;
-use crate::records::{Before, PortalFacts};
+use crate::directory::{View, view_of};
+use crate::records::{Before, PortalFacts, Records};
 use crate::tenants;
 
-/// Where tenants are, if they are anywhere.
+/// Where tenants are: in a file, or in the records.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tenancy {
     file: Option<PathBuf>,
@@ -22,21 +22,22 @@ pub(crate) struct Tenancy {
 pub(super) enum Tenant {
     /// This one.
     Named(String),
-    /// None that the file has.
+    /// None of those that there are.
     Nobody,
     /// There are no tenants, or they cannot be looked up now.
     Untold,
 }
 
 impl Tenancy {
-    /// As this file has them, if there is one.
-    pub(crate) fn in_file(file: Option<PathBuf>) -> Self {
+    /// As this file has them, if there is one; else as the records do.
+    pub(crate) fn of(file: Option<PathBuf>) -> Self {
         Self { file }
     }
 
     /// A portal has installed the app; what it was `before`, and what is known of it. Gives its tenant.
     pub(super) async fn installed(
         &self,
+        records: &Records,
         origin: &Origin,
         before: Before,
         facts: &PortalFacts,
@@ -47,18 +48,21 @@ impl Tenancy {
             scopes = facts.scopes,
             "a portal has installed the app"
         );
-        let (tenancy, origin) = (self.clone(), origin.clone());
-        let looking = tokio::task::spawn_blocking(move || tenancy.look_up(&origin));
-        looking.await.unwrap_or(Tenant::Untold)
+        self.look_up(records, origin).await.unwrap_or(Tenant::Untold)
     }
 
-    fn look_up(&self, origin: &Origin) -> Tenant {
-        let Some(file) = &self.file else { return Tenant::Untold };
-        let Ok(text) = text_of(file) else { return Tenant::Untold };
+    async fn look_up(&self, records: &Records, origin: &Origin) -> anyhow::Result<Tenant> {
+        let view = match self.file.clone() {
+            Some(file) => tokio::task::spawn_blocking(move || view_of(&file)).await??,
+            None => View::of_records(&records.tenant_sections().await?),
+        };
         // What is wrong with filters and templates is the worker's to say.
-        let read = tenants::read(&file.display().to_string(), &text, &|_| Ok(()), &|_| Ok(()));
-        let Ok(read) = read else { return Tenant::Untold };
-        let tenant = read.tenant_of(origin);
-        tenant.map_or(Tenant::Nobody, |tenant| Tenant::Named(tenant.name.clone()))
+        let read = tenants::read(&view.name, &view.text, &|_| Ok(()), &|_| Ok(()));
+        let read = read.map_err(|_| anyhow::anyhow!("the tenants are faulty"))?;
+        Ok(match read.tenant_of(origin) {
+            Some(tenant) => Tenant::Named(tenant.name.clone()),
+            None if read.tenants.is_empty() => Tenant::Untold,
+            None => Tenant::Nobody,
+        })
     }
 }

@@ -69,7 +69,7 @@ impl Bench {
         let file = tenants.0.join("tenants.toml");
         std::fs::write(&file, TENANTS).unwrap();
         let listener = bind(&settings).unwrap().unwrap();
-        let tenancy = Tenancy::in_file(Some(file));
+        let tenancy = Tenancy::of(Some(file));
         let installing = Installing::serve(listener, &settings, app, tenancy).unwrap();
         let client = shared::http_client::builder().tls_certs_only([]).build().unwrap();
         Self { stand_ins, test, records, registry, installing, client, _tenants: tenants }

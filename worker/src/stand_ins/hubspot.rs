@@ -28,7 +28,8 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
         ("GET", ["account-info", _, "details"]) => match portal_of(records, asked) {
             Some(portal) => {
                 let domain = records.ui_domain.as_deref().unwrap_or("app.hubspot.com");
-                let body = json!({ "portalId": portal, "uiDomain": domain, "timeZone": "Europe/Berlin" });
+                let body =
+                    json!({ "portalId": portal, "uiDomain": domain, "timeZone": "Europe/Berlin" });
                 Answer::new(200, body)
             }
             None => Answer::new(
