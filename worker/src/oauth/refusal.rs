@@ -28,7 +28,8 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The word for it.
-    pub(crate) fn code(&self) -> &str {
+    #[cfg(test)]
+    fn code(&self) -> &str {
         match self {
             Self::Revoked { code } | Self::Misconfigured { code } | Self::Later { code, .. } => {
                 code
