@@ -37,6 +37,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) allow: &'a Allow,
     /// No destination may take longer: a run's time is for more than one request.
     pub(crate) longest: Duration,
+    /// For so long events of a tenant are held that has uninstalled the app.
+    pub(crate) kept: Duration,
     /// Whether all goes out through an HTTP proxy, which carries nothing to a database.
     pub(crate) is_proxied: bool,
     /// Reads a secret.
@@ -69,7 +71,8 @@ impl Directory {
             });
             outlets.insert(name.clone(), Arc::new(outlet));
         }
-        let party = |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant)));
+        let party =
+            |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant, rules.kept)));
         let parties = tenants.tenants.iter().map(party).collect();
         Ok(Self { tenants, outlets, parties, gone, faults })
     }

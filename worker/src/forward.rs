@@ -21,6 +21,7 @@ mod sink;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::clock::now_ms;
 use shared::event::Event;
 
 use crate::clients::destinations::Destinations;
@@ -80,8 +81,12 @@ impl Forward {
         let why = match party.state {
             State::Active => None,
             State::Paused => Some(("TENANT_PAUSED", "the tenant is paused")),
-            State::Uninstalled { .. } => {
-                Some(("TENANT_UNINSTALLED", "the tenant has uninstalled the app"))
+            State::Uninstalled { since_ms } => {
+                let what = "the tenant has uninstalled the app";
+                if since_ms.saturating_add(party.kept_ms) <= now_ms() {
+                    return Err(HandlerError::skipped("TENANT_UNINSTALLED", what));
+                }
+                Some(("TENANT_UNINSTALLED", what))
             }
         };
         if let Some((code, why)) = why {

@@ -1,6 +1,8 @@
 //! The whole of Hubline in one process on one data file: endpoint and processor on the embedded
 //! engines, behind one admin listener.
 
+mod opening;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,14 +23,14 @@ use crate::alerts::{Alerts, Own};
 use crate::console::{self, Board, Console, ConsoleMetrics, Sources};
 use crate::engines::Engines;
 use crate::installing::{self, Installing, Tenancy};
-use crate::oauth::App;
 use crate::processor::{Beside, Processor};
-use crate::records::dead_letters::{DeadLetters, Indexer, Retention};
-use crate::records::jobs::{Jobs, Runner};
+use crate::records::Keeping;
+use crate::records::dead_letters::Indexer;
+use crate::records::jobs::Runner;
 use crate::records::redaction::Redaction;
-use crate::records::{Keeping, Records};
 use crate::registry::Registry;
-use crate::settings::{ProcessingSettings, StandaloneSettings};
+use crate::settings::StandaloneSettings;
+use opening::{app_of, looking_after, processing_of, records_of};
 
 /// How long the data file may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -48,23 +50,6 @@ pub struct Standalone {
     grace: Duration,
     watching: (AbortOnDropHandle<()>, Alerts),
     tracer: Tracer,
-}
-
-/// Where its records are kept: in a database, or beside the data file.
-fn records_of(settings: &StandaloneSettings) -> anyhow::Result<Records> {
-    match settings.records.url()? {
-        Some(url) => Records::new(&url),
-        None => Ok(Records::in_directory(&settings.data)),
-    }
-}
-
-/// How events are processed. Records of its own are there whenever it is, and so are their tenants.
-fn processing_of(settings: &StandaloneSettings) -> anyhow::Result<ProcessingSettings> {
-    let has_own_records = settings.records.url()?.is_none();
-    let mut processing = settings.processing.clone();
-    let tenants = &mut processing.tenants;
-    tenants.tenants_in_database |= has_own_records && tenants.file().is_none();
-    Ok(processing)
 }
 
 impl Standalone {
@@ -93,30 +78,11 @@ impl Standalone {
             &tracer,
         )?;
         let records = records_of(settings)?;
-        let indexer = Indexer::start(
-            DeadLetters::new(records.clone()),
-            Broker::Sqlite(Arc::clone(&embedded)),
-            Retention::from(&settings.records),
-            &mut registry,
-            broker_metrics.clone(),
-        );
-        let runner = Runner::start(
-            Jobs::new(records.clone()),
-            Some(Broker::Sqlite(Arc::clone(&embedded))),
-            None,
-            broker_metrics.clone(),
-            &tracer,
-        );
+        let (indexer, runner) =
+            looking_after(settings, &records, &embedded, &mut registry, &broker_metrics, &tracer);
         let keeping =
             Keeping::start(records.clone(), settings.records.log_retention, &mut registry);
-        let integrations = &settings.processing.integrations;
-        let app = App::open(
-            &settings.processing.app,
-            settings.client_secret()?,
-            (integrations.hubspot_url()?, integrations.api_timeout),
-            Some(&records),
-            &mut registry,
-        )?;
+        let app = app_of(settings, &records, &mut registry)?;
         let processor = Processor::start(
             &Engines::Embedded(Arc::clone(&embedded)),
             &processing_of(settings)?,

@@ -34,6 +34,7 @@ pub(crate) struct DirectoryWatch {
 struct Reader {
     settings: TenantSettings,
     longest: Duration,
+    kept: Duration,
     destinations: Arc<Destinations>,
     metrics: TenantMetrics,
     /// The version that is at work, and one that was seen once: a file that is being written is another one at
@@ -51,11 +52,12 @@ type Version = [u8; 32];
 
 impl DirectoryWatch {
     /// Reads a file for the first time; what is wrong with its text is an error. The records are first read later:
-    /// then there are no routes yet. `None` if there are to be no tenants.
+    /// then there are no routes yet. No destination may take longer than `longest`, and what is for a tenant that has
+    /// uninstalled the app is held for `kept`. `None` if there are to be no tenants.
     pub(crate) fn open(
         settings: &TenantSettings,
         source: Option<Source>,
-        longest: Duration,
+        (longest, kept): (Duration, Duration),
         metrics: &WorkerMetrics,
         registry: &mut Registry,
     ) -> anyhow::Result<Option<(Self, Option<Routes>)>> {
@@ -67,6 +69,7 @@ impl DirectoryWatch {
         let mut reader = Reader {
             settings: settings.clone(),
             longest,
+            kept,
             destinations: Arc::new(destinations),
             metrics: tenant_metrics,
             taken: None,
@@ -139,7 +142,13 @@ impl Reader {
         let allow = self.settings.allow()?;
         let secret = |reference: &_, _: &str| self.settings.secret(reference);
         let is_proxied = self.settings.proxy()?.is_some();
-        let rules = Rules { allow: &allow, longest: self.longest, is_proxied, secret: &secret };
+        let rules = Rules {
+            allow: &allow,
+            longest: self.longest,
+            kept: self.kept,
+            is_proxied,
+            secret: &secret,
+        };
         let directory = Directory::read(view, rules)?;
         for fault in &directory.faults {
             tracing::warn!(fault, "a destination cannot be used: what is for it waits");

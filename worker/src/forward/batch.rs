@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::choice::Body;
+use super::endpoint::{Batching, Endpoint};
 use super::gathering::Joining;
 use super::member::{Kind, Member, Told};
 use super::outgoing::batch;
-use super::endpoint::{Batching, Endpoint};
 use super::outlet::Outlet;
 use super::party::Party;
 use crate::clients::destinations::{Answered, Destinations, beginning, secrets};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::origin::Origin;
 
@@ -17,6 +18,8 @@ pub(crate) struct Party {
     /// Requests under way at once.
     pub(crate) concurrency: u32,
     pub(crate) state: State,
+    /// For how long what is for it is held once it has uninstalled the app, in ms; then it is dropped.
+    pub(crate) kept_ms: i64,
 }
 
 /// For whose events a route is.
@@ -28,13 +31,14 @@ pub(crate) enum Whose {
 }
 
 impl Party {
-    pub(crate) fn of(tenant: &Tenant) -> Self {
+    pub(crate) fn of(tenant: &Tenant, kept: Duration) -> Self {
         let key = format_args!("tenant/{}", tenant.name);
         Self {
             origin: tenant.origin.clone(),
             limit: tenant.rate.limit(key),
             concurrency: tenant.concurrency.into(),
             state: tenant.state,
+            kept_ms: i64::try_from(kept.as_millis()).unwrap_or(i64::MAX),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What follows from an installation: the portal's tenant.
 //!
-//! This is the one place where an installation meets tenants. It is looked up, in the file of tenants or in the
-//! records, and the page says so. Whoever makes a tenant of each portal that installs the app does it here.
+//! This is the one place where an installation meets tenants. In the records the tenant is made, or goes on; a
+//! file is only looked at. The page says which it is.
 
 use std::path::PathBuf;
 
 use shared::origin::Origin;
 
-use crate::directory::{View, view_of};
+use crate::directory::view_of;
 use crate::records::{Before, PortalFacts, Records};
 use crate::tenants;
 
@@ -48,21 +48,26 @@ impl Tenancy {
             scopes = facts.scopes,
             "a portal has installed the app"
         );
-        self.look_up(records, origin).await.unwrap_or(Tenant::Untold)
-    }
-
-    async fn look_up(&self, records: &Records, origin: &Origin) -> anyhow::Result<Tenant> {
-        let view = match self.file.clone() {
-            Some(file) => tokio::task::spawn_blocking(move || view_of(&file)).await??,
-            None => View::of_records(&records.tenant_sections().await?),
+        let found = match self.file.clone() {
+            Some(file) => look_up(file, origin).await,
+            None => records.tenant_installed(origin).await.map(Tenant::Named),
         };
-        // What is wrong with filters and templates is the worker's to say.
-        let read = tenants::read(&view.name, &view.text, &|_| Ok(()), &|_| Ok(()));
-        let read = read.map_err(|_| anyhow::anyhow!("the tenants are faulty"))?;
-        Ok(match read.tenant_of(origin) {
-            Some(tenant) => Tenant::Named(tenant.name.clone()),
-            None if read.tenants.is_empty() => Tenant::Untold,
-            None => Tenant::Nobody,
+        found.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::warn!(%origin, error, "the portal's tenant is not known: look whether there is one");
+            Tenant::Untold
         })
     }
+}
+
+async fn look_up(file: PathBuf, origin: &Origin) -> anyhow::Result<Tenant> {
+    let view = tokio::task::spawn_blocking(move || view_of(&file)).await??;
+    // What is wrong with filters and templates is the worker's to say.
+    let read = tenants::read(&view.name, &view.text, &|_| Ok(()), &|_| Ok(()));
+    let read = read.map_err(|_| anyhow::anyhow!("the tenants are faulty"))?;
+    Ok(match read.tenant_of(origin) {
+        Some(tenant) => Tenant::Named(tenant.name.clone()),
+        None if read.tenants.is_empty() => Tenant::Untold,
+        None => Tenant::Nobody,
+    })
 }

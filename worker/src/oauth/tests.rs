@@ -66,18 +66,16 @@ impl Bench {
     /// A worker's ledger: of its own on Redis, the one there is in a file.
     fn ledger(&self) -> Arc<Ledger> {
         let metrics = WorkerMetrics::register(&mut Registry::default(), false);
-        Arc::new(match &self.store {
-            Some(store) => Ledger::embedded(Arc::clone(store), MINUTE, MINUTE, metrics),
-            None => {
-                let options = LedgerOptions {
-                    url: redis_url().into(),
-                    prefix: self.prefix.clone(),
-                    lease: MINUTE,
-                    retention: MINUTE,
-                };
-                Ledger::start(options, metrics).unwrap()
-            }
-        })
+        if let Some(store) = &self.store {
+            return Arc::new(Ledger::embedded(Arc::clone(store), MINUTE, MINUTE, metrics));
+        }
+        let options = LedgerOptions {
+            url: redis_url().into(),
+            prefix: self.prefix.clone(),
+            lease: MINUTE,
+            retention: MINUTE,
+        };
+        Arc::new(Ledger::start(options, metrics).unwrap())
     }
 
     /// So many workers that share what they share.
@@ -196,9 +194,9 @@ async fn a_crash_after_hubspots_answer_loses_nothing(engine: DatabaseEngine) {
     bench.stand_ins.rotate_refresh_tokens();
     let old = bench.kept().await;
     let now_ms = now_ms();
-    let taken =
+    let taking =
         bench.records.take_installation(&bench.origin, "client-1", false, now_ms, now_ms + 1);
-    assert!(taken.await.unwrap().is_some());
+    assert!(taking.await.unwrap().is_some());
     // The answer that nobody has written.
     let answered = bench.app.endpoint.refresh(&SecretString::from(old.clone())).await.unwrap();
     drop(answered);

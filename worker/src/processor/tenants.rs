@@ -31,7 +31,8 @@ pub(super) fn routed(
     metrics: &WorkerMetrics,
     registry: &mut Metrics,
 ) -> anyhow::Result<(Router, Option<Followed>)> {
-    let (router, timeout) = (Router::new(handlers), settings.integrations.api_timeout);
+    let router = Router::new(handlers);
+    let times = (settings.integrations.api_timeout, settings.uninstalled_events_kept);
     let source = match (settings.tenants.file(), records) {
         (Some(file), _) => Some(Source::File(file.to_owned())),
         (None, Some(records)) if settings.tenants.tenants_in_database => {
@@ -43,7 +44,7 @@ pub(super) fn routed(
         (None, _) => None,
     };
     let Some((watch, first)) =
-        DirectoryWatch::open(&settings.tenants, source, timeout, metrics, registry)?
+        DirectoryWatch::open(&settings.tenants, source, times, metrics, registry)?
     else {
         return Ok((router, None));
     };

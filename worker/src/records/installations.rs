@@ -10,6 +10,7 @@ use super::database::{on_pool, on_reading, on_transaction};
 use super::handle::Records;
 use super::row::from_row;
 
+mod ending;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -245,58 +246,6 @@ impl Records {
             .await?;
         });
         Ok(())
-    }
-
-    /// HubSpot has refused the refresh with this fence for good: the portal is without the app, and its token
-    /// goes. False if somebody else has begun another refresh, or it was installed again: they know better.
-    pub(crate) async fn revoke_installation(
-        &self,
-        origin: &Origin,
-        fence: i64,
-        code: &str,
-        now_ms: i64,
-    ) -> anyhow::Result<bool> {
-        let database = self.ready().await?;
-        let revoked = on_pool!(database, pool => {
-            sqlx::query(
-                "UPDATE installation SET state = 'uninstalled', refresh_token = NULL, \
-                 uninstalled_ms = $4, leased_until_ms = 0, error_code = $3 \
-                 WHERE origin = $1 AND fence = $2 AND token_fence < $2 AND state = 'installed'",
-            )
-            .bind(origin.to_string())
-            .bind(fence)
-            .bind(code)
-            .bind(now_ms)
-            .execute(pool)
-            .await?
-            .rows_affected()
-        });
-        Ok(revoked > 0)
-    }
-
-    /// Somebody said that the portal is without the app: its token goes, and what a refresh that is under way
-    /// brings is not kept. False if it was not installed.
-    pub(crate) async fn uninstall(
-        &self,
-        origin: &Origin,
-        code: &str,
-        now_ms: i64,
-    ) -> anyhow::Result<bool> {
-        let database = self.ready().await?;
-        let uninstalled = on_pool!(database, pool => {
-            sqlx::query(
-                "UPDATE installation SET state = 'uninstalled', refresh_token = NULL, \
-                 fence = fence + 1, token_fence = fence + 1, leased_until_ms = 0, \
-                 uninstalled_ms = $3, error_code = $2 WHERE origin = $1 AND state = 'installed'",
-            )
-            .bind(origin.to_string())
-            .bind(code)
-            .bind(now_ms)
-            .execute(pool)
-            .await?
-            .rows_affected()
-        });
-        Ok(uninstalled > 0)
     }
 
     /// How many there are of this app that are installed, and that are not any more.

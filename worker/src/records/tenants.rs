@@ -5,10 +5,12 @@
 
 mod change;
 mod listener;
+mod of_origin;
 mod section;
 mod view;
 
 pub(crate) use change::Edit;
 pub(crate) use listener::TenantsListener;
+pub(in crate::records) use of_origin::uninstalled;
 pub(crate) use section::{Section, SectionState};
 pub(crate) use view::Sections;

@@ -76,7 +76,7 @@ impl Oauth {
                 Some(portal) => {
                     let refresh_token = self.name("rt");
                     self.refresh_tokens.insert(refresh_token.clone(), portal);
-                    self.grant(portal, refresh_token)
+                    self.grant(portal, &refresh_token)
                 }
                 None => refused("invalid_grant", "BAD_AUTH_CODE"),
             },
@@ -89,7 +89,7 @@ impl Oauth {
                         field("refresh_token").to_owned()
                     };
                     self.refresh_tokens.insert(refresh_token.clone(), portal);
-                    self.grant(portal, refresh_token)
+                    self.grant(portal, &refresh_token)
                 }
                 None => refused("invalid_grant", "BAD_REFRESH_TOKEN"),
             },
@@ -97,7 +97,7 @@ impl Oauth {
         }
     }
 
-    fn grant(&mut self, portal: u64, refresh_token: String) -> Answer {
+    fn grant(&mut self, portal: u64, refresh_token: &str) -> Answer {
         let access_token = self.name("at");
         self.access_tokens.insert(access_token.clone(), portal);
         Answer::new(

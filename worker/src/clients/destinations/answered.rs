@@ -81,7 +81,8 @@ pub(crate) fn beginning(body: &[u8], secrets: &[String]) -> String {
         kept.extend_from_slice(b"[secret]");
         at = start + long;
     }
-    let mut text = String::from_utf8_lossy(&kept).into_owned();
+    // As the records keep it: PostgreSQL takes no NUL in a text.
+    let mut text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
     text.truncate(text.floor_char_boundary(SHOWN));
     text
 }
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_text_whatever_came() {
-        assert_eq!(kept(b"\xff\0ok"), "\u{fffd}\0ok");
+        assert_eq!(kept(b"\xff\0ok"), "\u{fffd}\u{fffd}ok");
         assert_eq!(kept(b""), "");
         for body in [&b"\xff".repeat(5_000)[..], "ä€".repeat(2_000).as_bytes()] {
             let kept = kept(body);

@@ -53,7 +53,8 @@ impl Reading {
         };
         let is_proxied = self.settings.proxy()?.is_some();
         let longest = self.api_timeout;
-        let rules = Rules { allow: &allow, longest, is_proxied, secret: &secret };
+        let kept = Duration::ZERO;
+        let rules = Rules { allow: &allow, longest, kept, is_proxied, secret: &secret };
         Ok(Directory::read(view, rules)?)
     }
 }

@@ -126,7 +126,7 @@ async fn what_is_due_is_found_and_another_apps_is_left_alone(engine: DatabaseEng
     let due =
         async |app: &str, now_ms| bench.records.due_installations(app, now_ms, 10).await.unwrap();
     assert!(due(APP, 999).await.is_empty());
-    assert_eq!(due(APP, 1_000).await, [bench.origin.clone()]);
+    assert_eq!(due(APP, 1_000).await, std::slice::from_ref(&bench.origin));
     assert!(due("client-2", 1_000).await.is_empty());
     let of_another =
         bench.records.take_installation(&bench.origin, "client-2", false, 1_000, 2_000);
@@ -139,7 +139,7 @@ async fn what_is_due_is_found_and_another_apps_is_left_alone(engine: DatabaseEng
     bench.records.release_installation(&bench.origin, fence - 1, 0, None).await.unwrap();
     assert!(due(APP, 1_999).await.is_empty(), "another's lease is not ended");
     bench.records.release_installation(&bench.origin, fence, 1_500, Some("429")).await.unwrap();
-    assert_eq!(due(APP, 1_500).await, [bench.origin.clone()]);
+    assert_eq!(due(APP, 1_500).await, std::slice::from_ref(&bench.origin));
     assert_eq!(bench.known().await.error_code.as_deref(), Some("429"));
     bench.end().await;
 }

@@ -69,21 +69,36 @@ impl Records {
     }
 }
 
-/// The next version, told to whoever listens once this is committed. Others wait here until then.
+/// The next version, if `seen` is the last one. Others wait here until this is committed.
 async fn raised(transaction: &mut Transaction, seen: i64) -> Result<u64, sqlx::Error> {
+    let raised = on_transaction!(&mut *transaction, connection => {
+        sqlx::query("UPDATE tenant_version SET version = version + 1 WHERE version = $1")
+            .bind(seen)
+            .execute(connection)
+            .await?
+            .rows_affected()
+    });
+    tell(transaction).await?;
+    Ok(raised)
+}
+
+/// The next version, whatever the last one is.
+pub(super) async fn raise(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    on_transaction!(&mut *transaction, connection => {
+        sqlx::query("UPDATE tenant_version SET version = version + 1").execute(connection).await?;
+    });
+    tell(transaction).await
+}
+
+/// Tells whoever listens, once this is committed.
+async fn tell(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
     if let Transaction::Postgres(transaction) = transaction {
         sqlx::query("SELECT pg_notify($1, current_schema())")
             .bind(CHANNEL)
             .execute(&mut **transaction)
             .await?;
     }
-    Ok(on_transaction!(transaction, connection => {
-        sqlx::query("UPDATE tenant_version SET version = version + 1 WHERE version = $1")
-            .bind(seen)
-            .execute(connection)
-            .await?
-            .rows_affected()
-    }))
+    Ok(())
 }
 
 async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<(), sqlx::Error> {

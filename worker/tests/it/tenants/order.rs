@@ -13,7 +13,7 @@ use crate::harness::{
 
 const WAITS: [&str; 1] = ["turn=\"wait\""];
 /// So that what fails is tried again for as long as a test takes.
-const PATIENT: [&str; 2] = ["--retry-attempts", "1000"];
+const PATIENT: [&str; 2] = ["--retry-attempts", "100"];
 
 /// A tenant with a route that keeps the order of records, with these keys too.
 fn ordered(acme: &Endpoint, keys: &str) -> String {

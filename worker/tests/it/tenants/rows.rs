@@ -1,6 +1,7 @@
 //! Events that become rows of a tenant's table.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use shared::broker::Lane;
@@ -169,11 +170,13 @@ fn refused(table: &Table) -> (String, BTreeMap<String, &'static str>) {
         ("events", template("[1]"), "DESTINATION_ROW"),
     ]) {
         let name = table.name(to);
-        text += &format!(
+        write!(
+            text,
             "[destinations.d{id}]\npostgres = {{ url = @secret, table = \"{name}\" }}\n\
              [routes.r{id}]\ntenant = \"acme\"\ndestination = \"d{id}\"\n{transform}\n\
              filter = {{ field = \"objectId\", operator = \"equals\", value = {id} }}\n"
-        );
+        )
+        .unwrap();
         codes.insert(format!("route/acme/r{id}"), code);
     }
     (text, codes)
@@ -203,7 +206,7 @@ async fn what_a_table_does_not_take_is_a_dead_letter_that_says_why_and_shows_no_
         let death = letter.death.unwrap();
         assert_eq!(death.reason, DeathReason::Permanent, "{death:?}");
         assert!(!death.error.contains(PASSWORD) && !death.error.contains("Jane"), "{death:?}");
-        found.insert(letter.target.unwrap(), death.code.to_string());
+        found.insert(letter.target.unwrap(), death.code.clone());
     }
     worker.stop().await;
     let found: BTreeMap<_, _> =
