@@ -21,6 +21,7 @@ async fn main() -> ExitCode {
         Some("servers") | None => Part::Servers,
         Some("latency") => Part::Latency,
         Some("messages") => Part::Messages,
+        Some("tenants") => Part::Tenants,
         Some("peers") => Part::Peers,
         Some(other) => {
             eprintln!("no part is called `{other}`: see scripts/bench --help");

@@ -35,7 +35,7 @@ use crate::target::HandlerResult;
 use crate::tenants::State;
 use batch::Way;
 
-pub(crate) use choice::{Body, Choice};
+pub use choice::{Body, Choice};
 pub(crate) use order::record;
 pub(crate) use outgoing::outgoing;
 pub(crate) use outlet::{Outlet, ReadSecret};

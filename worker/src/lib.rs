@@ -80,6 +80,9 @@ pub mod parts {
     pub mod console {
         pub use crate::console::*;
     }
+    pub mod forward {
+        pub use crate::forward::*;
+    }
     pub mod ledger {
         pub use crate::ledger::*;
     }

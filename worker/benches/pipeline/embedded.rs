@@ -33,11 +33,7 @@ const LOG: Duration = Duration::from_millis(500);
 pub(crate) async fn run(scale: Scale) -> Report {
     let folder = Folder::new();
     let data_directory = folder.path().join("data");
-    let environment = [
-        ("DATA_DIR", data_directory.to_str().unwrap()),
-        ("HUBSPOT_CLIENT_SECRET", SECRET),
-        ("PUBLIC_URL", "https://bench.example.com"),
-    ];
+    let environment = environment(data_directory.to_str().unwrap());
     let mut report = Report::on(vec![machine(), data(&folder)]);
     for round in 1..=scale.rounds() {
         eprintln!("round {round} of {}", scale.rounds());
@@ -64,15 +60,31 @@ pub(crate) async fn run(scale: Scale) -> Report {
     report
 }
 
-struct Measured<'a> {
-    process: Process,
-    folder: &'a Folder,
+/// What the process is told.
+pub(crate) fn environment(data_directory: &str) -> [(&'static str, &str); 3] {
+    [
+        ("DATA_DIR", data_directory),
+        ("HUBSPOT_CLIENT_SECRET", SECRET),
+        ("PUBLIC_URL", "https://bench.example.com"),
+    ]
+}
+
+/// One process, and what it has done.
+pub(crate) struct Measured<'a> {
+    pub(crate) process: Process,
+    /// Where its data is.
+    pub(crate) folder: &'a Folder,
     /// Events done so far.
-    done: u64,
+    pub(crate) done: u64,
 }
 
 impl Measured<'_> {
-    async fn sample(&mut self, events: usize, load: impl Future<Output = Load>) -> Sample {
+    /// From the first delivery of `load` to the end of the last of so many events.
+    pub(crate) async fn sample(
+        &mut self,
+        events: usize,
+        load: impl Future<Output = Load>,
+    ) -> Sample {
         let written = self.written();
         let (cpu, own, commits) = (self.process.cpu(), own_cpu(), self.commits().await);
         let started = Instant::now();

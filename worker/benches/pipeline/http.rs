@@ -2,6 +2,7 @@
 //! fast as answers come, or open loop, when each is due.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -22,37 +23,63 @@ pub(crate) const SECRET: &str = "benchmark-client-secret";
 static NEXT: LazyLock<AtomicU64> =
     LazyLock::new(|| AtomicU64::new(1_000_000_000 + u64::from(rand::random::<u32>() / 2)));
 
+/// Whose events they are where that makes no difference.
+pub(crate) const PORTAL: u64 = 242_711_451;
+
 /// One event of the usual size (326 bytes with its comma), different for each `id`.
 pub(crate) fn event(id: u64) -> String {
+    event_of(PORTAL, id)
+}
+
+/// The same of one portal.
+fn event_of(portal: u64, id: u64) -> String {
     format!(
-        r#"{{"eventId":{id},"subscriptionId":4578255,"portalId":242711451,"appId":19635961,"occurredAt":1769081993375,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":267448862446,"propertyName":"dealstage","propertyValue":"presentationscheduled","changeSource":"CRM_UI","sourceId":"userId:52530071","changeFlag":"CREATED"}}"#
+        r#"{{"eventId":{id},"subscriptionId":4578255,"portalId":{portal},"appId":19635961,"occurredAt":1769081993375,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":267448862446,"propertyName":"dealstage","propertyValue":"presentationscheduled","changeSource":"CRM_UI","sourceId":"userId:52530071","changeFlag":"CREATED"}}"#
     )
 }
 
 /// `deliveries` signed requests of `events` each, all events different from all others of this run.
 pub(crate) fn requests(deliveries: usize, events: usize) -> Vec<Vec<u8>> {
+    requests_of(&[PORTAL], deliveries, events).0
+}
+
+/// The same of these portals in turn, and the ids of the events in their order.
+pub(crate) fn requests_of(
+    portals: &[u64],
+    deliveries: usize,
+    events: usize,
+) -> (Vec<Vec<u8>>, Range<u64>) {
     let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
-    let first = NEXT.fetch_add((deliveries * events) as u64, Ordering::Relaxed);
-    (0..deliveries)
-        .map(|delivery| {
-            let batch: Vec<String> = (0..events)
-                .map(|index| event(first + (delivery * events + index) as u64))
-                .collect();
-            let body = format!("[{}]", batch.join(","));
-            let timestamp = now_ms().to_string();
-            let url = "https://bench.example.com/webhooks/hubspot";
-            let signature = sign(Version::V3, &secret, "POST", url, body.as_bytes(), &timestamp);
-            format!(
-                "POST /webhooks/hubspot HTTP/1.1\r\nhost: bench.example.com\r\ncontent-type: application/json\r\nx-hubspot-signature-v3: {signature}\r\nx-hubspot-request-timestamp: {timestamp}\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .into_bytes()
+    let count = (deliveries * events) as u64;
+    let first = NEXT.fetch_add(count, Ordering::Relaxed);
+    let mut portals = portals.iter().copied().cycle();
+    let mut of_all = (first..first + count).zip(portals.by_ref());
+    let requests = (0..deliveries)
+        .map(|_| {
+            let batch: Vec<String> =
+                of_all.by_ref().take(events).map(|(id, portal)| event_of(portal, id)).collect();
+            signed(&secret, &batch)
         })
-        .collect()
+        .collect();
+    (requests, first..first + count)
+}
+
+fn signed(secret: &ClientSecret, batch: &[String]) -> Vec<u8> {
+    let body = format!("[{}]", batch.join(","));
+    let timestamp = now_ms().to_string();
+    let url = "https://bench.example.com/webhooks/hubspot";
+    let signature = sign(Version::V3, secret, "POST", url, body.as_bytes(), &timestamp);
+    format!(
+        "POST /webhooks/hubspot HTTP/1.1\r\nhost: bench.example.com\r\ncontent-type: application/json\r\nx-hubspot-signature-v3: {signature}\r\nx-hubspot-request-timestamp: {timestamp}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// What a run of the load showed.
 pub(crate) struct Load {
+    /// When the first was due.
+    pub(crate) begun: Instant,
     pub(crate) took: Duration,
     /// Time to each answer.
     pub(crate) latency: Percentiles,
@@ -72,7 +99,7 @@ pub(crate) async fn post(address: SocketAddr, requests: Vec<Vec<u8>>, connection
             for request in share {
                 let started = Instant::now();
                 connection.exchange(&request).await;
-                latencies.push(started.elapsed());
+                latencies.push((started, started.elapsed()));
             }
             latencies
         })
@@ -102,19 +129,23 @@ pub(crate) async fn post_on_schedule(
                 let next = due.lock().await.recv().await;
                 let Some((at, request)) = next else { return latencies };
                 connection.exchange(&request).await;
-                latencies.push(at.elapsed());
+                latencies.push((at, at.elapsed()));
             }
         })
     });
     loaded(started, tasks.collect()).await
 }
 
-async fn loaded(started: Instant, tasks: Vec<JoinHandle<Vec<Duration>>>) -> Load {
-    let mut latencies = Vec::new();
+async fn loaded(started: Instant, tasks: Vec<JoinHandle<Vec<(Instant, Duration)>>>) -> Load {
+    let (mut begun, mut latencies) = (None, Vec::new());
     for task in tasks {
-        latencies.extend(task.await.unwrap());
+        for (at, latency) in task.await.unwrap() {
+            begun = Some(begun.map_or(at, |begun: Instant| begun.min(at)));
+            latencies.push(latency);
+        }
     }
-    Load { took: started.elapsed(), latency: Percentiles::of(latencies) }
+    let took = started.elapsed();
+    Load { begun: begun.unwrap_or(started), took, latency: Percentiles::of(latencies) }
 }
 
 /// One that is kept alive, for one request at a time.

@@ -1,6 +1,6 @@
 //! What is measured, of the bench and of the test that runs a little of all of it: raw lapin beside the
-//! receiver and the worker, everything in one process beside the disk, deliveries at a fixed rate, and
-//! Node programs that do the same. All of a part in one run, in interleaved rounds.
+//! receiver and the worker, everything in one process beside the disk, deliveries at a fixed rate, tenants
+//! and their destinations, and Node programs that do the same. All of a part in one run, in interleaved rounds.
 //!
 //! Every program under test is a process of its own (this binary again, told its role by its
 //! environment), so that its CPU time and memory are its own too.
@@ -27,9 +27,10 @@ mod process;
 mod queue;
 mod raw;
 pub(crate) mod report;
-mod roles;
+pub(crate) mod roles;
 mod rounds;
 mod scale;
+mod tenants;
 
 pub(crate) use report::Report;
 pub(crate) use scale::{Part, Scale};
@@ -55,6 +56,7 @@ pub(crate) async fn run(part: Part, scale: Scale, prefix: &str) -> Report {
         Part::Servers => rounds::run(scale, prefix).await,
         Part::Messages => messages::run(scale, prefix).await,
         Part::Latency => latency::run(scale, prefix).await,
+        Part::Tenants => tenants::run(scale, prefix).await,
         Part::Peers => return peers::run().await,
     };
     report.print(part);

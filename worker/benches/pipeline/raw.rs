@@ -169,7 +169,7 @@ pub(crate) async fn publish_on_schedule(
             else => break,
         }
     }
-    Load { took: started.elapsed(), latency: Percentiles::of(latencies) }
+    Load { begun: started, took: started.elapsed(), latency: Percentiles::of(latencies) }
 }
 
 /// No properties but that the message is persistent.

@@ -22,11 +22,12 @@ const SINGLES: &str = "receiver, 1-event deliveries";
 const BATCHES_AT_HALF: &str = "100-event deliveries, half load";
 const SINGLES_AT_HALF: &str = "1-event deliveries, half load";
 const DISK: &str = "disk, 4 KiB written and synced";
+const ONE: &str = "worker, 1 destination";
 const ONE_PROCESS: &str = "embedded, 100-event deliveries, 8 connections";
 
 /// All that is expected. `bare` messages have no properties, `raw` ones have those of Hubline's own. A rate
 /// by the disk's is events for each time that it can sync.
-const EXPECTED: [(Part, Figure, Bound); 15] = [
+const EXPECTED: [(Part, Figure, Bound); 25] = [
     (Part::Servers, Rate(BATCHES, BARE_BATCHES), AtLeast(0.8)),
     (Part::Servers, Rate(SINGLES, BARE_SINGLES), AtLeast(0.8)),
     (Part::Servers, Rate("worker, CONCURRENCY 800", RAW_CONSUME), AtLeast(0.75)),
@@ -50,6 +51,24 @@ const EXPECTED: [(Part, Figure, Bound); 15] = [
     (Part::Embedded, Written(ONE_PROCESS), AtMost(16.0)),
     (Part::Embedded, Written("embedded, 50-event deliveries, 2,000 events/s"), AtMost(16.0)),
     (Part::Embedded, Peak("standalone"), AtMost(64.0)),
+    (Part::Tenants, Rate(ONE, "worker, a handler that does nothing"), AtLeast(0.2)),
+    (Part::Tenants, Rate(ONE, "a client by itself, 400 in flight"), AtLeast(0.2)),
+    (Part::Tenants, Rate("worker, 1,000 destinations", ONE), AtLeast(0.8)),
+    (Part::Tenants, Rate("embedded, 1,000 destinations", "embedded, 1 destination"), AtLeast(0.8)),
+    (Part::Tenants, Cpu("worker, 1 destination, filter", ONE), AtMost(1.2)),
+    (Part::Tenants, Cpu("worker, 1 destination, template", ONE), AtMost(1.2)),
+    (Part::Tenants, P99("100 tenants, one floods", "100 tenants, quiet"), AtMost(2.0)),
+    (Part::Tenants, P99("100 tenants, one hangs", "100 tenants, quiet"), AtMost(2.0)),
+    (
+        Part::Tenants,
+        P99("100 tenants, one floods, embedded", "100 tenants, quiet, embedded"),
+        AtMost(2.0),
+    ),
+    (
+        Part::Tenants,
+        P99("100 tenants, one hangs, embedded", "100 tenants, quiet, embedded"),
+        AtMost(2.0),
+    ),
 ];
 
 /// What is expected of a part. Of Node programs nothing is.

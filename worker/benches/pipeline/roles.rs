@@ -3,12 +3,16 @@
 use clap::{CommandFactory as _, Parser};
 use receiver::Receiver;
 use receiver::settings::ReceiverSettings;
+use shared::retry::RetrySchedule;
 use shared::{shutdown, telemetry};
 use worker::parts::standalone::Standalone;
-use worker::settings::{StandaloneSettings, WorkerSettings};
+use worker::settings::{ProcessingSettings, RetrySettings, StandaloneSettings, WorkerSettings};
 use worker::{Context, HandlerResult, Registry};
 
 use super::process::say_listens;
+
+/// As many as the programs are told.
+pub(crate) const RETRY_ATTEMPTS: &str = "2";
 
 /// Settings come from the environment alone.
 pub(crate) async fn receiver() {
@@ -28,12 +32,11 @@ struct Worker {
     settings: WorkerSettings,
 }
 
-/// A worker whose one handler does nothing.
+/// A worker whose one handler does nothing; where there are tenants it has their routes alone.
 pub(crate) async fn worker() {
     let settings = Worker::parse_from(["worker"]).settings;
     telemetry::init(&settings.log).unwrap();
-    let mut registry = Registry::new();
-    registry.add("nothing", |_| true, nothing).unwrap();
+    let registry = registry(&settings.processing);
     settings.check().unwrap();
     let shutdown = shutdown::on_signal().unwrap();
     let worker = worker::parts::Worker::start(&settings, registry).unwrap();
@@ -52,22 +55,40 @@ pub(crate) fn default_concurrency() -> String {
 }
 
 #[derive(Parser)]
+struct Retry {
+    #[command(flatten)]
+    settings: RetrySettings,
+}
+
+/// The programs' retry schedule.
+pub(crate) fn schedule() -> RetrySchedule {
+    Retry::parse_from(["retry", "--retry-attempts", RETRY_ATTEMPTS]).settings.schedule().unwrap()
+}
+
+#[derive(Parser)]
 struct OneProcess {
     #[command(flatten)]
     settings: StandaloneSettings,
 }
 
-/// Everything in one process, whose one handler does nothing.
+/// Everything in one process, with the handlers of [`worker`].
 pub(crate) async fn standalone() {
     let settings = OneProcess::parse_from(["standalone"]).settings;
     telemetry::init(&settings.log).unwrap();
-    let mut registry = Registry::new();
-    registry.add("nothing", |_| true, nothing).unwrap();
+    let registry = registry(&settings.processing);
     let shutdown = shutdown::on_signal().unwrap();
     let standalone = Standalone::start(&settings, registry).await.unwrap();
     say_listens(standalone.address(), standalone.admin_address());
     shutdown.cancelled().await;
     standalone.stop().await;
+}
+
+fn registry(settings: &ProcessingSettings) -> Registry {
+    let mut registry = Registry::new();
+    if settings.tenants.tenants_file.is_none() {
+        registry.add("nothing", |_| true, nothing).unwrap();
+    }
+    registry
 }
 
 async fn nothing(_: &Context, _: &shared::event::Event) -> HandlerResult {

@@ -9,7 +9,7 @@ use super::process::{Process, own_cpu, server_cpu};
 use super::queue::Queue;
 use super::raw;
 use super::report::{Report, Sample};
-use super::roles::default_concurrency;
+use super::roles::{RETRY_ATTEMPTS, default_concurrency};
 use super::scale::Scale;
 
 /// Deliveries, over how many connections, and the events of each.
@@ -98,7 +98,7 @@ pub(crate) fn environment<'a>(
         ("WORK_SHARDS", "1"),
         ("HUBSPOT_CLIENT_SECRET", SECRET),
         ("PUBLIC_URL", "https://bench.example.com"),
-        ("RETRY_ATTEMPTS", "2"),
+        ("RETRY_ATTEMPTS", RETRY_ATTEMPTS),
     ]
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Latency,
     /// What a message costs by what is in it.
     Messages,
+    /// Events that go out to tenants' destinations.
+    Tenants,
     /// Beside Node programs.
     Peers,
 }

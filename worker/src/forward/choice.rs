@@ -18,7 +18,7 @@ use crate::transform::{Input, Portal, Transform};
 
 /// A route's filter and template.
 #[derive(Debug)]
-pub(crate) struct Choice {
+pub struct Choice {
     filter: Option<Filter>,
     transform: Option<Arc<Transform>>,
     /// Properties that either asks for.
@@ -29,9 +29,11 @@ pub(crate) struct Choice {
 
 /// A body as it goes out.
 #[derive(Clone)]
-pub(crate) struct Body {
-    pub(crate) bytes: Bytes,
-    pub(crate) content_type: &'static str,
+pub struct Body {
+    /// What is sent.
+    pub bytes: Bytes,
+    /// What it is sent as.
+    pub content_type: &'static str,
 }
 
 /// What a template sees of an event.
@@ -51,9 +53,23 @@ impl Choice {
         Self { filter, transform: transform.map(Arc::new), properties, filters_records }
     }
 
+    /// Of a filter, and of a template that comes with Hubline; `None` if either cannot be used.
+    pub fn read(filter: Option<&Value>, shipped: Option<&str>) -> Option<Self> {
+        let filter = filter.map(Filter::parse).transpose().ok()?;
+        let template = |name| {
+            let (template, gives) = Transform::shipped(name)?;
+            Transform::parse(template, gives).ok()
+        };
+        let transform = match shipped {
+            Some(name) => Some(template(name)?),
+            None => None,
+        };
+        Some(Self::of(filter, transform))
+    }
+
     /// Whether the event may go this way, as far as the event itself tells. One that is no JSON goes nowhere
     /// that has a filter.
-    pub(crate) fn may_want(&self, event: &Event) -> bool {
+    pub fn may_want(&self, event: &Event) -> bool {
         match &self.filter {
             None => true,
             Some(_) if self.filters_records => true,
@@ -84,7 +100,7 @@ impl Choice {
     }
 
     /// The same with a record that was read, if it was, and without a question to HubSpot.
-    pub(crate) async fn made(
+    pub async fn made(
         &self,
         event: &Event,
         record: Option<Value>,

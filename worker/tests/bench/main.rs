@@ -9,12 +9,10 @@ mod pipeline;
 mod figures;
 mod open_loop;
 
-use clap::Parser;
 use pipeline::{Part, Scale};
 use shared::broker::Topology;
 use shared::retry::RetrySchedule;
 use shared::testing::{Queues, amqp_url, prefix};
-use worker::settings::RetrySettings;
 
 /// It is two things: the test, and, run again by any of these tests, the program under test.
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +47,7 @@ async fn every_row_on_servers_has_a_figure_and_nothing_is_lost() {
     ];
     let prefix = prefix();
     whole(Part::Servers, &prefix, &rows).await;
-    nothing_is_left(&prefix, Some(&schedule())).await;
+    nothing_is_left(&prefix, Some(&pipeline::roles::schedule())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,22 +96,38 @@ async fn every_row_of_messages_has_a_figure() {
     nothing_is_left(&prefix, None).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_tenants_has_a_figure_and_nothing_is_lost() {
+    let rows = [
+        "a filter of 10 conditions, by itself",
+        "deal-stage-alert, by itself",
+        "a client by itself, 400 in flight",
+        "worker, a handler that does nothing",
+        "worker, 1 destination",
+        "worker, 1,000 destinations",
+        "worker, 1 destination, filter",
+        "worker, 1 destination, template",
+        "embedded, a handler that does nothing",
+        "embedded, 1 destination",
+        "embedded, 1,000 destinations",
+        "100 tenants, quiet",
+        "100 tenants, one floods",
+        "100 tenants, one hangs",
+        "100 tenants, quiet, embedded",
+        "100 tenants, one floods, embedded",
+        "100 tenants, one hangs, embedded",
+    ];
+    let prefix = prefix();
+    whole(Part::Tenants, &prefix, &rows).await;
+    // What the street has had is gone by then.
+    nothing_is_left(&format!("{prefix}.1"), Some(&pipeline::roles::schedule())).await;
+}
+
 async fn whole(part: Part, prefix: &str, rows: &[&str]) {
     let report = pipeline::run(part, Scale::Small, prefix).await;
     assert_eq!(report.names(), rows);
     let faults = report.faults(part);
     assert!(faults.is_empty(), "{faults:#?}");
-}
-
-#[derive(Parser)]
-struct Retry {
-    #[command(flatten)]
-    settings: RetrySettings,
-}
-
-/// Of the programs under test.
-fn schedule() -> RetrySchedule {
-    Retry::parse_from(["retry", "--retry-attempts", "2"]).settings.schedule().unwrap()
 }
 
 /// Deletes the queues, in which there must be nothing. Only a worker has declared those of a schedule.
