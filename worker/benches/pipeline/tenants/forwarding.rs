@@ -18,14 +18,14 @@ use crate::pipeline::rounds::{REDIS, Receiver, drained, environment, in_turn};
 use crate::pipeline::scale::Scale;
 
 /// The events of a row: deliveries, and the events of each.
-const LOAD: (usize, usize) = (200, 100);
+const LOAD: (usize, usize) = (100, 100);
 const CONNECTIONS: usize = 8;
 /// As many as there may be for one destination.
 const MANY: u16 = 1000;
 /// As many requests as a worker has runs.
 const IN_FLIGHT: usize = 400;
 /// No limit holds up anything.
-const UNLIMITED: &str = "rate = \"1000000/s\"\nconcurrency = 1000";
+const UNLIMITED: &str = "rate = \"100000/s\"\nconcurrency = 1000";
 const TEMPLATE: &str = "transform = \"flat-record\"";
 /// What has been answered is noted at once.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);

@@ -32,6 +32,8 @@ const TIME: Duration = Duration::from_secs(20);
 /// Longer than what hangs is waited for: by then it has been given up at least once.
 const BEFORE: Duration = Duration::from_secs(12);
 const CONNECTIONS: usize = 64;
+/// So few that each is used soon: the receiver closes those that say nothing.
+const OF_ONE: usize = 4;
 /// The others' events are there long before.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// As many as there are if nobody says otherwise.
@@ -162,7 +164,7 @@ impl Street {
     async fn others(&self, intake: &Process, time: Duration) -> Sent {
         let portals: Vec<u64> = (1..TENANTS).map(portal).collect();
         let every = EACH_EVERY / u32::from(TENANTS - 1);
-        sent(intake, &portals, (every, 1), time).await
+        sent(intake, &portals, (every, 1), (time, CONNECTIONS)).await
     }
 
     async fn first(&self, intake: &Process, time: Duration) -> Sent {
@@ -171,7 +173,7 @@ impl Street {
             Trouble::Floods => (SHARE_EVERY, FLOOD),
             Trouble::Hangs => (SHARE_EVERY, 1),
         };
-        sent(intake, &[portal(0)], load, time).await
+        sent(intake, &[portal(0)], load, (time, OF_ONE)).await
     }
 }
 
@@ -186,10 +188,10 @@ async fn sent(
     intake: &Process,
     portals: &[u64],
     (every, batch): (Duration, usize),
-    time: Duration,
+    (time, connections): (Duration, usize),
 ) -> Sent {
     let deliveries = (time.div_duration_f64(every) as usize).max(1);
     let (requests, ids) = requests_of(portals, deliveries, batch);
-    let load = post_on_schedule(intake.address, requests, CONNECTIONS, every).await;
+    let load = post_on_schedule(intake.address, requests, connections, every).await;
     Sent { ids, begun: load.begun, every }
 }
