@@ -36,14 +36,21 @@ pub(super) struct Gate {
     cap: Cap,
     breaker: Breaker,
     waits: Waits,
-    /// As it was asked at last.
+    /// As whoever called at last had it.
     size: u32,
 }
 
 impl Gate {
-    /// Lets a call through, or tells when to come back.
+    /// Lets a call through, or tells when to come back. Who only asks does not know how many there may be: that
+    /// is a tenant's or a destination's own.
     pub(super) fn enter(&mut self, asked: &Asked<'_>, now_ms: i64) -> Passage {
-        self.size = asked.cap;
+        let mut asked = *asked;
+        if !asked.is_asking {
+            self.size = asked.cap;
+        } else if self.size > 0 {
+            asked.cap = self.size;
+        }
+        let asked = &asked;
         if let Some(wait_ms) = self.shut(asked, now_ms) {
             return Passage::Shut(wait_ms);
         }

@@ -93,7 +93,7 @@ local s = packed and cmsgpack.unpack(packed)
   or { work = {}, bulk = {}, back_end = 0, bulk_waits = 0, mean = unseen,
        recent = {}, open_until = 0, closed = 0, strikes = 0, probe = 0, appointed = false, waits = {},
        cap = cap }
-s.cap = cap
+if what == 'ask' then cap = s.cap else s.cap = cap end
 ",
     waits!(),
     flows!(),

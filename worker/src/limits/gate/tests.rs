@@ -192,3 +192,16 @@ fn a_line_of_live_runs_does_not_keep_bulk_out() {
     assert!(matches!(gate.enter(&live, 1150), Passage::Full(_)), "bulk waits for it");
     assert!(matches!(gate.enter(&bulk, 1200), Passage::Open { .. }));
 }
+
+#[test]
+fn who_only_asks_is_told_by_how_many_there_may_be_and_changes_nothing_of_it() {
+    let mut gate = Gate::default();
+    let few = asked(2, Lane::Work, true, 0);
+    let asking = Asked { cap: 200, is_asking: true, ..few };
+    assert!(matches!(gate.enter(&asking, 1000), Passage::Open { .. }), "nobody has called yet");
+    for _ in 0..2 {
+        assert!(matches!(gate.enter(&few, 1000), Passage::Open { .. }));
+    }
+    assert!(matches!(gate.enter(&asking, 1001), Passage::Full(_)), "two are under way");
+    assert_eq!(gate.sight(1001)[1], 2);
+}
