@@ -95,11 +95,11 @@ impl Errand {
     pub(super) fn run(self, turn: &mut Turn) -> Done {
         let Self { work, _space: space, .. } = self;
         let (tell, done) = work(turn);
-        // The answer may hold what was written.
+        // Not before: the answer may hold what was written. And not after: who is told may ask for the room.
         let Some(space) = space else { return (tell, done) };
         let tell: Reply = Box::new(move || {
-            tell();
             drop(space);
+            tell();
         });
         (tell, done)
     }
