@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use deadpool_redis::redis::{AsyncTypedCommands as _, Client, aio::MultiplexedConnection};
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, AsyncTypedCommands as _, Client};
 use shared::event::Identity;
 
 use super::admin::pause;
-use super::{TARGET, within};
+use super::{PATIENCE, TARGET, within};
 
 /// All keys under one prefix.
 pub(crate) struct Entries {
@@ -16,7 +17,10 @@ pub(crate) struct Entries {
 
 impl Entries {
     pub(crate) async fn open(url: &str, prefix: &str) -> Self {
-        let redis = Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+        // Other tests may keep a server busy for longer than a client waits by itself.
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let client = Client::open(url).unwrap();
+        let redis = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
         Self { prefix: prefix.to_owned(), redis }
     }
 
