@@ -82,3 +82,80 @@ fn is_of(section: &Section, origin: &Origin) -> bool {
 fn name_of(origin: &Origin) -> String {
     origin.to_string().replace('/', "-")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use secrecy::SecretString;
+    use shared::clock::now_ms;
+    use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+    use super::*;
+
+    async fn end(records: &Records, origin: &Origin) {
+        let mut transaction = records.ready().await.unwrap().transaction().await.unwrap();
+        uninstalled(&mut transaction, origin, now_ms()).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    async fn states(records: &Records) -> Vec<(String, SectionState)> {
+        let sections = records.tenant_sections().await.unwrap().sections;
+        sections.into_iter().map(|section| (section.name, section.state)).collect()
+    }
+
+    async fn an_install_makes_a_tenant_and_its_end_holds_it_until_the_next(engine: DatabaseEngine) {
+        let test = TestDatabase::new(engine).await;
+        let records = Records::new(&SecretString::from(test.url())).unwrap();
+        let (one, other) = (Origin::hubspot(6), Origin::hubspot(62515));
+        assert_eq!(records.tenant_installed(&other).await.unwrap(), "hubspot-62515");
+        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        let version = records.tenants_version().await.unwrap();
+        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        assert_eq!(records.tenants_version().await.unwrap(), version, "nothing is new");
+
+        end(&records, &one).await;
+        let state = |one: SectionState, other: SectionState| {
+            [("hubspot-6".to_owned(), one), ("hubspot-62515".to_owned(), other)]
+        };
+        let (active, gone) = (SectionState::Active, SectionState::Uninstalled);
+        assert_eq!(states(&records).await, state(gone, active));
+        assert!(records.tenants_version().await.unwrap() > version, "workers hear of it");
+        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        assert_eq!(states(&records).await, state(active, active));
+
+        // What people have paused stays so.
+        let (kind, name) = (SectionKind::Tenant, "hubspot-6".to_owned());
+        let pause = Edit::Turn { kind, name, state: SectionState::Paused };
+        let version = records.tenants_version().await.unwrap();
+        records.edit_tenants(version, &[pause], "ann").await.unwrap();
+        end(&records, &one).await;
+        records.tenant_installed(&one).await.unwrap();
+        assert_eq!(states(&records).await, state(SectionState::Paused, active));
+        assert_eq!(test.number("SELECT count(*) FROM audit WHERE action = 'uninstall'").await, 1);
+        records.close().await;
+        test.end().await;
+    }
+
+    async fn of_two_changes_for_one_version_the_second_is_refused(engine: DatabaseEngine) {
+        let test = TestDatabase::new(engine).await;
+        let records = Records::new(&SecretString::from(test.url())).unwrap();
+        let write = |name: &str| Edit::Write {
+            kind: SectionKind::Tenant,
+            name: name.to_owned(),
+            body: "{}".to_owned(),
+        };
+        records.edit_tenants(0, &[write("one")], "ann").await.unwrap();
+        let error = records.edit_tenants(0, &[write("other")], "bob").await.unwrap_err();
+        assert!(error.is::<Conflict>(), "{error:#}");
+        assert_eq!(test.number("SELECT count(*) FROM tenant_section").await, 1);
+        assert_eq!(test.number("SELECT count(*) FROM audit").await, 1);
+        records.close().await;
+        test.end().await;
+    }
+
+    on_every_database! {
+        an_install_makes_a_tenant_and_its_end_holds_it_until_the_next
+        of_two_changes_for_one_version_the_second_is_refused
+    }
+}
