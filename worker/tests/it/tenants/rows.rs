@@ -71,7 +71,7 @@ async fn an_event_that_comes_twice_is_one_row_as_it_is_documented(engine: Engine
         "SELECT count(*) FROM events WHERE hubline_id = '{named}' AND event_id = 1 \
          AND portal_id = 62515 AND type = 'contact.propertyChange' AND object_type = '0-1' \
          AND object_id = 1 AND property = 'email' AND value = 'jane@example.com' \
-         AND occurred_at = '2026-09-21T13:33:20Z'"
+         AND occurred_at = '2026-09-21T14:13:20Z'"
     );
     let counted = [table.number(&row).await, table.number("SELECT count(*) FROM events").await];
     assert_eq!(counted, [1, 1]);
