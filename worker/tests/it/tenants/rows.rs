@@ -33,10 +33,15 @@ fn address(url: &str) -> SocketAddr {
     Proxy::server_of(url).parse().unwrap()
 }
 
-/// A file whose secret is this URL.
+/// A file whose secrets are all this URL.
 fn file_of(text: &str, url: &str) -> File {
     let file = File::of(text);
-    std::fs::write(file.directory().join("secret"), url).unwrap();
+    for entry in std::fs::read_dir(file.directory()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_str().unwrap().starts_with("secret") {
+            std::fs::write(entry.path(), url).unwrap();
+        }
+    }
     file
 }
 
