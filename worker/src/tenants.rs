@@ -47,7 +47,7 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::Faults;
 pub(crate) use headers::HeaderText;
 pub(crate) use model::Tenants;
-pub(crate) use reading::{MAX_BYTES, read};
+pub(crate) use reading::{MAX_BYTES, MAX_TENANTS, read};
 pub(crate) use route::Route;
 pub(crate) use secret_ref::SecretRef;
 pub(crate) use section_kind::SectionKind;

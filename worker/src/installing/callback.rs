@@ -73,15 +73,19 @@ pub(super) async fn come_back(site: &Data<Site>, request: &HttpRequest) -> Outco
     let is_tls = site.url.is_tls();
     let secrets = cookie::secrets(request.headers(), is_tls);
     let state = query.state.as_deref().unwrap_or_default();
-    if !site.states.take(&site.app.keys, state, secrets, now_ms()) {
+    let Some(began) = site.states.began(&site.app.keys, state, secrets, now_ms()) else {
         return Outcome::ForeignState;
-    }
+    };
     if let Some(error) = query.error {
         return Outcome::Denied { is_consent: error == "access_denied" };
     }
     let Some(code) = query.code else { return Outcome::Unreadable };
+    // Before the state is noted as used: what is remembered is bounded by that rate.
     if !site.rate.admits(Instant::now()) {
         return Outcome::TooMany;
+    }
+    if !site.states.use_up(&began, now_ms()) {
+        return Outcome::ForeignState;
     }
     // On the program's own runtime, and to its end whether or not anybody waits for it: the code is good once.
     let (doing, code) = (Arc::clone(site), SecretString::from(code));

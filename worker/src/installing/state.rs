@@ -27,6 +27,12 @@ pub(super) struct Begun {
     pub(super) cookie: String,
 }
 
+/// A state that is good, until it is used up.
+pub(super) struct Began {
+    cookie: String,
+    until_ms: i64,
+}
+
 impl States {
     /// Begins one.
     pub(super) fn begin(keys: &Keys, now_ms: i64) -> anyhow::Result<Begun> {
@@ -36,34 +42,44 @@ impl States {
         Ok(Begun { state: URL_SAFE_NO_PAD.encode(sealed), cookie })
     }
 
-    /// Whether a browser with one of these `cookies` began with this state, not too long ago; which then is
-    /// used up. Opening compares in constant time.
-    pub(super) fn take<'a>(
+    /// The browser with one of these `cookies` that began with this state, not too long ago. Opening compares in
+    /// constant time.
+    pub(super) fn began<'a>(
         &self,
         keys: &Keys,
         state: &str,
         cookies: impl Iterator<Item = &'a str>,
         now_ms: i64,
-    ) -> bool {
+    ) -> Option<Began> {
         if state.len() > LONGEST {
-            return false;
+            return None;
         }
-        let Ok(sealed) = URL_SAFE_NO_PAD.decode(state) else { return false };
+        let sealed = URL_SAFE_NO_PAD.decode(state).ok()?;
         // More would be nobody's browser.
         for cookie in cookies.take(3).filter(|cookie| cookie.len() <= LONGEST) {
             let Ok(until) = keys.open(&what(cookie), &sealed) else { continue };
             let until_ms = until.expose_secret().parse().unwrap_or(i64::MIN);
-            return now_ms < until_ms && self.use_up(cookie, until_ms, now_ms);
+            let began = Began { cookie: cookie.to_owned(), until_ms };
+            return (now_ms < until_ms && !self.lock().contains_key(cookie)).then_some(began);
         }
-        false
+        None
     }
 
-    fn use_up(&self, cookie: &str, until_ms: i64, now_ms: i64) -> bool {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Uses it up; false if somebody else just has.
+    pub(super) fn use_up(&self, began: &Began, now_ms: i64) -> bool {
+        let mut used = self.lock();
         if used.len() >= MANY {
             used.retain(|_, until_ms| now_ms < *until_ms);
         }
-        used.len() < MANY && used.insert(cookie.to_owned(), until_ms).is_none()
+        if used.len() >= MANY {
+            tracing::error!("too many installs at once: no more are taken for a quarter of an hour");
+            return false;
+        }
+        used.insert(began.cookie.clone(), began.until_ms).is_none()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,7 +103,8 @@ mod tests {
         let (keys, states) = (keys(), States::default());
         let (one, other) = (States::begin(&keys, 0).unwrap(), States::begin(&keys, 0).unwrap());
         let take = |state: &str, cookies: &[&str], now_ms| {
-            states.take(&keys, state, cookies.iter().copied(), now_ms)
+            let began = states.began(&keys, state, cookies.iter().copied(), now_ms);
+            began.is_some_and(|began| states.use_up(&began, now_ms))
         };
         assert!(!take(&one.state, &[], 1), "no cookie");
         assert!(!take(&one.state, &[&other.cookie], 1), "another browser's");
@@ -105,6 +122,7 @@ mod tests {
         let text = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
         let theirs = Keys::parse(&SecretString::from(text.to_owned())).unwrap();
         let forged = States::begin(&theirs, 0).unwrap();
-        assert!(!states.take(&ours, &forged.state, std::iter::once(&*forged.cookie), 1));
+        let cookies = std::iter::once(&*forged.cookie);
+        assert!(states.began(&ours, &forged.state, cookies, 1).is_none());
     }
 }

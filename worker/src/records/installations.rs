@@ -4,11 +4,13 @@
 //! a number takes the place of those only that came under a smaller one. So whoever was frozen in the middle of
 //! a refresh neither undoes a later one nor loses what it alone was given. Refuses to seal or to open.
 
+use shared::clock::now_ms;
 use shared::origin::Origin;
 
 use super::database::{on_pool, on_reading, on_transaction};
 use super::handle::Records;
 use super::row::from_row;
+use super::tenants;
 
 mod ending;
 mod state;
@@ -133,6 +135,7 @@ impl Records {
             .execute(connection)
             .await?;
         });
+        tenants::reinstalled(&mut transaction, origin, now_ms).await?;
         transaction.commit().await?;
         Ok(match state.map(InstallationState::try_from).transpose()? {
             None => Before::Unknown,
@@ -201,8 +204,8 @@ impl Records {
         given: Given<'_>,
         scopes: Option<&str>,
     ) -> anyhow::Result<bool> {
-        let database = self.ready().await?;
-        let kept = on_pool!(database, pool => {
+        let mut transaction = self.ready().await?.transaction().await?;
+        let kept = on_transaction!(&mut transaction, connection => {
             // Whoever was refused meanwhile had only the token that this one has taken the place of.
             sqlx::query(
                 "UPDATE installation SET refresh_token = $3, token_fence = $2, due_ms = $4, \
@@ -216,10 +219,14 @@ impl Records {
             .bind(given.due_ms)
             .bind(given.expires_ms)
             .bind(scopes)
-            .execute(pool)
+            .execute(connection)
             .await?
             .rows_affected()
         });
+        if kept > 0 {
+            tenants::reinstalled(&mut transaction, origin, now_ms()).await?;
+        }
+        transaction.commit().await?;
         Ok(kept > 0)
     }
 

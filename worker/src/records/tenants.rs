@@ -11,6 +11,6 @@ mod view;
 
 pub(crate) use change::Edit;
 pub(crate) use listener::TenantsListener;
-pub(in crate::records) use of_origin::uninstalled;
+pub(in crate::records) use of_origin::{reinstalled, uninstalled};
 pub(crate) use section::{Section, SectionState};
 pub(crate) use view::Sections;

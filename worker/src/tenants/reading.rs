@@ -16,10 +16,10 @@ use super::section::Section;
 use super::tenant::Tenant;
 use super::transform::CheckTransform;
 
-/// The longest text that is read, in bytes: 1 MiB.
-pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+/// The longest text that is read, in bytes: 16 MiB, for as many as there may be.
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-const MAX_TENANTS: usize = 10_000;
+pub(crate) const MAX_TENANTS: usize = 10_000;
 const MAX_DESTINATIONS: usize = 10_000;
 const MAX_ROUTES: usize = 20_000;
 

@@ -8,7 +8,7 @@ use super::section::{Section, SectionState};
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::audit;
 use crate::records::handle::Records;
-use crate::tenants::SectionKind;
+use crate::tenants::{MAX_TENANTS, SectionKind};
 
 /// Somebody else may change them at the same moment, and again.
 const TRIES: usize = 5;
@@ -27,6 +27,13 @@ impl Records {
             );
             let edit = match found.map(|section| section.state) {
                 None => {
+                    // Nobody's section is written over, and none is one too many for all.
+                    let is_taken = |section: &Section| section.kind == kind && section.name == name;
+                    let tenants = sections.there().filter(|section| section.kind == kind).count();
+                    anyhow::ensure!(
+                        !sections.there().any(is_taken) && tenants < MAX_TENANTS,
+                        "the tenant {name} cannot be made: its name is another one's, or there are too many"
+                    );
                     let body = json!({ "origin": origin.to_string() });
                     Edit::Write { kind, name: name.clone(), body: body.to_string() }
                 }
@@ -50,27 +57,58 @@ pub(in crate::records) async fn uninstalled(
     origin: &Origin,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let (from, to) = (SectionState::Active, SectionState::Uninstalled);
+    turn(transaction, origin, (from, to), now_ms).await
+}
+
+/// What was held since the portal was without the app goes on.
+pub(in crate::records) async fn reinstalled(
+    transaction: &mut Transaction,
+    origin: &Origin,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let (from, to) = (SectionState::Uninstalled, SectionState::Active);
+    turn(transaction, origin, (from, to), now_ms).await
+}
+
+async fn turn(
+    transaction: &mut Transaction,
+    origin: &Origin,
+    (from, to): (SectionState, SectionState),
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
     // As it stands in the text of a JSON object: within another text its quotes would be escaped.
     let has_origin = format!("%\"origin\":\"{origin}\"%");
-    // First, as who edits them does: else the two would wait for one another.
+    let there: i64 = on_transaction!(&mut *transaction, connection => {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM tenant_section WHERE kind = 'tenant' AND state = $2 AND body LIKE $1",
+        )
+        .bind(&has_origin)
+        .bind(from.as_str())
+        .fetch_one(connection)
+        .await?
+    });
+    if there == 0 {
+        return Ok(());
+    }
+    // Before the section, as who edits them does: else the two would wait for one another.
     raise(transaction).await?;
     let turned = on_transaction!(&mut *transaction, connection => {
         sqlx::query(
-            "UPDATE tenant_section SET state = 'uninstalled', state_ms = $2, state_by = $3 \
-             WHERE kind = 'tenant' AND state = 'active' AND body LIKE $1",
+            "UPDATE tenant_section SET state = $3, state_ms = $4, state_by = $5 \
+             WHERE kind = 'tenant' AND state = $2 AND body LIKE $1",
         )
         .bind(has_origin)
+        .bind(from.as_str())
+        .bind(to.as_str())
         .bind(now_ms)
         .bind(audit::OWN_NAME)
         .execute(connection)
         .await?
         .rows_affected()
     });
-    if turned > 0 {
-        let about = format!("tenant={origin}");
-        audit::note(transaction, audit::OWN_NAME, "uninstall", &about, turned).await?;
-    }
-    Ok(())
+    let action = if to == SectionState::Active { "resume" } else { "uninstall" };
+    audit::note(transaction, audit::OWN_NAME, action, &format!("tenant={origin}"), turned).await
 }
 
 fn is_of(section: &Section, origin: &Origin) -> bool {

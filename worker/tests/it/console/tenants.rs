@@ -15,6 +15,7 @@ name = "ACME <b>Corp</b>"
 tenant = "acme"
 url = "https://hooks.acme.example/a-secret-path"
 secret = { env = "TENANT_ACME" }
+headers = { X-Plain = "a-plain-token" }
 [routes.acme-deals]
 tenant = "acme"
 destination = "acme-crm"
@@ -60,6 +61,7 @@ async fn tenants_are_shown_with_how_they_fare(engine: DatabaseEngine) {
     rig.browser.get("/tenants?name=UMB").await.shows(&["hubspot/62516"]).hides(&["hubspot/62515"]);
     let one = rig.browser.get("/tenants/destination/acme-crm").await;
     one.shows(&["by ann", "TENANT_ACME", "1,234", ">open<", "/tenants/route/acme-deals"]);
+    one.shows(&["https://hooks.acme.example/…"]).hides(&["a-secret-path", "a-plain-token"]);
     for path in ["/tenants/route/acme-crm", "/tenants/nothing/acme", "/tenants/tenant/%3Cb%3E"] {
         assert_eq!(rig.browser.get(path).await.status, 404, "{path}");
     }

@@ -19,7 +19,7 @@ use crate::directory::section_text;
 use crate::records::{Line, Question, SEARCH_PATIENCE, SectionState};
 use crate::rehearsal::Rehearsal;
 use crate::target::route_name;
-use crate::tenants::{SectionKind, text_of};
+use crate::tenants::{SectionKind, SectionText, text_of};
 
 /// So many of the last attempts that failed are shown.
 const ATTEMPTS: u32 = 5;
@@ -182,7 +182,7 @@ async fn section(
         frame: visit.frame(format!("{kind} {name}"), Tab::Tenants),
         fare: Fares::look(visit).await?.of(kind, &name),
         said: said.collect(),
-        text: stored.map(|section| text_of([&section_text(section)])),
+        text: stored.map(|section| text_of([&masked(section_text(section))])),
         others: others(seen, kind, &name),
         command: format!("worker tenants show {kind}/{name}"),
         state: state.into(),
@@ -193,6 +193,21 @@ async fn section(
         events,
         tried,
     })
+}
+
+/// Without what people write where it is plain although it is a secret: an address behind its host, and the text
+/// of headers.
+fn masked(mut section: SectionText) -> SectionText {
+    if let Some(url) = section.body.get_mut("url") {
+        let parsed = url.as_str().and_then(|url| url.parse::<reqwest::Url>().ok());
+        let origin = parsed.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        *url = format!("{origin}/…").into();
+    }
+    let headers = section.body.get_mut("headers").and_then(Value::as_object_mut);
+    for (_, value) in headers.into_iter().flatten().filter(|(_, value)| value.is_string()) {
+        *value = "…".into();
+    }
+    section
 }
 
 /// What it leads to, and what leads to it.
