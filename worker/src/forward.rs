@@ -89,6 +89,10 @@ impl Forward {
                 Some(("TENANT_UNINSTALLED", what))
             }
         };
+        // Before all that holds it: who waits for that keeps its place.
+        if let Some(terms) = self.order {
+            order::in_order(cx, &self.route, terms, event).await?;
+        }
         if let Some((code, why)) = why {
             return Err(cx.paused(&party.limit, code, why).await);
         }
@@ -102,9 +106,6 @@ impl Forward {
         if outlet.is_paused {
             let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
-        }
-        if let Some(terms) = self.order {
-            order::in_order(cx, &self.route, terms, event).await?;
         }
         let Some(body) = self.choice.body(cx, event).await? else {
             return Err(HandlerError::skipped(
@@ -121,12 +122,12 @@ impl Forward {
                 party: Arc::clone(party),
             };
             let id = Parcel { route: &self.route, event, body: body.clone() }.name();
-            let told = Box::pin(way.send(batching, cx, id, body)).await?;
-            let mut sent = Sent::of_endpoint(&outlet.name, &told.answered, &endpoint.overrides);
+            let mut told = Box::pin(way.send(batching, cx, id, body)).await?;
             if told.events > 1 {
-                // It may quote others, whose erasure would not find it here.
-                sent.beginning.clear();
+                // It may quote others, whose erasure would not find it here: neither in the error.
+                told.answered.beginning.clear();
             }
+            let sent = Sent::of_endpoint(&outlet.name, &told.answered, &endpoint.overrides);
             return self.ended(cx, sent, told.is_known).await;
         }
         let sending = async {

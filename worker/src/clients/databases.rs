@@ -102,12 +102,12 @@ impl Databases {
                     database.pool.put(client);
                     return Ok(None);
                 }
-                Ended::Refused(fault) if !fault.is_down() => {
+                Ended::Refused(fault) if fault.meaning() == Meaning::Permanent => {
                     database.pool.put(client);
                     return Ok(Some(fault));
                 }
-                // It was closed while it stood idle, as others then are: that says nothing of the database.
-                // Was the row written all the same, it is once more.
+                // It was closed while it stood idle, or leads to a server that takes no rows any more, as others
+                // then are: that says nothing of the database. Was the row written all the same, it is once more.
                 Ended::Refused(_) | Ended::Broken(_) => database.pool.clear(),
             }
         }

@@ -62,7 +62,8 @@ fn mark(section: &Section) -> Mark {
     Mark { kind, name, state: section.state, since_ms: section.state_ms, tenant }
 }
 
-/// What has no keys is faulty, and is told of as such.
+/// What is no section has no keys, and is told of as faulty.
 fn body(section: &Section) -> Value {
-    serde_json::from_str(&section.body).unwrap_or_default()
+    let body = serde_json::from_str(&section.body).ok();
+    body.filter(Value::is_object).unwrap_or_else(|| Value::Object(serde_json::Map::new()))
 }

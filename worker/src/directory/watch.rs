@@ -3,12 +3,14 @@
 //! Owns how old a worker's view of it is. What cannot be used, or not be reached, is said once and changes
 //! nothing: the last version goes on.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -140,7 +142,13 @@ impl Reader {
 
     fn take(&mut self, view: &View) -> anyhow::Result<Routes> {
         let allow = self.settings.allow()?;
-        let secret = |reference: &_, _: &str| self.settings.secret(reference);
+        // As it was read for this version: it may be another one a moment later, and that is another version.
+        let read = RefCell::new(HashMap::new());
+        let secret = |reference: &SecretRef, _: &str| {
+            let secret = self.settings.secret(reference);
+            read.borrow_mut().insert(reference.clone(), digest(&secret));
+            secret
+        };
         let is_proxied = self.settings.proxy()?.is_some();
         let rules = Rules {
             allow: &allow,
@@ -169,24 +177,19 @@ impl Reader {
         self.references = directory.tenants.secrets().cloned().collect();
         self.tenants = directory.tenants;
         self.complaint = None;
-        self.taken = Some(self.version(view));
+        let read = read.into_inner();
+        let as_read = |reference: &_| {
+            // One that was not looked at is no part of what was taken.
+            read.get(reference).copied().unwrap_or_else(|| digest(&self.settings.secret(reference)))
+        };
+        self.taken = Some(version(view, self.references.iter().map(as_read)));
         Ok(routes)
     }
 
-    /// What differs once anything that is said or a secret does. One that cannot be read is one more.
+    /// The version that there is now.
     fn version(&self, view: &View) -> Version {
-        let mut version = Sha256::new_with_prefix(view.digest());
-        let mut part = |bytes: &[u8]| {
-            version.update((bytes.len() as u64).to_le_bytes());
-            version.update(bytes);
-        };
-        for reference in &self.references {
-            match self.settings.secret(reference) {
-                Ok(secret) => part(secret.expose_secret().as_bytes()),
-                Err(_) => part(b""),
-            }
-        }
-        version.finalize().into()
+        let secrets = self.references.iter().map(|reference| self.settings.secret(reference));
+        version(view, secrets.map(|secret| digest(&secret)))
     }
 
     /// Once for each fault, not every two seconds.
@@ -195,5 +198,22 @@ impl Reader {
             tracing::warn!(error, "the tenants cannot be read: the last version goes on");
             self.complaint = Some(error.to_owned());
         }
+    }
+}
+
+/// What differs once anything that is said or a secret does.
+fn version(view: &View, secrets: impl Iterator<Item = Version>) -> Version {
+    let mut version = Sha256::new_with_prefix(view.digest());
+    secrets.for_each(|secret| version.update(secret));
+    version.finalize().into()
+}
+
+/// Of a secret; one that cannot be read is one more.
+fn digest(secret: &Result<SecretString, String>) -> Version {
+    match secret {
+        Ok(secret) => {
+            Sha256::new_with_prefix(b"is").chain_update(secret.expose_secret()).finalize().into()
+        }
+        Err(_) => Sha256::digest(b"none").into(),
     }
 }

@@ -83,8 +83,7 @@ impl Way {
         }
         cx.note(AT_MOST, told.events.div_ceil(PARTS))?;
         let (name, status, events) = (&self.outlet.name, answer.status, told.events);
-        let said = told.answered.said();
-        let message = format!("{name} answered {status} to {events} events at once: {said}");
+        let message = format!("{name} answered {status} to {events} events at once");
         let code = Service::Destination.code("BATCH");
         // No attempt is spent: nobody knows yet whose fault it is.
         cx.waiting_elsewhere(Err(HandlerError::deferred(Duration::ZERO, code, message)))

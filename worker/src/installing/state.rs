@@ -72,7 +72,9 @@ impl States {
             used.retain(|_, until_ms| now_ms < *until_ms);
         }
         if used.len() >= MANY {
-            tracing::error!("too many installs at once: no more are taken for a quarter of an hour");
+            tracing::error!(
+                "too many installs at once: no more are taken for a quarter of an hour"
+            );
             return false;
         }
         used.insert(began.cookie.clone(), began.until_ms).is_none()

@@ -69,8 +69,8 @@ pub(crate) fn text_of<'s>(sections: impl IntoIterator<Item = &'s SectionText>) -
             table.insert(name.clone(), body.clone());
         }
     }
-    // TOML has all that JSON from TOML has.
-    toml::to_string(&tables).unwrap_or_default()
+    // TOML has all that JSON from TOML has. Whatever else it is must not read as if there were nothing.
+    toml::to_string(&tables).unwrap_or_else(|error| format!("no TOML can be made of this: {error}"))
 }
 
 #[cfg(test)]
@@ -114,6 +114,9 @@ mod tests {
         let text = text_of(&sections);
         assert_eq!(sections_in("other", &text).unwrap(), sections, "{text}");
         assert_eq!(text_of(&[]), "");
+        let body = serde_json::json!({ "origin": null });
+        let odd = SectionText { kind: tenant, name: "odd".to_owned(), body };
+        assert!(sections_in("records", &text_of([&odd])).is_err(), "{}", text_of([&odd]));
     }
 
     #[test]

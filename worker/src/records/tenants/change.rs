@@ -124,9 +124,13 @@ async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<
             .await?;
         }
         Edit::Turn { kind, name, state } => {
+            // A pause ends; that the portal is without the app does not.
             sqlx::query(
-                "UPDATE tenant_section SET state = $3, state_ms = $4, state_by = $5 \
-                 WHERE kind = $1 AND name = $2",
+                "UPDATE tenant_section SET state_ms = $4, state_by = $5, \
+                 state = CASE WHEN $3 = 'active' AND kind = 'tenant' AND EXISTS \
+                 (SELECT 1 FROM installation WHERE installation.state = 'uninstalled' \
+                 AND tenant_section.body LIKE '%\"origin\":\"' || installation.origin || '\"%') \
+                 THEN 'uninstalled' ELSE $3 END WHERE kind = $1 AND name = $2",
             )
             .bind(kind.as_str())
             .bind(name)
