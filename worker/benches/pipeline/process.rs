@@ -34,9 +34,9 @@ impl Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([PROGRAM, "--exact", "--nocapture"])
             .env(ROLE, role)
+            .env("LOG_LEVEL", "warn")
             .envs(environment.iter().copied())
             .envs(LISTENERS.map(|listener| (listener, "127.0.0.1:0")))
-            .env("LOG_LEVEL", "warn")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
