@@ -99,6 +99,26 @@ async fn of_those_that_have_come_the_oldest_goes_first(engine: Engine) {
     rig.finish().await;
 }
 
+/// Whatever has held them, the oldest goes first.
+async fn what_a_pause_has_held_goes_on_in_its_order(engine: Engine) {
+    let acme = Endpoint::start([]);
+    let file = File::of(&ordered(&acme, "state = \"paused\""));
+    let rig = rig_with(engine, &file, &[acme.address]).await;
+    publish_all(&rig, &[1, 2, 3, 4].map(|deal| (deal, 2))).await;
+    publish_all(&rig, &[1, 2, 3, 4].map(|deal| (deal, 1))).await;
+    let worker = worker(&rig);
+    wait_for_verdicts(&worker, "limited", 8).await;
+    assert!(acme.received().is_empty());
+    file.write(&ordered(&acme, ""));
+    wait_for_verdicts(&worker, "succeeded", 8).await;
+    worker.stop().await;
+    let received = acme.received();
+    for deal in 1..=4 {
+        assert_eq!(moments(&received, deal), [1, 2], "of deal {deal}");
+    }
+    rig.finish().await;
+}
+
 async fn one_that_fails_holds_its_record_for_a_while_and_then_the_others_go_on(engine: Engine) {
     let acme = Endpoint::start([]);
     let file = File::of(&ordered(&acme, "order_hold = \"1s\""));
@@ -207,6 +227,7 @@ async fn a_worker_that_is_killed_holds_no_record_and_loses_nothing(engine: Engin
 on_every_engine! {
     a_records_events_go_one_after_the_other_and_those_of_others_beside_them
     of_those_that_have_come_the_oldest_goes_first
+    what_a_pause_has_held_goes_on_in_its_order
     one_that_fails_holds_its_record_for_a_while_and_then_the_others_go_on
     one_that_fails_for_too_long_takes_those_behind_it_along_where_that_is_set
     one_that_is_given_up_at_once_takes_along_who_has_come_or_nobody
