@@ -81,6 +81,20 @@ hand() {
     done
 }
 
+# withhold SERVICE NAME…: what was handed out once is not there any more.
+withhold() {
+    service=$1
+    shift
+    for name; do rm -f "$out/$service/$name"; done
+}
+
+# Whether portals install the app, as hubline.env says.
+has_oauth() { [ -n "${HUBSPOT_CLIENT_ID:-}" ]; }
+
+# Whether secrets are kept sealed, and secrets-key is needed: with OAuth, and where hubline.env names the key for
+# secrets that are made for tenants' destinations.
+seals() { has_oauth || [ -n "${SECRETS_KEY_FILE:-}" ]; }
+
 # bytes: hexadecimal from standard input as the bytes that it stands for.
 bytes() {
     hex=$(cat)
@@ -111,7 +125,7 @@ make() {
         take "$name" || rm -f "$kept/$name"
     done
     for name in console-token console-viewer-token grafana-password redis-health; do need "$name"; done
-    take secrets-key || [ -s "$kept/secrets-key" ] || keep secrets-key "$(key)"
+    if seals; then take secrets-key || [ -s "$kept/secrets-key" ] || keep secrets-key "$(key)"; fi
     for name in amqp-receiver amqp-worker amqp-console redis database postgres; do need_plain "$name"; done
 }
 
@@ -123,9 +137,16 @@ hand_out() {
     done
     hand receiver "$hubline" hubspot-client-secret hubspot-client-secret-previous
     hand send "$hubline" hubspot-client-secret
-    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key hubspot-client-secret secrets-key
-    hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token \
-        hubspot-client-secret secrets-key
+    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key
+    hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token
+    for asker in worker console; do
+        if has_oauth; then
+            hand "$asker" "$hubline" hubspot-client-secret
+        else
+            withhold "$asker" hubspot-client-secret
+        fi
+        if seals; then hand "$asker" "$hubline" secrets-key; else withhold "$asker" secrets-key; fi
+    done
     printf 'redis://hubline:%s@redis:6379/0' "$(read_one redis)" | put worker "$hubline" redis-url
     for name in worker console; do
         printf 'postgres://hubline:%s@postgres:5432/hubline' "$(read_one database)" |

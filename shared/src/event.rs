@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 pub use crate::identity::{Identity, NotAnIdentity};
 use crate::origin::{Origin, Sender};
@@ -26,10 +27,18 @@ pub struct Event {
     pub topic: Arc<str>,
     /// What makes it itself: the same for every delivery of it.
     pub identity: Identity,
-    /// Byte for byte as it was sent. Not changed any more: the view is one of these bytes.
+    /// Byte for byte as it was sent. Not changed any more: what is read is these bytes.
     body: Bytes,
-    /// The sender's typed view, once somebody has asked for it. Clones share it.
-    view: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+    /// What was read of them, which clones share.
+    read: Arc<Read>,
+}
+
+/// What has been read of an event, each once somebody has asked for it.
+#[derive(Default)]
+struct Read {
+    /// The sender's typed view.
+    view: OnceLock<Box<dyn Any + Send + Sync>>,
+    json: OnceLock<Option<Value>>,
 }
 
 impl Event {
@@ -41,7 +50,7 @@ impl Event {
         identity: Identity,
         body: Bytes,
     ) -> Self {
-        Self { origin, topic: topic.into(), identity, body, view: Arc::default() }
+        Self { origin, topic: topic.into(), identity, body, read: Arc::default() }
     }
 
     /// What `sender` sent and nobody can read: known by its bytes alone.
@@ -57,15 +66,22 @@ impl Event {
         &self.body
     }
 
+    /// Its bytes as JSON; `None` if they are none.
+    #[must_use]
+    pub fn json(&self) -> Option<&Value> {
+        let parse = || serde_json::from_slice(&self.body).ok();
+        self.read.json.get_or_init(parse).as_ref()
+    }
+
     /// The typed view of the event's sender: `parse` makes it, unless it is there already.
     pub(crate) fn view<V: Any + Send + Sync>(&self, parse: impl Fn(&Self) -> V) -> &V {
-        let kept = self.view.get_or_init(|| Box::new(parse(self)));
+        let kept = self.read.view.get_or_init(|| Box::new(parse(self)));
         // One event has one sender, and that one has one type of view.
         kept.downcast_ref().unwrap_or_else(|| unreachable!("an event has the view of its sender"))
     }
 }
 
-/// The view follows from the bytes.
+/// What is read follows from the bytes.
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         (&self.origin, &self.topic, &self.identity, &self.body)
@@ -109,6 +125,16 @@ mod tests {
             assert_eq!(*bytes, 7);
         }
         assert_eq!(parsed.into_inner(), 1);
+    }
+
+    #[test]
+    fn its_json_is_read_once_for_all_clones() {
+        let body = Bytes::from_static(br#"{"objectId":7}"#);
+        let event = Event::unreadable(Sender::HubSpot, body);
+        let clone = event.clone();
+        assert_eq!(clone.json().unwrap()["objectId"], 7);
+        assert!(std::ptr::eq(event.json().unwrap(), clone.json().unwrap()));
+        assert_eq!(self::event().json(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod data;
 pub mod dead_letters;
 pub mod demo;
 pub mod events;
+mod given;
 pub mod healthcheck;
 mod input;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod replay;
 pub mod routes;
 pub mod run;
 pub mod send;
+mod shown;
 pub mod standalone;
 pub mod tenants;
 
@@ -69,7 +71,7 @@ enum Command {
     Console(Box<console::ConsoleCommand>),
     /// Show how much of each limit is used, who waits there, and which services are down
     Limits(limits::LimitsCommand),
-    /// Check, list and change tenants, their destinations and routes; pause and resume them
+    /// Check, list, test and change tenants, their destinations and routes; pause and resume them
     Tenants(Box<tenants::TenantsCommand>),
     /// See what a tenant's route would do with events, and why
     Routes(Box<routes::RoutesCommand>),

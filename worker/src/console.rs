@@ -37,6 +37,8 @@ mod own_path;
 mod pages;
 mod parts;
 mod query;
+mod questions;
+mod rotations;
 mod selection;
 mod shell;
 mod sources;

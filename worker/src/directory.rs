@@ -17,12 +17,12 @@ use std::time::Duration;
 use crate::clients::destinations::Destinations;
 use crate::destination::address::Allow;
 use crate::filter::Filter;
-use crate::forward::{Choice, Forward, Outlet, Party, ReadSecret, Whose};
+use crate::forward::{Choice, Forward, OpenSecret, Outlet, Party, ReadSecret, Whose};
 use crate::limits::Limit;
 use crate::records::SectionState;
 use crate::router::Routes;
 use crate::target::{Target, route_name};
-use crate::tenants::{self, Destination, Faults, Route, Sink, State, Tenants};
+use crate::tenants::{self, Destination, Faults, Route, Sink, Standing, State, Tenants};
 use crate::transform::{Gives, Transform};
 use view::Mark;
 
@@ -43,11 +43,15 @@ pub(crate) struct Rules<'a> {
     pub(crate) is_proxied: bool,
     /// Reads a secret.
     pub(crate) secret: &'a ReadSecret<'a>,
+    /// Opens one that was made here.
+    pub(crate) generated: &'a OpenSecret<'a>,
 }
 
 /// What one version of the file says.
 #[derive(Debug)]
 pub(crate) struct Directory {
+    /// What faults call it.
+    file: String,
     pub(crate) tenants: Tenants,
     outlets: BTreeMap<String, Arc<Outlet>>,
     parties: BTreeMap<String, Arc<Party>>,
@@ -74,7 +78,7 @@ impl Directory {
         let party =
             |(name, tenant): (&String, _)| (name.clone(), Arc::new(Party::of(tenant, rules.kept)));
         let parties = tenants.tenants.iter().map(party).collect();
-        Ok(Self { tenants, outlets, parties, gone, faults })
+        Ok(Self { file: file.clone(), tenants, outlets, parties, gone, faults })
     }
 
     /// Every route as a target.
@@ -121,6 +125,12 @@ impl Directory {
         Some((forward, origin))
     }
 
+    /// Why the destination of this name cannot be used, if it cannot.
+    pub(crate) fn fault_of(&self, destination: &str) -> Option<&str> {
+        let its = format!("{}: destinations.{destination}: ", self.file);
+        self.faults.iter().find(|fault| fault.starts_with(&its)).map(String::as_str)
+    }
+
     /// The destination of this name.
     pub(crate) fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
         self.outlets.get(name)
@@ -139,7 +149,7 @@ pub(crate) fn choice(tenants: &Tenants, route: &Route) -> Choice {
 
 /// The tenants of a view, as people have said of them, and the sections that are no longer there.
 pub(crate) fn marked(view: &View) -> Result<(Tenants, Vec<Mark>), Faults> {
-    let mut tenants = tenants_in(&view.name, &view.text)?;
+    let mut tenants = tenants_in((&view.name, &view.text), view.standing)?;
     let mut gone = Vec::new();
     for mark in &view.marks {
         match mark.state {
@@ -155,11 +165,11 @@ pub(crate) fn marked(view: &View) -> Result<(Tenants, Vec<Mark>), Faults> {
     Ok((tenants, gone))
 }
 
-/// The tenants that a text has, without a look at what is outside of it.
-pub(crate) fn tenants_in(file: &str, text: &str) -> Result<Tenants, Faults> {
+/// The tenants that a text has which is called so, without a look at what is outside of it.
+pub(crate) fn tenants_in(text: (&str, &str), standing: Standing) -> Result<Tenants, Faults> {
     let check_filter = |filter: &serde_json::Value| checked(filter).map(drop);
     let check_transform = |transform: &tenants::Transform| template(transform).map(drop);
-    tenants::read(file, text, &check_filter, &check_transform)
+    tenants::read(text, standing, &check_filter, &check_transform)
 }
 
 /// What is sent where a route has no template; `None` for the event as it came.
@@ -219,7 +229,7 @@ fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String>
             humantime::format_duration(rules.longest),
         ));
     }
-    let outlet = Outlet::of(destination, rules.secret)?;
+    let outlet = Outlet::of(destination, rules.secret, rules.generated)?;
     outlet.sink.check(rules.allow)?;
     Ok(outlet)
 }

@@ -4,6 +4,7 @@
 //! means for it. Refuses to read files and settings, and to decide between ack, retry and dead letter.
 
 mod account;
+mod answers;
 mod batch;
 mod choice;
 mod endpoint;
@@ -15,6 +16,7 @@ mod outgoing;
 mod outlet;
 mod parcel;
 mod party;
+mod ready;
 mod sent;
 mod sink;
 
@@ -37,13 +39,12 @@ use batch::Way;
 
 pub use choice::{Body, Choice};
 pub(crate) use order::record;
-pub(crate) use outgoing::outgoing;
-pub(crate) use outlet::{Outlet, ReadSecret};
+pub(crate) use outlet::{OpenSecret, Outlet, ReadSecret};
 pub(crate) use parcel::Parcel;
 pub(crate) use party::{Party, Whose};
+pub(crate) use ready::Ready;
+pub(crate) use sent::Sent;
 pub(crate) use sink::Sink;
-
-use sent::Sent;
 
 /// Who wants nothing any more is asked again after this.
 const GONE: Duration = Duration::from_secs(15 * 60);
@@ -113,6 +114,12 @@ impl Forward {
                 "the route's filter or template drops it",
             ));
         };
+        // Those of a batch are turned away together, by the one that speaks for them.
+        if outlet.gathering().is_none() {
+            let there = (&*outlet.limit.key, outlet.concurrency);
+            let beside = (&*party.limit.key, party.concurrency);
+            cx.look(Service::Destination, there, beside).await?;
+        }
         self.room(cx, party).await?;
         if let Some((endpoint, batching)) = outlet.gathering() {
             let way = Way {
@@ -121,7 +128,7 @@ impl Forward {
                 endpoint: Arc::clone(endpoint),
                 party: Arc::clone(party),
             };
-            let id = Parcel { route: &self.route, event, body: body.clone() }.name();
+            let id = Parcel::of(&self.route, event, body.clone()).name().to_owned();
             let mut told = Box::pin(way.send(batching, cx, id, body)).await?;
             if told.events > 1 {
                 // It may quote others, whose erasure would not find it here: neither in the error.
@@ -131,9 +138,9 @@ impl Forward {
             return self.ended(cx, sent, told.is_known).await;
         }
         let sending = async {
-            let parcel = Parcel { route: &self.route, event, body };
+            let parcel = Parcel::of(&self.route, event, body);
             // Boxed: futures within futures are as large as all of them.
-            Box::pin(outlet.send(&self.destinations, parcel)).await
+            Box::pin(outlet.send(&self.destinations, &parcel)).await
         };
         let is_down = |sent: &Sent| sent.is_down;
         let calling = cx.call_within(

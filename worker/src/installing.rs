@@ -12,6 +12,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, PayloadConfig};
 use anyhow::Context as _;
+use ipnet::IpNet;
 use shared::listener::{self, Limits};
 
 use crate::oauth::App;
@@ -21,6 +22,7 @@ mod authorize;
 mod callback;
 mod cookie;
 mod headers;
+mod install;
 mod outcome;
 mod pages;
 mod rate;
@@ -47,8 +49,12 @@ const MAX_BODY_BYTES: usize = 1024;
 /// How long requests may take to finish at the end, in seconds.
 const SHUTDOWN_S: u64 = 1;
 
+/// How long installs that have begun may take at the end: a code is good once.
+const CLOSE: Duration = Duration::from_secs(10);
+
 /// A listener where the app is installed; ends when it is stopped.
 pub(crate) struct Installing {
+    site: Data<Site>,
     server: ServerHandle,
     address: SocketAddr,
 }
@@ -62,25 +68,30 @@ pub(crate) fn bind(settings: &InstallSettings) -> anyhow::Result<Option<TcpListe
 }
 
 impl Installing {
+    /// The longest that [`Self::stop`] takes.
+    pub(crate) const STOP: Duration = Duration::from_secs(SHUTDOWN_S).saturating_add(CLOSE);
+
     /// Starts on an address that was taken before. Must be called on a multi-thread runtime, which then asks
-    /// HubSpot and the records.
+    /// HubSpot and the records. What `proxies` say of whom a request came from is believed.
     pub(crate) fn serve(
         listener: TcpListener,
         settings: &InstallSettings,
+        proxies: &[IpNet],
         app: std::sync::Arc<App>,
         tenancy: Tenancy,
     ) -> anyhow::Result<Self> {
-        let site = Data::new(Site::new(settings, app, tenancy)?);
+        let site = Data::new(Site::new(settings, proxies, app, tenancy)?);
+        let shown = site.clone();
         let listening = listener::serve(listener, LIMITS, None, move || {
             HttpApp::new()
-                .app_data(site.clone())
+                .app_data(shown.clone())
                 .app_data(PayloadConfig::new(MAX_BODY_BYTES))
                 .wrap(from_fn(headers::add))
                 .configure(pages::routes)
                 .default_service(web::to(pages::nowhere))
         })?;
         tracing::info!(address = %listening.address, "the app can be installed");
-        Ok(Self { server: listening.server, address: listening.address })
+        Ok(Self { site, server: listening.server, address: listening.address })
     }
 
     /// Where it is.
@@ -88,8 +99,12 @@ impl Installing {
         self.address
     }
 
-    /// Takes no more requests and ends.
+    /// Takes no more requests, lets what was begun come to its end, not for ever, and ends.
     pub(crate) async fn stop(self) {
         self.server.stop(true).await;
+        self.site.installs.close();
+        if tokio::time::timeout(CLOSE, self.site.installs.wait()).await.is_err() {
+            tracing::error!("an install was cut off: the app has to be installed there again");
+        }
     }
 }

@@ -22,12 +22,15 @@
 mod access;
 mod app;
 mod clock;
+mod doubt;
 mod endpoint;
+mod giving_up;
 mod granted;
 mod no_token;
 mod opening;
 mod refresh;
 mod refusal;
+mod refused;
 mod scopes;
 mod terms;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub(crate) use access::AccessToken;
 pub(crate) use app::App;
 #[cfg(test)]
 pub(crate) use endpoint::Endpoint;
+pub(crate) use giving_up::GivenUp;
 pub(crate) use granted::{Granted, PortalDetails};
 pub(crate) use no_token::NoToken;
 pub(crate) use refusal::Refusal;

@@ -47,4 +47,6 @@ pub(crate) use key::{Key, Purpose};
 pub(crate) use log::{Course, Log, Logged};
 pub(crate) use origins::origin_meant;
 pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
-pub(crate) use tenants::{Edit, Section, SectionState, Sections, TenantsListener};
+pub(crate) use tenants::{
+    Conflict, Edit, KeptSecret, SealedSecret, Section, SectionState, Sections, TenantsListener,
+};

@@ -34,8 +34,8 @@ impl Rehearsal {
         if let Some(filter) =
             route.filter.as_ref().and_then(|filter| Filter::parse(&filter.json).ok())
         {
-            let parsed: Value = serde_json::from_slice(event.body()).unwrap_or_default();
-            why.extend(filter.explain(&Facts { event: &parsed, record }).iter().map(explained));
+            let facts = Facts { event: event.json().unwrap_or(&Value::Null), record };
+            why.extend(filter.explain(&facts).iter().map(explained));
         }
         why.extend(route.order.map(|terms| in_order(terms, event)));
         let is_own = event.is_own_write(None);

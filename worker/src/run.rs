@@ -24,6 +24,7 @@ mod steps;
 mod time;
 
 pub(crate) use in_line::InLine;
+pub(crate) use limits::LONGEST_HOLD;
 pub use once::Claimed;
 pub use steps::MAX_STEP_BYTES;
 pub(crate) use time::{Elsewhere, Time};

@@ -120,12 +120,15 @@ impl Standalone {
             parts: Some(readiness),
             alerts: board,
             tenants_file: settings.processing.tenants.file().map(Path::to_owned),
+            secrets_key: settings.processing.app.secrets_key.clone(),
             metrics: console_metrics,
         };
         let console = Console::serve(console_listener, &settings.console, sources)?;
         let tenants = settings.processing.tenants.file().map(Path::to_owned);
         let installing = install_listener.zip(app).map(|(listener, app)| {
-            Installing::serve(listener, &settings.console.install, app, Tenancy::of(tenants))
+            let (install, proxies) =
+                (&settings.console.install, &settings.console.console_trusted_proxies);
+            Installing::serve(listener, install, proxies, app, Tenancy::of(tenants))
         });
         let installing = installing.transpose()?;
         tracing::info!(

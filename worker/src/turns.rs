@@ -8,6 +8,7 @@ mod costs;
 mod passages;
 mod rooms;
 mod seats;
+mod trouble;
 mod watch;
 
 pub(crate) use costs::Costs;

@@ -26,15 +26,25 @@ static NEXT: LazyLock<AtomicU64> =
 /// Whose events they are where that makes no difference.
 pub(crate) const PORTAL: u64 = 242_711_451;
 
+/// The record that an event is about, and when that changed.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) object: u64,
+    pub(crate) at_ms: u64,
+}
+
+/// One record at one time: nothing is asked of either where that makes no difference.
+pub(crate) const ABOUT: About = About { object: 267_448_862_446, at_ms: 1_769_081_993_375 };
+
 /// One event of the usual size (326 bytes with its comma), different for each `id`.
 pub(crate) fn event(id: u64) -> String {
-    event_of(PORTAL, id)
+    event_of(PORTAL, id, ABOUT)
 }
 
 /// The same of one portal.
-fn event_of(portal: u64, id: u64) -> String {
+fn event_of(portal: u64, id: u64, About { object, at_ms }: About) -> String {
     format!(
-        r#"{{"eventId":{id},"subscriptionId":4578255,"portalId":{portal},"appId":19635961,"occurredAt":1769081993375,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":267448862446,"propertyName":"dealstage","propertyValue":"presentationscheduled","changeSource":"CRM_UI","sourceId":"userId:52530071","changeFlag":"CREATED"}}"#
+        r#"{{"eventId":{id},"subscriptionId":4578255,"portalId":{portal},"appId":19635961,"occurredAt":{at_ms},"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":{object},"propertyName":"dealstage","propertyValue":"presentationscheduled","changeSource":"CRM_UI","sourceId":"userId:52530071","changeFlag":"CREATED"}}"#
     )
 }
 
@@ -49,6 +59,16 @@ pub(crate) fn requests_of(
     deliveries: usize,
     events: usize,
 ) -> (Vec<Vec<u8>>, Range<u64>) {
+    requests_about(portals, deliveries, events, |_| ABOUT)
+}
+
+/// The same, of which the first, second, … event is `about` these.
+pub(crate) fn requests_about(
+    portals: &[u64],
+    deliveries: usize,
+    events: usize,
+    about: impl Fn(u64) -> About,
+) -> (Vec<Vec<u8>>, Range<u64>) {
     let secret = ClientSecret::new(SECRET.to_owned()).unwrap();
     let count = (deliveries * events) as u64;
     let first = NEXT.fetch_add(count, Ordering::Relaxed);
@@ -56,8 +76,9 @@ pub(crate) fn requests_of(
     let mut of_all = (first..first + count).zip(portals.by_ref());
     let requests = (0..deliveries)
         .map(|_| {
+            let batch = of_all.by_ref().take(events);
             let batch: Vec<String> =
-                of_all.by_ref().take(events).map(|(id, portal)| event_of(portal, id)).collect();
+                batch.map(|(id, portal)| event_of(portal, id, about(id - first))).collect();
             signed(&secret, &batch)
         })
         .collect();

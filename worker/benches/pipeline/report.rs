@@ -23,11 +23,13 @@ const BATCHES_AT_HALF: &str = "100-event deliveries, half load";
 const SINGLES_AT_HALF: &str = "1-event deliveries, half load";
 const DISK: &str = "disk, 4 KiB written and synced";
 const ONE: &str = "worker, 1 destination";
+const IN_ORDER: &str = "10,000 records, in order";
+const IN_ORDER_EMBEDDED: &str = "10,000 records, in order, embedded";
 const ONE_PROCESS: &str = "embedded, 100-event deliveries, 8 connections";
 
 /// All that is expected. `bare` messages have no properties, `raw` ones have those of Hubline's own. A rate
 /// by the disk's is events for each time that it can sync.
-const EXPECTED: [(Part, Figure, Bound); 25] = [
+const EXPECTED: [(Part, Figure, Bound); 29] = [
     (Part::Servers, Rate(BATCHES, BARE_BATCHES), AtLeast(0.8)),
     (Part::Servers, Rate(SINGLES, BARE_SINGLES), AtLeast(0.8)),
     (Part::Servers, Rate("worker, CONCURRENCY 800", RAW_CONSUME), AtLeast(0.75)),
@@ -68,6 +70,14 @@ const EXPECTED: [(Part, Figure, Bound); 25] = [
         Part::Tenants,
         P99("100 tenants, one hangs, embedded", "100 tenants, quiet, embedded"),
         AtMost(2.0),
+    ),
+    (Part::Tenants, P99(IN_ORDER, "10,000 records, no order"), AtMost(2.0)),
+    (Part::Tenants, P99("10,000 records, in order, 1 % fail", IN_ORDER), AtMost(1.5)),
+    (Part::Tenants, P99(IN_ORDER_EMBEDDED, "10,000 records, no order, embedded"), AtMost(2.0)),
+    (
+        Part::Tenants,
+        P99("10,000 records, in order, 1 % fail, embedded", IN_ORDER_EMBEDDED),
+        AtMost(1.5),
     ),
 ];
 

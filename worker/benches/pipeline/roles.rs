@@ -60,9 +60,9 @@ struct Retry {
     settings: RetrySettings,
 }
 
-/// The programs' retry schedule.
-pub(crate) fn schedule() -> RetrySchedule {
-    Retry::parse_from(["retry", "--retry-attempts", RETRY_ATTEMPTS]).settings.schedule().unwrap()
+/// The programs' retry schedule, with so many attempts.
+pub(crate) fn schedule_of(attempts: &str) -> RetrySchedule {
+    Retry::parse_from(["retry", "--retry-attempts", attempts]).settings.schedule().unwrap()
 }
 
 #[derive(Parser)]

@@ -15,7 +15,7 @@ pub(crate) use conditions::About;
 use conditions::{
     Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
     console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem,
-    no_consumers, no_receipts, oldest_event, process, processing_errors, queue_depth,
+    no_consumers, no_receipts, oldest_event, positive, process, processing_errors, queue_depth,
     receipts_surge, signature_failures, unrouted, zero,
 };
 
@@ -23,7 +23,7 @@ use conditions::{
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 25] = [
+pub(super) const METRICS: [&str; 26] = [
     "up",
     "hubline_breaker_state",
     "hubline_business_hours",
@@ -37,6 +37,7 @@ pub(super) const METRICS: [&str; 25] = [
     "hubline_ledger_forgotten_total",
     "hubline_ledger_up",
     "hubline_oauth_app_accepted",
+    "hubline_oauth_refusals_doubted",
     "hubline_oldest_event_seconds",
     "hubline_publisher_blocked",
     "hubline_publisher_up",
@@ -106,7 +107,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 23] = [
+pub(super) const RULES: [Rule; 24] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -187,6 +188,13 @@ pub(super) const RULES: [Rule; 23] = [
         1,
         |view| zero(view, "hubline_oauth_app_accepted"),
         |about, _| format!("HubSpot does not take the app of {}", process(about)),
+    ),
+    rule(
+        "HublineOauthRefusalsDoubted",
+        Severity::Critical,
+        1,
+        |view| positive(view, "hubline_oauth_refusals_doubted"),
+        |about, _| format!("HubSpot refuses most portals' tokens to {}", process(about)),
     ),
     rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
         let limit = about.get("limit").map_or("a service", String::as_str);

@@ -178,10 +178,8 @@ impl<'a> HubSpot<'a> {
         let reply = self.run.call(Service::HubSpot, &limit.key, sending, is_down).await?;
         self.api.learned.note(&limit.key, reply.rate.burst);
         if reply.rate.left_today == Some(0) && reply.status.is_success() {
-            let (code, message) =
-                ("HUBSPOT_DAILY".to_owned(), "the day's requests are spent".to_owned());
             // For the next ones; this one was answered.
-            drop(self.run.held(&limit, SPENT_TODAY, code, message).await);
+            self.run.leave_alone(&limit, SPENT_TODAY, "HUBSPOT_DAILY").await;
         }
         // No room rather than a failure: other programs with the same token count too.
         match refusal::wait(&reply) {

@@ -45,7 +45,10 @@ pub struct ConsoleCommand {
 impl ConsoleCommand {
     /// The longest that it takes to stop.
     pub const STOP: Duration =
-        Console::STOP.saturating_add(Runner::CLOSE).saturating_add(Indexer::CLOSE);
+        Self::LISTENERS.saturating_add(Runner::CLOSE).saturating_add(Indexer::CLOSE);
+
+    /// The console, and beside it where the app is installed, which takes longer.
+    const LISTENERS: Duration = Installing::STOP;
 
     /// How long HubSpot may take to answer an install.
     const API_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,7 +117,8 @@ impl Program {
             receivers: Vec::new(),
             parts: None,
             alerts: board.clone(),
-            tenants_file: settings.tenants_file.clone(),
+            tenants_file: settings.tenants_file(),
+            secrets_key: settings.app.secrets_key.clone(),
             metrics: ConsoleMetrics::register(&mut registry),
         };
         let console = Console::serve(listener, &settings.console, sources)?;
@@ -155,6 +159,7 @@ impl Program {
                 installing.stop().await;
             }
         };
+        const { assert!(Installing::STOP.as_millis() >= Console::STOP.as_millis()) };
         tokio::join!(installing, self.console.stop());
         self.admin.stop(false).await;
         self.runner.close().await;
@@ -180,6 +185,7 @@ fn install(
         registry,
     )?;
     let app = app.context("OAUTH_LISTEN is set without HUBSPOT_CLIENT_ID")?;
-    let tenants = settings.tenants_file.clone().filter(|file| !file.as_os_str().is_empty());
-    Installing::serve(listener, &settings.console.install, app, Tenancy::of(tenants))
+    let tenants = settings.tenants_file();
+    let (install, proxies) = (&settings.console.install, &settings.console.console_trusted_proxies);
+    Installing::serve(listener, install, proxies, app, Tenancy::of(tenants))
 }

@@ -1,28 +1,23 @@
 //! `worker routes test`: what a route would do with events, without doing it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use clap::{Args, Subcommand};
-use reqwest::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use shared::event::Event;
 use shared::harmless::harmless;
-use shared::origin::Sender;
 
 use super::dead_letters::output::{exit_code, say, say_json};
-use super::input::bytes_of;
+use super::given::{events_in, properties_in};
+use super::shown::Shown;
 use super::tenants::Reading;
 use crate::directory::Directory;
-use crate::forward::{Outlet, Parcel, Sink, outgoing};
+use crate::forward::Parcel;
 use crate::rehearsal::Rehearsal;
 use crate::tenants::Route;
-
-/// A header whose name has one of these in it is not shown.
-const SECRET: [&str; 4] = ["secret", "token", "authorization", "key"];
 
 /// Looks at routes of a file of tenants.
 #[derive(Args, Clone, Debug)]
@@ -72,24 +67,8 @@ struct Tested {
     origin: String,
     is_taken: bool,
     why: Vec<String>,
-    request: Option<Request>,
-    row: Option<Row>,
-}
-
-/// A request without its secrets.
-#[derive(Serialize)]
-struct Request {
-    method: String,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-/// What is written into a table.
-#[derive(Serialize)]
-struct Row {
-    statement: String,
-    values: String,
+    #[serde(flatten)]
+    shown: Shown,
 }
 
 impl RoutesCommand {
@@ -107,33 +86,15 @@ impl Test {
             directory.tenants.routes.get(&self.route).with_context(|| {
                 format!("there is no route {:?} in {}", self.route, file.display())
             })?;
-        let record = self.record.as_deref().map(properties_of).transpose()?;
+        let record = self.record.as_deref().map(properties_in).transpose()?;
         for file in &self.events {
-            for event in events_of(file).with_context(|| file.display().to_string())? {
+            for event in events_in(file).with_context(|| file.display().to_string())? {
                 let tested = tested(&directory, route, &event, record.as_ref()).await;
                 if self.json { say_json(&tested)? } else { tell(&tested)? }
             }
         }
         Ok(())
     }
-}
-
-fn properties_of(file: &Path) -> anyhow::Result<Value> {
-    let named = || file.display().to_string();
-    let properties: Value =
-        serde_json::from_slice(&bytes_of(file).with_context(named)?).with_context(named)?;
-    anyhow::ensure!(properties.is_object(), "{} is no JSON object", named());
-    Ok(properties)
-}
-
-fn events_of(file: &Path) -> anyhow::Result<Vec<Event>> {
-    let bytes = Bytes::from(bytes_of(file)?);
-    let bodies = if bytes.trim_ascii_start().starts_with(b"[") {
-        Sender::HubSpot.split(&bytes)?
-    } else {
-        vec![bytes.slice_ref(bytes.trim_ascii())]
-    };
-    bodies.iter().map(|body| Ok(Sender::HubSpot.identify(body)?)).collect()
 }
 
 async fn tested(
@@ -148,17 +109,11 @@ async fn tested(
         why.push("the destination cannot be used yet: see worker tenants check".to_owned());
     }
     let is_taken = body.is_some();
-    let (mut request, mut row) = (None, None);
+    let mut shown = Shown::default();
     if let Some((outlet, body)) = outlet.zip(body) {
-        let parcel = Parcel { route: &route.name, event, body };
-        match &outlet.sink {
-            Sink::Postgres(store) => match store.row(&parcel) {
-                Ok(crate::destination::postgres::Row { statement, values }) => {
-                    row = Some(Row { statement, values });
-                }
-                Err(error) => why.push(error.to_string()),
-            },
-            Sink::Http(_) | Sink::Slack(_) => request = shown(outlet, &parcel),
+        match outlet.ready(&Parcel::of(&route.name, event, body)) {
+            Ok(ready) => shown = Shown::of(&ready),
+            Err(error) => why.push(error.to_string()),
         }
     }
     Tested {
@@ -167,61 +122,16 @@ async fn tested(
         origin: event.origin.to_string(),
         is_taken,
         why,
-        request,
-        row,
+        shown,
     }
-}
-
-fn shown(outlet: &Outlet, parcel: &Parcel<'_>) -> Option<Request> {
-    let body = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match &outlet.sink {
-        Sink::Http(endpoint) => {
-            let request = outgoing(endpoint, outlet.timeouts, parcel);
-            Some(Request {
-                method: request.method.to_string(),
-                url: request.url.to_string(),
-                headers: request.headers.iter().map(header).collect(),
-                body: body(&request.body),
-            })
-        }
-        // Its whole address is a secret.
-        Sink::Slack(webhook) => Some(Request {
-            method: "POST".to_owned(),
-            url: webhook.as_ref().map(ToString::to_string).unwrap_or_default(),
-            headers: vec![("content-type".to_owned(), parcel.body.content_type.to_owned())],
-            body: body(&parcel.body.bytes),
-        }),
-        Sink::Postgres(_) => None,
-    }
-}
-
-fn header((name, value): (&HeaderName, &HeaderValue)) -> (String, String) {
-    let is_secret = value.is_sensitive() || SECRET.iter().any(|word| name.as_str().contains(word));
-    let is_ours = name.as_str() == "idempotency-key";
-    let value = if is_secret && !is_ours {
-        "[secret]".to_owned()
-    } else {
-        value.to_str().unwrap_or_default().to_owned()
-    };
-    (name.as_str().to_owned(), value)
 }
 
 fn tell(tested: &Tested) -> anyhow::Result<()> {
-    let Tested { event, topic, origin, is_taken, why, request, row } = tested;
+    let Tested { event, topic, origin, is_taken, why, shown } = tested;
     let verdict = if *is_taken { "goes out" } else { "does not go this way" };
     say(format_args!("{} of {origin}, {event}: {verdict}", harmless(topic)))?;
     for line in why {
         say(format_args!("  {}", harmless(line)))?;
     }
-    if let Some(Request { method, url, headers, body }) = request {
-        say(format_args!("  {method} {}", harmless(url)))?;
-        for (name, value) in headers {
-            say(format_args!("  {name}: {}", harmless(value)))?;
-        }
-        say(format_args!("\n  {}", harmless(body)))?;
-    }
-    if let Some(Row { statement, values }) = row {
-        say(format_args!("  {}\n\n  {}", harmless(statement), harmless(values)))?;
-    }
-    Ok(())
+    if shown.is_any() { Ok(say(shown)?) } else { Ok(()) }
 }

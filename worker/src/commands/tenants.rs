@@ -10,26 +10,38 @@ mod difference;
 mod intent;
 mod listed;
 mod name;
+mod outcome;
 mod place;
 mod plan;
 mod reading;
+mod sample;
+mod secret;
 mod show;
+mod test;
+mod trying;
 mod turn;
+mod uninstall;
+mod whom;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use shared::settings::parse_duration;
 
 use super::dead_letters::by::By;
 use super::dead_letters::output::{exit_code, say};
 use crate::count::count;
-use crate::records::SectionState;
+use crate::rotation::Former;
+use crate::settings::SecretsKeySettings;
 use crate::tenants::Tenants;
-use apply::Held;
-use name::Named;
+use apply::{Applying, Held};
+use name::{Named, destination};
 use place::{Stored, Whence};
 pub(super) use reading::Reading;
+use uninstall::Uninstalling;
+use whom::Whom;
 
 /// Looks at tenants, their destinations and routes, and changes those in the records. They come from a file
 /// (TENANTS_FILE) or from the records (TENANTS_IN_DATABASE; a standalone's own, unless it has a file). Workers
@@ -42,8 +54,13 @@ Examples:
   worker tenants apply tenants.toml
   worker tenants apply tenants.toml --prune --held dead-letter
   worker tenants list --json
+  worker tenants test acme-crm                           really send it an event, and see its answer
   worker tenants pause acme                              a tenant
   worker tenants resume destination/acme-crm             or a destination, or route/acme-deals
+  worker tenants resume hubspot/62515                    an account whose token is tried again
+  worker tenants uninstall acme --revoke                 its tokens are erased, and HubSpot is told
+  worker tenants rotate acme-crm                         another secret; the former signs too for 24h
+  worker tenants secret acme-crm                         the secret as it is, to hand it over
   worker routes test --tenants-file tenants.toml --route acme-deals event.json
 
 Exit codes: 0 done, 1 not: each fault of a file has its line and column.")]
@@ -98,6 +115,8 @@ enum Action {
         #[command(flatten)]
         reading: Reading,
         #[command(flatten)]
+        keys: SecretsKeySettings,
+        #[command(flatten)]
         stored: Stored,
     },
     /// List tenants and their routes
@@ -121,6 +140,7 @@ enum Action {
         #[command(flatten)]
         stored: Stored,
     },
+    Test(test::Test),
     /// Hold what is for a tenant, a destination or a route: nothing is lost, and no attempt spent
     Pause {
         /// A tenant, destination/NAME or route/NAME
@@ -130,12 +150,77 @@ enum Action {
         #[command(flatten)]
         stored: Stored,
     },
-    /// Let go on what waits, at the tenant's or the destination's rate
+    /// Let go on what waits, at the tenant's or the destination's rate. A tenant whose token HubSpot has refused goes
+    /// on if it takes it now
     Resume {
-        /// A tenant, destination/NAME or route/NAME
-        name: Named,
+        /// A tenant, destination/NAME or route/NAME; or an account whose token is tried again: hubspot/62515
+        name: Whom,
         #[command(flatten)]
         by: By,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Say that an account is without the app: its tokens are erased at once and for good, and what is for it is held
+    /// for UNINSTALLED_EVENTS_KEPT and then dropped. It goes on if the account installs the app again
+    Uninstall {
+        #[command(flatten)]
+        uninstall: Box<Uninstalling>,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Make another secret for a destination that has secret = { generated = true }, and print it, this once.
+    ///
+    /// Workers sign with it within seconds. For a while they sign with the former one as well, so that the
+    /// destination's owner can change over at any moment of it: two signatures, either of which is good.
+    #[command(after_help = "\
+Examples:
+  worker tenants rotate acme-crm                the former secret signs too for a day
+  worker tenants rotate acme-crm --overlap 0s   it is known to others: it ends now
+  worker tenants rotate acme-crm >acme-crm.secret
+
+Nothing but the secret goes to standard output. With sign = \"hubspot\" a request has one signature, so only
+--overlap 0s goes. A secret that a section names by its place is changed there, with previous_secret beside it.")]
+    Rotate {
+        /// The destination
+        #[arg(value_parser = destination)]
+        destination: String,
+        /// How long the former secret signs as well, at most 7d; 0s: not at all
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
+        overlap: Duration,
+        /// The key that sealed the former secret is lost: make another one all the same
+        #[arg(long)]
+        lost_key: bool,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        keys: SecretsKeySettings,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Print the secret that was made for a destination, to hand it to the tenant; the audit tells of it
+    Secret {
+        /// The destination
+        #[arg(value_parser = destination)]
+        destination: String,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        keys: SecretsKeySettings,
+        #[command(flatten)]
+        stored: Stored,
+    },
+    /// Seal all secrets that were made here with the first key of SECRETS_KEY: then the others can go
+    Reseal {
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        keys: SecretsKeySettings,
         #[command(flatten)]
         stored: Stored,
     },
@@ -154,10 +239,10 @@ impl Action {
             Self::Plan { path, against, prune, json, whence } => {
                 plan::plan(&path, against.as_deref(), prune, json, &whence).await
             }
-            Self::Apply { path, prune, held, json, by, reading, stored } => {
-                let with = |records| async move {
-                    apply::apply(&records, &path, prune, held, json, &by.who, &reading).await
-                };
+            Self::Apply { path, prune, held, json, by, reading, keys, stored } => {
+                let keys = keys.keys()?;
+                let applying = Applying { path, prune, held, json, who: by.who, keys };
+                let with = |records| async move { applying.apply(&records, &reading).await };
                 stored.with(with).await
             }
             Self::List { path, json, whence } => {
@@ -166,17 +251,32 @@ impl Action {
             Self::Show { name, json, stored } => {
                 stored.with(|records| async move { show::show(&records, &name, json).await }).await
             }
+            Self::Test(test) => test.run().await,
             Self::Pause { name, by, stored } => {
-                let state = SectionState::Paused;
+                let with = |records| async move { turn::pause(&records, &name, &by.who).await };
+                stored.with(with).await
+            }
+            Self::Rotate { destination, overlap, lost_key, json, by, keys, stored } => {
+                let former = Former { overlap, is_key_lost: lost_key };
+                let asked = secret::Asked { destination, json, who: by.who, keys: keys.keys()? };
+                stored.with(|records| async move { asked.rotate(&records, former).await }).await
+            }
+            Self::Secret { destination, json, by, keys, stored } => {
+                let asked = secret::Asked { destination, json, who: by.who, keys: keys.keys()? };
+                stored.with(|records| async move { asked.show(&records).await }).await
+            }
+            Self::Reseal { by, keys, stored } => {
+                let keys = keys.keys()?;
                 let with =
-                    |records| async move { turn::turn(&records, &name, state, &by.who).await };
+                    |records| async move { secret::reseal(&records, keys.as_ref(), &by.who).await };
                 stored.with(with).await
             }
             Self::Resume { name, by, stored } => {
-                let state = SectionState::Active;
-                let with =
-                    |records| async move { turn::turn(&records, &name, state, &by.who).await };
+                let with = |records| async move { turn::resume(&records, &name, &by.who).await };
                 stored.with(with).await
+            }
+            Self::Uninstall { uninstall, stored } => {
+                stored.with(|records| async move { uninstall.run(&records).await }).await
             }
         }
     }
@@ -184,7 +284,7 @@ impl Action {
 
 fn check(path: Option<&Path>, reading: &Reading) -> anyhow::Result<()> {
     let path = path.map_or_else(|| reading.file(), Ok)?;
-    let directory = reading.read(path)?;
+    let directory = reading.check(path)?;
     anyhow::ensure!(directory.faults.is_empty(), "{}", directory.faults.join("\n"));
     let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
     Ok(say(format_args!(

@@ -3,7 +3,6 @@
 //! Owns no code: `tokens` is what is let in by, `person` who that is, `reach` how far they see, and `door`
 //! where it is asked.
 
-mod client;
 pub(super) mod cookie;
 pub(super) mod door;
 mod guesses;

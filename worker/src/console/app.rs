@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use shared::admin::Readiness;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -18,17 +18,19 @@ use super::fault::Fault;
 use super::health::Watch;
 use super::limits::Limits;
 use super::metrics::ConsoleMetrics;
+use super::questions::Questions;
+use super::rotations::Rotations;
 use super::sources::Sources;
 use super::tenants::Tenants;
 use super::view::View;
 use crate::records::redaction::Redaction;
-use crate::records::{Records, took_too_long};
+use crate::records::{Conflict, Records, took_too_long};
+use crate::rotation::Refusal;
+use crate::sealed::Keys;
 use crate::settings::{ConsoleSettings, ConsoleUrl};
 
 /// How long a page may take to find out what it shows.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Questions at once: of the connections for what is looked at one is left for exports and health.
-const QUESTIONS: usize = Records::READING as usize - 1;
 /// How often it is looked whether the records answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -51,8 +53,11 @@ pub(super) struct App {
     pub(super) health: Arc<Watch>,
     pub(super) limits: Arc<Limits>,
     pub(super) tenants: Tenants,
+    /// What secrets are sealed with that are made for destinations.
+    pub(super) keys: Option<Arc<Keys>>,
+    pub(super) rotations: Rotations,
     runtime: Handle,
-    questions: Arc<Semaphore>,
+    questions: Arc<Questions>,
     /// Actions that are being done.
     deeds: TaskTracker,
     records_up: watch::Receiver<Option<bool>>,
@@ -81,10 +86,12 @@ impl App {
             retention: sources.discarded_retention,
             redaction: sources.redaction.clone(),
             limits: Arc::new(Limits::new(workers)),
+            keys: sources.secrets_key.keys()?.map(Arc::new),
             tenants: Tenants::new(sources.records.clone(), sources.tenants_file.clone()),
             health: Arc::new(Watch::new(settings, sources)?),
+            rotations: Rotations::default(),
             runtime: Handle::current(),
-            questions: Arc::new(Semaphore::new(QUESTIONS)),
+            questions: Arc::default(),
             deeds: TaskTracker::new(),
             records_up,
             _pinging: AbortOnDropHandle::new(pinging),
@@ -97,14 +104,15 @@ impl App {
         View::of(person, self.records.clone(), self.redaction.clone())
     }
 
-    /// Asks the records, not for ever. If the request ends, so does the question.
+    /// Asks the records for `person`, not for ever. If the request ends, so does the question.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
+        person: &Person,
         question: impl Future<Output = anyhow::Result<T>> + Send + 'static,
     ) -> Result<T, Fault> {
-        let questions = Arc::clone(&self.questions);
+        let (questions, origin) = (Arc::clone(&self.questions), person.reach.origin().cloned());
         let asking = AbortOnDropHandle::new(self.runtime.spawn(async move {
-            let _turn = questions.acquire().await;
+            let _turn = questions.turn(origin.as_ref()).await;
             question.await
         }));
         match tokio::time::timeout(DEADLINE, asking).await {
@@ -165,6 +173,16 @@ impl App {
 pub(super) fn fault(error: anyhow::Error) -> Fault {
     if error.is::<OutOfReach>() {
         return Fault::nothing();
+    }
+    if error.is::<Conflict>() {
+        let what =
+            "Nothing was changed: somebody has changed tenants at the same moment. Try it again.";
+        return Fault::Wrong(what.to_owned());
+    }
+    match error.downcast_ref() {
+        None => {}
+        Some(Refusal::Missing(_)) => return Fault::nothing(),
+        Some(refusal) => return Fault::Wrong(format!("Nothing was changed: {refusal}.")),
     }
     match error.downcast_ref() {
         Some(error_of) if took_too_long(error_of) => Fault::TooLong(error),

@@ -13,6 +13,7 @@ pub(super) enum Tab {
     Events,
     Audit,
     Tenants,
+    Secrets,
     Limits,
     Health,
     /// Somewhere else.
@@ -20,7 +21,7 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Problems,
         Self::Letters,
         Self::Discarded,
@@ -28,6 +29,7 @@ impl Tab {
         Self::Events,
         Self::Audit,
         Self::Tenants,
+        Self::Secrets,
         Self::Limits,
         Self::Health,
     ];
@@ -35,7 +37,12 @@ impl Tab {
     /// Whether it shows what is of one origin: all else is for those who see everything.
     fn is_of_origins(self) -> bool {
         match self {
-            Self::Problems | Self::Letters | Self::Discarded | Self::Jobs | Self::Events => true,
+            Self::Problems
+            | Self::Letters
+            | Self::Discarded
+            | Self::Jobs
+            | Self::Events
+            | Self::Secrets => true,
             Self::Audit | Self::Tenants | Self::Limits | Self::Health | Self::None => false,
         }
     }
@@ -49,6 +56,7 @@ impl Tab {
             Self::Events => "Events",
             Self::Audit => "Audit",
             Self::Tenants => "Tenants",
+            Self::Secrets => "Secrets",
             Self::Limits => "Limits",
             Self::Health => "Health",
             Self::None => "",
@@ -64,6 +72,7 @@ impl Tab {
             Self::Events => "/events",
             Self::Audit => "/audit",
             Self::Tenants => "/tenants",
+            Self::Secrets => "/secrets",
             Self::Limits => "/limits",
             Self::Health => "/health",
         }

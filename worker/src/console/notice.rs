@@ -6,6 +6,9 @@ pub(super) fn notice(done: &str) -> Option<String> {
         "note" => "The note is written.",
         "section-pause" => "What is for it waits from now on; nothing is lost.",
         "section-resume" => "What is for it goes on.",
+        "section-tried" => {
+            "It is without the app. If there is a token yet that HubSpot has refused, it is tried again, and what is for it goes on if HubSpot takes it."
+        }
         "section-nothing" => "Nothing was done: its state is another one by now.",
         "section-slow" => "That takes a while: it is done by itself.",
         "job-made" => "The job is made.",

@@ -27,6 +27,7 @@ mod note;
 mod paging;
 mod payload;
 mod replay;
+mod secrets;
 mod tenants;
 
 /// Each says for whom it is.
@@ -69,6 +70,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(whole(
             web::resource("/tenants/{kind}/{name}/{deed}").route(web::post().to(tenants::turn)),
         ))
+        .service(own(web::resource("/secrets").route(web::get().to(secrets::list))))
+        .service(own(web::resource("/secrets/{destination}")
+            .route(web::get().to(secrets::show))
+            .route(web::post().to(secrets::rotate))))
         .service(whole(web::resource("/limits").route(web::get().to(limits::show))))
         .service(whole(web::resource("/health").route(web::get().to(health::show))))
         .service(open(

@@ -12,6 +12,7 @@ use super::metrics::ConsoleMetrics;
 use crate::alerts::Board;
 use crate::records::Records;
 use crate::records::redaction::Redaction;
+use crate::settings::SecretsKeySettings;
 
 /// They.
 pub struct Sources {
@@ -31,6 +32,8 @@ pub struct Sources {
     pub alerts: Board,
     /// The file of tenants, if they come from one: else they stand in the records.
     pub tenants_file: Option<PathBuf>,
+    /// What secrets are sealed with that are made for destinations.
+    pub secrets_key: SecretsKeySettings,
     /// What is measured of the console.
     pub metrics: ConsoleMetrics,
 }

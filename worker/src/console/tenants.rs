@@ -31,6 +31,14 @@ impl Tenants {
         self.file.is_some()
     }
 
+    /// Where they are looked for, for people.
+    pub(super) fn whence(&self) -> String {
+        match &self.file {
+            None => "the records".to_owned(),
+            Some(file) => format!("the file {}", file.display()),
+        }
+    }
+
     /// What there is now: to be asked as all of the records is.
     pub(super) fn look(&self) -> impl Future<Output = anyhow::Result<Seen>> + Send + 'static {
         let (records, file) = (self.records.clone(), self.file.clone());

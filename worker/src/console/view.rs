@@ -16,6 +16,7 @@ use crate::records::{Aliases, Records};
 mod events;
 mod jobs;
 mod letters;
+mod secrets;
 
 pub(super) use events::SeenEvent;
 

@@ -63,6 +63,14 @@ impl Visit {
         self.view().whole().map_err(|_| Fault::nothing())
     }
 
+    /// Asks the records, in the turn of whoever asks.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.app.ask(&self.person, question).await
+    }
+
     /// What surrounds this page.
     pub(super) fn frame(&self, title: impl Into<String>, tab: Tab) -> Frame {
         let mut frame = Frame::new(title, tab, Some(self.person.clone()));

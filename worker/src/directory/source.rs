@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::view::View;
 use crate::records::{Records, TenantsListener};
-use crate::tenants::MAX_BYTES;
+use crate::tenants::{MAX_BYTES, too_long};
 
 /// How often it is looked at. Another version of a file is taken at the second look, within 5 s.
 const EVERY: Duration = Duration::from_secs(2);
@@ -75,8 +75,10 @@ impl Stored {
         {
             return Ok(Arc::clone(view));
         }
+        // What was made for a section is there with it.
         let sections = self.records.tenant_sections().await?;
-        let view = Arc::new(View::of_records(&sections));
+        let secrets = self.records.kept_secrets().await?;
+        let view = Arc::new(View::of_records(&sections).with(secrets));
         self.last = Some((sections.version, Arc::clone(&view)));
         Ok(view)
     }
@@ -113,5 +115,28 @@ fn text_in(file: &Path) -> anyhow::Result<String> {
     let opened = std::fs::File::open(file).with_context(named)?;
     let mut bytes = Vec::new();
     opened.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(named)?;
+    // Before what it says is looked at: it was not read to its end.
+    anyhow::ensure!(bytes.len() <= MAX_BYTES, "{}: {}", file.display(), too_long());
     String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_to_its_end_or_not_at_all() {
+        let file = std::env::temp_dir().join(format!("hubline-{:032x}", rand::random::<u128>()));
+        let mut text = "#".repeat(MAX_BYTES - 2) + "ä";
+        std::fs::write(&file, &text).unwrap();
+        assert_eq!(view_of(&file).unwrap().text.len(), MAX_BYTES);
+        // The end is in the middle of a letter.
+        text.insert(0, '#');
+        std::fs::write(&file, &text).unwrap();
+        let error = format!("{:#}", view_of(&file).unwrap_err());
+        assert!(error.ends_with("longer than 16777216 bytes: shorten it"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+    }
 }

@@ -3,8 +3,10 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::records::{Section, SectionState, Sections};
-use crate::tenants::{SectionKind, SectionText, text_of};
+use crate::generated::{NO_KEY, Opened, Owner};
+use crate::records::{KeptSecret, Section, SectionState, Sections};
+use crate::sealed::Keys;
+use crate::tenants::{SectionKind, SectionText, Standing, text_of};
 
 /// What the sections of the records are called where a file has its name.
 pub(crate) const RECORDS: &str = "records";
@@ -15,7 +17,10 @@ pub(crate) struct View {
     /// What it is called in faults and logs.
     pub(crate) name: String,
     pub(crate) text: String,
+    pub(crate) standing: Standing,
     pub(crate) marks: Vec<Mark>,
+    /// Secrets that were made here, by the destinations' names.
+    secrets: Vec<KeptSecret>,
 }
 
 /// What was said of a section, if it was anything but that it is at work.
@@ -32,14 +37,35 @@ pub(crate) struct Mark {
 impl View {
     /// The text of a file.
     pub(crate) fn of_file(name: String, text: String) -> Self {
-        Self { name, text, marks: Vec::new() }
+        Self { name, text, standing: Standing::File, marks: Vec::new(), secrets: Vec::new() }
+    }
+
+    /// The same, which is to stand in the records.
+    pub(crate) fn into_stored(self) -> Self {
+        Self { standing: Standing::Records, ..self }
     }
 
     /// What stands in the records.
     pub(crate) fn of_records(sections: &Sections) -> Self {
         let texts: Vec<_> = sections.there().map(section_text).collect();
         let marked = sections.sections.iter().filter(|one| one.state != SectionState::Active);
-        Self { name: RECORDS.to_owned(), text: text_of(&texts), marks: marked.map(mark).collect() }
+        Self {
+            name: RECORDS.to_owned(),
+            text: text_of(&texts),
+            standing: Standing::Records,
+            marks: marked.map(mark).collect(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// With these secrets, by the destinations' names.
+    pub(crate) fn with(self, secrets: Vec<KeptSecret>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The secret that was made for a destination, opened.
+    pub(crate) fn secret(&self, owner: &Owner, keys: Option<&Keys>) -> Result<Opened, String> {
+        owner.open(keys.ok_or(NO_KEY)?, owner.find(&self.secrets))
     }
 
     /// What differs if anything of it does.
@@ -47,6 +73,11 @@ impl View {
         let mut digest = Sha256::new_with_prefix((self.text.len() as u64).to_le_bytes());
         digest.update(&self.text);
         digest.update(format!("{:?}", self.marks));
+        for kept in &self.secrets {
+            let KeptSecret { destination, sealed, previous, previous_until_ms, .. } = kept;
+            // Each is sealed anew, and so another one.
+            digest.update(format!("{destination} {sealed:?} {previous:?} {previous_until_ms:?}"));
+        }
         digest.finalize().into()
     }
 }

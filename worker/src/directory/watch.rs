@@ -3,6 +3,9 @@
 //! Owns how old a worker's view of it is. What cannot be used, or not be reached, is said once and changes
 //! nothing: the last version goes on.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +21,10 @@ use super::source::{Source, view_of};
 use super::view::View;
 use super::{Directory, Rules};
 use crate::clients::destinations::Destinations;
+use crate::generated::Owner;
 use crate::metrics::{TenantMetrics, WorkerMetrics};
 use crate::router::Routes;
+use crate::sealed::Keys;
 use crate::settings::TenantSettings;
 use crate::tenants::{Difference, SecretRef, Tenants};
 
@@ -35,6 +40,8 @@ pub(crate) struct DirectoryWatch {
 /// What makes routes of what is looked at.
 struct Reader {
     settings: TenantSettings,
+    /// What secrets are sealed with that were made here.
+    keys: Option<Keys>,
     longest: Duration,
     kept: Duration,
     destinations: Arc<Destinations>,
@@ -57,7 +64,7 @@ impl DirectoryWatch {
     /// then there are no routes yet. No destination may take longer than `longest`, and what is for a tenant that has
     /// uninstalled the app is held for `kept`. `None` if there are to be no tenants.
     pub(crate) fn open(
-        settings: &TenantSettings,
+        (settings, keys): (&TenantSettings, Option<Keys>),
         source: Option<Source>,
         (longest, kept): (Duration, Duration),
         metrics: &WorkerMetrics,
@@ -70,6 +77,7 @@ impl DirectoryWatch {
             Destinations::new(settings.allow()?, settings.proxy()?, metrics.clone())?;
         let mut reader = Reader {
             settings: settings.clone(),
+            keys,
             longest,
             kept,
             destinations: Arc::new(destinations),
@@ -149,6 +157,7 @@ impl Reader {
             read.borrow_mut().insert(reference.clone(), digest(&secret));
             secret
         };
+        let generated = |owner: &Owner| view.secret(owner, self.keys.as_ref());
         let is_proxied = self.settings.proxy()?.is_some();
         let rules = Rules {
             allow: &allow,
@@ -156,6 +165,7 @@ impl Reader {
             kept: self.kept,
             is_proxied,
             secret: &secret,
+            generated: &generated,
         };
         let directory = Directory::read(view, rules)?;
         for fault in &directory.faults {

@@ -5,7 +5,6 @@
 //! others with it, and each that is in it is waited for. Refuses to give up all for one: a batch that is refused
 //! as a whole is taken apart, each time into tenths, until it is one event that is refused.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use serde::de::IgnoredAny;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::answers::of_each;
 use super::choice::Body;
 use super::endpoint::{Batching, Endpoint};
 use super::gathering::Joining;
@@ -20,9 +20,9 @@ use super::member::{Kind, Member, Told};
 use super::outgoing::batch;
 use super::outlet::Outlet;
 use super::party::Party;
-use crate::clients::destinations::{Answered, Destinations, beginning, secrets};
+use crate::clients::destinations::{Answered, Destinations};
 use crate::context::Context;
-use crate::destination::{Answer, Failed, Meaning, failures};
+use crate::destination::Meaning;
 use crate::error::HandlerError;
 use crate::run::Elsewhere;
 use crate::service::Service;
@@ -110,7 +110,9 @@ impl Way {
         let (key, cap) = (&outlet.limit.key, outlet.concurrency);
         let calling = cx.call_within(Service::Destination, key, cap, sending, is_down);
         let answered = cx.beside(&party.limit.key, party.concurrency, calling).await;
-        match answered.and_then(|answered| self.each(&answered, members.len())) {
+        match answered
+            .and_then(|answered| of_each(&outlet.name, endpoint, &answered, members.len()))
+        {
             Ok(each) => {
                 for (member, told) in members.into_iter().zip(each) {
                     let _ = member.tell.send(Ok(told));
@@ -127,45 +129,6 @@ impl Way {
         }
         // Only now: each has been told.
         drop(under_way);
-    }
-
-    /// What the answer means for each of so many events, in their order.
-    fn each(&self, answered: &Answered, events: usize) -> Result<Vec<Told>, HandlerError> {
-        let (outlet, endpoint, whole) = (&self.outlet, &self.endpoint, answered.answer);
-        let mut failed = BTreeMap::new();
-        if whole.meaning(&endpoint.overrides) == Meaning::Done {
-            let read = failures(&answered.body, answered.is_whole, events, &endpoint.overrides);
-            failed = read.map_err(|unclear| {
-                let code = Service::Destination.code("ANSWER");
-                HandlerError::transient(code, format!("the answer of {} {unclear}", outlet.name))
-            })?;
-        }
-        let secrets = secrets(&endpoint.headers);
-        let mut held = Duration::ZERO;
-        let each = (0..events).map(|index| {
-            let (answer, beginning, events) = match failed.remove(&index) {
-                None => (whole, answered.beginning.clone(), events),
-                Some(Failed { answer, message }) => {
-                    (answer, beginning(message.as_bytes(), &secrets), 1)
-                }
-            };
-            let is_known = self.is_known(answer, &mut held);
-            let answered = Answered { answer, beginning, body: Vec::new(), is_whole: true };
-            Told { answered, events, is_known }
-        });
-        Ok(each.collect())
-    }
-
-    /// Whether an earlier one asks to be left alone for as long.
-    fn is_known(&self, answer: Answer, held: &mut Duration) -> bool {
-        let wait = match answer.meaning(&self.endpoint.overrides) {
-            Meaning::Held { wait } => wait,
-            Meaning::Gone => Duration::MAX,
-            Meaning::Done | Meaning::Transient { .. } | Meaning::Permanent => return false,
-        };
-        let is_known = wait <= *held;
-        *held = wait.max(*held);
-        is_known
     }
 }
 

@@ -36,11 +36,13 @@ pub struct Body {
     pub content_type: &'static str,
 }
 
-/// What a template sees of an event.
+/// What a template sees.
 #[derive(Clone)]
 struct Seen {
-    /// The event, and its record if it was read.
-    facts: Arc<(Value, Option<Value>)>,
+    /// It is JSON.
+    event: Event,
+    /// Its record, if it was read.
+    record: Option<Arc<Value>>,
     portal_id: u64,
 }
 
@@ -73,8 +75,9 @@ impl Choice {
         match &self.filter {
             None => true,
             Some(_) if self.filters_records => true,
-            Some(filter) => parsed(event)
-                .is_some_and(|event| filter.decide(&Facts { event: &event, record: None })),
+            Some(filter) => {
+                event.json().is_some_and(|event| filter.decide(&Facts { event, record: None }))
+            }
         }
     }
 
@@ -116,16 +119,16 @@ impl Choice {
         event: &Event,
         record: Option<Value>,
     ) -> Result<Option<Seen>, HandlerError> {
-        let Some(facts) = parsed(event) else {
+        let Some(facts) = event.json() else {
             return Err(HandlerError::permanent("UNREADABLE", "the event is no JSON"));
         };
         let holds =
-            |filter: &Filter| filter.decide(&Facts { event: &facts, record: record.as_ref() });
+            |filter: &Filter| filter.decide(&Facts { event: facts, record: record.as_ref() });
         if self.filters_records && !self.filter.as_ref().is_none_or(holds) {
             return Ok(None);
         }
         let portal_id = event.origin.portal_id().unwrap_or_default();
-        Ok(Some(Seen { facts: Arc::new((facts, record)), portal_id }))
+        Ok(Some(Seen { event: event.clone(), record: record.map(Arc::new), portal_id }))
     }
 
     /// What is gone has no properties.
@@ -150,10 +153,9 @@ impl Seen {
         let (seen, transform, account) = (self.clone(), Arc::clone(transform), account.clone());
         // A template may compute for a while: not where others wait for their turn.
         let applying = tokio::task::spawn_blocking(move || {
-            let (event, record) = &*seen.facts;
             transform.apply(&Input {
-                event,
-                record: record.as_ref(),
+                event: seen.event.json().unwrap_or(&Value::Null),
+                record: seen.record.as_deref(),
                 portal: Portal { id: seen.portal_id, ui_domain: &account.ui_domain },
                 stages: &account.stages,
             })
@@ -168,10 +170,6 @@ impl Seen {
 /// The event, byte for byte.
 pub(crate) fn as_it_came(event: &Event) -> Body {
     Body { bytes: event.body().clone(), content_type: "application/json" }
-}
-
-fn parsed(event: &Event) -> Option<Value> {
-    serde_json::from_slice(event.body()).ok()
 }
 
 /// The record that the event is about, as paths name it; `None` if it is gone, or of no known kind.

@@ -9,6 +9,7 @@ use shared::senders::hubspot::signature::ClientSecret;
 
 use super::endpoint::{Batching, Endpoint};
 use super::parcel::Parcel;
+use super::ready::Ready;
 use super::sent::Sent;
 use super::sink::{Sink, Store};
 use crate::clients::databases::Database;
@@ -16,11 +17,15 @@ use crate::clients::destinations::Destinations;
 use crate::destination::slack::Webhook;
 use crate::destination::{Overrides, Signing};
 use crate::error::HandlerError;
+use crate::generated::{Opened, Owner};
 use crate::limits::Limit;
 use crate::tenants::{self, Destination, HeaderText, SecretRef, Sign, State, Timeouts};
 
 /// Reads a secret; the second is one of the right form, for whoever only looks at the file.
 pub(crate) type ReadSecret<'a> = dyn Fn(&SecretRef, &str) -> Result<SecretString, String> + 'a;
+
+/// Opens the secret that was made here for a destination.
+pub(crate) type OpenSecret<'a> = dyn Fn(&Owner) -> Result<Opened, String> + 'a;
 
 /// Where there is no rate, a line is counted by the second.
 const NO_RATE: Duration = Duration::from_secs(1);
@@ -57,14 +62,21 @@ impl std::fmt::Debug for Outlet {
 }
 
 impl Outlet {
-    /// The destination with its secrets, which `secret` reads. The error says which of them cannot be used,
-    /// and never what is in it.
-    pub(crate) fn of(destination: &Destination, secret: &ReadSecret<'_>) -> Result<Self, String> {
+    /// The destination with its secrets, which `secret` reads, or `generated` if they were made here. The error says
+    /// which of them cannot be used, and never what is in it.
+    pub(crate) fn of(
+        destination: &Destination,
+        secret: &ReadSecret<'_>,
+        generated: &OpenSecret<'_>,
+    ) -> Result<Self, String> {
         let outlet = Self::unusable(destination);
         let connections = outlet.concurrency.unwrap_or(ROWS_AT_ONCE);
         let sink = match (&destination.sink, outlet.sink) {
             (tenants::Sink::Http(of), _) => {
-                let (signing, headers) = (signing(of, secret)?, headers(of, secret)?);
+                let generated =
+                    Owner::of(destination).map(|owner| generated(&owner)).transpose()?;
+                let signing = signing(of, secret, generated.as_ref())?;
+                let headers = headers(of, secret)?;
                 let endpoint = endpoint_of(destination, of);
                 Sink::Http(Arc::new(Endpoint { signing, headers, ..endpoint }))
             }
@@ -111,13 +123,18 @@ impl Outlet {
         Some((endpoint, endpoint.batching.as_ref()?))
     }
 
+    /// What goes out for it, signed now.
+    pub(crate) fn ready(&self, parcel: &Parcel) -> Result<Ready<'_>, HandlerError> {
+        self.sink.ready(self.timeouts, parcel)
+    }
+
     /// Sends it, and says what the answer means.
     pub(super) async fn send(
         &self,
         destinations: &Destinations,
-        parcel: Parcel<'_>,
+        parcel: &Parcel,
     ) -> Result<Sent, HandlerError> {
-        self.sink.send(destinations, &self.name, self.timeouts, parcel).await
+        self.ready(parcel)?.send(destinations, &self.name, self.timeouts).await
     }
 }
 
@@ -155,20 +172,29 @@ fn endpoint_of(destination: &Destination, of: &tenants::Endpoint) -> Endpoint {
     }
 }
 
-fn signing(of: &tenants::Endpoint, secret: &ReadSecret<'_>) -> Result<Signing, String> {
-    let secret = |reference: &_| secret(reference, KEY);
-    match &of.sign {
-        Sign::Nothing => Ok(Signing::None),
-        Sign::Standard { secret: current, previous_secret } => {
-            let previous = previous_secret.as_ref().map(&secret).transpose()?;
-            let signing = Signing::standard(&secret(current)?, previous.as_ref());
-            signing.map_err(|error| format!("secret: {error}"))
+fn signing(
+    of: &tenants::Endpoint,
+    secret: &ReadSecret<'_>,
+    generated: Option<&Opened>,
+) -> Result<Signing, String> {
+    let previous = of.sign.previous_secret().map(|place| secret(place, KEY)).transpose()?;
+    let mut former: Vec<_> = previous.iter().map(|secret| (secret, None)).collect();
+    let current = match (&of.sign, generated) {
+        (Sign::Nothing, _) => return Ok(Signing::None),
+        (Sign::Standard { secret: place, .. } | Sign::HubSpot { secret: place }, _) => {
+            secret(place, KEY)?
         }
-        Sign::HubSpot { secret: current } => {
-            let secret = ClientSecret::new(secret(current)?);
-            Ok(Signing::HubSpot { secret: secret.map_err(|error| format!("secret: {error}"))? })
+        (Sign::Generated { .. }, Some(opened)) => {
+            former.extend(opened.former.iter().map(|(secret, until)| (secret, Some(*until))));
+            opened.current.clone()
         }
+        (Sign::Generated { .. }, None) => return Err("secret: it was not looked for".to_owned()),
+    };
+    if of.sign.is_as_hubspots() {
+        let secret = ClientSecret::new(current).map_err(|error| format!("secret: {error}"))?;
+        return Ok(Signing::HubSpot { secret });
     }
+    Signing::standard(&current, &former).map_err(|error| format!("secret: {error}"))
 }
 
 fn headers(of: &tenants::Endpoint, secret: &ReadSecret<'_>) -> Result<HeaderMap, String> {

@@ -10,13 +10,15 @@ use crate::destination::{Meaning, Overrides, slack};
 use crate::service::Service;
 
 /// An answer.
-pub(super) struct Sent {
-    pub(super) meaning: Meaning,
+pub(crate) struct Sent {
+    pub(crate) meaning: Meaning,
+    /// Of an answer over HTTP.
+    pub(crate) status: Option<u16>,
     /// `DESTINATION_404`, `DESTINATION_5XX`, `DESTINATION_SQL_42703`.
-    pub(super) code: Cow<'static, str>,
-    pub(super) message: String,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
     /// The beginning of what was said, for people to see.
-    pub(super) beginning: String,
+    pub(crate) beginning: String,
     /// Whether it says that the destination is down.
     pub(super) is_down: bool,
 }
@@ -42,16 +44,24 @@ impl Sent {
         let code = code.into();
         let message = told(&format!("{of} answered {}", answer.status), &answered.said());
         let beginning = answered.beginning.clone();
-        Self { meaning, code, message, beginning, is_down: answer.status >= 500 }
+        let (status, is_down) = (Some(answer.status), answer.status >= 500);
+        Self { meaning, status, code, message, beginning, is_down }
     }
 
     pub(super) fn of_row(of: &str, fault: Option<&SqlFault>) -> Self {
         let Some(fault) = fault else {
-            let (code, message, beginning) = (Cow::default(), String::new(), String::new());
-            return Self { meaning: Meaning::Done, code, message, beginning, is_down: false };
+            return Self {
+                meaning: Meaning::Done,
+                status: None,
+                code: Cow::default(),
+                message: String::new(),
+                beginning: String::new(),
+                is_down: false,
+            };
         };
         Self {
             meaning: fault.meaning(),
+            status: None,
             code: Service::Destination.code(fault.code()).into(),
             message: told(&format!("{of} refused the row"), &fault.said),
             beginning: String::new(),

@@ -1,19 +1,14 @@
 //! Where an event goes in the end: an HTTP endpoint, a Slack channel, or a table in PostgreSQL.
 //!
-//! Owns how each is sent to, and that all their answers are one kind of answer: limits, breaker and pauses
-//! around it are the same for all.
+//! Owns what is made of an event for each. Refuses to send it.
 
 use std::sync::Arc;
-
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::endpoint::Endpoint;
 use super::outgoing::outgoing;
 use super::parcel::Parcel;
-use super::sent::Sent;
+use super::ready::Ready;
 use crate::clients::databases::Database;
-use crate::clients::destinations::{Destinations, Outgoing};
 use crate::destination::address::{Allow, check, check_slack};
 use crate::destination::postgres::{Identifier, Row, Table};
 use crate::destination::slack::Webhook;
@@ -51,55 +46,30 @@ impl Sink {
         checked.map_err(|refused| format!("{key}: {refused}"))
     }
 
-    /// Sends it, and says what the answer means. `of` is the destination's name.
-    pub(super) async fn send(
+    /// What goes out for it, signed now.
+    pub(super) fn ready(
         &self,
-        destinations: &Destinations,
-        of: &str,
         timeouts: Timeouts,
-        parcel: Parcel<'_>,
-    ) -> Result<Sent, HandlerError> {
-        match self {
+        parcel: &Parcel,
+    ) -> Result<Ready<'_>, HandlerError> {
+        Ok(match self {
             Self::Http(endpoint) => {
-                let answered = destinations.send(outgoing(endpoint, timeouts, &parcel)).await?;
-                Ok(Sent::of_endpoint(of, &answered, &endpoint.overrides))
+                Ready::Endpoint { outgoing: outgoing(endpoint, timeouts, parcel), endpoint }
             }
             Self::Slack(webhook) => {
-                let url = webhook.as_ref().ok_or_else(unusable)?.url();
-                let outgoing = Outgoing {
-                    method: &Method::POST,
-                    url,
-                    headers: slack_headers(),
-                    body: parcel.body.bytes,
-                    timeouts,
-                    secret: Some(url.path()),
-                };
-                Ok(Sent::of_slack(of, &destinations.send(outgoing).await?))
+                Ready::Channel { webhook: webhook.as_ref(), body: parcel.body.clone() }
             }
             Self::Postgres(store) => {
-                let database = store.database.as_ref().ok_or_else(unusable)?;
-                let row = store.row(&parcel)?;
-                let fault = destinations.databases.write(database, &row, timeouts).await?;
-                Ok(Sent::of_row(of, fault.as_ref()))
+                Ready::Row { database: store.database.as_ref(), row: store.row(parcel)? }
             }
-        }
+        })
     }
 }
 
 impl Store {
     /// The row that is made of it.
-    pub(crate) fn row(&self, parcel: &Parcel<'_>) -> Result<Row, HandlerError> {
-        let row = Row::of(&parcel.body.bytes, &self.table, &self.key, &parcel.name());
+    fn row(&self, parcel: &Parcel) -> Result<Row, HandlerError> {
+        let row = Row::of(&parcel.body.bytes, &self.table, &self.key, parcel.name());
         row.map_err(|error| HandlerError::permanent(Service::Destination.code("ROW"), error))
     }
-}
-
-/// The head of a message to Slack.
-fn slack_headers() -> HeaderMap {
-    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
-}
-
-/// The run was held back before: nothing gets here.
-fn unusable() -> HandlerError {
-    HandlerError::transient("DESTINATION_UNUSABLE", "the destination has no secret to be used with")
 }

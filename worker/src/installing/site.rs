@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::rate::Rate;
 use super::state::States;
@@ -21,14 +23,19 @@ pub(super) struct Site {
     pub(super) optional_scopes: Vec<String>,
     pub(super) states: States,
     pub(super) rate: Rate,
+    /// Those that are believed whom a request came from.
+    pub(super) proxies: Vec<IpNet>,
     pub(super) tenancy: Tenancy,
     /// The one that the program began on: connections that are made on a server's thread end with it.
     pub(super) runtime: Handle,
+    /// Those that are under way.
+    pub(super) installs: TaskTracker,
 }
 
 impl Site {
     pub(super) fn new(
         settings: &InstallSettings,
+        proxies: &[IpNet],
         app: Arc<App>,
         tenancy: Tenancy,
     ) -> anyhow::Result<Self> {
@@ -40,8 +47,10 @@ impl Site {
             optional_scopes: settings.hubspot_optional_scopes.0.clone(),
             states: States::default(),
             rate: Rate::default(),
+            proxies: proxies.to_vec(),
             tenancy,
             runtime: Handle::current(),
+            installs: TaskTracker::new(),
         })
     }
 

@@ -63,7 +63,8 @@ impl Tenancy {
 async fn look_up(file: PathBuf, origin: &Origin) -> anyhow::Result<Tenant> {
     let view = tokio::task::spawn_blocking(move || view_of(&file)).await??;
     // What is wrong with filters and templates is the worker's to say.
-    let read = tenants::read(&view.name, &view.text, &|_| Ok(()), &|_| Ok(()));
+    let text = (&*view.name, &*view.text);
+    let read = tenants::read(text, view.standing, &|_| Ok(()), &|_| Ok(()));
     let read = read.map_err(|_| anyhow::anyhow!("the tenants are faulty"))?;
     Ok(match read.tenant_of(origin) {
         Some(tenant) => Tenant::Named(tenant.name.clone()),

@@ -22,6 +22,9 @@ use crate::settings::oauth::Scopes;
 use crate::stand_ins::{Fault, StandIns};
 use crate::trial::Directory;
 
+mod keeping;
+mod order;
+
 const PORTAL: u64 = 62_515;
 const SCOPES: [&str; 2] = ["oauth", "crm.objects.deals.read"];
 const RETURN: &str = "https://app-eu1.hubspot.com/ecosystem/62515/install?a=b";
@@ -47,13 +50,19 @@ struct Begun {
 impl Bench {
     async fn new(engine: DatabaseEngine) -> Self {
         let stand_ins = StandIns::start().await.unwrap();
-        stand_ins.register_app("client-1", "hunter2-client");
         let test = TestDatabase::new(engine).await;
-        let records = Records::new(&SecretString::from(test.url())).unwrap();
+        let (hubspot, database) = (stand_ins.url("hubspot"), test.url());
+        Self::at(stand_ins, test, &hubspot, database)
+    }
+
+    /// Where HubSpot and the database are reached at these addresses.
+    fn at(stand_ins: StandIns, test: TestDatabase, hubspot: &str, database: String) -> Self {
+        stand_ins.register_app("client-1", "hunter2-client");
+        let records = Records::new(&SecretString::from(database)).unwrap();
         let mut registry = shared::metrics::registry("console");
         let metrics = OauthMetrics::register(&mut registry);
         let secret = SecretString::from("hunter2-client".to_owned());
-        let base = stand_ins.url("hubspot").parse().unwrap();
+        let base = hubspot.parse().unwrap();
         let patience = Duration::from_secs(60);
         let endpoint = Endpoint::new(base, "client-1".to_owned(), secret, patience).unwrap();
         let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".to_owned();
@@ -70,7 +79,8 @@ impl Bench {
         std::fs::write(&file, TENANTS).unwrap();
         let listener = bind(&settings).unwrap().unwrap();
         let tenancy = Tenancy::of(Some(file));
-        let installing = Installing::serve(listener, &settings, app, tenancy).unwrap();
+        let proxies = ["127.0.0.1/32".parse().unwrap()];
+        let installing = Installing::serve(listener, &settings, &proxies, app, tenancy).unwrap();
         let client = shared::http_client::builder().tls_certs_only([]).build().unwrap();
         Self { stand_ins, test, records, registry, installing, client, _tenants: tenants }
     }
@@ -150,7 +160,7 @@ async fn a_portal_installs_the_app_and_is_told_so(engine: DatabaseEngine) {
 
     let (status, page) = bench.install(&SCOPES).await;
     assert!(status == 200 && page.contains("62515 is renewed"), "{page}");
-    bench.records.uninstall(&Origin::hubspot(PORTAL), "TOLD", 1).await.unwrap();
+    bench.records.uninstall(&Origin::hubspot(PORTAL), "TOLD", "ann", 1).await.unwrap();
     let (status, page) = bench.install(&SCOPES).await;
     assert!(status == 200 && page.contains("installed again in account 62515"), "{page}");
     assert_eq!(bench.known().await, Some(InstallationState::Installed));

@@ -15,6 +15,7 @@ label! {
     pub(crate) enum RefreshOutcome {
         Refreshed = "refreshed",
         Revoked = "revoked",
+        Doubted = "doubted",
         Misconfigured = "misconfigured",
         Later = "later",
         Overtaken = "overtaken",
@@ -46,6 +47,7 @@ struct InState {
 pub(crate) struct OauthMetrics {
     refreshes: Family<Outcome, Counter>,
     installations: Family<InState, Gauge>,
+    doubted: Gauge,
     is_accepted: Arc<AtomicBool>,
 }
 
@@ -55,6 +57,7 @@ impl OauthMetrics {
         let metrics = Self {
             refreshes: Family::default(),
             installations: Family::default(),
+            doubted: Gauge::default(),
             is_accepted: Arc::clone(&is_accepted),
         };
         registry.register(
@@ -71,6 +74,11 @@ impl OauthMetrics {
             metrics.installations.clone(),
         );
         metrics.installations(0, 0);
+        registry.register(
+            "oauth_refusals_doubted",
+            "Portals whose refusal was not believed in the last ten minutes, since most were refused",
+            metrics.doubted.clone(),
+        );
         probe(
             registry,
             "oauth_app_accepted",
@@ -88,6 +96,11 @@ impl OauthMetrics {
         for (state, count) in [(State::Installed, installed), (State::Uninstalled, uninstalled)] {
             self.installations.get_or_create(&InState { state }).set(count);
         }
+    }
+
+    /// Of how many portals a refusal is not believed.
+    pub(crate) fn doubted(&self, portals: usize) {
+        self.doubted.set(i64::try_from(portals).unwrap_or(i64::MAX));
     }
 
     /// Whether HubSpot takes the app for who it says it is.

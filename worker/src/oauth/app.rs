@@ -8,8 +8,9 @@ use shared::clock::now_ms;
 use shared::origin::Origin;
 use tokio::time::Instant;
 
+use super::doubt::Doubt;
 use super::endpoint::Endpoint;
-use super::granted::Granted;
+use super::granted::{Granted, PortalDetails};
 use super::terms::{due_after, millis, refresh_token_of};
 use crate::metrics::OauthMetrics;
 use crate::records::{Before, Given, PortalFacts, Records};
@@ -17,6 +18,8 @@ use crate::sealed::Keys;
 
 /// After the first refusal nobody asks for so long.
 const FIRST: Duration = Duration::from_secs(10);
+/// What a portal says of itself is no longer, in bytes.
+const LONGEST_FACT: usize = 64;
 /// And never for longer than this.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -27,6 +30,9 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) records: Records,
     pub(crate) metrics: OauthMetrics,
+    pub(super) doubt: Doubt,
+    /// Whoever ends an installation, since its refresh was refused.
+    pub(super) ending: tokio::sync::Mutex<()>,
     refused: Mutex<Option<Refused>>,
 }
 
@@ -44,7 +50,9 @@ impl App {
         records: Records,
         metrics: OauthMetrics,
     ) -> Self {
-        Self { endpoint, keys, records, metrics, refused: Mutex::default() }
+        let (doubt, ending, refused) =
+            (Doubt::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { endpoint, keys, records, metrics, doubt, ending, refused }
     }
 
     /// For how long nobody asks, since HubSpot does not take the client's id or secret.
@@ -96,6 +104,21 @@ impl App {
             expires_ms: now_ms + millis(granted.life),
         };
         self.records.install(origin, self.endpoint.client_id(), given, facts, now_ms).await
+    }
+
+    /// Notes what a portal says of itself. That it could not be noted is no more than a pity: the next refresh
+    /// asks again.
+    pub(crate) async fn note(&self, origin: &Origin, details: &PortalDetails) {
+        let short = |text: &Option<String>| text.clone().filter(|text| text.len() <= LONGEST_FACT);
+        let (ui_domain, time_zone) = (short(&details.ui_domain), short(&details.time_zone));
+        if ui_domain.is_none() && time_zone.is_none() {
+            return;
+        }
+        let noting = self.records.note_portal(origin, ui_domain.as_deref(), time_zone.as_deref());
+        if let Err(error) = noting.await {
+            let error = format!("{error:#}");
+            tracing::debug!(%origin, error, "what a portal says of itself was not noted");
+        }
     }
 
     /// How long what was granted at `now_ms` lasts.

@@ -1,4 +1,4 @@
-//! HubSpot's token endpoint: a code or a refresh token for tokens; and what a portal says of itself.
+//! HubSpot's token endpoint: a code or a refresh token for tokens; what a portal says of itself; and its end.
 //!
 //! Owns the addresses and their version. No token, code or secret gets into an error.
 
@@ -17,6 +17,8 @@ use super::refusal::Refusal;
 /// OAuth v1's addresses end in February 2027.
 const TOKEN: [&str; 3] = ["oauth", "2026-09", "token"];
 const DETAILS: [&str; 3] = ["account-info", "2026-09", "details"];
+/// With DELETE: takes the app from the portal whose token asks.
+const INSTALLATION: [&str; 3] = ["appinstalls", "2026-09", "external-install"];
 /// Answers are read up to here, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// Longest time to get a connection.
@@ -85,11 +87,14 @@ impl Endpoint {
 
     /// What the portal of this token says of itself.
     pub(crate) async fn details(&self, token: &SecretString) -> Result<PortalDetails, Refusal> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| later("TOKEN"))?;
-        bearer.set_sensitive(true);
-        let request = self.client.get(self.url(&DETAILS)).header(AUTHORIZATION, bearer);
+        let request = self.client.get(self.url(&DETAILS)).header(AUTHORIZATION, bearer(token)?);
         serde_json::from_slice(&self.send(request).await?).map_err(|_| later("BAD_RESPONSE"))
+    }
+
+    /// Takes the app from the portal of this token.
+    pub(super) async fn uninstall(&self, token: &SecretString) -> Result<(), Refusal> {
+        let request = self.client.delete(self.url(&INSTALLATION));
+        self.send(request.header(AUTHORIZATION, bearer(token)?)).await.map(drop)
     }
 
     async fn grant(&self, pairs: &[(&str, &str)]) -> Result<Granted, Refusal> {
@@ -140,6 +145,13 @@ impl Endpoint {
         }
         if status.is_success() { Ok(body) } else { Err(Refusal::of(status.as_u16(), wait, &body)) }
     }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, Refusal> {
+    let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+    let mut bearer = bearer.map_err(|_| later("TOKEN"))?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
 }
 
 fn later(code: &str) -> Refusal {

@@ -26,6 +26,13 @@ pub(crate) enum NoToken {
 }
 
 impl NoToken {
+    /// The records do not say which refresh token there is.
+    pub(super) fn records_away(origin: &Origin, error: &anyhow::Error) -> Self {
+        let error = format!("{error:#}");
+        tracing::debug!(%origin, error, "the records do not say which refresh token a portal has");
+        Self::Later { code: "RECORDS_DOWN".to_owned(), wait: SOON * 5 }
+    }
+
     /// For how long it is not asked again.
     pub(crate) fn holds(&self) -> Duration {
         match self {

@@ -1,5 +1,6 @@
 //! One refresh: begun by one at a time for each portal, and written before it is used.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -40,7 +41,7 @@ impl Tokens {
         let taken = match taking.await {
             Ok(Some(taken)) => taken,
             Ok(None) => return Err(self.why_not(origin).await),
-            Err(error) => return Err(records_away(origin, &error)),
+            Err(error) => return Err(NoToken::records_away(origin, &error)),
         };
         // Somebody may have been quicker between the look and the lease.
         if why != Why::Due
@@ -69,7 +70,11 @@ impl Tokens {
         match self.app.endpoint.refresh(&old).await {
             Ok(granted) => {
                 self.app.accepted();
-                self.keep(origin, taken.fence, &old, granted).await
+                let kept = self.keep(origin, taken.fence, &old, granted).await;
+                if let (Ok(token), None) = (&kept, &taken.ui_domain) {
+                    self.ask_for_details(origin, token);
+                }
+                kept
             }
             Err(refusal) => Err(self.refused(origin, taken.fence, refusal).await),
         }
@@ -92,7 +97,7 @@ impl Tokens {
         // With the first of the keys: so a rotation reaches every token within its life.
         let sealed = match self.app.keys.seal(&refresh_token_of(origin), refresh_token) {
             Ok(sealed) => sealed,
-            Err(error) => return Err(records_away(origin, &error)),
+            Err(error) => return Err(NoToken::records_away(origin, &error)),
         };
         let given_ms = now_ms();
         let (due_ms, expires_ms) = App::times(&granted, given_ms);
@@ -107,8 +112,25 @@ impl Tokens {
         // Only now: whoever begins next looks for what is shared first.
         self.release(origin, fence, Duration::ZERO, None).await;
         self.app.metrics.refreshed(RefreshOutcome::Refreshed);
+        self.app.doubt.taken(origin, Instant::now());
         tracing::debug!(%origin, fence, "access token refreshed");
         Ok(token)
+    }
+
+    /// Asks what the portal has not said of itself yet, beside whoever waits for the token.
+    fn ask_for_details(&self, origin: &Origin, token: &AccessToken) {
+        let (app, origin, token) = (Arc::clone(&self.app), origin.clone(), token.secret.clone());
+        self.refreshes.spawn(async move {
+            match app.endpoint.details(&token).await {
+                Ok(details)
+                    if details.portal_id.is_none_or(|id| Some(id) == origin.portal_id()) =>
+                {
+                    app.note(&origin, &details).await;
+                }
+                Ok(_) => tracing::error!(%origin, "a portal says of itself that it is another one"),
+                Err(_) => tracing::debug!(%origin, "a portal says nothing of itself"),
+            }
+        });
     }
 
     /// Writes it, again and again while the records are away; false if a later one was quicker.
@@ -138,21 +160,7 @@ impl Tokens {
         match refusal {
             Refusal::Revoked { code } => {
                 self.app.accepted();
-                let now_ms = now_ms();
-                let revoking = self.app.records.revoke_installation(origin, fence, &code, now_ms);
-                match revoking.await {
-                    Ok(true) => {
-                        self.forget(origin).await;
-                        self.app.metrics.refreshed(RefreshOutcome::Revoked);
-                        tracing::warn!(%origin, error.code = code, "a portal is without the app: its tokens are erased, and its events are held");
-                        NoToken::Uninstalled { since_ms: now_ms }
-                    }
-                    Ok(false) => {
-                        self.app.metrics.refreshed(RefreshOutcome::Overtaken);
-                        NoToken::Busy
-                    }
-                    Err(error) => records_away(origin, &error),
-                }
+                self.revoked(origin, fence, &code).await
             }
             Refusal::Misconfigured { code } => {
                 let wait = self.app.refused(&code);
@@ -173,7 +181,7 @@ impl Tokens {
     async fn why_not(&self, origin: &Origin) -> NoToken {
         let known = match self.app.records.installation(origin).await {
             Ok(known) => known,
-            Err(error) => return records_away(origin, &error),
+            Err(error) => return NoToken::records_away(origin, &error),
         };
         match known {
             Some(known) if known.app != self.app.endpoint.client_id() => NoToken::Unknown,
@@ -185,7 +193,7 @@ impl Tokens {
         }
     }
 
-    async fn end(
+    pub(super) async fn end(
         &self,
         origin: &Origin,
         fence: i64,
@@ -210,10 +218,4 @@ impl Tokens {
 
 fn later(code: &str, wait: Duration) -> NoToken {
     NoToken::Later { code: code.to_owned(), wait }
-}
-
-fn records_away(origin: &Origin, error: &anyhow::Error) -> NoToken {
-    let error = format!("{error:#}");
-    tracing::debug!(%origin, error, "the records do not say which refresh token a portal has");
-    later("RECORDS_DOWN", Duration::from_secs(5))
 }

@@ -23,6 +23,8 @@ use crate::sealed::Keys;
 use crate::stand_ins::{Fault, StandIns};
 use crate::trial::Directory;
 
+mod ending;
+
 const MINUTE: Duration = Duration::from_secs(60);
 const PORTAL: u64 = 62_515;
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -100,6 +102,12 @@ impl Bench {
 
     async fn state(&self) -> InstallationState {
         self.records.installation(&self.origin).await.unwrap().unwrap().state
+    }
+
+    /// Refresh tokens that are there.
+    async fn tokens(&self) -> i64 {
+        let there = "SELECT count(*) FROM installation WHERE refresh_token IS NOT NULL";
+        self.test.number(there).await
     }
 
     /// The refresh token that is kept, opened.
@@ -243,45 +251,6 @@ async fn an_app_that_is_not_taken_alarms_and_marks_nobody(engine: DatabaseEngine
     bench.end().await;
 }
 
-async fn a_portal_that_has_uninstalled_the_app_is_told_by_the_refresh(engine: DatabaseEngine) {
-    let bench = Bench::new(engine).await;
-    bench.install().await;
-    let workers = bench.workers(2);
-    let token = got(&workers[0], &bench.origin, Why::Missing).await.unwrap();
-    bench.stand_ins.revoke(PORTAL);
-    let gone = got(&workers[0], &bench.origin, Why::Refused(token.fence)).await.unwrap_err();
-    assert!(matches!(gone, NoToken::Uninstalled { .. }), "{gone:?}");
-    assert_eq!(bench.state().await, InstallationState::Uninstalled);
-    let asked = bench.asked();
-    let gone = workers[1].get(&bench.origin, Why::Missing).await.unwrap_err();
-    assert!(matches!(gone, NoToken::Uninstalled { .. }), "its token is shared no more: {gone:?}");
-    workers[1].refresh_due().await.unwrap();
-    assert_eq!(bench.asked(), asked);
-    let error = gone.error(&bench.origin, KEPT, now_ms());
-    assert!(error.is_deferred() && error.code == "HUBSPOT_UNINSTALLED", "{error}");
-    assert_eq!(bench.install().await, Before::Uninstalled);
-    got(&workers[1], &bench.origin, Why::Missing).await.unwrap();
-    bench.end().await;
-}
-
-async fn an_uninstall_that_was_told_erases_tokens_and_outlasts_what_is_under_way(
-    engine: DatabaseEngine,
-) {
-    let bench = Bench::new(engine).await;
-    bench.install().await;
-    let worker = bench.workers(1).remove(0);
-    got(&worker, &bench.origin, Why::Missing).await.unwrap();
-    assert!(worker.uninstalled(&bench.origin, "APP_UNINSTALL").await.unwrap());
-    assert!(!worker.uninstalled(&bench.origin, "APP_UNINSTALL").await.unwrap());
-    let gone = worker.get(&bench.origin, Why::Missing).await.unwrap_err();
-    assert!(matches!(gone, NoToken::Uninstalled { .. }), "{gone:?}");
-    let kept = "SELECT count(*) FROM installation WHERE refresh_token IS NOT NULL";
-    assert_eq!(bench.test.number(kept).await, 0);
-    let unknown = worker.get(&Origin::hubspot(1), Why::Missing).await.unwrap_err();
-    assert_eq!(unknown, NoToken::Unknown);
-    bench.end().await;
-}
-
 async fn a_hubspot_that_is_away_is_asked_again_later(engine: DatabaseEngine) {
     let bench = Bench::new(engine).await;
     bench.install().await;
@@ -298,6 +267,21 @@ async fn a_hubspot_that_is_away_is_asked_again_later(engine: DatabaseEngine) {
     bench.stand_ins.heal();
     bench.test.run("UPDATE installation SET leased_until_ms = 0").await;
     got(&worker, &bench.origin, Why::Missing).await.unwrap();
+    bench.end().await;
+}
+
+async fn what_a_portal_has_not_said_of_itself_the_next_refresh_asks(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    bench.install().await;
+    let known = "SELECT count(*) FROM installation WHERE time_zone = 'Europe/Berlin'";
+    assert_eq!((bench.test.number(known).await, bench.stand_ins.portal_asked()), (0, 0));
+    let worker = bench.workers(1).remove(0);
+    let token = got(&worker, &bench.origin, Why::Missing).await.unwrap();
+    worker.settle().await;
+    assert_eq!((bench.test.number(known).await, bench.stand_ins.portal_asked()), (1, 1));
+    got(&worker, &bench.origin, Why::Refused(token.fence)).await.unwrap();
+    worker.settle().await;
+    assert_eq!(bench.stand_ins.portal_asked(), 1, "it has said so");
     bench.end().await;
 }
 
@@ -358,9 +342,8 @@ on_every_database! {
     what_is_due_is_refreshed_by_the_clock_and_by_one_worker
     a_crash_after_hubspots_answer_loses_nothing
     an_app_that_is_not_taken_alarms_and_marks_nobody
-    a_portal_that_has_uninstalled_the_app_is_told_by_the_refresh
-    an_uninstall_that_was_told_erases_tokens_and_outlasts_what_is_under_way
     a_hubspot_that_is_away_is_asked_again_later
+    what_a_portal_has_not_said_of_itself_the_next_refresh_asks
     a_token_of_another_portal_is_neither_used_nor_kept
     a_row_that_was_put_in_the_place_of_another_opens_nothing
     nothing_that_is_kept_or_shown_holds_a_secret

@@ -103,14 +103,6 @@ impl Tokens {
         })
     }
 
-    /// Somebody said that this portal is without the app: its tokens are erased. False if that was known.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what tells of it: the journal"))]
-    pub(crate) async fn uninstalled(&self, origin: &Origin, code: &str) -> anyhow::Result<bool> {
-        let is_news = self.app.records.uninstall(origin, code, now_ms()).await?;
-        self.forget(origin).await;
-        Ok(is_news)
-    }
-
     /// Lets refreshes that are under way come to their end. One that is cut off is like one that crashed.
     pub(crate) async fn settle(&self) {
         self.refreshes.close();

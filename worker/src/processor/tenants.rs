@@ -43,8 +43,8 @@ pub(super) fn routed(
         }
         (None, _) => None,
     };
-    let Some((watch, first)) =
-        DirectoryWatch::open(&settings.tenants, source, times, metrics, registry)?
+    let read_with = (&settings.tenants, settings.app.keys()?);
+    let Some((watch, first)) = DirectoryWatch::open(read_with, source, times, metrics, registry)?
     else {
         return Ok((router, None));
     };

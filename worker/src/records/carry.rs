@@ -14,6 +14,7 @@ mod erased;
 mod installations;
 mod jobs;
 mod notes;
+mod secrets;
 mod tenants;
 
 use audit::audit;
@@ -21,6 +22,7 @@ use erased::erased;
 use installations::installations;
 use jobs::jobs;
 use notes::{Rekeyed, notes};
+use secrets::secrets;
 use tenants::tenants;
 
 /// How much there is, or was, to be carried.
@@ -73,8 +75,10 @@ impl Records {
         erased(from, to).await
     }
 
-    /// Carries tenants into `to`: before what waits for their routes. Tells how many were not there.
+    /// Carries tenants into `to`: before what waits for their routes, and after the secrets that were made for their
+    /// destinations, so that whoever sees a section finds its secret. Tells how many were not there.
     pub(crate) async fn carry_tenants(&self, to: &Self) -> anyhow::Result<u64> {
+        secrets(self, to).await?;
         tenants(self, to).await
     }
 

@@ -33,6 +33,8 @@ from_row! {
         pub(crate) installed_ms: i64,
         pub(crate) uninstalled_ms: Option<i64>,
         pub(crate) error_code: Option<String>,
+        /// Whether a refresh token is kept.
+        pub(crate) has_token: bool,
     }
 }
 
@@ -43,6 +45,8 @@ from_row! {
         /// Under which the token came that is kept.
         pub(crate) token_fence: i64,
         pub(crate) refresh_token: Option<Vec<u8>>,
+        /// Where its people find it; `None` if it has not said yet.
+        pub(crate) ui_domain: Option<String>,
     }
 }
 
@@ -53,10 +57,6 @@ pub(crate) struct PortalFacts {
     pub(crate) scopes: String,
     /// Who did.
     pub(crate) user_id: Option<i64>,
-    /// Where its people find it: `app-eu1.hubspot.com`.
-    pub(crate) ui_domain: Option<String>,
-    /// Such as `Europe/Berlin`.
-    pub(crate) time_zone: Option<String>,
 }
 
 /// A refresh token that was given, and how long what came with it lasts.
@@ -85,7 +85,8 @@ impl Records {
         Ok(on_reading!(database, pool => {
             sqlx::query_as(
                 "SELECT origin, state, app, token_fence, leased_until_ms, expires_ms, scopes, \
-                 installed_ms, uninstalled_ms, error_code FROM installation WHERE origin = $1",
+                 installed_ms, uninstalled_ms, error_code, refresh_token IS NOT NULL AS has_token \
+                 FROM installation WHERE origin = $1",
             )
             .bind(origin.to_string())
             .fetch_optional(pool)
@@ -113,13 +114,12 @@ impl Records {
         on_transaction!(&mut transaction, connection => {
             sqlx::query(
                 "INSERT INTO installation (origin, state, app, refresh_token, fence, token_fence, \
-                 leased_until_ms, due_ms, expires_ms, scopes, user_id, ui_domain, time_zone, installed_ms) \
-                 VALUES ($1, 'installed', $2, $3, 1, 1, 0, $4, $5, $6, $7, $8, $9, $10) \
+                 leased_until_ms, due_ms, expires_ms, scopes, user_id, installed_ms) \
+                 VALUES ($1, 'installed', $2, $3, 1, 1, 0, $4, $5, $6, $7, $8) \
                  ON CONFLICT (origin) DO UPDATE SET state = 'installed', app = excluded.app, \
                  refresh_token = excluded.refresh_token, fence = installation.fence + 1, \
                  token_fence = installation.fence + 1, leased_until_ms = 0, due_ms = excluded.due_ms, \
                  expires_ms = excluded.expires_ms, scopes = excluded.scopes, user_id = excluded.user_id, \
-                 ui_domain = excluded.ui_domain, time_zone = excluded.time_zone, \
                  installed_ms = excluded.installed_ms, uninstalled_ms = NULL, error_code = NULL",
             )
             .bind(origin.to_string())
@@ -129,8 +129,6 @@ impl Records {
             .bind(given.expires_ms)
             .bind(&facts.scopes)
             .bind(facts.user_id)
-            .bind(facts.ui_domain.as_deref())
-            .bind(facts.time_zone.as_deref())
             .bind(now_ms)
             .execute(connection)
             .await?;
@@ -142,6 +140,29 @@ impl Records {
             Some(InstallationState::Installed) => Before::Installed,
             Some(InstallationState::Uninstalled) => Before::Uninstalled,
         })
+    }
+
+    /// What a portal says of itself: where its people find it, such as `app-eu1.hubspot.com`, and its time zone,
+    /// such as `Europe/Berlin`.
+    pub(crate) async fn note_portal(
+        &self,
+        origin: &Origin,
+        ui_domain: Option<&str>,
+        time_zone: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let database = self.ready().await?;
+        on_pool!(database, pool => {
+            sqlx::query(
+                "UPDATE installation SET ui_domain = coalesce($2, ui_domain), \
+                 time_zone = coalesce($3, time_zone) WHERE origin = $1",
+            )
+            .bind(origin.to_string())
+            .bind(ui_domain)
+            .bind(time_zone)
+            .execute(pool)
+            .await?;
+        });
+        Ok(())
     }
 
     /// Those of this app whose tokens are due and that nobody refreshes, the longest due first.
@@ -182,7 +203,8 @@ impl Records {
             sqlx::query_as(
                 "UPDATE installation SET fence = fence + 1, leased_until_ms = $5 \
                  WHERE origin = $1 AND state = 'installed' AND app = $2 AND due_ms <= $3 \
-                 AND leased_until_ms <= $4 RETURNING fence, token_fence, refresh_token",
+                 AND leased_until_ms <= $4 RETURNING fence, token_fence, refresh_token, \
+                 ui_domain",
             )
             .bind(origin.to_string())
             .bind(app)

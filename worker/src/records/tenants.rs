@@ -6,11 +6,15 @@
 mod change;
 mod listener;
 mod of_origin;
+mod secrets;
 mod section;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub(crate) use change::Edit;
+pub(crate) use change::{Conflict, Edit};
 pub(crate) use listener::TenantsListener;
 pub(in crate::records) use of_origin::{reinstalled, uninstalled};
+pub(crate) use secrets::{KeptSecret, SealedSecret};
 pub(crate) use section::{Section, SectionState};
 pub(crate) use view::Sections;

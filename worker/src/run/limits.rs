@@ -9,7 +9,7 @@ use crate::service::Service;
 use crate::turns::{NoRoom, Turned};
 
 /// For no longer is anybody left alone by one answer: then one asks again.
-const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 /// How often it is looked whether what is paused still is.
 const PAUSED: Duration = Duration::from_secs(15);
 
@@ -75,14 +75,25 @@ impl Run {
         work: impl Future<Output = Result<T, HandlerError>>,
     ) -> Result<T, HandlerError> {
         let entered = Box::pin(self.rooms.enter(&self.ledger, key, Some(cap))).await;
-        let entered = entered.map_err(|turned| {
-            let message = "as many are under way as there may be (concurrency)";
-            HandlerError::deferred(turned.wait(), "TENANT_BUSY", message)
-        })?;
+        let entered = entered.map_err(busy)?;
         let done = Box::pin(work).await;
         // However it went: that is not for this key to judge.
         let _ = entered.ended(Ended::Passed).await;
         done
+    }
+
+    /// Whether [`Self::beside`] and, within it, [`Self::call_within`] would let a call through, where others were
+    /// turned away lately: so that the run spends nothing for a call that it cannot make.
+    pub(crate) async fn look(
+        &self,
+        service: Service,
+        (key, cap): (&str, Option<u32>),
+        (beside, beside_cap): (&str, u32),
+    ) -> Result<(), HandlerError> {
+        let there = Box::pin(self.rooms.look(&self.ledger, key, cap)).await;
+        there.map_err(|turned| put_off(service, turned))?;
+        let beside = Box::pin(self.rooms.look(&self.ledger, beside, Some(beside_cap))).await;
+        beside.map_err(busy)
     }
 
     /// Nobody goes on at `limit` before somebody resumes it. The error with which the run waits in line there:
@@ -152,8 +163,8 @@ impl Run {
         result
     }
 
-    /// The other side wants to be left alone at `limit` for so long: so do all workers. Whoever was told
-    /// keeps its place.
+    /// The other side wants to be left alone at `limit` for so long: so do all workers. The run that was told
+    /// waits in line there.
     pub(crate) async fn held(
         &self,
         limit: &Limit,
@@ -161,18 +172,14 @@ impl Run {
         code: String,
         message: String,
     ) -> HandlerError {
+        self.leave_alone(limit, wait, &code).await;
         let wait = wait.min(LONGEST_HOLD);
-        tracing::warn!(
-            limit = limit.key,
-            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            error.code = code,
-            "asked to be left alone: nothing is sent there meanwhile"
-        );
-        self.ledger.hold(limit, wait).await;
-        self.held_too(limit, wait, code, message)
+        let wait = self.rooms.back_in_line(&self.ledger, limit, wait).await;
+        HandlerError::deferred(wait, code, message).in_line_at(vec![limit.key.clone()])
     }
 
-    /// The same for a run that was told together with another one, which has told all workers.
+    /// The same for a run that was told together with another one, which has told all workers and has a place.
+    /// It takes none beside that: they come back together, as they went.
     pub(crate) fn held_too(
         &self,
         limit: &Limit,
@@ -185,12 +192,30 @@ impl Run {
         HandlerError::deferred(wait, code, message).in_line_at(vec![limit.key.clone()])
     }
 
+    /// The other side wants to be left alone at `limit` for so long, by all workers; this run has been answered.
+    pub(crate) async fn leave_alone(&self, limit: &Limit, wait: Duration, code: &str) {
+        let wait = wait.min(LONGEST_HOLD);
+        tracing::warn!(
+            limit = limit.key,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            error.code = code,
+            "asked to be left alone: nothing is sent there meanwhile"
+        );
+        self.ledger.hold(limit, wait).await;
+    }
+
     /// Another run was turned away with `error` at the gate with this key, and this one with it.
     pub(crate) fn turned_too(&self, key: &str, error: &HandlerError) {
         if let Failure::Deferred { wait } = error.kind {
             self.rooms.turned(key, Turned::Shut(wait));
         }
     }
+}
+
+/// The error of a run that waits for others of its kind.
+fn busy(turned: Turned) -> HandlerError {
+    let message = "as many are under way as there may be (concurrency)";
+    HandlerError::deferred(turned.wait(), "TENANT_BUSY", message)
 }
 
 /// The error of a run that waits for `service`.

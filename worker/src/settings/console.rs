@@ -40,8 +40,8 @@ pub struct ConsoleSettings {
     /// a proxy before it changes the Host header, and best set wherever there is one
     #[arg(long, env, value_name = "URL")]
     pub console_url: Option<ConsoleUrl>,
-    /// Addresses or networks of the proxies before the console, e.g. 10.0.0.0/8, whose
-    /// X-Forwarded-For is believed: without, all who come by one proxy share its wrong tokens
+    /// Addresses or networks of the proxies before the console and OAUTH_LISTEN, e.g. 10.0.0.0/8, whose
+    /// X-Forwarded-For is believed: without, all who come by one proxy share its wrong tokens and installs
     #[arg(long, env, value_delimiter = ',', value_name = "NETWORKS", value_parser = parse_network)]
     pub console_trusted_proxies: Vec<IpNet>,
     /// Token of operators, who may act; at least 16 characters
@@ -167,7 +167,7 @@ pub struct ConsoleProgramSettings {
     #[command(flatten)]
     pub retry: RetrySettings,
     /// The workers' file of tenants, for the page that shows them; without it they are taken from the records
-    #[arg(long, env, value_name = "FILE")]
+    #[arg(long, env, value_name = "FILE", value_parser = file())]
     pub tenants_file: Option<PathBuf>,
     /// The app that portals install.
     #[command(flatten)]
@@ -190,6 +190,11 @@ pub struct ConsoleProgramSettings {
 }
 
 impl ConsoleProgramSettings {
+    /// The file of tenants, if one is named.
+    pub(crate) fn tenants_file(&self) -> Option<PathBuf> {
+        self.tenants_file.clone().filter(|file| !file.as_os_str().is_empty())
+    }
+
     /// Checks the settings against each other.
     pub fn check(&self) -> anyhow::Result<()> {
         self.console.check()?;

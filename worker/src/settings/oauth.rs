@@ -10,12 +10,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::settings::{parse_listener, secret};
 
-use super::access::{file, filled};
+use super::access::{file, filled, url};
 use super::console_url::ConsoleUrl;
-use super::integrations::Optional;
+use super::integrations::{HUBSPOT_API_URL, Optional};
+use super::secrets_key::SecretsKeySettings;
 use crate::sealed::Keys;
 
 /// A client id, or a scope, that is longer is none.
@@ -28,13 +30,9 @@ pub struct AppSettings {
     /// Client id of the app that portals install; without it there is no OAuth, and HUBSPOT_ACCESS_TOKEN is all
     #[arg(long, env, value_name = "ID", default_value = "", hide_default_value = true)]
     pub hubspot_client_id: String,
-    /// Keys that secrets are sealed with where they are kept: 32 bytes in base64 each, separated by spaces,
-    /// commas or lines; the first seals, all open
-    #[arg(long, env, value_name = "KEYS", hide_env_values = true)]
-    pub secrets_key: Option<SecretString>,
-    /// File that holds SECRETS_KEY
-    #[arg(long, env, value_name = "FILE", value_parser = file())]
-    pub secrets_key_file: Option<PathBuf>,
+    /// What its tokens are sealed with.
+    #[command(flatten)]
+    pub secrets_key: SecretsKeySettings,
 }
 
 /// The app's client secret, where no receiver has it in the same process.
@@ -46,6 +44,21 @@ pub struct ClientSecretSettings {
     /// File that holds HUBSPOT_CLIENT_SECRET
     #[arg(long, env, value_name = "FILE", value_parser = file())]
     pub hubspot_client_secret_file: Option<PathBuf>,
+}
+
+/// The app and where it is asked for, for whoever acts in its name by hand.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "The app")]
+pub struct ActingSettings {
+    /// The app.
+    #[command(flatten)]
+    pub app: AppSettings,
+    /// Its secret.
+    #[command(flatten)]
+    pub client_secret: ClientSecretSettings,
+    /// Where HubSpot's API is
+    #[arg(long, env, default_value = HUBSPOT_API_URL)]
+    pub hubspot_api_url: String,
 }
 
 /// Where the app is installed.
@@ -79,9 +92,7 @@ impl AppSettings {
 
     /// The keys, if there are any.
     pub(crate) fn keys(&self) -> anyhow::Result<Option<Keys>> {
-        let text =
-            secret("SECRETS_KEY", self.secrets_key.as_ref(), self.secrets_key_file.as_deref())?;
-        text.map(|text| Keys::parse(&text)).transpose()
+        self.secrets_key.keys()
     }
 
     /// Checks what there has to be beside a client id.
@@ -109,6 +120,12 @@ impl AppSettings {
             "HUBSPOT_CLIENT_ID is set without DATABASE_URL: that is where portals' refresh tokens are kept"
         );
         Ok(())
+    }
+}
+
+impl ActingSettings {
+    pub(crate) fn url(&self) -> anyhow::Result<Url> {
+        url("HUBSPOT_API_URL", &self.hubspot_api_url, HUBSPOT_API_URL)
     }
 }
 

@@ -37,6 +37,12 @@ pub(super) fn answer(records: &mut Records, asked: &Request<'_>) -> Answer {
                 json!({ "status": "error", "category": "MISSING_SCOPES", "message": "the token lacks a scope" }),
             ),
         },
+        ("DELETE", ["appinstalls", "2026-09", "external-install"]) => {
+            if let Some(portal) = portal_of(records, asked) {
+                records.oauth.revoke(portal);
+            }
+            Answer::new(204, Value::Null)
+        }
         _ => missing(),
     }
 }

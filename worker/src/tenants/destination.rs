@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::batch::Batch;
 use super::known::Known;
 use super::rate::{Rate, concurrency};
+use super::secret_form::SecretForm;
 use super::secret_ref::SecretRef;
 use super::section::Section;
 use super::sink::Sink;
@@ -57,6 +58,11 @@ impl Destination {
     /// Where its secrets are.
     pub(crate) fn secrets(&self) -> Vec<&SecretRef> {
         self.sink.secrets()
+    }
+
+    /// The form of the secret that is made here for it, if one is.
+    pub(crate) fn generated(&self) -> Option<SecretForm> {
+        self.sink.endpoint()?.sign.generated()
     }
 
     pub(crate) fn read<'t>(name: &str, section: &Section<'t>, known: &Known<'t>) -> Option<Self> {

@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::model::Tenants;
 use super::route::Route;
 use super::section_kind::SectionKind;
+use super::sign::Sign;
 use super::sink::Sink;
 use super::tenant::Tenant;
 use super::timeouts::Timeouts;
@@ -160,10 +161,17 @@ fn of_endpoint(old: &Endpoint, new: &Endpoint) -> Vec<&'static str> {
         ("url", *url != new.url),
         ("method", *method != new.method),
         ("sign", sign.word() != new.sign.word()),
-        ("secret", sign.secret() != new.sign.secret()),
+        (
+            "secret",
+            (sign.secret(), is_generated(sign)) != (new.sign.secret(), is_generated(&new.sign)),
+        ),
         ("previous_secret", sign.previous_secret() != new.sign.previous_secret()),
         ("headers", *headers != new.headers),
     ])
+}
+
+fn is_generated(sign: &Sign) -> bool {
+    sign.generated().is_some()
 }
 
 fn of_route(old: &Route, new: &Route) -> Vec<&'static str> {

@@ -8,8 +8,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::name::{WHAT_A_NAME_IS, is_name};
 use super::notes::Notes;
+use super::size::size;
 use super::value::kind;
 use crate::suggestion::did_you_mean;
+
+/// So much may be in one of the sections by name, in bytes of keys and texts: 1 MiB.
+const MAX_SECTION_BYTES: usize = 1024 * 1024;
 
 /// A table, where its name is, and what it is called in faults.
 pub(crate) struct Section<'t> {
@@ -119,6 +123,13 @@ impl<'t> Section<'t> {
         let named = all.keys().filter_map(|(name, at)| {
             if !is_name(name) {
                 all.fault_at(at, name, format!("this is no name: {WHAT_A_NAME_IS}"));
+            }
+            let bytes = all.value(name).map_or(0, |value| size(value.get_ref()));
+            if bytes > MAX_SECTION_BYTES {
+                let message = format!(
+                    "has {bytes} bytes of keys and texts, and may have {MAX_SECTION_BYTES}: shorten it"
+                );
+                all.fault_at(at, name, message);
             }
             all.table(name).map(|section| (name, section))
         });

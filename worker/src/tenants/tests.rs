@@ -6,6 +6,7 @@ mod bounds;
 mod destinations;
 mod difference;
 mod faults;
+mod generated;
 mod orders;
 mod reading;
 mod routes;

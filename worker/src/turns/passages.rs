@@ -50,6 +50,8 @@ pub(super) struct Passages {
     until: Instant,
     seats: Arc<Seats>,
     placed: BTreeSet<String>,
+    /// Where it has looked, and is to come soon.
+    looked: Mutex<BTreeSet<String>>,
     /// The gates that it has come to, and where it was turned away.
     seen: Mutex<BTreeMap<String, Option<Turned>>>,
 }
@@ -65,7 +67,8 @@ impl Passages {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
         let waited = waiting.map_or(0, |waiting| waiting.waited_ms);
         let waited = Duration::from_millis(waited);
-        Self { origin, lane, waited, until, seats, placed, seen: Mutex::default() }
+        let (looked, seen) = (Mutex::default(), Mutex::default());
+        Self { origin, lane, waited, until, seats, placed, looked, seen }
     }
 
     /// Whose run it is.
@@ -90,7 +93,7 @@ impl Passages {
         if let Some(Some(turned)) = self.lock().get(&way.key) {
             return Err(*turned);
         }
-        let is_placed = self.placed.contains(&format!("{GATE}{}", way.key));
+        let is_placed = self.is_placed(&way.key);
         let mut caller = Caller { is_placed, ..self.caller() };
         let mut seat = None;
         let turned = loop {
@@ -126,6 +129,39 @@ impl Passages {
         Err(turned)
     }
 
+    /// Whether there is a way through, where runs were turned away lately: asked before anything is spent for
+    /// a call that cannot be made. Elsewhere nothing is asked.
+    pub(super) async fn look(
+        &self,
+        ledger: &Ledger,
+        key: impl fmt::Display,
+        cap: Option<u32>,
+    ) -> Result<(), Turned> {
+        let way = self.seats.way(key, cap);
+        if !self.seats.trouble.is_lately(&way.key) {
+            return Ok(());
+        }
+        let caller = Caller { is_placed: self.is_placed(&way.key), ..self.caller() };
+        let turned = match ledger.enter(&way, caller, true).await {
+            Passage::Open { .. } => return Ok(()),
+            Passage::Full(ms) => Turned::Full(millis(ms)),
+            Passage::Shut(ms) => Turned::Shut(millis(ms)),
+        };
+        // A place that is so near is waited for at the gate.
+        if matches!(turned, Turned::Full(wait) if wait <= MOMENT) {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            looked.insert(way.key);
+            return Ok(());
+        }
+        self.turned(&way.key, turned);
+        Err(turned)
+    }
+
+    fn is_placed(&self, key: &str) -> bool {
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.contains(key) || self.placed.contains(&format!("{GATE}{key}"))
+    }
+
     fn caller(&self) -> Caller<'_> {
         let Self { origin, lane, waited, .. } = self;
         Caller { origin, lane: *lane, is_placed: true, waited: *waited }
@@ -133,6 +169,7 @@ impl Passages {
 
     /// The run was turned away there.
     pub(super) fn turned(&self, key: &str, turned: Turned) {
+        self.seats.trouble.note(key);
         self.lock().insert(key.to_owned(), Some(turned));
     }
 
@@ -170,6 +207,7 @@ pub(crate) async fn still_shut(
             Passage::Open { .. } => return None,
             Passage::Full(ms) | Passage::Shut(ms) => millis(ms),
         };
+        seats.trouble.note(key);
         if soonest.as_ref().is_none_or(|(least, _)| wait < *least) {
             soonest = Some((wait, key.to_owned()));
         }

@@ -82,6 +82,17 @@ impl Rooms {
         self.passages.enter(ledger, key, cap).await
     }
 
+    /// Whether a call would be let through to the service that is called so, where others were turned away
+    /// lately.
+    pub(crate) async fn look(
+        &self,
+        ledger: &Ledger,
+        key: impl fmt::Display,
+        cap: Option<u32>,
+    ) -> Result<(), Turned> {
+        self.passages.look(ledger, key, cap).await
+    }
+
     /// The service with this key is not to be called for now.
     pub(crate) fn turned(&self, key: &str, turned: Turned) {
         self.passages.turned(key, turned);
@@ -144,9 +155,39 @@ impl Rooms {
         Standing::New { requests }
     }
 
+    /// The run was sent away for `hold` by whoever has answered it, at a limit that is held by now: its place
+    /// among those who come back, for how long it waits. So it is counted with those who wait, and not all
+    /// of them come at one moment.
+    pub(crate) async fn back_in_line(
+        &self,
+        ledger: &Ledger,
+        limit: &Limit,
+        hold: Duration,
+    ) -> Duration {
+        // What asks beside it takes no second place.
+        if let Some(NoRoom(place)) = self.asked(&limit.key).lacks.get() {
+            return hold.max(*place);
+        }
+        let mut wait = hold;
+        if hold > NEAR {
+            let requests = self.costs.usual(&self.target, limit, 1.0);
+            let asker = self.asker(Standing::Placed { requests });
+            if let Room::Place(place) | Room::Soon(place) = ledger.take(limit, asker).await {
+                wait = wait.max(place);
+            }
+        }
+        self.lacks(&limit.key, NoRoom(wait));
+        wait
+    }
+
     /// The run has to wait at the limit with this key.
     pub(crate) fn lacks(&self, key: &str, no_room: NoRoom) {
         let _ = self.asked(key).lacks.set(no_room);
+    }
+
+    fn asker(&self, standing: Standing) -> Asker<'_> {
+        let (origin, waited) = (self.passages.origin(), self.passages.waited());
+        Asker { origin, lane: self.lane, standing, waited }
     }
 
     /// The run has to wait for something beside limits and services: it comes back for that, whichever
@@ -204,9 +245,7 @@ impl Rooms {
     ) -> Result<(), NoRoom> {
         let mut seat = None;
         loop {
-            let (origin, lane, waited) =
-                (self.passages.origin(), self.lane, self.passages.waited());
-            let wait = match ledger.take(limit, Asker { origin, lane, standing, waited }).await {
+            let wait = match ledger.take(limit, self.asker(standing)).await {
                 Room::Granted => return Ok(()),
                 Room::Place(wait) if wait > NEAR => return Err(NoRoom(wait)),
                 Room::Place(wait) | Room::Soon(wait) => wait,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use shared::broker::Lane;
 use tokio::sync::Semaphore;
 
+use super::trouble::Trouble;
 use crate::limits::{Way, name};
 
 /// What a call may take beside its own time, such as what is remembered around it.
@@ -19,6 +20,8 @@ pub(crate) struct Seats {
     bulk: Semaphore,
     cap: u32,
     lease: Duration,
+    /// Where its runs were turned away lately.
+    pub(super) trouble: Trouble,
 }
 
 impl Seats {
@@ -28,7 +31,7 @@ impl Seats {
     pub(crate) fn of_runs(concurrency: u16, longest_call: Duration) -> Self {
         let seats = |share: u16| Semaphore::new(usize::from((concurrency / share).max(1)));
         let (cap, lease) = (u32::from(concurrency / 2).max(1), longest_call + BESIDE);
-        Self { work: seats(8), bulk: seats(40), cap, lease }
+        Self { work: seats(8), bulk: seats(40), cap, lease, trouble: Trouble::default() }
     }
 
     /// The way to the service that is called so, with at most `cap` calls at once where it says.

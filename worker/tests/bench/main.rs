@@ -47,7 +47,8 @@ async fn every_row_on_servers_has_a_figure_and_nothing_is_lost() {
     ];
     let prefix = prefix();
     whole(Part::Servers, &prefix, &rows).await;
-    nothing_is_left(&prefix, Some(&pipeline::roles::schedule())).await;
+    nothing_is_left(&prefix, Some(&pipeline::roles::schedule_of(pipeline::roles::RETRY_ATTEMPTS)))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,11 +117,21 @@ async fn every_row_of_tenants_has_a_figure_and_nothing_is_lost() {
         "100 tenants, quiet, embedded",
         "100 tenants, one floods, embedded",
         "100 tenants, one hangs, embedded",
+        "10,000 records, no order",
+        "10,000 records, in order",
+        "10,000 records, in order, 1 % fail",
+        "10,000 records, no order, embedded",
+        "10,000 records, in order, embedded",
+        "10,000 records, in order, 1 % fail, embedded",
     ];
     let prefix = prefix();
     whole(Part::Tenants, &prefix, &rows).await;
-    // What the street has had is gone by then.
-    nothing_is_left(&format!("{prefix}.1"), Some(&pipeline::roles::schedule())).await;
+    // What others have had in queues of their own is gone by then.
+    nothing_is_left(
+        &format!("{prefix}.1"),
+        Some(&pipeline::roles::schedule_of(pipeline::roles::RETRY_ATTEMPTS)),
+    )
+    .await;
 }
 
 async fn whole(part: Part, prefix: &str, rows: &[&str]) {

@@ -206,7 +206,10 @@ fn every_volume_that_is_mounted_is_named_once_and_used() {
     }
     for volume in &volumes {
         // What people can put in the place of ours.
-        let ours = volume.strip_prefix("${TENANTS_DIR:-").map(|ours| ours.replacen('}', "", 1));
+        let ours = ["${TENANTS_DIR:-", "${TENANTS_SECRETS_DIR:-"]
+            .iter()
+            .find_map(|place| volume.strip_prefix(place))
+            .map(|ours| ours.replacen('}', "", 1));
         let volume = ours.unwrap_or_else(|| volume.clone());
         let (source, _) = volume.split_once(':').unwrap();
         assert!(source.starts_with("./") || named.iter().any(|name| *name == source), "{volume}");

@@ -11,13 +11,20 @@ use crate::file::{path, service, services, text};
 /// What setup has made, for one test; gone when dropped.
 pub(crate) struct Secrets {
     directory: PathBuf,
+    /// Of hubline.env.
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Secrets {
     /// With the operator's own, by name.
     pub(crate) fn made(given: &[(&str, &str)]) -> Self {
+        Self::made_with(given, Vec::new())
+    }
+
+    /// The same where hubline.env says something that setup asks for.
+    fn made_with(given: &[(&str, &str)], settings: Vec<(&'static str, &'static str)>) -> Self {
         let directory = std::env::temp_dir().join(format!("hubline-compose-{}", prefix()));
-        let secrets = Self { directory };
+        let secrets = Self { directory, settings };
         for folder in ["given", "kept", "templates"] {
             std::fs::create_dir_all(secrets.directory.join(folder)).unwrap();
         }
@@ -55,6 +62,7 @@ impl Secrets {
         ] {
             command.env(name, self.directory.join(folder));
         }
+        command.env_remove("HUBSPOT_CLIENT_ID").envs(self.settings.iter().copied());
         command.output().unwrap()
     }
 
@@ -85,6 +93,8 @@ impl Drop for Secrets {
     }
 }
 
+const OAUTH: (&str, &str) = ("HUBSPOT_CLIENT_ID", "0a1b2c3d");
+
 const GIVEN: [(&str, &str); 8] = [
     ("hubspot-client-secret", "the-apps-own\n"),
     ("hubspot-client-secret-previous", "before"),
@@ -103,13 +113,12 @@ fn each_service_gets_what_it_needs_and_nothing_else() {
         ("receiver", "amqp-url hubspot-client-secret hubspot-client-secret-previous otlp-headers"),
         (
             "worker",
-            "amqp-url database-url erp-api-key hubspot-access-token hubspot-client-secret otlp-headers \
-             redis-url secrets-key slack-bot-token",
+            "amqp-url database-url erp-api-key hubspot-access-token otlp-headers redis-url slack-bot-token",
         ),
         (
             "console",
-            "amqp-url console-tenant-tokens console-token console-viewer-token database-url \
-             hubspot-client-secret otlp-headers secrets-key slack-bot-token",
+            "amqp-url console-tenant-tokens console-token console-viewer-token database-url otlp-headers \
+             slack-bot-token",
         ),
         ("rabbitmq", "definitions.json"),
         ("redis", "redis-health users.acl"),
@@ -121,6 +130,37 @@ fn each_service_gets_what_it_needs_and_nothing_else() {
     }
     assert_eq!(secrets.read("receiver", "hubspot-client-secret"), "the-apps-own");
     assert!(secrets.read("alertmanager", "alertmanager.yml").contains("api_url_file"));
+}
+
+#[test]
+fn what_oauth_needs_is_handed_out_where_there_is_oauth() {
+    let needed: BTreeSet<_> = ["hubspot-client-secret", "secrets-key"].map(str::to_owned).into();
+    let mut secrets = Secrets::made(&GIVEN);
+    assert!(!secrets.directory.join("kept/secrets-key").exists(), "nothing is sealed");
+    secrets.settings.push(OAUTH);
+    assert!(secrets.setup(&[]).status.success());
+    for service in ["worker", "console"] {
+        assert!(secrets.names(service).is_superset(&needed), "{service}");
+    }
+    let key = secrets.read("worker", "secrets-key");
+    assert_eq!((key.len(), secrets.read("console", "secrets-key")), (44, key.clone()));
+    assert!(!secrets.names("receiver").contains("secrets-key"));
+    // Without it again nobody has them, and the key is there for the next time.
+    secrets.settings.clear();
+    assert!(secrets.setup(&[]).status.success());
+    for service in ["worker", "console"] {
+        assert!(secrets.names(service).is_disjoint(&needed), "{service}");
+    }
+    assert!(secrets.names("receiver").contains("hubspot-client-secret"));
+    secrets.settings.push(OAUTH);
+    assert!(secrets.setup(&[]).status.success());
+    assert_eq!(secrets.read("worker", "secrets-key"), key);
+}
+
+#[test]
+fn setup_reads_whether_there_is_oauth_where_the_programs_do() {
+    assert_eq!(service("setup")["env_file"], service("worker")["env_file"]);
+    assert!(text("compose/hubline.env.example").contains("#HUBSPOT_CLIENT_ID="));
 }
 
 #[test]
@@ -139,7 +179,7 @@ fn every_file_that_a_service_is_told_of_is_handed_to_it() {
         }
     }
     // What hubline.env may name besides.
-    let secrets = Secrets::made(&GIVEN);
+    let secrets = Secrets::made_with(&GIVEN, vec![OAUTH]);
     for line in text("compose/hubline.env.example").lines() {
         let Some((name, file)) = line.trim_start_matches('#').split_once("=/run/secrets/") else {
             continue;
@@ -151,6 +191,24 @@ fn every_file_that_a_service_is_told_of_is_handed_to_it() {
         };
         assert!(secrets.names(owner).contains(file), "{line}");
     }
+}
+
+#[test]
+fn the_console_shows_the_tenants_that_workers_have_and_none_of_their_secrets() {
+    let (worker, console) = (service("worker"), service("console"));
+    let file = |service: &crate::file::Service| service.environment().get("TENANTS_FILE").cloned();
+    assert_eq!(file(&worker), file(&console));
+    let tenants = |service: &crate::file::Service| -> Vec<String> {
+        let volumes = service.texts("volumes").into_iter();
+        volumes.filter(|volume| volume.contains(":/etc/hubline/tenants")).collect()
+    };
+    assert_eq!(tenants(&console), tenants(&worker)[..1]);
+    assert_eq!(tenants(&worker).len(), 2);
+    assert!(tenants(&worker).iter().all(|volume| volume.ends_with(":ro")));
+    // None is where the console sees it.
+    let secrets = &worker.environment()["TENANT_SECRETS_DIR"];
+    assert!(!secrets.starts_with("/etc/hubline/tenants/"), "{secrets}");
+    assert!(tenants(&worker)[1].contains(&format!(":{secrets}:")));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod program;
 mod reach;
 mod redaction;
 pub(crate) mod rig;
+mod secrets;
 mod sessions;
 mod tenants;
 mod tokens;

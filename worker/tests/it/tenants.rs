@@ -14,9 +14,11 @@ mod portal;
 mod python;
 mod recipes;
 mod rows;
+mod secrets;
 mod signed;
 mod stored;
 mod table;
+mod trying;
 mod waiting;
 mod watching;
 

@@ -9,6 +9,7 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod components;
 mod containers;
 mod custom_resources;
 mod flows;

@@ -54,9 +54,17 @@ fn mounted(installation: &Installation) -> Complaints {
                     .push(format!("{id}: mounts {other}, which is neither secrets nor tenants"));
             }
         }
-        if tenants_file.is_some() != (others.len() == 2) {
-            complaints
-                .push(format!("{id}: has tenants and no secrets of theirs, or the other way"));
+        // Their secrets are for those who call destinations; whoever shows tenants has the file alone.
+        let calls = workload.environment.contains_key("TENANTS_IN_DATABASE");
+        let mounts = |key: &str| {
+            let volumes = others.iter().filter_map(volume_of);
+            volumes.filter(|volume| !volume[key].is_null()).count()
+        };
+        let expected = (usize::from(tenants_file.is_some()), usize::from(calls));
+        if (mounts("configMap"), mounts("secret")) != expected {
+            complaints.push(format!(
+                "{id}: has tenants and no file of theirs, or their secrets and no need of them, or the other way"
+            ));
         }
         let volume = volume_of(mount);
         let secret = volume.and_then(|volume| volume["secret"]["secretName"].as_str());
@@ -201,6 +209,15 @@ fn every_secret_is_a_file_that_is_there() {
                 "/data/TENANTS_FILE",
                 json!("/etc/hubline/others.toml"),
                 "neither secrets nor tenants",
+            ),
+            (
+                "Deployment/hubline-console",
+                "/spec/template/spec/volumes/1",
+                json!({
+                    "name": "tenants",
+                    "secret": { "secretName": "hubline-tenants", "optional": true }
+                }),
+                "has tenants and no file of theirs",
             ),
             (
                 "Deployment/hubline-worker",

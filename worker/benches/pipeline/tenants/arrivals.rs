@@ -1,7 +1,6 @@
 //! Which events have arrived at destinations, and when each came first.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,36 +20,31 @@ impl Arrivals {
     }
 
     /// How many of these have arrived.
-    pub(super) fn count(&self, ids: Range<u64>) -> u64 {
+    pub(super) fn count(&self, ids: impl Iterator<Item = u64>) -> u64 {
         let arrived = self.lock();
         ids.filter(|id| arrived.contains_key(id)).count() as u64
     }
 
     /// The same once it is all of them; or when that takes longer than `patience`.
-    pub(super) async fn settled(&self, ids: Range<u64>, patience: Duration) -> u64 {
-        let deadline = Instant::now() + patience;
+    pub(super) async fn settled(
+        &self,
+        ids: impl Iterator<Item = u64> + Clone,
+        patience: Duration,
+    ) -> u64 {
+        let (deadline, all) = (Instant::now() + patience, ids.clone().count() as u64);
         loop {
             let count = self.count(ids.clone());
-            if count == ids.end - ids.start || Instant::now() > deadline {
+            if count == all || Instant::now() > deadline {
                 return count;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// How long each took that has arrived, from when it was due: one `every` so often since `begun`.
-    pub(super) fn since_due(
-        &self,
-        ids: Range<u64>,
-        begun: Instant,
-        every: Duration,
-    ) -> Vec<Duration> {
+    /// How long each took that has arrived, from when it was due.
+    pub(super) fn since_due(&self, due: impl Iterator<Item = (u64, Instant)>) -> Vec<Duration> {
         let arrived = self.lock();
-        ids.enumerate()
-            .filter_map(|(index, id)| {
-                let due = begun + every.mul_f64(index as f64);
-                arrived.get(&id).map(|at| at.saturating_duration_since(due))
-            })
+        due.filter_map(|(id, due)| arrived.get(&id).map(|at| at.saturating_duration_since(due)))
             .collect()
     }
 
@@ -60,7 +54,12 @@ impl Arrivals {
 }
 
 fn id(body: &str) -> Option<u64> {
-    let (_, rest) = IDS.iter().find_map(|before| body.split_once(before))?;
+    IDS.iter().find_map(|before| number_after(body, before))
+}
+
+/// The number that stands in an event behind this.
+pub(super) fn number_after(body: &str, before: &str) -> Option<u64> {
+    let (_, rest) = body.split_once(before)?;
     let rest = rest.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().ok()

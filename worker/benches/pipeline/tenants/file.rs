@@ -22,6 +22,9 @@ pub(super) const FILTER: &str = r#"{ "logic": "and", "conditions": [
     { "field": "isTest", "operator": "not_exists" }
 ] }"#;
 
+/// Of a tenant's limits: none holds up anything.
+pub(super) const UNLIMITED: &str = "rate = \"100000/s\"\nconcurrency = 1000";
+
 /// The portal of the tenant with this index.
 pub(super) fn portal(index: u16) -> u64 {
     1_000_001 + u64::from(index)

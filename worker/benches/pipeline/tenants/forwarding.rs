@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::destinations::Destinations;
-use super::file::{FILTER, File, portal};
+use super::file::{FILTER, File, UNLIMITED, portal};
 use crate::pipeline::disk::Folder;
 use crate::pipeline::embedded::{self, Measured};
 use crate::pipeline::http::{event, post, requests_of};
@@ -24,8 +24,6 @@ const CONNECTIONS: usize = 8;
 const MANY: u16 = 1000;
 /// As many requests as a worker has runs.
 const IN_FLIGHT: usize = 400;
-/// No limit holds up anything.
-const UNLIMITED: &str = "rate = \"100000/s\"\nconcurrency = 1000";
 const TEMPLATE: &str = "transform = \"flat-record\"";
 /// What has been answered is noted at once.
 const SETTLES_WITHIN: Duration = Duration::from_secs(5);

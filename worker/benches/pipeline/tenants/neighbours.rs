@@ -3,22 +3,16 @@
 //! due.
 
 use std::ops::Range;
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-use rusqlite::{Connection, OpenFlags};
-use shared::broker::Topology;
-use shared::testing::Queues;
 
 use super::destinations::Destinations;
 use super::file::{File, portal};
-use crate::pipeline::disk::Folder;
-use crate::pipeline::embedded;
+use super::setting::{Measured, Setting};
 use crate::pipeline::http::{post_on_schedule, requests_of};
 use crate::pipeline::process::{Process, own_cpu, server_cpu};
 use crate::pipeline::report::{Percentiles, Report, Sample};
-use crate::pipeline::roles::schedule;
-use crate::pipeline::rounds::{RABBITMQ, REDIS, environment};
+use crate::pipeline::roles::RETRY_ATTEMPTS;
+use crate::pipeline::rounds::{RABBITMQ, REDIS};
 use crate::pipeline::scale::Scale;
 
 const TENANTS: u16 = 100;
@@ -36,11 +30,6 @@ const CONNECTIONS: usize = 64;
 const OF_ONE: usize = 4;
 /// The others' events are there long before.
 const PATIENCE: Duration = Duration::from_secs(60);
-const COMES_BACK_WITHIN: Duration = Duration::from_secs(10);
-/// As many as there are if nobody says otherwise.
-const SHARDS: &str = "4";
-/// What hangs fails as it should.
-const QUIETLY: (&str, &str) = ("LOG_LEVEL", "error");
 
 /// What the one tenant does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,76 +45,29 @@ const TROUBLES: [(Trouble, [&str; 2]); 3] = [
     (Trouble::Hangs, ["100 tenants, one hangs", "100 tenants, one hangs, embedded"]),
 ];
 
+/// What servers that have just started take longer for is in nobody's row: the first one would have it all.
+pub(super) async fn warm_up(scale: Scale, prefix: &str) {
+    on_servers(scale, Trouble::None, &format!("{prefix}.warm")).await;
+}
+
 pub(super) async fn measure(scale: Scale, prefix: &str, report: &mut Report) {
     for (index, (trouble, [name, _])) in TROUBLES.into_iter().enumerate() {
-        report.add(name, on_servers(scale, trouble, &format!("{prefix}.{index}")).await);
+        let prefix = format!("{prefix}.{index}");
+        report.add(name, on_servers(scale, trouble, &prefix).await);
     }
     for (trouble, [_, name]) in TROUBLES {
-        report.add(name, in_one_process(scale, trouble).await);
+        let street = Street::new(scale, trouble).await;
+        let setting = Setting { file: &street.file, attempts: RETRY_ATTEMPTS };
+        let sample =
+            setting.in_one_process(async |intake, worker| street.measured(intake, worker).await);
+        report.add(name, sample.await);
     }
 }
 
-/// With queues of its own: what the one tenant leaves behind is in nobody's way afterwards.
 async fn on_servers(scale: Scale, trouble: Trouble, prefix: &str) -> Sample {
     let street = Street::new(scale, trouble).await;
-    let (amqp, redis) = (shared::testing::amqp_url(), shared::testing::redis_url());
-    let environment = environment(&amqp, &redis, prefix);
-    let own = street.file.environment();
-    let own: Vec<_> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let more = [("WORK_SHARDS", SHARDS), QUIETLY];
-    let environment = [&environment[..], &more, &own].concat();
-    let worker = Process::start("worker", &environment).await;
-    let receiver = Process::start("receiver", &environment).await;
-    let mut measured = street.measured(&receiver, &worker).await;
-    receiver.stop().await;
-    worker.stop().await;
-    let topology = Topology::new(prefix, SHARDS.parse().unwrap(), Some(&schedule()));
-    let mut names: Vec<String> = topology.queues().map(|(name, _)| name).collect();
-    // What moves on from there meanwhile is counted twice, rather than not at all.
-    names.sort_by_key(|name| !name.contains(".retry."));
-    let queues = Queues::connect(&amqp, prefix, topology).await;
-    let left = waiting_in_queues(&queues, prefix, &names, measured.not_arrived).await;
-    queues.delete_all().await;
-    measured.left(left)
-}
-
-/// How many messages there are once it is `expected` or more; or when that takes too long: what a worker had
-/// in hand comes back after a while.
-async fn waiting_in_queues(queues: &Queues, prefix: &str, names: &[String], expected: u64) -> u64 {
-    let deadline = Instant::now() + COMES_BACK_WITHIN;
-    loop {
-        let mut count = 0;
-        for name in names {
-            let name = name.strip_prefix(prefix).and_then(|name| name.strip_prefix('.'));
-            count += u64::from(queues.ready(name.unwrap()).await);
-        }
-        if count >= expected || Instant::now() > deadline {
-            return count;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn in_one_process(scale: Scale, trouble: Trouble) -> Sample {
-    let (street, folder) = (Street::new(scale, trouble).await, Folder::new());
-    let data = folder.path().join("data");
-    let own = street.file.environment();
-    let own: Vec<_> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let environment = embedded::environment(data.to_str().unwrap());
-    let environment = [&environment[..], &[QUIETLY], &own].concat();
-    let process = Process::start("standalone", &environment).await;
-    let mut measured = street.measured(&process, &process).await;
-    (measured.sample.broker_cpu, measured.sample.redis_cpu) = (None, None);
-    process.stop().await;
-    measured.left(waiting_in(&data))
-}
-
-/// Messages in a data file that nobody has open.
-fn waiting_in(data: &Path) -> u64 {
-    let file = data.join(shared::store::FILE);
-    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let count = "SELECT count(*) FROM message";
-    connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned()
+    let setting = Setting { file: &street.file, attempts: RETRY_ATTEMPTS };
+    setting.on_servers(prefix, async |intake, worker| street.measured(intake, worker).await).await
 }
 
 /// The tenants, the first of which is in trouble.
@@ -134,22 +76,6 @@ struct Street {
     trouble: Trouble,
     destinations: Destinations,
     file: File,
-}
-
-/// The others' sample, and what is still to be counted of the first.
-struct Measured {
-    sample: Sample,
-    not_arrived: u64,
-}
-
-impl Measured {
-    /// With so many events of the first left where they wait.
-    fn left(&mut self, left: u64) -> Sample {
-        let mut sample = self.sample.clone();
-        let lost = self.not_arrived.saturating_sub(left);
-        sample.lost = sample.lost.map(|others| others + lost);
-        sample
-    }
 }
 
 impl Street {
@@ -175,7 +101,12 @@ impl Street {
         for ids in [warm.ids, others.ids.clone()] {
             missing += ids.end - ids.start - arrivals.settled(ids, PATIENCE).await;
         }
-        let since_due = arrivals.since_due(others.ids.clone(), others.begun, others.every);
+        let due = others
+            .ids
+            .clone()
+            .enumerate()
+            .map(|(index, id)| (id, others.begun + others.every.mul_f64(index as f64)));
+        let since_due = arrivals.since_due(due);
         let mut sample = Sample::rate((others.ids.end - others.ids.start) as usize, took);
         let spent = |which: usize| Some(cpu_now[which].saturating_sub(cpu[which]));
         (sample.cpu, sample.broker_cpu) = (spent(0), spent(1));

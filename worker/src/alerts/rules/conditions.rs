@@ -217,6 +217,11 @@ pub(super) fn zero(view: View<'_>, gauge: &str) -> Found {
     zero.map(|(labels, value)| (about(labels), value)).collect()
 }
 
+pub(super) fn positive(view: View<'_>, gauge: &str) -> Found {
+    let positive = view.all(gauge).latest().into_iter().filter(|(_, value)| *value > 0.0);
+    positive.map(|(labels, value)| (about(labels), value)).collect()
+}
+
 /// A share that is over `than`, of more than three.
 fn share(part: Option<f64>, all: Option<f64>, than: f64) -> Option<f64> {
     let (part, all) = part.zip(all)?;

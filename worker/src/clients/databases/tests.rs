@@ -20,6 +20,8 @@ use crate::error::HandlerError;
 use crate::metrics::WorkerMetrics;
 use crate::tenants::Timeouts;
 
+mod failover;
+
 /// What a client begins with that wants TLS: a length, and a number.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 

@@ -5,8 +5,10 @@
     reason = "doc comments here are the help texts, shown as they stand"
 )]
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::difference::tell;
@@ -14,8 +16,10 @@ use super::intent::Intent;
 use super::reading::Reading;
 use crate::commands::dead_letters::output::{complain, say};
 use crate::count::count;
-use crate::records::{Records, SectionState};
-use crate::tenants::SectionKind;
+use crate::generated::{NO_KEY, Owner};
+use crate::records::{Edit, KeptSecret, Records, SectionState};
+use crate::sealed::Keys;
+use crate::tenants::{SectionKind, Tenants};
 
 /// What becomes of events that wait for a route which is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,40 +30,101 @@ pub(super) enum Held {
     Drop,
 }
 
-pub(super) async fn apply(
-    records: &Records,
-    path: &Path,
-    prune: bool,
-    held: Option<Held>,
-    json: bool,
-    who: &str,
-    reading: &Reading,
-) -> anyhow::Result<()> {
-    let sections = records.tenant_sections().await?;
-    let intent = Intent::of(path, &sections, prune, reading)?;
-    let routes = intent.deleted.iter().filter(|(kind, _)| *kind == SectionKind::Route).count();
-    let gone = match held {
-        Some(Held::Drop) => SectionState::Dropped,
-        Some(Held::DeadLetter) => SectionState::Deleted,
-        None if routes == 0 => SectionState::Deleted,
-        None => {
-            tell(&intent.difference, json)?;
-            anyhow::bail!(
-                "{} would be deleted, and nothing was changed: say what becomes of events that still wait there, \
-                 --held dead-letter or --held drop",
-                count(routes, "route", "routes")
-            );
+/// How a file is to be applied.
+pub(super) struct Applying {
+    pub(super) path: PathBuf,
+    pub(super) prune: bool,
+    pub(super) held: Option<Held>,
+    pub(super) json: bool,
+    pub(super) who: String,
+    /// What secrets are sealed with that are made for destinations.
+    pub(super) keys: Option<Keys>,
+}
+
+impl Applying {
+    pub(super) async fn apply(&self, records: &Records, reading: &Reading) -> anyhow::Result<()> {
+        let sections = records.tenant_sections().await?;
+        // Changed since, they have another version.
+        let kept = records.kept_secrets().await?;
+        let intent = Intent::of(&self.path, &sections, self.prune, reading)?;
+        let gone = self.gone(&intent)?;
+        for fault in &intent.faults {
+            complain(format_args!(
+                "as seen from here, what is for this destination would wait: {fault}"
+            ));
         }
-    };
-    for fault in &intent.faults {
-        complain(format_args!(
-            "as seen from here, what is for this destination would wait: {fault}"
-        ));
+        let mut edits = intent.edits(gone);
+        let secrets = secrets(&intent.tenants, &kept, self.keys.as_ref())?;
+        let made: Vec<_> = secrets.iter().filter_map(made).map(str::to_owned).collect();
+        edits.extend(secrets);
+        if edits.is_empty() {
+            return if self.json { Ok(()) } else { Ok(say("nothing has changed")?) };
+        }
+        records.edit_tenants(sections.version, &edits, &self.who).await?;
+        for name in &made {
+            complain(format_args!(
+                "a secret was made for {name}: `worker tenants secret {name}` prints it, for whoever verifies there"
+            ));
+        }
+        if !made.is_empty() && intent.difference.is_empty() {
+            return Ok(());
+        }
+        tell(&intent.difference, self.json)
     }
-    let edits = intent.edits(gone);
-    if edits.is_empty() {
-        return if json { Ok(()) } else { Ok(say("nothing has changed")?) };
+
+    /// What becomes of what still waits for sections that are deleted.
+    fn gone(&self, intent: &Intent) -> anyhow::Result<SectionState> {
+        let routes = intent.deleted.iter().filter(|(kind, _)| *kind == SectionKind::Route).count();
+        match self.held {
+            Some(Held::Drop) => Ok(SectionState::Dropped),
+            Some(Held::DeadLetter) => Ok(SectionState::Deleted),
+            None if routes == 0 => Ok(SectionState::Deleted),
+            None => {
+                tell(&intent.difference, self.json)?;
+                anyhow::bail!(
+                    "{} would be deleted, and nothing was changed: say what becomes of events that still wait there, \
+                     --held dead-letter or --held drop",
+                    count(routes, "route", "routes")
+                );
+            }
+        }
     }
-    records.edit_tenants(sections.version, &edits, who).await?;
-    tell(&intent.difference, json)
+}
+
+/// The secrets that have to be made so that each destination has its own, and those that nobody has any more.
+fn secrets(
+    tenants: &Tenants,
+    kept: &[KeptSecret],
+    keys: Option<&Keys>,
+) -> anyhow::Result<Vec<Edit>> {
+    let owners = tenants.destinations.values().filter_map(Owner::of);
+    let owners: BTreeMap<_, _> = owners.map(|owner| (owner.destination.clone(), owner)).collect();
+    let gone = kept.iter().filter(|kept| !owners.contains_key(&kept.destination));
+    let mut edits: Vec<Edit> =
+        gone.map(|kept| Edit::Forget { destination: kept.destination.clone() }).collect();
+    let (known, new): (Vec<_>, Vec<_>) =
+        owners.iter().partition(|(_, owner)| owner.find(kept).is_some());
+    for (name, owner) in &new {
+        let keys = keys.with_context(|| {
+            format!("destinations.{name}.secret: {NO_KEY}; nothing was changed")
+        })?;
+        edits.push(Edit::Make(owner.make(keys)?.1));
+    }
+    if let (Some(keys), false) = (keys, new.is_empty()) {
+        // Another key than the workers' would seal what they cannot open.
+        for (name, owner) in known {
+            owner.open(keys, owner.find(kept)).map_err(|error| {
+                anyhow::anyhow!("destinations.{name}: {error}; nothing was changed")
+            })?;
+        }
+    }
+    Ok(edits)
+}
+
+/// For which destination a secret is made.
+fn made(edit: &Edit) -> Option<&str> {
+    match edit {
+        Edit::Make(secret) => Some(&secret.destination),
+        _ => None,
+    }
 }

@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::reading::Reading;
-use crate::directory::{RECORDS, View, section_text, tenants_in, view_of};
+use crate::directory::{Directory, RECORDS, View, section_text, tenants_in, view_of};
 use crate::records::{Edit, SectionState, Sections};
-use crate::tenants::{Difference, SectionKind, SectionText, sections_in, text_of};
+use crate::tenants::{
+    Difference, MAX_APPLIED_BYTES, SectionKind, SectionText, Standing, Tenants, sections_in,
+    text_of,
+};
 
 /// What a file would make of what is in the records.
 pub(super) struct Intent {
     pub(super) difference: Difference,
+    /// What there would be.
+    pub(super) tenants: Tenants,
     written: Vec<SectionText>,
     pub(super) deleted: Vec<(SectionKind, String)>,
     /// Why destinations cannot be used, seen from here.
@@ -36,12 +41,19 @@ impl Intent {
             before.iter().filter(|section| !is_written(section)).partition(|_| !prune);
         // Behind the file, so that what is wrong with that is told with its own lines.
         let text = format!("{}\n{}", file.text, text_of(kept.iter().copied()));
-        let after = reading.read_view(&View::of_file(file.name, text))?;
-        let old = tenants_in(RECORDS, &text_of(&before))?;
+        let whole = text_of(written.iter().chain(kept.iter().copied())).len().max(text.len());
+        anyhow::ensure!(
+            whole <= MAX_APPLIED_BYTES,
+            "the records would have {whole} bytes of tenants, and may have {MAX_APPLIED_BYTES}, so that there is \
+             room for those that installs make: shorten it"
+        );
+        let after = reading.read_view(&View::of_file(file.name, text).into_stored())?;
+        let old = tenants_in((RECORDS, &text_of(&before)), Standing::Records)?;
         let difference = Difference::between(&old, &after.tenants);
         let deleted = deleted.iter().map(|section| (section.kind, section.name.clone())).collect();
         written.retain(|section| !before.contains(section));
-        Ok(Self { difference, written, deleted, faults: after.faults })
+        let Directory { tenants, faults, .. } = after;
+        Ok(Self { difference, tenants, written, deleted, faults })
     }
 
     pub(super) fn edits(&self, gone: SectionState) -> Vec<Edit> {

@@ -50,6 +50,15 @@ impl Named {
     }
 }
 
+/// A destination's name, with or without what it is.
+pub(super) fn destination(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        None => Ok(text.to_owned()),
+        Some(("destination", name)) => Ok(name.to_owned()),
+        Some(_) => Err("write the name of a destination".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
@@ -64,5 +73,9 @@ mod tests {
         assert_eq!(named("destination/acme-crm").unwrap(), "destination acme-crm");
         assert_eq!(named("route/acme-deals").unwrap(), "route acme-deals");
         assert!(named("destinations/acme").unwrap_err().contains("destination/NAME"));
+        for text in ["acme-crm", "destination/acme-crm"] {
+            assert_eq!(destination(text).unwrap(), "acme-crm");
+        }
+        assert!(destination("tenant/acme").is_err());
     }
 }

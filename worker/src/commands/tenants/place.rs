@@ -8,6 +8,7 @@ use super::reading::Reading;
 use crate::commands::data::Data;
 use crate::directory::{Directory, View};
 use crate::records::Records;
+use crate::sealed::Keys;
 use crate::settings::RecordsSettings;
 
 /// The records that are meant.
@@ -53,5 +54,17 @@ impl Whence {
         let sections = async |records: Records| records.tenant_sections().await;
         let sections = self.stored.with(sections).await?;
         self.reading.read_view(&View::of_records(&sections))
+    }
+
+    /// The same as workers have it, with the secrets that were made, which `keys` open.
+    pub(super) async fn read_opened(&self, keys: Option<&Keys>) -> anyhow::Result<Directory> {
+        if let Ok(file) = self.reading.file() {
+            return self.reading.read_alone(file);
+        }
+        let read = async |records: Records| {
+            Ok((records.tenant_sections().await?, records.kept_secrets().await?))
+        };
+        let (sections, kept) = self.stored.with(read).await?;
+        self.reading.read_opened(&View::of_records(&sections).with(kept), keys)
     }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use actix_web::HttpRequest;
 
-use super::client;
 use super::guesses::Judged;
 use super::tokens::Pass;
+use crate::client_address::client_of;
 use crate::console::app::App;
 use crate::console::fault::Fault;
 use crate::console::metrics::TokenRefused;
@@ -38,7 +38,7 @@ pub(in crate::console) async fn pass_of(
     way: Way,
     given: &str,
 ) -> Result<Option<Pass>, Fault> {
-    let client = client::address(&app.proxies, request);
+    let client = client_of(&app.proxies, request);
     match app.guesses.judge(client, Instant::now(), || app.access.pass(given)) {
         Judged::Right(pass) => Ok(Some(pass)),
         Judged::Wrong { hold, unseen } => {

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::client_address::counted;
+
 /// Wrong tokens that are answered at once.
 const FREE: u32 = 10;
 /// How long each further one takes.
@@ -68,15 +70,9 @@ impl Guesses {
     }
 }
 
-/// Where the debt of an address stands. Whoever has one address of IPv6 has all of its network.
+/// Where the debt of an address stands.
 fn place(from: IpAddr, now: Instant, debts: &mut HashMap<IpAddr, Debt>) -> IpAddr {
-    let from = match from.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    };
+    let from = counted(from);
     if debts.len() >= MAX_ADDRESSES && !debts.contains_key(&from) {
         debts.retain(|_, debt| debt.paid_at > now);
         if debts.len() >= MAX_ADDRESSES {

@@ -58,7 +58,7 @@ pub(in crate::console) async fn plan(visit: Visit, name: web::Path<String>) -> A
     // What changes from here on is in no plan.
     let cutoff_ms = visit.now_ms;
     let (view, scope) = (visit.view(), action.scope(filter.clone(), visit.app.retention));
-    let plan = visit.app.ask(async move { view.plan(scope, cutoff_ms).await }).await?;
+    let plan = visit.ask(async move { view.plan(scope, cutoff_ms).await }).await?;
     let moment = |ms: i64| Moment::new(ms, visit.now_ms);
     let tab = if action == Action::Restore { Tab::Discarded } else { Tab::Letters };
     page(&PlanPage {

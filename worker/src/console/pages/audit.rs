@@ -27,7 +27,7 @@ struct AuditPage {
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let before = visit.query.number("before")?;
     let view = visit.view();
-    let found = visit.app.ask(async move { view.acts(before, ROWS).await }).await?;
+    let found = visit.ask(async move { view.acts(before, ROWS).await }).await?;
     let rows = found.acts.into_iter().map(|act| Row {
         at: Moment::new(act.at_ms, visit.now_ms),
         who: act.who,

@@ -41,7 +41,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let filter = Filter { state: Some(State::Discarded), ..selection.filter };
     let before = visit.query.number("before")?;
     let (view, asked) = (visit.view(), filter.clone());
-    let found = visit.app.ask(async move {
+    let found = visit.ask(async move {
         if !is_understood {
             return Ok(None);
         }

@@ -48,7 +48,7 @@ struct Found {
 pub(in crate::console) async fn show(visit: Visit, name: web::Path<String>) -> Answer {
     let name = name_of(&visit, &name)?;
     let (view, asked) = (visit.view(), name.clone());
-    let found = visit.app.ask(async move {
+    let found = visit.ask(async move {
         let Some(seen) = view.event(&asked, LINES + 1).await? else { return Ok(None) };
         let SeenEvent { mut log, mut letters, body } = seen;
         let event = view.redaction().of_kept(body.as_deref());

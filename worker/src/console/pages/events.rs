@@ -56,7 +56,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let question = question_of(&visit, &visit.query, &mut mistakes);
     let is_understood = mistakes.is_empty();
     let (view, asked) = (visit.view(), question.clone());
-    let found = visit.app.ask(async move {
+    let found = visit.ask(async move {
         if !is_understood {
             return Ok(Found::default());
         }

@@ -32,7 +32,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     }
     let view = visit.view();
     // What cannot be begun is told; what breaks off later can only break off.
-    let begun = visit.app.ask(async move {
+    let begun = visit.ask(async move {
         let (aliases, redaction) = (view.aliases().await?, view.redaction().clone());
         let mut export = view.export(&filter).await?;
         let first = export.next().await?;

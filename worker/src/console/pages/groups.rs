@@ -78,7 +78,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let number = visit.query.number("page")?.unwrap_or(1).max(1);
     let first = (number - 1).saturating_mul(GROUPS);
     let view = visit.view();
-    let found = visit.app.ask(async move { view.groups(grouping, is_all, first, GROUPS).await });
+    let found = visit.ask(async move { view.groups(grouping, is_all, first, GROUPS).await });
     let Groups { groups: shown, count, dead, more } = found.await?;
     let last = first.saturating_add(GROUPS).min(count);
     let address = |page: i64| address(word, is_all, page);

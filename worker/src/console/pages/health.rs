@@ -81,7 +81,7 @@ struct HealthPage {
 
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let watch = Arc::clone(&visit.app.health);
-    let health = visit.app.ask(async move { Ok(watch.look().await) }).await?;
+    let health = visit.ask(async move { Ok(watch.look().await) }).await?;
     page(&template(&visit, &health))
 }
 

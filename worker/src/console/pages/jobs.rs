@@ -30,7 +30,7 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let before = visit.query.number("before")?;
     let view = visit.view();
     // One more than is shown tells whether there are more.
-    let mut found = visit.app.ask(async move { view.jobs(before, ROWS + 1).await }).await?;
+    let mut found = visit.ask(async move { view.jobs(before, ROWS + 1).await }).await?;
     let more = found.len() > ROWS as usize;
     found.truncate(ROWS as usize);
     let next = found.last().filter(|_| more).map(|job| format!("/jobs?before={}", job.id));
@@ -89,7 +89,7 @@ pub(in crate::console) async fn turn(visit: Visit, path: web::Path<(String, Stri
 async fn job(visit: &Visit, id: &str) -> Result<Job, Fault> {
     let number: i64 = id.parse().map_err(|_| missing(&id))?;
     let view = visit.view();
-    visit.app.ask(async move { view.job(number).await }).await?.ok_or_else(|| missing(&id))
+    visit.ask(async move { view.job(number).await }).await?.ok_or_else(|| missing(&id))
 }
 
 fn missing(id: &dyn std::fmt::Display) -> Fault {

@@ -40,7 +40,7 @@ struct LimitsPage {
 pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let limits = Arc::clone(&visit.app.limits);
     let has_workers = limits.has_workers();
-    let seen = visit.app.ask(async move { Ok(limits.look().await) }).await?;
+    let seen = visit.ask(async move { Ok(limits.look().await) }).await?;
     let all = seen.as_ref().as_deref().unwrap_or_default();
     let rows: Vec<Row> = all.iter().filter(|seen| !is_idle(seen)).map(row).collect();
     page(&LimitsPage {

@@ -52,7 +52,7 @@ struct MessagePage {
 pub(in crate::console) async fn show(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
     let view = visit.view();
-    let found = visit.app.ask(async move {
+    let found = visit.ask(async move {
         let Some(mut shown) = view.letter(id).await? else { return Ok(None) };
         let total = shown.letter.body_bytes.unwrap_or_default();
         if !view.redaction().is_on() {

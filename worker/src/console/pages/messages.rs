@@ -88,7 +88,7 @@ pub(in crate::console) async fn show(visit: Visit) -> Answer {
     let before = visit.query.number("before")?;
     let (view, asked) = (visit.view(), filter.clone());
     let is_understood = mistakes.is_empty();
-    let found = visit.app.ask(async move {
+    let found = visit.ask(async move {
         if !is_understood {
             return Ok(None);
         }

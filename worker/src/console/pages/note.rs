@@ -41,7 +41,7 @@ pub(in crate::console) async fn show(visit: Visit, fingerprint: web::Path<String
 
 async fn problem(visit: &Visit, asked: String) -> Result<Group, Fault> {
     let view = visit.view();
-    visit.app.ask(async move { view.problem(&asked).await }).await?.ok_or_else(nothing)
+    visit.ask(async move { view.problem(&asked).await }).await?.ok_or_else(nothing)
 }
 
 /// The form with `note` in it, over what the problem has now; that is `theirs` if it was not read.

@@ -13,14 +13,14 @@ use super::messages::number_of;
 pub(in crate::console) async fn of_letter(visit: Visit, id: web::Path<String>) -> Answer {
     let id = number_of(&id)?;
     let view = visit.view();
-    let body = visit.app.ask(async move { view.hand_out(id).await }).await?;
+    let body = visit.ask(async move { view.hand_out(id).await }).await?;
     file(&visit, body.as_deref(), &format!("letter-{id}"))
 }
 
 pub(in crate::console) async fn of_event(visit: Visit, name: web::Path<String>) -> Answer {
     let name = name_of(&visit, &name)?;
     let (view, asked) = (visit.view(), name.clone());
-    let body = visit.app.ask(async move { view.hand_out_event(&asked).await }).await?;
+    let body = visit.ask(async move { view.hand_out_event(&asked).await }).await?;
     file(&visit, body.as_deref(), &format!("event-{name}"))
 }
 

@@ -43,7 +43,7 @@ pub(in crate::console) async fn plan(visit: Visit) -> Answer {
     // What is logged from here on was in no plan.
     let cutoff_ms = visit.now_ms;
     let (view, asked) = (visit.view(), question.clone());
-    let plan = visit.app.ask(async move {
+    let plan = visit.ask(async move {
         let asked = view.meant(asked).await?;
         view.plan(scope(asked, false), cutoff_ms).await
     });
@@ -79,7 +79,7 @@ pub(in crate::console) async fn begin(visit: Visit, Form(form): Form) -> Answer 
     let (planned, is_forced) = (planned(&form)?, form.get("force").is_some());
     let view = visit.view();
     let meant = async move { view.meant(question).await };
-    let scope = scope(visit.app.ask(meant).await?, is_forced);
+    let scope = scope(visit.ask(meant).await?, is_forced);
     making::make(&visit, scope, cutoff_ms, rate, planned).await
 }
 

@@ -7,7 +7,7 @@ use askama::Template;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
 use super::super::visit::{Answer, Visit, page, see};
-use crate::records::{Edit, SectionState};
+use crate::records::{Edit, Section, SectionState};
 use crate::tenants::{SectionKind, Sink, State, Tenants};
 
 mod fare;
@@ -69,6 +69,10 @@ struct TenantsPage {
     /// Why it is not known how they fare.
     unknown: Option<String>,
     is_from_file: bool,
+    /// Where they were looked for.
+    whence: String,
+    /// Workers have some, and there are none there.
+    is_blind: bool,
     asked: String,
     tenants: Vec<TenantRow>,
     destinations: Vec<DestinationRow>,
@@ -79,7 +83,7 @@ struct TenantsPage {
 
 pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let asked = visit.query.get("name").unwrap_or_default().to_lowercase();
-    let seen = visit.app.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look()).await?;
     let fares = Fares::look(&visit).await?;
     let all = &seen.tenants;
     let has = |texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(&asked));
@@ -106,6 +110,8 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
         fault: seen.fault,
         unknown: fares.unknown.clone(),
         is_from_file: seen.sections.is_none(),
+        whence: visit.app.tenants.whence(),
+        is_blind: all.tenants.is_empty() && fares.has_tenants(),
         asked: visit.query.field("name").to_owned(),
         tenants: tenants.into_iter().take(MOST).collect(),
         destinations: destinations.into_iter().take(MOST).collect(),
@@ -172,15 +178,18 @@ pub(in crate::console) async fn turn(
         let found = sections.there().find(|section| section.kind == kind && section.name == named);
         let Some(section) = found else { return Ok(None) };
         if section.state == state {
-            return Ok(Some(false));
+            return Ok(Some(None));
         }
         let edit = Edit::Turn { kind, name: named.clone(), state };
         records.edit_tenants(sections.version, &[edit], &who).await?;
-        Ok(Some(true))
+        let sections = records.tenant_sections().await?;
+        let is_it = |section: &&Section| section.kind == kind && section.name == named;
+        Ok(sections.there().find(is_it).map(|section| Some(section.state)))
     });
     let done = match turning.await? {
-        Some(Some(true)) => &*deed,
-        Some(Some(false)) => "nothing",
+        Some(Some(Some(SectionState::Uninstalled))) => "tried",
+        Some(Some(Some(_))) => &*deed,
+        Some(Some(None)) => "nothing",
         Some(None) => return Err(missing(&name)),
         None => "slow",
     };

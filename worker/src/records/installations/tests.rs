@@ -6,6 +6,7 @@ use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use super::*;
 
 const APP: &str = "client-1";
+const CODE: &str = "BAD_REFRESH_TOKEN";
 
 struct Bench {
     test: TestDatabase,
@@ -36,6 +37,16 @@ impl Bench {
 
     async fn keep(&self, fence: i64, token: &[u8]) -> bool {
         self.records.keep_refreshed(&self.origin, fence, given(token), None).await.unwrap()
+    }
+
+    async fn revoke(&self, fence: i64, now_ms: i64) -> Option<i64> {
+        self.records.revoke_installation(&self.origin, fence, CODE, now_ms).await.unwrap()
+    }
+
+    /// Tokens that are there.
+    async fn tokens(&self) -> i64 {
+        let there = "SELECT count(*) FROM installation WHERE refresh_token IS NOT NULL";
+        self.test.number(there).await
     }
 
     async fn known(&self) -> Installation {
@@ -83,19 +94,11 @@ async fn what_comes_late_and_is_the_newest_is_kept(engine: DatabaseEngine) {
     bench.install(b"one").await;
     let frozen = bench.take(1_000, 2_000).await.unwrap();
     let refused = bench.take(2_000, 9_000).await.unwrap();
-    let code = "BAD_REFRESH_TOKEN";
-    assert!(
-        !bench.records.revoke_installation(&bench.origin, frozen.fence, code, 1).await.unwrap(),
-        "whoever was overtaken revokes nothing"
-    );
-    assert!(
-        bench.records.revoke_installation(&bench.origin, refused.fence, code, 7_000).await.unwrap()
-    );
+    assert_eq!(bench.revoke(frozen.fence, 1).await, None, "whoever was overtaken revokes nothing");
+    assert_eq!(bench.revoke(refused.fence, 7_000).await, Some(7_000));
     let known = bench.known().await;
     assert_eq!((known.state, known.uninstalled_ms), (InstallationState::Uninstalled, Some(7_000)));
-    assert_eq!(known.error_code.as_deref(), Some(code));
-    let kept = "SELECT count(*) FROM installation WHERE refresh_token IS NOT NULL";
-    assert_eq!(bench.test.number(kept).await, 0, "the token is erased");
+    assert_eq!(known.error_code.as_deref(), Some(CODE));
     assert!(bench.take(9_000, 9_999).await.is_none());
     assert!(bench.keep(frozen.fence, b"two").await);
     let known = bench.known().await;
@@ -103,12 +106,55 @@ async fn what_comes_late_and_is_the_newest_is_kept(engine: DatabaseEngine) {
     bench.end().await;
 }
 
+async fn a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again(
+    engine: DatabaseEngine,
+) {
+    let bench = Bench::new(engine).await;
+    let again = async || bench.records.try_token_again(&bench.origin, "ann").await.unwrap();
+    bench.install(b"one").await;
+    assert!(!again().await, "it is installed");
+    let taken = bench.take(1_000, 2_000).await.unwrap();
+    assert_eq!(bench.revoke(taken.fence, 7_000).await, Some(7_000));
+    assert_eq!(
+        (bench.tokens().await, bench.records.refused_since(APP, 7_000).await.unwrap()),
+        (1, 1)
+    );
+    assert_eq!(bench.records.refused_since(APP, 7_001).await.unwrap(), 0);
+    let gone = bench.records.uninstalled_since(7_000, 10).await.unwrap();
+    assert_eq!(gone, std::slice::from_ref(&bench.origin));
+
+    // Refused once more: that is no later end.
+    assert!(again().await);
+    let taken = bench.take(8_000, 9_000).await.unwrap();
+    assert_eq!(taken.refresh_token.as_deref(), Some(&b"one"[..]));
+    assert_eq!(bench.revoke(taken.fence, 8_500).await, Some(7_000));
+    assert!(again().await);
+    let taken = bench.take(9_000, 9_999).await.unwrap();
+    assert!(bench.keep(taken.fence, b"two").await);
+    let known = bench.known().await;
+    assert_eq!((known.state, known.uninstalled_ms), (InstallationState::Installed, None));
+
+    // And erased once that is over, even if it is being tried.
+    let taken = bench.take(10_000, 10_999).await.unwrap();
+    bench.revoke(taken.fence, 11_000).await.unwrap();
+    assert!(again().await);
+    assert_eq!(bench.records.erase_tokens(10_999).await.unwrap(), 0);
+    assert_eq!(bench.records.erase_tokens(11_000).await.unwrap(), 1);
+    assert_eq!((bench.tokens().await, again().await), (0, false));
+    assert_eq!(bench.known().await.state, InstallationState::Uninstalled);
+    let resumed = "SELECT count(*) FROM audit WHERE who = 'ann' AND action = 'resume'";
+    assert_eq!(bench.test.number(resumed).await, 3);
+    bench.end().await;
+}
+
 async fn an_uninstall_that_was_told_stays_until_it_is_installed_again(engine: DatabaseEngine) {
     let bench = Bench::new(engine).await;
     bench.install(b"one").await;
     let under_way = bench.take(1_000, 9_000).await.unwrap();
-    assert!(bench.records.uninstall(&bench.origin, "TOLD", 3_000).await.unwrap());
-    assert!(!bench.records.uninstall(&bench.origin, "TOLD", 4_000).await.unwrap());
+    let told = async |now_ms| bench.records.uninstall(&bench.origin, "TOLD", "ann", now_ms).await;
+    assert!(told(3_000).await.unwrap());
+    assert!(!told(4_000).await.unwrap());
+    assert_eq!(bench.tokens().await, 0);
     assert!(!bench.keep(under_way.fence, b"two").await);
     assert_eq!(bench.known().await.uninstalled_ms, Some(3_000));
     assert_eq!(bench.records.count_installations(APP).await.unwrap(), (0, 1));
@@ -117,6 +163,12 @@ async fn an_uninstall_that_was_told_stays_until_it_is_installed_again(engine: Da
     let known = bench.known().await;
     assert_eq!((known.state, known.error_code), (InstallationState::Installed, None));
     assert_eq!(bench.records.count_installations(APP).await.unwrap(), (1, 0));
+    // Told of one whose refresh was refused, its token goes as well.
+    let taken = bench.take(5_000, 5_000).await.unwrap();
+    bench.revoke(taken.fence, 6_000).await.unwrap();
+    assert_eq!(bench.tokens().await, 1);
+    assert!(told(7_000).await.unwrap());
+    assert_eq!((bench.tokens().await, bench.known().await.uninstalled_ms), (0, Some(6_000)));
     bench.end().await;
 }
 
@@ -148,6 +200,7 @@ on_every_database! {
     one_at_a_time_refreshes_and_a_lease_that_is_over_is_nobodys
     what_comes_late_takes_the_place_of_nothing_newer
     what_comes_late_and_is_the_newest_is_kept
+    a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again
     an_uninstall_that_was_told_stays_until_it_is_installed_again
     what_is_due_is_found_and_another_apps_is_left_alone
 }

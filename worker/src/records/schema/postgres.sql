@@ -245,6 +245,20 @@ CREATE TABLE tenant_version (
 );
 INSERT INTO tenant_version (version) VALUES (0);
 
+-- A secret that was made for a destination, which signs with it: sealed, as all of `secret` and `previous` is. It
+-- belongs to the destination, to its tenant (NULL: it is all tenants'), and to how that signs (`form`). `previous` is
+-- the one before it, which signs as well until `previous_until_ms`.
+CREATE TABLE destination_secret (
+    destination TEXT COLLATE "C" PRIMARY KEY,
+    tenant TEXT,
+    form TEXT NOT NULL,
+    secret BYTEA NOT NULL,
+    made_ms BIGINT NOT NULL,
+    made_by TEXT NOT NULL,
+    previous BYTEA,
+    previous_until_ms BIGINT
+);
+
 -- A portal's own consent to the app, and what keeps it: `refresh_token` is sealed, and NULL once erased. `app` is
 -- the client id that it was given to. `fence` counts the refreshes that were begun, and whoever begins one has
 -- the row until `leased_until_ms`; `token_fence` says under which of them the token came that is kept. It is due

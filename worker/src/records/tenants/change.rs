@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use shared::clock::now_ms;
 
 use super::listener::CHANNEL;
+use super::secrets::{self, SealedSecret};
 use super::section::SectionState;
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::audit;
@@ -18,6 +19,14 @@ pub(crate) enum Edit {
     Write { kind: SectionKind, name: String, body: String },
     /// It has this state from now on.
     Turn { kind: SectionKind, name: String, state: SectionState },
+    /// A destination has this secret from now on, and no other.
+    Make(SealedSecret),
+    /// The same, and the one before it signs as well until then, if there is a time (ms).
+    Rotate(SealedSecret, Option<i64>),
+    /// A destination's secret is sealed so, and the one before it.
+    Reseal { destination: String, sealed: Vec<u8>, previous: Option<Vec<u8>> },
+    /// A destination has no secret that was made here.
+    Forget { destination: String },
 }
 
 impl Edit {
@@ -29,11 +38,23 @@ impl Edit {
             Self::Turn { state: SectionState::Paused, .. } => "pause",
             Self::Turn { state: SectionState::Uninstalled, .. } => "uninstall",
             Self::Turn { state: SectionState::Deleted | SectionState::Dropped, .. } => "delete",
+            Self::Make(_) => "make secret",
+            Self::Rotate(..) => "rotate secret",
+            Self::Reseal { .. } => "reseal secret",
+            Self::Forget { .. } => "delete secret",
         }
     }
 
     fn about(&self) -> String {
-        let (Self::Write { kind, name, .. } | Self::Turn { kind, name, .. }) = self;
+        let (kind, name) = match self {
+            Self::Write { kind, name, .. } | Self::Turn { kind, name, .. } => (*kind, name),
+            Self::Make(secret) | Self::Rotate(secret, _) => {
+                (SectionKind::Destination, &secret.destination)
+            }
+            Self::Reseal { destination, .. } | Self::Forget { destination } => {
+                (SectionKind::Destination, destination)
+            }
+        };
         format!("{kind}={name}")
     }
 }
@@ -102,41 +123,89 @@ async fn tell(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
 }
 
 async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<(), sqlx::Error> {
-    let now = now_ms();
-    on_transaction!(transaction, connection => match edit {
+    match edit {
         Edit::Write { kind, name, body } => {
-            sqlx::query(
-                "INSERT INTO tenant_section \
-                 (kind, name, body, state, state_ms, state_by, changed_ms, changed_by) \
-                 VALUES ($1, $2, $3, 'active', $4, $5, $4, $5) \
-                 ON CONFLICT (kind, name) DO UPDATE SET \
-                 body = excluded.body, changed_ms = excluded.changed_ms, \
-                 changed_by = excluded.changed_by, \
-                 state = CASE WHEN tenant_section.state IN ('deleted', 'dropped') \
-                 THEN 'active' ELSE tenant_section.state END",
-            )
-            .bind(kind.as_str())
-            .bind(name)
-            .bind(body)
-            .bind(now)
-            .bind(who)
-            .execute(connection)
-            .await?;
+            write_section(transaction, (*kind, name), body, who).await
         }
         Edit::Turn { kind, name, state } => {
-            // A pause ends; that the portal is without the app does not.
+            if *kind == SectionKind::Destination && !state.is_there() {
+                secrets::forget(transaction, name).await?;
+            }
+            turn(transaction, (*kind, name), *state, who).await
+        }
+        Edit::Make(secret) => secrets::keep(transaction, secret, None, who).await,
+        Edit::Rotate(secret, until_ms) => secrets::keep(transaction, secret, *until_ms, who).await,
+        Edit::Reseal { destination, sealed, previous } => {
+            secrets::reseal(transaction, destination, sealed, previous.as_deref()).await
+        }
+        Edit::Forget { destination } => secrets::forget(transaction, destination).await,
+    }
+}
+
+async fn write_section(
+    transaction: &mut Transaction,
+    (kind, name): (SectionKind, &str),
+    body: &str,
+    who: &str,
+) -> Result<(), sqlx::Error> {
+    on_transaction!(transaction, connection => {
+        sqlx::query(
+            "INSERT INTO tenant_section \
+             (kind, name, body, state, state_ms, state_by, changed_ms, changed_by) \
+             VALUES ($1, $2, $3, 'active', $4, $5, $4, $5) \
+             ON CONFLICT (kind, name) DO UPDATE SET \
+             body = excluded.body, changed_ms = excluded.changed_ms, \
+             changed_by = excluded.changed_by, \
+             state = CASE WHEN tenant_section.state IN ('deleted', 'dropped') \
+             THEN 'active' ELSE tenant_section.state END",
+        )
+        .bind(kind.as_str())
+        .bind(name)
+        .bind(body)
+        .bind(now_ms())
+        .bind(who)
+        .execute(connection)
+        .await?;
+    });
+    Ok(())
+}
+
+async fn turn(
+    transaction: &mut Transaction,
+    (kind, name): (SectionKind, &str),
+    state: SectionState,
+    who: &str,
+) -> Result<(), sqlx::Error> {
+    on_transaction!(transaction, connection => {
+        // A pause ends; that the portal is without the app does not, nor does what is held then begin anew.
+        sqlx::query(
+            "UPDATE tenant_section SET \
+             state_by = CASE WHEN gone.since_ms IS NULL THEN $5 ELSE tenant_section.state_by END, \
+             state = CASE WHEN gone.since_ms IS NULL THEN $3 ELSE 'uninstalled' END, \
+             state_ms = coalesce(gone.since_ms, $4) \
+             FROM (SELECT max(installation.uninstalled_ms) AS since_ms \
+             FROM tenant_section AS section JOIN installation \
+             ON section.body LIKE '%\"origin\":\"' || installation.origin || '\"%' \
+             WHERE $3 = 'active' AND section.kind = 'tenant' \
+             AND section.kind = $1 AND section.name = $2) AS gone \
+             WHERE tenant_section.kind = $1 AND tenant_section.name = $2",
+        )
+        .bind(kind.as_str())
+        .bind(name)
+        .bind(state.as_str())
+        .bind(now_ms())
+        .bind(who)
+        .execute(&mut *connection)
+        .await?;
+        if (kind, state) == (SectionKind::Tenant, SectionState::Active) {
+            // Where its token was refused and is there yet it is tried again: if HubSpot takes it, so does this.
             sqlx::query(
-                "UPDATE tenant_section SET state_ms = $4, state_by = $5, \
-                 state = CASE WHEN $3 = 'active' AND kind = 'tenant' AND EXISTS \
-                 (SELECT 1 FROM installation WHERE installation.state = 'uninstalled' \
-                 AND tenant_section.body LIKE '%\"origin\":\"' || installation.origin || '\"%') \
-                 THEN 'uninstalled' ELSE $3 END WHERE kind = $1 AND name = $2",
+                "UPDATE installation SET state = 'installed', due_ms = 0, leased_until_ms = 0 \
+                 WHERE state = 'uninstalled' AND refresh_token IS NOT NULL AND EXISTS \
+                 (SELECT 1 FROM tenant_section WHERE kind = 'tenant' AND name = $1 \
+                 AND body LIKE '%\"origin\":\"' || installation.origin || '\"%')",
             )
-            .bind(kind.as_str())
             .bind(name)
-            .bind(state.as_str())
-            .bind(now)
-            .bind(who)
             .execute(connection)
             .await?;
         }

@@ -52,13 +52,15 @@ impl Records {
 }
 
 /// What is for the tenant of this origin is held from now on, if there is one. What people have paused stays so.
+/// Tells how many that are.
 pub(in crate::records) async fn uninstalled(
     transaction: &mut Transaction,
     origin: &Origin,
+    who: &str,
     now_ms: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let (from, to) = (SectionState::Active, SectionState::Uninstalled);
-    turn(transaction, origin, (from, to), now_ms).await
+    turn(transaction, origin, (from, to), who, now_ms).await
 }
 
 /// What was held since the portal was without the app goes on.
@@ -68,15 +70,16 @@ pub(in crate::records) async fn reinstalled(
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let (from, to) = (SectionState::Uninstalled, SectionState::Active);
-    turn(transaction, origin, (from, to), now_ms).await
+    turn(transaction, origin, (from, to), audit::OWN_NAME, now_ms).await.map(drop)
 }
 
 async fn turn(
     transaction: &mut Transaction,
     origin: &Origin,
     (from, to): (SectionState, SectionState),
+    who: &str,
     now_ms: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     // As it stands in the text of a JSON object: within another text its quotes would be escaped.
     let has_origin = format!("%\"origin\":\"{origin}\"%");
     let there: i64 = on_transaction!(&mut *transaction, connection => {
@@ -89,7 +92,7 @@ async fn turn(
         .await?
     });
     if there == 0 {
-        return Ok(());
+        return Ok(0);
     }
     // Before the section, as who edits them does: else the two would wait for one another.
     raise(transaction).await?;
@@ -102,13 +105,14 @@ async fn turn(
         .bind(from.as_str())
         .bind(to.as_str())
         .bind(now_ms)
-        .bind(audit::OWN_NAME)
+        .bind(who)
         .execute(connection)
         .await?
         .rows_affected()
     });
     let action = if to == SectionState::Active { "resume" } else { "uninstall" };
-    audit::note(transaction, audit::OWN_NAME, action, &format!("tenant={origin}"), turned).await
+    audit::note(transaction, who, action, &format!("tenant={origin}"), turned).await?;
+    Ok(turned)
 }
 
 fn is_of(section: &Section, origin: &Origin) -> bool {
@@ -133,7 +137,7 @@ mod tests {
 
     async fn end(records: &Records, origin: &Origin) {
         let mut transaction = records.ready().await.unwrap().transaction().await.unwrap();
-        uninstalled(&mut transaction, origin, now_ms()).await.unwrap();
+        uninstalled(&mut transaction, origin, audit::OWN_NAME, now_ms()).await.unwrap();
         transaction.commit().await.unwrap();
     }
 

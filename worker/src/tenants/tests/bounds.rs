@@ -44,6 +44,59 @@ fn routes_and_destinations_have_bounds_too() {
 }
 
 #[test]
+fn a_tenant_has_so_many_routes_and_no_more_and_so_has_everybody() {
+    let routes = |count: usize, owner: &str| {
+        let mut text = String::from(
+            "[tenants]\nacme.origin = 'hubspot/1'\nother.origin = 'hubspot/2'\n\
+             [destinations]\nd = { url = 'http://d', sign = 'none' }\n[routes]\n",
+        );
+        for number in 0..count {
+            writeln!(text, "a{number:03} = {{ destination = 'd'{owner} }}").unwrap();
+        }
+        // Another's are counted by themselves.
+        text + "b = { destination = 'd', tenant = 'other' }\n"
+    };
+    let acmes = ", tenant = 'acme'";
+    for owner in [acmes, ""] {
+        assert_eq!(tenants(&routes(100, owner)).routes.len(), 101);
+    }
+    let advice = "remove some, or join them in one whose filter has several conditions";
+    assert_eq!(
+        faults(&routes(102, acmes)),
+        [format!("107:38: routes.a100.tenant: \"acme\" has more than 100 routes: {advice}")]
+    );
+    assert_eq!(
+        faults(&routes(101, "")),
+        [format!("107:1: routes.a100.tenant: everybody has more than 100 routes: {advice}")]
+    );
+}
+
+#[test]
+fn a_section_has_so_many_bytes_and_no_more() {
+    // The keys of tenant, filter, its field and its values count too.
+    let section = |bytes: usize| {
+        let mut left =
+            bytes - "destination d filter field f operator in value".replace(' ', "").len();
+        let mut values = Vec::new();
+        while left > 0 {
+            let next = left.min(4096);
+            values.push(format!("'{}'", "x".repeat(next)));
+            left -= next;
+        }
+        format!(
+            "[destinations.d]\nurl = 'http://d'\nsign = 'none'\n[routes.r]\ndestination = 'd'\n\
+             filter = {{ field = 'f', operator = 'in', value = [{}] }}",
+            values.join(", ")
+        )
+    };
+    assert_eq!(tenants(&section(1024 * 1024)).routes.len(), 1);
+    assert_eq!(
+        faults(&section(1024 * 1024 + 1)),
+        ["4:9: routes.r: has 1048577 bytes of keys and texts, and may have 1048576: shorten it"]
+    );
+}
+
+#[test]
 fn of_very_many_faults_the_first_are_told() {
     let mut text = String::from("[destinations.near]\nurl = 'http://d'\nsign = 'none'\n[routes]\n");
     for number in 0..9_000 {

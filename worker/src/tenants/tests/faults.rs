@@ -1,7 +1,7 @@
 //! What is wrong anywhere in the file, and with a tenant.
 
 use super::sample::{self, SAMPLE, check, faults};
-use crate::tenants::read;
+use crate::tenants::{Standing, read};
 
 /// Of a tenant, with one more key in line 3.
 fn tenant(key: &str) -> Vec<String> {
@@ -14,7 +14,7 @@ fn a_wrong_name_is_told_with_the_near_one() {
     let expected = "36:15: routes.acme-deals.destination: there is no destination \"acme-crn\": did you \
                     mean \"acme-crm\"?";
     assert_eq!(faults(&text), [expected]);
-    let whole = read("tenants.toml", &text, &check, &|_| Ok(())).unwrap_err();
+    let whole = read(("tenants.toml", &text), Standing::File, &check, &|_| Ok(())).unwrap_err();
     assert_eq!(whole.to_string(), format!("tenants.toml:{expected}"));
     assert_eq!((whole.first[0].place.line, whole.first[0].place.column), (36, 15));
 }

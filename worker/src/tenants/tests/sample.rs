@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::tenants::{Tenants, read};
+use crate::tenants::{Standing, Tenants, read};
 
 /// Every key of every table.
 pub(super) const SAMPLE: &str = r#"
@@ -60,11 +60,17 @@ pub(super) fn check(filter: &Value) -> Result<(), String> {
 }
 
 pub(super) fn tenants(text: &str) -> Tenants {
-    read("tenants.toml", text, &check, &|_| Ok(())).unwrap_or_else(|faults| panic!("{faults}"))
+    read(("tenants.toml", text), Standing::Records, &check, &|_| Ok(()))
+        .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// The faults' lines, without the file's name.
 pub(super) fn faults(text: &str) -> Vec<String> {
-    let faults = read("t", text, &check, &|_| Ok(())).expect_err(text).to_string();
+    faults_in(text, Standing::File)
+}
+
+/// The same of what stands there.
+pub(super) fn faults_in(text: &str, standing: Standing) -> Vec<String> {
+    let faults = read(("t", text), standing, &check, &|_| Ok(())).expect_err(text).to_string();
     faults.lines().map(|line| line.strip_prefix("t:").unwrap().to_owned()).collect()
 }

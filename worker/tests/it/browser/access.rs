@@ -64,9 +64,17 @@ async fn viewers_look_and_are_offered_nothing_to_do() {
     visitor.open_until("/", "1 dead letter in 1 problem").await;
     let deeds = "main a[href*='/actions/'], main a[href$='/note'], main input[type=checkbox], \
                  main form[method=post], main button[formaction]";
-    for path in
-        ["/", "/letters", "/letters/1", "/discarded", "/jobs", "/events", "/limits", "/health"]
-    {
+    for path in [
+        "/",
+        "/letters",
+        "/letters/1",
+        "/discarded",
+        "/jobs",
+        "/events",
+        "/secrets",
+        "/limits",
+        "/health",
+    ] {
         visitor.open(path).await;
         assert_eq!(visitor.count(deeds).await, 0, "{path}");
         assert_eq!(visitor.count("header .role").await, 1, "{path}");

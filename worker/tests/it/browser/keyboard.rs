@@ -71,7 +71,7 @@ async fn with_letters() -> (Site, Visitor) {
 async fn tab_reaches_first_what_skips_then_the_pages_then_all_that_can_be_done() {
     let (site, visitor) = with_letters().await;
     let pages = ["Problems", "Letters", "Discarded", "Jobs", "Events", "Audit"];
-    let pages = pages.into_iter().chain(["Tenants", "Limits", "Health"]);
+    let pages = pages.into_iter().chain(["Tenants", "Secrets", "Limits", "Health"]);
     let first = ["Skip to content", "Hubline"].into_iter().chain(pages);
     for name in first {
         assert_eq!(next(&visitor).await, name);

@@ -204,6 +204,7 @@ async fn every_page_is_whole_with_nothing_on_it() {
         "/audit",
         "/limits",
         "/tenants",
+        "/secrets",
         "/health",
         "/actions/retry?code=NOTHING",
         "/replay?since=1h",

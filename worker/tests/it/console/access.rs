@@ -8,7 +8,7 @@ use worker::parts::records::dead_letters::State;
 use super::rig::{Answer, OPERATOR, Rig, VIEWER};
 use crate::dead_letters::rig::letter;
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/",
     "/letters",
     "/letters/1",
@@ -19,13 +19,15 @@ const PAGES: [&str; 10] = [
     "/limits",
     "/tenants",
     "/health",
+    "/secrets",
 ];
-const POSTS: [&str; 5] = [
+const POSTS: [&str; 6] = [
     "/actions/discard",
     "/actions/restore",
     "/problems/x/note",
     "/tenants/route/x",
     "/tenants/route/x/pause",
+    "/secrets/x",
 ];
 
 fn assert_headers(answer: &Answer) {

@@ -65,6 +65,7 @@ async fn nothing_that_was_sent_is_markup_or_steers(engine: DatabaseEngine) {
         "/audit",
         "/limits",
         "/tenants",
+        "/secrets",
         "/discarded",
         "/health",
     ]

@@ -24,6 +24,7 @@ async fn a_console_without_letters_says_that_nothing_was_given_up(engine: Databa
         ("/events?object=7", "Nothing in the event log answers that"),
         ("/audit", "Nobody did anything yet"),
         ("/limits", "Name the workers"),
+        ("/secrets", "No secrets"),
         ("/tenants", "No tenants"),
         ("/health", "Nothing was worked on"),
     ] {

@@ -14,7 +14,7 @@ use shared::testing::DatabaseEngine;
 use worker::parts::console::{Board, Console, ConsoleMetrics, Sources};
 use worker::parts::records::Records;
 use worker::parts::records::redaction::Redaction;
-use worker::settings::ConsoleSettings;
+use worker::settings::{ConsoleSettings, SecretsKeySettings};
 
 use crate::dead_letters::rig::{Letters, WEEK, run};
 
@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Parsed {
     #[command(flatten)]
     settings: ConsoleSettings,
+    #[arg(long)]
+    tenants_file: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    secrets_key: SecretsKeySettings,
 }
 
 /// What a console answered.
@@ -254,7 +258,8 @@ pub(crate) fn redacting(url: &str, broker: Broker, flags: &[&str], properties: &
 /// The same over these records.
 fn of_records(records: Records, broker: Broker, flags: &[&str], properties: &[&str]) -> Console {
     let flags = [&["console", "--console-listen", "127.0.0.1:0"], flags].concat();
-    let settings = Parsed::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}")).settings;
+    let Parsed { settings, secrets_key, tenants_file } =
+        Parsed::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}"));
     let sources = Sources {
         records,
         discarded_retention: WEEK,
@@ -263,7 +268,8 @@ fn of_records(records: Records, broker: Broker, flags: &[&str], properties: &[&s
         receivers: Vec::new(),
         parts: None,
         alerts: Board::default(),
-        tenants_file: None,
+        tenants_file,
+        secrets_key,
         metrics: ConsoleMetrics::register(&mut Registry::default()),
     };
     Console::start(&settings, sources).unwrap()

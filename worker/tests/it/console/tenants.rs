@@ -52,9 +52,12 @@ async fn tenants_are_shown_with_how_they_fare(engine: DatabaseEngine) {
     let running = server.run();
     let (handle, serving) = (running.handle(), tokio::spawn(running));
     let rig = Rig::with(engine, &["--alert-sources", &address]).await;
-    rig.browser.get("/tenants").await.shows(&["No tenants", "worker tenants apply"]);
+    let none = rig.browser.get("/tenants").await;
+    none.shows(&["No tenants", "worker tenants apply", "from the records"]);
+    none.shows(&["Workers send for tenants that are not here"]);
     apply(&rig).await;
     let page = rig.browser.get("/tenants").await;
+    page.shows(&["from the records"]).hides(&["tenants that are not here"]);
     page.shows(&["ACME &#60;b&#62;Corp", "hubspot/62515", "hooks.acme.example", "acme-deals"]);
     page.shows(&["37 of 1000 requests in 60 s", "1,234", "2m 5s", "4s", ">open<"]);
     page.hides(&["<b>Corp", "a-secret-path"]);
@@ -68,6 +71,19 @@ async fn tenants_are_shown_with_how_they_fare(engine: DatabaseEngine) {
     rig.finish().await;
     handle.stop(false).await;
     serving.await.unwrap().unwrap();
+}
+
+async fn a_files_tenants_are_shown_and_said_to_be_a_files(engine: DatabaseEngine) {
+    let file = std::env::temp_dir().join(format!("{}.toml", prefix()));
+    std::fs::write(&file, FILE).unwrap();
+    let rig = Rig::with(engine, &["--tenants-file", file.to_str().unwrap()]).await;
+    let page = rig.browser.get("/tenants").await;
+    page.shows(&["hubspot/62515", "acme-deals", "from the file", file.to_str().unwrap()]);
+    let path = "/tenants/route/acme-deals";
+    rig.browser.get(path).await.shows(&["acme-crm"]).hides(&["Pause</button>"]);
+    assert_eq!(rig.browser.post(&format!("{path}/pause"), &[]).await.status, 404);
+    rig.finish().await;
+    std::fs::remove_file(file).unwrap();
 }
 
 async fn who_may_act_holds_a_section_and_lets_it_go_on(engine: DatabaseEngine) {
@@ -111,6 +127,7 @@ async fn an_event_is_tried_on_a_route_without_being_sent(engine: DatabaseEngine)
 
 on_every_database! {
     tenants_are_shown_with_how_they_fare
+    a_files_tenants_are_shown_and_said_to_be_a_files
     who_may_act_holds_a_section_and_lets_it_go_on
     an_event_is_tried_on_a_route_without_being_sent
 }

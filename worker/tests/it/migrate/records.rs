@@ -17,6 +17,8 @@ use super::{MINUTE, dead};
 use crate::harness::{Rig, deal, fresh};
 
 const CONTACT: u64 = 77;
+/// What secrets are sealed with, there and here.
+const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// The last attempt of an event about the contact.
 fn late() -> Message {
@@ -29,15 +31,25 @@ fn in_directory(directory: &Directory) -> Records {
     Records::new(&SecretString::from(url)).unwrap()
 }
 
-/// A tenant in the records of the directory.
+/// A tenant in the records of the directory, with a destination whose secret was made there.
 fn apply_tenants(directory: &Directory) {
     let file = directory.path().join("tenants.toml");
-    std::fs::write(&file, "[tenants.acme]\norigin = \"hubspot/62515\"\n").unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_worker"));
-    command.args(["tenants", "apply", "--by", "dan", "--data"]).arg(directory.path()).arg(&file);
-    let output = command.env_clear().output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let text = "tenants.acme.origin = \"hubspot/62515\"\n[destinations.acme-crm]\ntenant = \"acme\"\n\
+        url = \"https://hooks.acme.example/\"\nsecret = { generated = true }\n";
+    std::fs::write(&file, text).unwrap();
+    let path = directory.path().to_str().unwrap();
+    let file_path = file.to_str().unwrap();
+    tenants(&["apply", "--by", "dan", "--data", path, file_path], &[]);
     std::fs::remove_file(file).unwrap();
+}
+
+/// What `worker tenants …` says.
+fn tenants(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.arg("tenants").args(arguments).env_clear().env("SECRETS_KEY", KEY);
+    let output = command.envs(environment.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A directory in which somebody was erased, wrote a note and made a job that is not over, and a late
@@ -72,7 +84,7 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let url = cluster.url();
     let flags = ["--database-url", &url];
     let planned = Program::run(&rig, &directory, &["--dry-run"]).await;
-    let counts = "1 erased contact, 1 section of tenants, 3 lines of the audit, 1 note and 1 job";
+    let counts = "1 erased contact, 2 sections of tenants, 4 lines of the audit, 1 note and 1 job";
     assert!(planned.stdout.contains(counts), "{planned:?}");
     let asked_ms = now_ms();
     // The second run finds all of it there.
@@ -84,8 +96,9 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
         assert_eq!(cluster.number("SELECT count(*) FROM erasure WHERE NOT swept").await, 1);
         assert!(cluster.number("SELECT at_ms FROM erasure").await >= asked_ms);
         // And that the letter was let go of.
-        assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 4);
-        assert_eq!(cluster.number("SELECT count(*) FROM tenant_section").await, 1);
+        assert_eq!(cluster.number("SELECT count(*) FROM audit").await, 5);
+        assert_eq!(cluster.number("SELECT count(*) FROM tenant_section").await, 2);
+        assert_eq!(cluster.number("SELECT count(*) FROM destination_secret").await, 1);
         assert_eq!(cluster.number("SELECT version FROM tenant_version").await, 1);
         assert_eq!(cluster.number("SELECT count(*) FROM job").await, 1);
     }
@@ -93,7 +106,12 @@ async fn who_was_erased_stays_so_and_notes_audit_and_jobs_go_along(engine: Datab
     let letters = DeadLetters::new(Records::new(&SecretString::from(url.clone())).unwrap());
     let acts = letters.audit(9).await.unwrap();
     let who: Vec<&str> = acts.iter().rev().map(|act| &*act.who).collect();
-    assert_eq!(who, ["dan", "ann", "bob", "hubline"]);
+    assert_eq!(who, ["dan", "dan", "ann", "bob", "hubline"]);
+    // What the destination verifies with is the same.
+    let secret = ["secret", "acme-crm", "--by", "eve"];
+    let there = tenants(&secret, &[("DATABASE_URL", &url)]);
+    let data = directory.path().to_str().unwrap();
+    assert_eq!(tenants(&secret, &[("DATA_DIR", data)]), there);
     let job = letters.jobs().list(None, 9).await.unwrap().remove(0);
     assert_eq!((job.state, &*job.who), (JobState::Cancelled, "bob"));
     assert!(job.reason.contains("job 1 of the standalone"), "{}", job.reason);

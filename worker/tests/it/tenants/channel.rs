@@ -10,10 +10,10 @@ use super::{rig_with, worker};
 use crate::harness::{Admin, Engine, deal, on_every_engine, wait_for_verdicts};
 
 /// The secret part of a webhook's address.
-const SECRET_PATH: &str = "/services/T0001/B0001/s3cr3t-of-a-channel";
+pub(super) const SECRET_PATH: &str = "/services/T0001/B0001/s3cr3t-of-a-channel";
 
 /// One tenant whose deals are told in a channel, as often as it may be.
-fn channel(address: SocketAddr) -> File {
+pub(super) fn channel(address: SocketAddr) -> File {
     let file = File::of(
         r#"
         tenants.acme = { origin = "hubspot/62515" }

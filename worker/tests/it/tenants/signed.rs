@@ -7,9 +7,14 @@ use sha2::Sha256;
 use super::endpoint::{Endpoint, Received};
 use super::file::SECRET;
 
-/// As a library for Standard Webhooks verifies it.
+/// With the secret of files.
 pub(super) fn is_signed(received: &Received) -> bool {
-    let key = BASE64.decode(SECRET.trim_start_matches("whsec_").as_bytes()).unwrap();
+    is_signed_with(received, SECRET)
+}
+
+/// As a library for Standard Webhooks verifies it.
+pub(super) fn is_signed_with(received: &Received, secret: &str) -> bool {
+    let key = BASE64.decode(secret.trim_start_matches("whsec_").as_bytes()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     let (id, time) = (received.header("webhook-id"), received.header("webhook-timestamp"));
     mac.update(format!("{id}.{time}.").as_bytes());
@@ -18,9 +23,18 @@ pub(super) fn is_signed(received: &Received) -> bool {
     received.header("webhook-signature").split(' ').any(|given| given == signature)
 }
 
-/// As an endpoint for HubSpot's webhooks verifies it.
+/// With the secret of files.
 pub(super) fn is_signed_as_hubspot_does(endpoint: &Endpoint, received: &Received) -> bool {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    is_signed_with_as_hubspot_does(endpoint, received, SECRET)
+}
+
+/// As an endpoint for HubSpot's webhooks verifies it.
+pub(super) fn is_signed_with_as_hubspot_does(
+    endpoint: &Endpoint,
+    received: &Received,
+    secret: &str,
+) -> bool {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     let time = received.header("x-hubspot-request-timestamp");
     mac.update(
         format!("{}http://{}{}", received.method, endpoint.address, received.uri).as_bytes(),

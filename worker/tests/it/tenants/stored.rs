@@ -197,6 +197,10 @@ async fn what_cannot_be_is_refused_with_its_place_and_nothing_is_written() {
         assert!(!refused.status.success());
         assert!(said(&refused).contains(place), "{place}: {}", said(&refused));
     }
+    // And goes out as it stands there.
+    let tested = stored.done(&["test", "acme-crm", "--route", "more"]).await;
+    assert!(tested.contains("200 after"), "{tested}");
+    assert_eq!(acme.received().len(), 1);
     let shown = stored.done(&["show", "route/more"]).await;
     assert!(
         shown.contains("[routes.more]") && shown.contains("destination = \"acme-crm\""),
@@ -205,6 +209,37 @@ async fn what_cannot_be_is_refused_with_its_place_and_nothing_is_written() {
     let meant = stored.tenants(&["show", "destination/acme-crn"]).await;
     assert!(said(&meant).contains("did you mean \"acme-crm\""), "{}", said(&meant));
     assert_eq!(stored.database.number("SELECT count(*) FROM tenant_section").await, 4);
+    stored.end().await;
+}
+
+/// What is too long for whoever reads it would leave a worker that starts without any.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_applied_than_is_read_with_what_installs_add() {
+    // Each a little shorter than a section may be.
+    let text = |routes: usize| {
+        let values = vec![format!("'{}'", "x".repeat(4_000)); 260].join(", ");
+        let route = |number| {
+            format!(
+                "[routes.r{number}]\ndestination = 'd'\n\
+                 filter = {{ field = 'a', operator = 'in', value = [{values}] }}\n"
+            )
+        };
+        let routes: String = (0..routes).map(route).collect();
+        format!("[destinations.d]\nurl = 'https://example.com'\nsign = 'none'\n{routes}")
+    };
+    let stored = Stored::of(Engine::Embedded, &text(15), &[]).await;
+    let path = stored.file.path().display().to_string();
+    stored.apply(&[]).await;
+    assert_eq!(stored.database.number("SELECT count(*) FROM tenant_section").await, 16);
+    stored.file.write(&text(16));
+    for command in ["plan", "apply"] {
+        let refused = stored.tenants(&[command, &path]).await;
+        let told = said(&refused);
+        assert!(!refused.status.success() && told.contains("and may have 15728640"), "{told}");
+    }
+    assert_eq!(stored.database.number("SELECT count(*) FROM tenant_section").await, 16);
+    // As a file it can be used.
+    stored.done(&["check", &path]).await;
     stored.end().await;
 }
 

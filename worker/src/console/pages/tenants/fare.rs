@@ -37,12 +37,18 @@ impl Fares {
             let why = "name the workers' admin addresses in ALERT_SOURCES to see it";
             return Ok(Self { by_limit: HashMap::new(), unknown: Some(why.to_owned()) });
         }
-        let seen = visit.app.ask(async move { Ok(limits.look().await) }).await?;
+        let seen = visit.ask(async move { Ok(limits.look().await) }).await?;
         let mut by_limit = HashMap::<_, Vec<_>>::new();
         for one in seen.as_ref().as_deref().unwrap_or_default() {
             by_limit.entry(one.limit.clone()).or_default().push(one.clone());
         }
         Ok(Self { by_limit, unknown: seen.as_ref().as_ref().err().cloned() })
+    }
+
+    /// Whether workers have sent something for tenants, as far as is known.
+    pub(super) fn has_tenants(&self) -> bool {
+        let kind = format!("{}/", SectionKind::Tenant);
+        self.by_limit.keys().any(|limit| limit.starts_with(&kind))
     }
 
     pub(super) fn of(&self, kind: SectionKind, name: &str) -> Fare {

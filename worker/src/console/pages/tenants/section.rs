@@ -19,7 +19,7 @@ use crate::directory::section_text;
 use crate::records::{Line, Question, SEARCH_PATIENCE, SectionState};
 use crate::rehearsal::Rehearsal;
 use crate::target::route_name;
-use crate::tenants::{SectionKind, SectionText, text_of};
+use crate::tenants::{Destination, SectionKind, SectionText, text_of};
 
 /// So many of the last attempts that failed are shown.
 const ATTEMPTS: u32 = 5;
@@ -65,6 +65,8 @@ struct SectionPage {
     said: Vec<Said>,
     /// Its keys, if it stands in the records.
     text: Option<String>,
+    /// Destinations whose secrets were made here: this one, or the tenant's own.
+    secrets: Vec<String>,
     /// Links to others: what each is, its kind and name.
     others: Vec<(&'static str, SectionKind, String)>,
     attempts: Vec<Attempt>,
@@ -77,7 +79,7 @@ struct SectionPage {
 
 pub(in crate::console) async fn show(visit: Visit, path: web::Path<(String, String)>) -> Answer {
     let (kind, name) = named(&path)?;
-    let seen = visit.app.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look()).await?;
     let tried = (kind == SectionKind::Route).then(Tried::default);
     page(&section(&visit, &seen, kind, name, tried).await?)
 }
@@ -89,7 +91,7 @@ pub(in crate::console) async fn rehearse(
     Form(form): Form,
 ) -> Answer {
     let (kind, name) = named(&path)?;
-    let seen = visit.app.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look()).await?;
     let route = seen.tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
     let route = route.ok_or_else(|| missing(&name))?;
     let (event, record) = (form.field("event").to_owned(), form.field("record").to_owned());
@@ -183,6 +185,7 @@ async fn section(
         fare: Fares::look(visit).await?.of(kind, &name),
         said: said.collect(),
         text: stored.map(|section| text_of([&masked(section_text(section))])),
+        secrets: secrets(seen, kind, &name),
         others: others(seen, kind, &name),
         command: format!("worker tenants show {kind}/{name}"),
         state: state.into(),
@@ -208,6 +211,18 @@ fn masked(mut section: SectionText) -> SectionText {
         *value = "…".into();
     }
     section
+}
+
+/// The destinations whose secrets can be rotated from here.
+fn secrets(seen: &Seen, kind: SectionKind, name: &str) -> Vec<String> {
+    let is_asked_for = |one: &&Destination| match kind {
+        SectionKind::Tenant => one.tenant.as_deref() == Some(name),
+        SectionKind::Destination => one.name == name,
+        SectionKind::Route => false,
+    };
+    let all = seen.tenants.destinations.values().filter(|_| seen.sections.is_some());
+    let made = all.filter(is_asked_for).filter(|one| one.generated().is_some());
+    made.map(|one| one.name.clone()).take(super::MOST).collect()
 }
 
 /// What it leads to, and what leads to it.
@@ -238,7 +253,7 @@ fn others(seen: &Seen, kind: SectionKind, name: &str) -> Vec<(&'static str, Sect
 async fn failed(visit: &Visit, target: &str) -> Result<Vec<Attempt>, Fault> {
     let (records, redaction) = (visit.records()?, visit.app.redaction.clone());
     let target = target.to_owned();
-    let asking = visit.app.ask(async move {
+    let asking = visit.ask(async move {
         let mut lines: Vec<Line> = Vec::new();
         for verdict in FAILED {
             let (target, verdict) = (Some(target.clone()), Some(verdict.to_owned()));

@@ -16,7 +16,7 @@ const PAGES: &str = include_str!("../../../../src/console/pages.rs");
 /// GET and POST, the latter with an empty form.
 type Row = (&'static str, &'static str, u16, u16);
 
-const OF_ONES_OWN: [Row; 14] = [
+const OF_ONES_OWN: [Row; 16] = [
     ("/", "/", 200, 405),
     ("/letters", "/letters", 200, 405),
     ("/letters/export", "/letters/export", 200, 405),
@@ -31,6 +31,9 @@ const OF_ONES_OWN: [Row; 14] = [
     ("/events", "/events", 200, 405),
     ("/events/{name}", "/events/{event}", 200, 405),
     ("/events/{name}/payload", "/events/{event}/payload", 200, 405),
+    ("/secrets", "/secrets", 200, 405),
+    // There is none here.
+    ("/secrets/{destination}", "/secrets/acme-crm", 404, 400),
 ];
 /// What is of no account, or of several.
 const NOT_THERE: [Row; 7] = [
@@ -107,7 +110,7 @@ async fn each_page_gives_ones_own_or_is_not_there(engine: DatabaseEngine) {
         assert!(!is_there || all.get(&path).await.status == 200, "{path}");
     }
     let page = operator.get("/").await;
-    page.shows(&["/discarded", "/events"])
+    page.shows(&["/discarded", "/events", "/secrets"])
         .hides(&["/audit", "/tenants", "/limits", "/health", "Note…"]);
     all.get("/").await.shows(&["/audit", "/limits", "/health", "Note…"]);
     two.finish().await;

@@ -113,8 +113,9 @@ async fn who_is_held_is_held_alone(engine: Engine) {
     }
     umbrella.wait(3).await;
     wait_for_verdicts(&worker, "succeeded", 3).await;
-    let [_, umbrellas] = seen(&worker, is_held).await;
+    let [acmes, umbrellas] = seen(&worker, |acmes| is_held(acmes) && waiting(acmes) == 2).await;
     worker.stop().await;
+    assert!(acmes.iter().any(|seen| seen["oldest_ms"].as_u64().unwrap() > 0), "{acmes:?}");
     assert!(!is_held(&umbrellas) && waiting(&umbrellas) == 0, "{umbrellas:?}");
     assert_eq!((acme.received().len(), umbrella.received().len()), (1, 3));
     rig.queues.end().await;
@@ -146,7 +147,33 @@ async fn a_destination_that_is_down_is_down_alone(engine: Engine) {
     rig.finish().await;
 }
 
+/// What cannot be sent now is not counted as sent: else it would use up the rate of what can.
+async fn who_is_turned_away_uses_up_no_rate(engine: Engine) {
+    let (acme, umbrella) = (Keeper::start(Mood::Down).await, Keeper::start(Mood::Answers).await);
+    let file = two_with("rate = \"100/h\"", &acme.url(), &umbrella.url());
+    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let worker = worker(&rig);
+    for id in 1..=15 {
+        rig.publish(&deal(id)).await;
+    }
+    wait_for_verdicts(&worker, "limited", 1).await;
+    for id in 101..=140 {
+        rig.publish(&deal(id)).await;
+    }
+    wait_for_verdicts(&worker, "limited", 41).await;
+    let is_counted = |seen: &&Value| seen["limit"] == "tenant/acme" && seen["of"] == "requests";
+    let used =
+        |acmes: &[Value]| acmes.iter().find(is_counted).map(|it| it["used"].as_u64().unwrap());
+    // What is seen is as old as the last look: those who came first are in it.
+    let [acmes, _] = seen(&worker, |acmes| used(acmes) >= Some(10) && waiting(acmes) >= 40).await;
+    worker.stop().await;
+    // The first, who found that it is down, and whoever probes.
+    assert!(used(&acmes) < Some(40), "{acmes:?}");
+    rig.queues.end().await;
+}
+
 on_every_engine! {
+    who_is_turned_away_uses_up_no_rate
     a_rate_that_is_used_up_is_its_own_tenants
     requests_that_hang_take_their_own_tenants_places
     who_is_held_is_held_alone

@@ -1,7 +1,7 @@
 //! Where a request came from, behind the proxies that are trusted to say it. Anybody else can write
 //! what they like into `X-Forwarded-For`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -9,9 +9,20 @@ use ipnet::IpNet;
 
 /// The client's address: the peer's own, or, where that is a trusted proxy, the last address of
 /// `X-Forwarded-For` that is none. What a trusted proxy did not name stays the proxy's.
-pub(super) fn address(trusted: &[IpNet], request: &HttpRequest) -> IpAddr {
+pub(crate) fn client_of(trusted: &[IpNet], request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     behind(trusted, peer, request.headers())
+}
+
+/// What is counted as one client: whoever has one address of IPv6 has all of its network.
+pub(crate) fn counted(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 fn behind(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {

@@ -1,0 +1,134 @@
+//! What people and HubSpot say of a portal's tenant, in whichever order.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use secrecy::SecretString;
+use shared::origin::Origin;
+use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+
+use super::{Edit, SectionState};
+use crate::records::{Given, PortalFacts, Records};
+use crate::tenants::SectionKind;
+
+const APP: &str = "client-1";
+
+struct Bench {
+    test: TestDatabase,
+    records: Records,
+    origin: Origin,
+    tenant: String,
+}
+
+fn given(token: &[u8]) -> Given<'_> {
+    Given { refresh_token: token, due_ms: 1_000, expires_ms: 2_000 }
+}
+
+impl Bench {
+    /// A portal that has installed the app, and is a tenant.
+    async fn new(engine: DatabaseEngine) -> Self {
+        let test = TestDatabase::new(engine).await;
+        let records = Records::new(&SecretString::from(test.url())).unwrap();
+        let (origin, facts) = (Origin::hubspot(62_515), PortalFacts::default());
+        records.install(&origin, APP, given(b"one"), &facts, 500).await.unwrap();
+        let tenant = records.tenant_installed(&origin).await.unwrap();
+        Self { test, records, origin, tenant }
+    }
+
+    /// Begins a refresh; its fence.
+    async fn take(&self, now_ms: i64) -> i64 {
+        let (app, until_ms) = (APP, now_ms + 1);
+        let taking = self.records.take_installation(&self.origin, app, true, now_ms, until_ms);
+        taking.await.unwrap().unwrap().fence
+    }
+
+    async fn refuse(&self, fence: i64, now_ms: i64) {
+        let code = "BAD_REFRESH_TOKEN";
+        let refusing = self.records.revoke_installation(&self.origin, fence, code, now_ms);
+        assert!(refusing.await.unwrap().is_some());
+    }
+
+    async fn turn(&self, state: SectionState) {
+        let version = self.records.tenants_version().await.unwrap();
+        let edit = Edit::Turn { kind: SectionKind::Tenant, name: self.tenant.clone(), state };
+        self.records.edit_tenants(version, &[edit], "ann").await.unwrap();
+    }
+
+    /// Its state, and since when it has it.
+    async fn state(&self) -> (SectionState, i64) {
+        let sections = self.records.tenant_sections().await.unwrap();
+        let found = sections.there().find(|section| section.name == self.tenant).unwrap();
+        (found.state, found.state_ms)
+    }
+
+    async fn end(self) {
+        self.records.close().await;
+        self.test.end().await;
+    }
+}
+
+async fn a_resume_brings_back_nobody_whose_token_is_not_taken(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    let fence = bench.take(1_000).await;
+    bench.refuse(fence, 7_000).await;
+    let uninstalled = bench.state().await;
+    assert_eq!(uninstalled.0, SectionState::Uninstalled);
+    for _ in 0..2 {
+        bench.turn(SectionState::Active).await;
+        let gone = (SectionState::Uninstalled, 7_000);
+        assert_eq!(bench.state().await, gone, "what is held then is not held for longer");
+    }
+    // The token is tried, and refused again.
+    let fence = bench.take(8_000).await;
+    bench.refuse(fence, 8_000).await;
+    assert_eq!(bench.state().await.0, SectionState::Uninstalled);
+    // A pause that ends meanwhile brings nobody back either.
+    bench.turn(SectionState::Paused).await;
+    bench.turn(SectionState::Active).await;
+    assert_eq!(bench.state().await.0, SectionState::Uninstalled);
+
+    let fence = bench.take(9_000).await;
+    assert!(bench.records.keep_refreshed(&bench.origin, fence, given(b"two"), None).await.unwrap());
+    assert_eq!(bench.state().await.0, SectionState::Active, "its token works");
+    bench.end().await;
+}
+
+async fn a_resume_of_one_whose_tokens_are_erased_waits_for_an_install(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    assert!(bench.records.uninstall(&bench.origin, "TOLD", "ann", 7_000).await.unwrap());
+    bench.turn(SectionState::Active).await;
+    assert_eq!(bench.state().await, (SectionState::Uninstalled, 7_000));
+    let due = bench.records.due_installations(APP, 9_000, 10).await.unwrap();
+    assert!(due.is_empty(), "there is nothing to be tried");
+    let facts = PortalFacts::default();
+    bench.records.install(&bench.origin, APP, given(b"two"), &facts, 9_000).await.unwrap();
+    assert_eq!(bench.state().await.0, SectionState::Active);
+    bench.end().await;
+}
+
+/// A worker was frozen with the newest token while another one was refused.
+async fn an_installation_that_a_refresh_revives_revives_its_tenant(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    let frozen = bench.take(1_000).await;
+    let refused = bench.take(2_000).await;
+    bench.refuse(refused, 7_000).await;
+    let version = bench.records.tenants_version().await.unwrap();
+    assert!(
+        bench.records.keep_refreshed(&bench.origin, frozen, given(b"two"), None).await.unwrap()
+    );
+    assert_eq!(bench.state().await.0, SectionState::Active);
+    assert!(bench.records.tenants_version().await.unwrap() > version, "workers hear of it");
+    // What people have paused a refresh does not resume.
+    bench.turn(SectionState::Paused).await;
+    let fence = bench.take(3_000).await;
+    assert!(
+        bench.records.keep_refreshed(&bench.origin, fence, given(b"three"), None).await.unwrap()
+    );
+    assert_eq!(bench.state().await.0, SectionState::Paused);
+    bench.end().await;
+}
+
+on_every_database! {
+    a_resume_brings_back_nobody_whose_token_is_not_taken
+    a_resume_of_one_whose_tokens_are_erased_waits_for_an_install
+    an_installation_that_a_refresh_revives_revives_its_tenant
+}
