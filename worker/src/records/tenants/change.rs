@@ -74,6 +74,7 @@ impl Records {
         who: &str,
     ) -> anyhow::Result<()> {
         let mut transaction = self.ready().await?.transaction().await?;
+        lock_installations(&mut transaction, edits).await?;
         if raised(&mut transaction, seen).await? == 0 {
             return Err(Conflict.into());
         }
@@ -88,6 +89,34 @@ impl Records {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Whoever is resumed may be installed again at the same moment: an install has its row first, and the version
+/// then. So has a resume, or each would wait for the other.
+async fn lock_installations(
+    transaction: &mut Transaction,
+    edits: &[Edit],
+) -> Result<(), sqlx::Error> {
+    // Elsewhere one writes at a time.
+    let Transaction::Postgres(transaction) = transaction else { return Ok(()) };
+    let resumed = edits.iter().filter_map(|edit| match edit {
+        Edit::Turn { kind: SectionKind::Tenant, name, state: SectionState::Active } => Some(name),
+        _ => None,
+    });
+    let resumed: Vec<&str> = resumed.map(String::as_str).collect();
+    if resumed.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "SELECT 1 FROM installation WHERE EXISTS (SELECT 1 FROM tenant_section \
+         WHERE kind = 'tenant' AND name = ANY($1) \
+         AND body LIKE '%\"origin\":\"' || installation.origin || '\"%') \
+         ORDER BY origin FOR UPDATE",
+    )
+    .bind(resumed)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 /// The next version, if `seen` is the last one. Others wait here until this is committed.

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use shared::origin::Origin;
 use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
+use sqlx::{Connection as _, PgConnection};
 
 use super::{Edit, SectionState};
 use crate::records::{Given, PortalFacts, Records};
@@ -124,6 +127,37 @@ async fn an_installation_that_a_refresh_revives_revives_its_tenant(engine: Datab
         bench.records.keep_refreshed(&bench.origin, fence, given(b"three"), None).await.unwrap()
     );
     assert_eq!(bench.state().await.0, SectionState::Paused);
+    bench.end().await;
+}
+
+/// Each of the two has rows that the other wants.
+#[tokio::test]
+async fn a_resume_lets_an_install_of_its_portal_end_first() {
+    let bench = Bench::new(DatabaseEngine::Postgres).await;
+    let fence = bench.take(1_000).await;
+    bench.refuse(fence, 7_000).await;
+    let mut other = PgConnection::connect(&bench.test.url()).await.unwrap();
+    let mut installing = other.begin().await.unwrap();
+    let taking = "UPDATE installation SET fence = fence + 1 RETURNING pg_backend_pid()";
+    let pid: i32 = sqlx::query_scalar(taking).fetch_one(&mut *installing).await.unwrap();
+    let mut looker = PgConnection::connect(&bench.test.url()).await.unwrap();
+    let ending = async {
+        let waits =
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid)))";
+        while !sqlx::query_scalar::<_, bool>(waits).bind(pid).fetch_one(&mut looker).await.unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+        let telling = "UPDATE tenant_version SET version = version";
+        sqlx::query(telling).execute(&mut *installing).await.unwrap();
+        installing.commit().await.unwrap();
+    };
+    let both = async { tokio::join!(bench.turn(SectionState::Active), ending) };
+    tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    let due = bench.records.due_installations(APP, 9_000, 10).await.unwrap();
+    assert_eq!(due, std::slice::from_ref(&bench.origin), "its token is tried again");
+    other.close().await.unwrap();
+    looker.close().await.unwrap();
     bench.end().await;
 }
 
