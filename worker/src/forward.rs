@@ -156,12 +156,17 @@ impl Forward {
     }
 
     /// Room at both limits. What the first gives is lost if the second has none: so the second is the one
-    /// of which others have a part.
+    /// of which others have a part, unless it is the one that has none these days: many ask there in vain, and
+    /// nowhere else.
     async fn room(&self, cx: &Context, party: &Party) -> HandlerResult {
         let tenants = || cx.room(&party.limit, 1.0, "TENANT_RATE", "the tenant's rate is used up");
         let what = "the destination's rate is used up, or it wants to be left alone";
         let destinations = || cx.room(&self.outlet.limit, 1.0, "DESTINATION_RATE", what);
-        if self.outlet.limit.is_shared {
+        let [of_tenant, of_destination] =
+            [&party.limit, &self.outlet.limit].map(|limit| cx.is_full_lately(limit));
+        if of_tenant > of_destination
+            || (of_tenant == of_destination && self.outlet.limit.is_shared)
+        {
             tenants().await?;
             destinations().await
         } else {

@@ -109,8 +109,10 @@ impl Executor {
         }
         if decision.message != MessageMove::Ack {
             // Before anything is published: a run that was taken over while its process stood
-            // still would put a retry or a dead letter beside the other run's success.
-            if let Some(lease) = unit.lease
+            // still would put a retry or a dead letter beside the other run's success. Who is only
+            // put off comes back as it was: its next claim tells it what the other run has made of it.
+            if decision.ledger != LedgerMove::PutOff
+                && let Some(lease) = unit.lease
                 && !self.ledger.extend(lease).await
             {
                 return Carried::Lost;

@@ -29,6 +29,11 @@ impl Run {
         })
     }
 
+    /// Whether runs of this worker found no room at `limit` lately.
+    pub(crate) fn is_full_lately(&self, limit: &Limit) -> bool {
+        self.rooms.is_full_lately(limit)
+    }
+
     /// A request to `service`, unless that wants to be left alone: since now, by the answer to this one,
     /// or already.
     pub(crate) async fn at<T>(

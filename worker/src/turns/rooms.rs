@@ -108,6 +108,7 @@ impl Rooms {
         let asked = self.asked(&limit.key);
         let taken = self.take_from(&asked, ledger, limit, usual).await;
         if let Err(no_room) = taken {
+            self.seats.full.note(&limit.key);
             let _ = asked.lacks.set(no_room);
             asked.wanted_more.store(true, Ordering::Relaxed);
         }
@@ -143,6 +144,11 @@ impl Rooms {
         }
         asked.requests.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether runs found no room at `limit` lately.
+    pub(crate) fn is_full_lately(&self, limit: &Limit) -> bool {
+        self.seats.full.is_lately(&limit.key)
     }
 
     /// How a run that has not begun there stands to the line.

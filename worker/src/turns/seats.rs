@@ -20,8 +20,10 @@ pub(crate) struct Seats {
     bulk: Semaphore,
     cap: u32,
     lease: Duration,
-    /// Where its runs were turned away lately.
+    /// Gates at which its runs were turned away lately.
     pub(super) trouble: Trouble,
+    /// Limits at which they found no room lately.
+    pub(super) full: Trouble,
 }
 
 impl Seats {
@@ -31,7 +33,8 @@ impl Seats {
     pub(crate) fn of_runs(concurrency: u16, longest_call: Duration) -> Self {
         let seats = |share: u16| Semaphore::new(usize::from((concurrency / share).max(1)));
         let (cap, lease) = (u32::from(concurrency / 2).max(1), longest_call + BESIDE);
-        Self { work: seats(8), bulk: seats(40), cap, lease, trouble: Trouble::default() }
+        let (trouble, full) = (Trouble::default(), Trouble::default());
+        Self { work: seats(8), bulk: seats(40), cap, lease, trouble, full }
     }
 
     /// The way to the service that is called so, with at most `cap` calls at once where it says.

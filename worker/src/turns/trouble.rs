@@ -1,5 +1,5 @@
-//! Gates at which runs of this worker were turned away lately: whoever comes to one of them asks there first,
-//! before it spends anything elsewhere. Nobody else has to.
+//! Gates and limits at which runs of this worker were turned away lately: whoever comes to one of them asks
+//! there first, before it spends anything elsewhere. Nobody else has to.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ const LATELY: Duration = Duration::from_secs(15);
 /// So many are kept before those are dropped that are over.
 const MANY: usize = 1000;
 
-/// When runs were last turned away, by the gates' keys.
+/// When runs were last turned away, by the keys of where.
 #[derive(Debug, Default)]
 pub(super) struct Trouble(Mutex<HashMap<String, Instant>>);
 

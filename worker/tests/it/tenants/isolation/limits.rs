@@ -75,6 +75,32 @@ async fn a_rate_that_is_used_up_is_its_own_tenants(engine: Engine) {
     rig.queues.end().await;
 }
 
+/// What waits for the tenant's rate takes nothing of what the destination gives.
+async fn who_waits_for_its_tenants_rate_asks_nowhere_else(engine: Engine) {
+    let (acme, umbrella) = (Endpoint::start([]), Endpoint::start([]));
+    let file = two_with("rate = \"1/h\"", &acme.url(), &umbrella.url());
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    file.write(&text.replace("tenant = \"acme\", url", "tenant = \"acme\", rate = \"50/h\", url"));
+    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let worker = worker(&rig);
+    rig.publish(&deal(1)).await;
+    wait_for_verdicts(&worker, "succeeded", 1).await;
+    rig.publish(&deal(2)).await;
+    wait_for_verdicts(&worker, "limited", 1).await;
+    for id in 3..=6 {
+        rig.publish(&deal(id)).await;
+    }
+    wait_for_verdicts(&worker, "limited", 5).await;
+    let [acmes, _] = seen(&worker, |acmes| waiting(acmes) == 5).await;
+    worker.stop().await;
+    let is_asked =
+        |seen: &&Value| seen["limit"] == "destination/acme-crm" && seen["of"] == "requests";
+    let used = acmes.iter().find(is_asked).unwrap()["used"].as_u64();
+    // The first, and the one that found it out.
+    assert_eq!(used, Some(2), "{acmes:?}");
+    rig.queues.end().await;
+}
+
 async fn requests_that_hang_take_their_own_tenants_places(engine: Engine) {
     let (acme, umbrella) = (Keeper::start(Mood::Holds).await, Keeper::start(Mood::Answers).await);
     let file = two_with("concurrency = 1", &acme.url(), &umbrella.url());
@@ -175,6 +201,7 @@ async fn who_is_turned_away_uses_up_no_rate(engine: Engine) {
 on_every_engine! {
     who_is_turned_away_uses_up_no_rate
     a_rate_that_is_used_up_is_its_own_tenants
+    who_waits_for_its_tenants_rate_asks_nowhere_else
     requests_that_hang_take_their_own_tenants_places
     who_is_held_is_held_alone
     a_destination_that_is_down_is_down_alone
