@@ -15,3 +15,4 @@ mod keyboard;
 mod live;
 mod main_way;
 mod pages;
+mod tenants;

@@ -18,7 +18,7 @@ const WHOLE: &str = include_str!("whole.js");
 const WIDTHS: [u32; 3] = [320, 380, 1280];
 
 /// Looks at the page that is open, in every width, light and dark.
-async fn look(visitor: &Visitor) {
+pub(super) async fn look(visitor: &Visitor) {
     for is_dark in [true, false] {
         visitor.darken(is_dark).await;
         for width in WIDTHS {
@@ -31,7 +31,7 @@ async fn look(visitor: &Visitor) {
 }
 
 /// The same, and draws it under this name.
-async fn draw(visitor: &Visitor, name: &str) {
+pub(super) async fn draw(visitor: &Visitor, name: &str) {
     look(visitor).await;
     let Some(directory) = std::env::var_os("HUBLINE_SCREENSHOTS").map(PathBuf::from) else {
         return;

@@ -30,6 +30,11 @@ for (const field of all("input:not([type=hidden]), select, textarea")) {
   const labels = [...field.labels].map((label) => label.textContent.trim()).join("");
   check(labels || field.getAttribute("aria-label"), `no label: ${short(field)}`);
 }
+// A tick is no field to write in.
+for (const tick of all("input[type=checkbox], input[type=radio]").filter(isShown)) {
+  const { width, height } = tick.getBoundingClientRect();
+  check(Math.max(width, height) <= 24, `${width} by ${height} px: ${short(tick)}`);
+}
 for (const element of all("a, button, summary, progress, svg[role=img]")) {
   check(element.getAttribute("aria-label") || element.textContent.trim(), `no name: ${short(element)}`);
 }
