@@ -48,5 +48,6 @@ pub(crate) use log::{Course, Log, Logged};
 pub(crate) use origins::origin_meant;
 pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
 pub(crate) use tenants::{
-    Conflict, Edit, KeptSecret, SealedSecret, Section, SectionState, Sections, TenantsListener,
+    Conflict, Edit, KeptSecret, NoTenant, SealedSecret, Section, SectionState, Sections,
+    TenantsListener,
 };

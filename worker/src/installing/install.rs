@@ -15,6 +15,7 @@ use shared::retry::Reconnect;
 use super::outcome::{Installed, Outcome};
 use super::return_url::is_app;
 use super::site::Site;
+use super::tenancy::Tenant;
 use crate::oauth::{Granted, PortalDetails, Refusal, missing};
 use crate::records::{Before, PortalFacts};
 
@@ -41,16 +42,14 @@ pub(super) async fn install(site: &Site, code: &SecretString, next: Option<Url>)
     };
     let origin = Origin::hubspot(portal_id);
     let facts = facts(&granted);
-    let before = match write(site, &origin, &granted, &facts, until).await {
-        Ok(before) => before,
+    let (before, tenant) = match write(site, &origin, &granted, &facts, until).await {
+        Ok(written) => written,
         Err(error) => {
             let error = format!("{error:#}");
             tracing::error!(%origin, error, "an installation could not be kept: the app has to be installed again");
             return Outcome::Later;
         }
     };
-    // Before HubSpot is asked for more: cut off meanwhile, the portal would have the app and no tenant.
-    let tenant = site.tenancy.installed(&site.app.records, &origin, before, &facts).await;
     // Only decorates from here on.
     let details = match asked {
         Some(asked) => asked,
@@ -109,17 +108,17 @@ fn is_away(code: &str) -> bool {
     !code.starts_with('4') || code.starts_with("429")
 }
 
-/// Writes what was granted, and while the records are away again.
+/// Writes what was granted and the portal's tenant, and while the records are away again.
 async fn write(
     site: &Site,
     origin: &Origin,
     granted: &Granted,
     facts: &PortalFacts,
     until: Instant,
-) -> anyhow::Result<Before> {
+) -> anyhow::Result<(Before, Tenant)> {
     let mut reconnect = Reconnect::default();
     loop {
-        match site.app.install(origin, granted, facts).await {
+        match site.tenancy.install(&site.app, origin, granted, facts).await {
             Err(_) if granted.refresh_token.is_some() && Instant::now() < until => {}
             written => return written,
         }
@@ -130,7 +129,7 @@ async fn write(
 /// The grant and its own token name two portals: it is nobody's.
 async fn contradicted(site: &Site, origin: &Origin) -> Outcome {
     let code = "TWO_PORTALS";
-    tracing::error!(%origin, "hubspot's grant says two portals: it is not kept");
+    tracing::error!(%origin, "hubspot's grant says two portals: it is not kept, and what was installed there before is ended");
     let ending = site.app.records.uninstall(origin, code, "hubline", now_ms());
     if let Err(error) = ending.await {
         let error = format!("{error:#}");

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use shared::origin::Origin;
 
 use crate::directory::view_of;
-use crate::records::{Before, PortalFacts, Records};
+use crate::oauth::{App, Granted};
+use crate::records::{Before, PortalFacts};
 use crate::tenants;
 
 /// Where tenants are: in a file, or in the records.
@@ -34,29 +35,37 @@ impl Tenancy {
         Self { file }
     }
 
-    /// A portal has installed the app; what it was `before`, and what is known of it. Gives its tenant.
-    pub(super) async fn installed(
+    /// Keeps what a portal has granted that installs the app, and its tenant with it. Gives what it was before, and
+    /// its tenant.
+    pub(super) async fn install(
         &self,
-        records: &Records,
+        app: &App,
         origin: &Origin,
-        before: Before,
+        granted: &Granted,
         facts: &PortalFacts,
-    ) -> Tenant {
+    ) -> anyhow::Result<(Before, Tenant)> {
+        let (before, found) = match self.file.clone() {
+            Some(file) => {
+                let before = app.install(origin, granted, facts).await?;
+                (before, look_up(file, origin).await)
+            }
+            None => {
+                let (before, made) = app.install_tenant(origin, granted, facts).await?;
+                (before, made.map(Tenant::Named).map_err(anyhow::Error::from))
+            }
+        };
         tracing::info!(
             %origin,
             before = ?before,
             scopes = facts.scopes,
             "a portal has installed the app"
         );
-        let found = match self.file.clone() {
-            Some(file) => look_up(file, origin).await,
-            None => records.tenant_installed(origin).await.map(Tenant::Named),
-        };
-        found.unwrap_or_else(|error| {
+        let tenant = found.unwrap_or_else(|error| {
             let error = format!("{error:#}");
             tracing::warn!(%origin, error, "the portal's tenant is not known: look whether there is one");
             Tenant::Untold
-        })
+        });
+        Ok((before, tenant))
     }
 }
 

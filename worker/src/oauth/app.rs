@@ -13,7 +13,7 @@ use super::endpoint::Endpoint;
 use super::granted::{Granted, PortalDetails};
 use super::terms::{due_after, millis, refresh_token_of};
 use crate::metrics::OauthMetrics;
-use crate::records::{Before, Given, PortalFacts, Records};
+use crate::records::{Before, Given, NoTenant, PortalFacts, Records};
 use crate::sealed::Keys;
 
 /// After the first refusal nobody asks for so long.
@@ -93,17 +93,27 @@ impl App {
         granted: &Granted,
         facts: &PortalFacts,
     ) -> anyhow::Result<Before> {
+        let (sealed, now_ms) = (self.sealed(origin, granted)?, now_ms());
+        let (app, given) = (self.endpoint.client_id(), given(&sealed, granted, now_ms));
+        self.records.install(origin, app, given, facts, now_ms).await
+    }
+
+    /// The same, and its tenant is made in one with it: its name, or why there is none.
+    pub(crate) async fn install_tenant(
+        &self,
+        origin: &Origin,
+        granted: &Granted,
+        facts: &PortalFacts,
+    ) -> anyhow::Result<(Before, Result<String, NoTenant>)> {
+        let (sealed, now_ms) = (self.sealed(origin, granted)?, now_ms());
+        let (app, given) = (self.endpoint.client_id(), given(&sealed, granted, now_ms));
+        self.records.install_tenant(origin, app, given, facts, now_ms).await
+    }
+
+    fn sealed(&self, origin: &Origin, granted: &Granted) -> anyhow::Result<Vec<u8>> {
         let token = granted.refresh_token.as_ref();
         let token = token.ok_or_else(|| anyhow::anyhow!("the grant holds no refresh token"))?;
-        let sealed = self.keys.seal(&refresh_token_of(origin), token)?;
-        let now_ms = now_ms();
-        // Due at once.
-        let given = Given {
-            refresh_token: &sealed,
-            due_ms: now_ms,
-            expires_ms: now_ms + millis(granted.life),
-        };
-        self.records.install(origin, self.endpoint.client_id(), given, facts, now_ms).await
+        self.keys.seal(&refresh_token_of(origin), token)
     }
 
     /// Notes what a portal says of itself. That it could not be noted is no more than a pity: the next refresh
@@ -129,4 +139,10 @@ impl App {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// It is due at once.
+fn given<'a>(sealed: &'a [u8], granted: &Granted, now_ms: i64) -> Given<'a> {
+    let expires_ms = now_ms + millis(granted.life);
+    Given { refresh_token: sealed, due_ms: now_ms, expires_ms }
 }

@@ -13,6 +13,7 @@ use super::row::from_row;
 use super::tenants;
 
 mod ending;
+mod install;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -92,54 +93,6 @@ impl Records {
             .fetch_optional(pool)
             .await?
         }))
-    }
-
-    /// A portal has installed the app, for the first time or again: what was under way with its last token
-    /// comes too late.
-    pub(crate) async fn install(
-        &self,
-        origin: &Origin,
-        app: &str,
-        given: Given<'_>,
-        facts: &PortalFacts,
-        now_ms: i64,
-    ) -> anyhow::Result<Before> {
-        let mut transaction = self.ready().await?.transaction().await?;
-        let state: Option<String> = on_transaction!(&mut transaction, connection => {
-            sqlx::query_scalar("SELECT state FROM installation WHERE origin = $1")
-                .bind(origin.to_string())
-                .fetch_optional(connection)
-                .await?
-        });
-        on_transaction!(&mut transaction, connection => {
-            sqlx::query(
-                "INSERT INTO installation (origin, state, app, refresh_token, fence, token_fence, \
-                 leased_until_ms, due_ms, expires_ms, scopes, user_id, installed_ms) \
-                 VALUES ($1, 'installed', $2, $3, 1, 1, 0, $4, $5, $6, $7, $8) \
-                 ON CONFLICT (origin) DO UPDATE SET state = 'installed', app = excluded.app, \
-                 refresh_token = excluded.refresh_token, fence = installation.fence + 1, \
-                 token_fence = installation.fence + 1, leased_until_ms = 0, due_ms = excluded.due_ms, \
-                 expires_ms = excluded.expires_ms, scopes = excluded.scopes, user_id = excluded.user_id, \
-                 installed_ms = excluded.installed_ms, uninstalled_ms = NULL, error_code = NULL",
-            )
-            .bind(origin.to_string())
-            .bind(app)
-            .bind(given.refresh_token)
-            .bind(given.due_ms)
-            .bind(given.expires_ms)
-            .bind(&facts.scopes)
-            .bind(facts.user_id)
-            .bind(now_ms)
-            .execute(connection)
-            .await?;
-        });
-        tenants::reinstalled(&mut transaction, origin, now_ms).await?;
-        transaction.commit().await?;
-        Ok(match state.map(InstallationState::try_from).transpose()? {
-            None => Before::Unknown,
-            Some(InstallationState::Installed) => Before::Installed,
-            Some(InstallationState::Uninstalled) => Before::Uninstalled,
-        })
     }
 
     /// What a portal says of itself: where its people find it, such as `app-eu1.hubspot.com`, and its time zone,

@@ -14,7 +14,8 @@ mod view;
 
 pub(crate) use change::{Conflict, Edit};
 pub(crate) use listener::TenantsListener;
-pub(in crate::records) use of_origin::{reinstalled, uninstalled};
+pub(crate) use of_origin::NoTenant;
+pub(in crate::records) use of_origin::{installed, reinstalled, uninstalled};
 pub(crate) use secrets::{KeptSecret, SealedSecret};
 pub(crate) use section::{Section, SectionState};
 pub(crate) use view::Sections;

@@ -171,7 +171,7 @@ async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<
     }
 }
 
-async fn write_section(
+pub(super) async fn write_section(
     transaction: &mut Transaction,
     (kind, name): (SectionKind, &str),
     body: &str,

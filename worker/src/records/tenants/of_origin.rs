@@ -3,52 +3,80 @@
 use serde_json::json;
 use shared::origin::Origin;
 
-use super::change::{Conflict, Edit, raise};
-use super::section::{Section, SectionState};
+use super::change::{raise, write_section};
+use super::section::SectionState;
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::audit;
-use crate::records::handle::Records;
 use crate::tenants::{MAX_TENANTS, SectionKind};
 
-/// Somebody else may change them at the same moment, and again.
-const TRIES: usize = 5;
+/// Why a portal that has installed the app gets no tenant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoTenant {
+    #[error("the tenant {0} cannot be made: its name is another one's")]
+    Taken(String),
+    #[error("the tenant {0} cannot be made: there are as many as there may be")]
+    TooMany(String),
+}
 
-impl Records {
-    /// The tenant of a portal that has installed the app, by its name: it is made if there is none, and one that
-    /// had uninstalled it goes on.
-    pub(crate) async fn tenant_installed(&self, origin: &Origin) -> anyhow::Result<String> {
-        let mut tries = 0;
-        loop {
-            let sections = self.tenant_sections().await?;
-            let found = sections.there().find(|section| is_of(section, origin));
-            let (kind, name) = (
-                SectionKind::Tenant,
-                found.map_or_else(|| name_of(origin), |section| section.name.clone()),
-            );
-            let edit = match found.map(|section| section.state) {
-                None => {
-                    // Nobody's section is written over, and none is one too many for all.
-                    let is_taken = |section: &Section| section.kind == kind && section.name == name;
-                    let tenants = sections.there().filter(|section| section.kind == kind).count();
-                    anyhow::ensure!(
-                        !sections.there().any(is_taken) && tenants < MAX_TENANTS,
-                        "the tenant {name} cannot be made: its name is another one's, or there are too many"
-                    );
-                    let body = json!({ "origin": origin.to_string() });
-                    Edit::Write { kind, name: name.clone(), body: body.to_string() }
-                }
-                Some(SectionState::Uninstalled) => {
-                    Edit::Turn { kind, name: name.clone(), state: SectionState::Active }
-                }
-                Some(_) => return Ok(name),
-            };
-            tries += 1;
-            match self.edit_tenants(sections.version, &[edit], audit::OWN_NAME).await {
-                Err(error) if error.is::<Conflict>() && tries < TRIES => {}
-                done => return done.map(|()| name),
-            }
-        }
+/// The tenant of a portal that has installed the app, by its name: it is made if there is none, and one that had
+/// uninstalled it goes on.
+pub(in crate::records) async fn installed(
+    transaction: &mut Transaction,
+    origin: &Origin,
+    now_ms: i64,
+) -> Result<Result<String, NoTenant>, sqlx::Error> {
+    reinstalled(transaction, origin, now_ms).await?;
+    if let Some(tenant) = tenant_of(transaction, origin).await? {
+        return Ok(Ok(tenant));
     }
+    // From here on nobody else changes them; until here somebody may have.
+    raise(transaction).await?;
+    if let Some(tenant) = tenant_of(transaction, origin).await? {
+        return Ok(Ok(tenant));
+    }
+    let name = name_of(origin);
+    let (tenants, namesakes): (i64, i64) = on_transaction!(&mut *transaction, connection => {
+        sqlx::query_as(
+            "SELECT count(*), count(CASE WHEN name = $1 THEN 1 END) FROM tenant_section \
+             WHERE kind = 'tenant' AND state NOT IN ('deleted', 'dropped')",
+        )
+        .bind(&name)
+        .fetch_one(connection)
+        .await?
+    });
+    // Nobody's section is written over, and none is one too many for all.
+    if namesakes > 0 {
+        return Ok(Err(NoTenant::Taken(name)));
+    }
+    if usize::try_from(tenants).is_ok_and(|tenants| tenants >= MAX_TENANTS) {
+        return Ok(Err(NoTenant::TooMany(name)));
+    }
+    let (body, who) = (json!({ "origin": origin.to_string() }).to_string(), audit::OWN_NAME);
+    let section = (SectionKind::Tenant, &*name);
+    write_section(transaction, section, &body, who).await?;
+    audit::note(transaction, who, "write tenants", &format!("tenant={name}"), 1).await?;
+    Ok(Ok(name))
+}
+
+/// The name of this origin's tenant, if there is one.
+async fn tenant_of(
+    transaction: &mut Transaction,
+    origin: &Origin,
+) -> Result<Option<String>, sqlx::Error> {
+    let rows: Vec<(String, String)> = on_transaction!(&mut *transaction, connection => {
+        sqlx::query_as(
+            "SELECT name, body FROM tenant_section WHERE kind = 'tenant' \
+             AND state NOT IN ('deleted', 'dropped') AND body LIKE $1 ORDER BY name",
+        )
+        .bind(has_origin(origin))
+        .fetch_all(connection)
+        .await?
+    });
+    let is_its = |body: &str| {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        body["origin"] == origin.to_string()
+    };
+    Ok(rows.into_iter().find(|(_, body)| is_its(body)).map(|(name, _)| name))
 }
 
 /// What is for the tenant of this origin is held from now on, if there is one. What people have paused stays so.
@@ -80,8 +108,7 @@ async fn turn(
     who: &str,
     now_ms: i64,
 ) -> Result<u64, sqlx::Error> {
-    // As it stands in the text of a JSON object: within another text its quotes would be escaped.
-    let has_origin = format!("%\"origin\":\"{origin}\"%");
+    let has_origin = has_origin(origin);
     let there: i64 = on_transaction!(&mut *transaction, connection => {
         sqlx::query_scalar(
             "SELECT count(*) FROM tenant_section WHERE kind = 'tenant' AND state = $2 AND body LIKE $1",
@@ -115,9 +142,9 @@ async fn turn(
     Ok(turned)
 }
 
-fn is_of(section: &Section, origin: &Origin) -> bool {
-    let body: serde_json::Value = serde_json::from_str(&section.body).unwrap_or_default();
-    section.kind == SectionKind::Tenant && body["origin"] == origin.to_string()
+/// As it stands in the text of a JSON object: within another text its quotes would be escaped.
+fn has_origin(origin: &Origin) -> String {
+    format!("%\"origin\":\"{origin}\"%")
 }
 
 /// `hubspot-62515`.
@@ -133,7 +160,15 @@ mod tests {
     use shared::clock::now_ms;
     use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 
+    use super::super::change::{Conflict, Edit};
     use super::*;
+    use crate::records::{Given, PortalFacts, Records};
+
+    async fn install(records: &Records, origin: &Origin) -> Result<String, NoTenant> {
+        let given = Given { refresh_token: b"one", due_ms: 1_000, expires_ms: 2_000 };
+        let facts = PortalFacts::default();
+        records.install_tenant(origin, "client-1", given, &facts, 500).await.unwrap().1
+    }
 
     async fn end(records: &Records, origin: &Origin) {
         let mut transaction = records.ready().await.unwrap().transaction().await.unwrap();
@@ -150,10 +185,10 @@ mod tests {
         let test = TestDatabase::new(engine).await;
         let records = Records::new(&SecretString::from(test.url())).unwrap();
         let (one, other) = (Origin::hubspot(6), Origin::hubspot(62515));
-        assert_eq!(records.tenant_installed(&other).await.unwrap(), "hubspot-62515");
-        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        assert_eq!(install(&records, &other).await.unwrap(), "hubspot-62515");
+        assert_eq!(install(&records, &one).await.unwrap(), "hubspot-6");
         let version = records.tenants_version().await.unwrap();
-        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        assert_eq!(install(&records, &one).await.unwrap(), "hubspot-6");
         assert_eq!(records.tenants_version().await.unwrap(), version, "nothing is new");
 
         end(&records, &one).await;
@@ -163,7 +198,7 @@ mod tests {
         let (active, gone) = (SectionState::Active, SectionState::Uninstalled);
         assert_eq!(states(&records).await, state(gone, active));
         assert!(records.tenants_version().await.unwrap() > version, "workers hear of it");
-        assert_eq!(records.tenant_installed(&one).await.unwrap(), "hubspot-6");
+        assert_eq!(install(&records, &one).await.unwrap(), "hubspot-6");
         assert_eq!(states(&records).await, state(active, active));
 
         // What people have paused stays so.
@@ -172,7 +207,7 @@ mod tests {
         let version = records.tenants_version().await.unwrap();
         records.edit_tenants(version, &[pause], "ann").await.unwrap();
         end(&records, &one).await;
-        records.tenant_installed(&one).await.unwrap();
+        install(&records, &one).await.unwrap();
         assert_eq!(states(&records).await, state(SectionState::Paused, active));
         assert_eq!(test.number("SELECT count(*) FROM audit WHERE action = 'uninstall'").await, 1);
         records.close().await;

@@ -10,7 +10,7 @@ use shared::testing::{DatabaseEngine, TestDatabase, on_every_database};
 use sqlx::{Connection as _, PgConnection};
 
 use super::{Edit, SectionState};
-use crate::records::{Given, PortalFacts, Records};
+use crate::records::{Before, Given, NoTenant, PortalFacts, Records};
 use crate::tenants::SectionKind;
 
 const APP: &str = "client-1";
@@ -32,8 +32,8 @@ impl Bench {
         let test = TestDatabase::new(engine).await;
         let records = Records::new(&SecretString::from(test.url())).unwrap();
         let (origin, facts) = (Origin::hubspot(62_515), PortalFacts::default());
-        records.install(&origin, APP, given(b"one"), &facts, 500).await.unwrap();
-        let tenant = records.tenant_installed(&origin).await.unwrap();
+        let installing = records.install_tenant(&origin, APP, given(b"one"), &facts, 500);
+        let tenant = installing.await.unwrap().1.unwrap();
         Self { test, records, origin, tenant }
     }
 
@@ -130,6 +130,38 @@ async fn an_installation_that_a_refresh_revives_revives_its_tenant(engine: Datab
     bench.end().await;
 }
 
+/// Whatever ends an install in the middle: a portal that has the app is a tenant.
+async fn an_install_and_its_tenant_are_written_together_or_not_at_all(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    let (other, facts) = (Origin::hubspot(8_841_107), PortalFacts::default());
+    let install = || bench.records.install_tenant(&other, APP, given(b"one"), &facts, 500);
+    // The last that is written of a tenant.
+    bench.test.run("ALTER TABLE audit RENAME TO not_there").await;
+    assert!(install().await.is_err());
+    bench.test.run("ALTER TABLE not_there RENAME TO audit").await;
+    assert!(bench.records.installation(&other).await.unwrap().is_none());
+    let (before, tenant) = install().await.unwrap();
+    assert_eq!((before, tenant.unwrap().as_str()), (Before::Unknown, "hubspot-8841107"));
+    bench.end().await;
+}
+
+async fn a_name_that_is_anothers_is_not_written_over(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    let name = "hubspot-7".to_owned();
+    let body = r#"{"origin":"hubspot/8"}"#.to_owned();
+    let edit = Edit::Write { kind: SectionKind::Tenant, name: name.clone(), body };
+    let version = bench.records.tenants_version().await.unwrap();
+    bench.records.edit_tenants(version, &[edit], "ann").await.unwrap();
+    let facts = PortalFacts::default();
+    let install = async |portal: u64| {
+        let origin = Origin::hubspot(portal);
+        bench.records.install_tenant(&origin, APP, given(b"one"), &facts, 500).await.unwrap().1
+    };
+    assert_eq!(install(7).await, Err(NoTenant::Taken(name.clone())));
+    assert_eq!(install(8).await, Ok(name));
+    bench.end().await;
+}
+
 /// Each of the two has rows that the other wants.
 #[tokio::test]
 async fn a_resume_lets_an_install_of_its_portal_end_first() {
@@ -165,4 +197,6 @@ on_every_database! {
     a_resume_brings_back_nobody_whose_token_is_not_taken
     a_resume_of_one_whose_tokens_are_erased_waits_for_an_install
     an_installation_that_a_refresh_revives_revives_its_tenant
+    an_install_and_its_tenant_are_written_together_or_not_at_all
+    a_name_that_is_anothers_is_not_written_over
 }

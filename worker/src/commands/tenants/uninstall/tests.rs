@@ -38,7 +38,6 @@ impl Bench {
         let hubspot = stand_ins.url("hubspot");
         let bench = Self { stand_ins, test, records, origin: Origin::hubspot(PORTAL), hubspot };
         bench.install().await;
-        assert_eq!(bench.records.tenant_installed(&bench.origin).await.unwrap(), "hubspot-62515");
         bench
     }
 
@@ -51,7 +50,9 @@ impl Bench {
         let app: Arc<App> = app;
         let code = SecretString::from(self.stand_ins.consent(PORTAL, &["oauth"]));
         let granted = app.endpoint.exchange(&code, "https://x.example/callback").await.unwrap();
-        app.install(&self.origin, &granted, &PortalFacts::default()).await.unwrap();
+        let facts = PortalFacts::default();
+        let (_, tenant) = app.install_tenant(&self.origin, &granted, &facts).await.unwrap();
+        assert_eq!(tenant.unwrap(), "hubspot-62515");
     }
 
     fn parse(&self, flags: &[&str]) -> Uninstalling {
