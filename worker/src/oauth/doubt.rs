@@ -1,6 +1,7 @@
 //! Whether a portal's refusal is believed. Where most portals are refused at once it is HubSpot that is out of
 //! order, or who stands before it: only few of them end then, and somebody has to look.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use shared::origin::Origin;
 pub(super) const WINDOW: Duration = Duration::from_mins(10);
 /// So many portals may end within it, whatever the others are told.
 pub(super) const FEW: i64 = 5;
+/// Whether most are refused, so many tell that were asked for last: those before them may have been asked for
+/// while all was well.
+const LATEST: usize = 10;
 
 /// What HubSpot has answered to this process of each portal.
 #[derive(Debug, Default)]
@@ -30,13 +34,16 @@ impl Doubt {
         self.lock().insert(origin.clone(), (now, Answer::Taken));
     }
 
-    /// One was refused; whether most of those were that were asked for.
+    /// One was refused; whether most of those were that were asked for last.
     pub(super) fn refused(&self, origin: &Origin, now: Instant) -> bool {
         let mut answers = self.lock();
         recent(&mut answers, now);
         answers.insert(origin.clone(), (now, Answer::Refused));
-        let taken = answers.values().filter(|(_, answer)| *answer == Answer::Taken).count();
-        answers.len() - taken > taken
+        let mut latest: Vec<_> = answers.values().collect();
+        latest.sort_unstable_by_key(|(at, _)| Reverse(*at));
+        latest.truncate(LATEST);
+        let taken = latest.iter().filter(|(_, answer)| *answer == Answer::Taken).count();
+        latest.len() - taken > taken
     }
 
     /// The last refusal of this portal is not believed.
@@ -82,5 +89,19 @@ mod tests {
             doubt.taken(&portal(number), now + WINDOW);
         }
         assert!(!doubt.refused(&portal(1), now + WINDOW), "what is over does not count");
+    }
+
+    /// However many were taken before.
+    #[test]
+    fn the_last_few_tell_whether_most_are_refused() {
+        let (doubt, now) = (Doubt::default(), Instant::now());
+        for number in 0..400 {
+            doubt.taken(&Origin::hubspot(number), now + Duration::from_secs(number));
+        }
+        let refused = |number: u64| {
+            doubt.refused(&Origin::hubspot(number), now + Duration::from_secs(400 + number))
+        };
+        let told: Vec<bool> = (0..10).map(refused).collect();
+        assert_eq!(told, [[false; 5], [true; 5]].concat());
     }
 }
