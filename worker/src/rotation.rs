@@ -107,10 +107,13 @@ struct Stored {
 impl Stored {
     async fn read(records: &Records) -> anyhow::Result<Self> {
         let sections = records.tenant_sections().await?;
-        let (tenants, _) = marked(&View::of_records(&sections))?;
+        let version = sections.version;
+        // There may be thousands: not where others wait for their turn.
+        let reading = move || marked(&View::of_records(&sections)).map(|(tenants, _)| tenants);
+        let tenants = tokio::task::spawn_blocking(reading).await??;
         // Changed since, they have another version.
         let secrets = records.kept_secrets().await?;
-        Ok(Self { version: sections.version, tenants, secrets })
+        Ok(Self { version, tenants, secrets })
     }
 
     fn kept(&self, owner: &Owner) -> Option<&KeptSecret> {

@@ -146,6 +146,24 @@ impl App {
         }
     }
 
+    /// The same for what reads as much as a question does: of those who see one account alone it waits for its
+    /// turn like one.
+    pub(super) async fn act_in_turn<T: Send + 'static>(
+        &self,
+        person: &Person,
+        deed: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+    ) -> Result<Option<T>, Fault> {
+        let (questions, origin) = (Arc::clone(&self.questions), person.reach.origin().cloned());
+        let in_turn = async move {
+            let _turn = match &origin {
+                Some(origin) => Some(questions.turn(Some(origin)).await),
+                None => None,
+            };
+            deed.await
+        };
+        self.act(in_turn).await
+    }
+
     /// Lets what was begun come to an end, not for ever.
     pub(super) async fn finish(&self, patience: Duration) {
         self.deeds.close();

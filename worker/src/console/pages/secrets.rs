@@ -94,7 +94,8 @@ pub(in crate::console) async fn rotate(
     }
     let (view, keys, named) = (visit.view(), visit.app.keys.clone(), destination.clone());
     // Whoever goes away meanwhile has done it all the same.
-    let rotating = visit.app.act(async move { view.rotate(&named, keys, overlap).await });
+    let rotating = async move { view.rotate(&named, keys, overlap).await };
+    let rotating = visit.app.act_in_turn(&visit.person, rotating);
     let handed = rotating.await?.ok_or_else(|| {
         Fault::Unavailable(anyhow::anyhow!("a rotation takes long: it may be done all the same"))
     })?;
