@@ -8,6 +8,7 @@ use crate::clients::hubspot::HubSpot;
 use crate::error::HandlerError;
 use crate::records::Records;
 use crate::run::Run;
+use crate::shared_record::SharedRecord;
 
 /// One run of one handler for one event, and what it works with. It is a [`Run`]: `cx.step(…)`.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Context {
     pub(crate) run: Run,
     pub(crate) clients: Arc<Clients>,
     pub(crate) records: Option<Records>,
+    /// Where other targets of the delivery ask for its record too.
+    pub(crate) record: Option<Arc<SharedRecord>>,
 }
 
 impl Context {

@@ -237,13 +237,14 @@ fn outlet(destination: &Destination, rules: Rules<'_>) -> Result<Outlet, String>
 /// A route by the name that claims and dead letters have it under.
 fn target(route: &Route, forward: Forward) -> Target {
     let forward = Arc::new(forward);
-    let wants = Arc::clone(&forward);
-    Target::route(
+    let (wants, reads) = (Arc::clone(&forward), forward.choice.properties().clone());
+    let target = Target::route(
         &route_name(route.tenant.as_deref(), &route.name),
         Arc::new(move |event| wants.wants(event)),
         Arc::new(move |cx, event| {
             let forward = Arc::clone(&forward);
             Box::pin(async move { forward.run(cx, event).await })
         }),
-    )
+    );
+    target.reading(reads)
 }

@@ -164,9 +164,9 @@ impl Forward {
         let destinations = || cx.room(&self.outlet.limit, 1.0, "DESTINATION_RATE", what);
         let [of_tenant, of_destination] =
             [&party.limit, &self.outlet.limit].map(|limit| cx.is_full_lately(limit));
-        if of_tenant > of_destination
-            || (of_tenant == of_destination && self.outlet.limit.is_shared)
-        {
+        let is_tenants_first =
+            if of_tenant == of_destination { self.outlet.limit.is_shared } else { of_tenant };
+        if is_tenants_first {
             tenants().await?;
             destinations().await
         } else {

@@ -50,6 +50,7 @@ mod router;
 mod run;
 mod sealed;
 mod service;
+mod shared_record;
 mod standalone;
 mod suggestion;
 mod target;

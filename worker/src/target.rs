@@ -3,6 +3,7 @@
 //! Owns the name's rules. Whether it is a handler that is compiled in or anything else makes no difference
 //! here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -38,6 +39,8 @@ pub(crate) struct Target {
     label: Arc<str>,
     wants: Arc<Wants>,
     work: Arc<Work>,
+    /// Properties of the event's record that it asks for, if it does.
+    reads: BTreeSet<String>,
     /// Of the worker that runs it, from its first run on.
     counts: OnceLock<Counts>,
 }
@@ -49,14 +52,26 @@ impl Target {
         let is_name = (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(allowed);
         is_name.then(|| {
             let name: Arc<str> = name.into();
-            Self { label: Arc::clone(&name), name, wants, work, counts: OnceLock::new() }
+            let (label, reads) = (Arc::clone(&name), BTreeSet::new());
+            Self { label, name, wants, work, reads, counts: OnceLock::new() }
         })
     }
 
     /// A tenant's route, under a name that no handler can have. Routes may be thousands, and are counted
     /// together.
     pub(crate) fn route(name: &str, wants: Arc<Wants>, work: Arc<Work>) -> Self {
-        Self { name: name.into(), label: routes(), wants, work, counts: OnceLock::new() }
+        let (name, reads) = (name.into(), BTreeSet::new());
+        Self { name, label: routes(), wants, work, reads, counts: OnceLock::new() }
+    }
+
+    /// The same, which asks for these properties of the event's record.
+    pub(crate) fn reading(self, reads: BTreeSet<String>) -> Self {
+        Self { reads, ..self }
+    }
+
+    /// The properties of the event's record that it asks for, if it asks for any.
+    pub(crate) fn reads(&self) -> Option<&BTreeSet<String>> {
+        (!self.reads.is_empty()).then_some(&self.reads)
     }
 
     /// The name in claims, headers and dead letters.

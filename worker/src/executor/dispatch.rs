@@ -16,6 +16,7 @@ use super::{Executor, no_handler};
 use crate::error::HandlerError;
 use crate::records::{Course, Logged};
 use crate::settings::UnknownTenant;
+use crate::shared_record::SharedRecord;
 use crate::target::Target;
 use crate::verdict::{Decision, LedgerMove, MessageMove, Outcome, Verdict, decide};
 
@@ -30,7 +31,8 @@ impl Executor {
         let table = self.router.table();
         if let Some(name) = &message.target {
             let target = table.get(name);
-            return self.run(Part { message, event, lane, name, target, names: &[] }).await;
+            let (names, record) = (&[][..], None);
+            return self.run(Part { message, event, lane, name, target, names, record }).await;
         }
         let targets = match catch_unwind(AssertUnwindSafe(|| table.targets_of(event))) {
             Ok(targets) => targets,
@@ -39,6 +41,7 @@ impl Executor {
             }
         };
         let names: Vec<Arc<str>> = targets.iter().map(|target| target.name().clone()).collect();
+        let record = SharedRecord::of(targets.iter().filter_map(|target| target.reads()));
         let part = |target| Part {
             message,
             event,
@@ -46,6 +49,7 @@ impl Executor {
             name: Target::name(target),
             target: Some(target),
             names: &names,
+            record: record.as_ref(),
         };
         if table.may_have_tenants() && !table.is_tenant(&event.origin) {
             if table.has_tenants() {

@@ -17,6 +17,7 @@ use super::{Executor, line, no_handler, report, span};
 use crate::ledger::EntryKey;
 use crate::portals::Place;
 use crate::records::Course;
+use crate::shared_record::SharedRecord;
 use crate::target::Target;
 use crate::verdict::{Outcome, decide};
 
@@ -32,12 +33,14 @@ pub(super) struct Part<'a> {
     pub(super) target: Option<&'a Target>,
     /// All that the message is for, if it does not name one.
     pub(super) names: &'a [Arc<str>],
+    /// The event's record, where several of them ask for it.
+    pub(super) record: Option<&'a Arc<SharedRecord>>,
 }
 
 impl Executor {
     /// Runs the target for the event and settles the result.
     pub(super) async fn run(&self, part: Part<'_>) -> Disposition {
-        let Part { message, event, lane, name, target, names } = part;
+        let Part { message, event, lane, name, target, names, .. } = part;
         let (begun, started_ms) = (Instant::now(), now_ms());
         let age = since(started_ms, message.received_ms);
         let origin = &message.event.origin;
@@ -132,7 +135,7 @@ impl Executor {
         age: Duration,
         place: &Place<'_>,
     ) -> (Outcome, Option<Started<'_>>) {
-        let Part { message, event, lane, .. } = *part;
+        let Part { message, event, lane, record, .. } = *part;
         let entry = EntryKey {
             identity: &message.event.identity,
             target: target.name(),
@@ -146,7 +149,7 @@ impl Executor {
         };
         match started {
             Ok(started) => {
-                let work = Work { message, event, target, lane, age, place };
+                let work = Work { message, event, target, lane, age, place, record };
                 let outcome = self.perform(&work, &started).await;
                 (outcome, Some(started))
             }

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::error::{Failure, HandlerError};
 use crate::portals::Place;
 use crate::run::{Run, Time};
+use crate::shared_record::SharedRecord;
 use crate::target::{HandlerResult, Target};
 use crate::turns::Rooms;
 use crate::verdict::{Outcome, Suspicion};
@@ -37,6 +38,8 @@ pub(super) struct Work<'a> {
     /// Since the receiver took the event in.
     pub(super) age: Duration,
     pub(super) place: &'a Place<'a>,
+    /// What it shares with the delivery's other targets.
+    pub(super) record: Option<&'a Arc<SharedRecord>>,
 }
 
 impl Executor {
@@ -124,7 +127,8 @@ impl Executor {
             since_change: since_change(event, age),
             age,
         };
-        Context { run, clients: Arc::clone(&self.clients), records: self.records.clone() }
+        let (clients, records) = (Arc::clone(&self.clients), self.records.clone());
+        Context { run, clients, records, record: work.record.cloned() }
     }
 
     /// When the end of a step is waited for no longer, once the run's time is up.

@@ -1,6 +1,7 @@
 //! What a route makes of an event: whether it goes this way, and the body that goes out.
 //!
-//! Owns when the CRM record is read: only where filter or template ask for it, once for both.
+//! Owns when the CRM record is read: only where filter or template ask for it, once for both, and for all routes
+//! that a delivery goes to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,6 +68,11 @@ impl Choice {
             None => None,
         };
         Some(Self::of(filter, transform))
+    }
+
+    /// Properties of the record that filter or template ask for.
+    pub(crate) fn properties(&self) -> &BTreeSet<String> {
+        &self.properties
     }
 
     /// Whether the event may go this way, as far as the event itself tells. One that is no JSON goes nowhere
@@ -137,10 +143,16 @@ impl Choice {
         let (Some((object_type, id)), false) = (named(event), self.properties.is_empty()) else {
             return Ok(None);
         };
-        let names: Vec<&str> = self.properties.iter().map(String::as_str).collect();
         let hubspot = cx.hubspot()?;
+        let shared = cx.record.as_ref().filter(|it| self.properties.is_subset(it.properties()));
+        let all = shared.map_or(&self.properties, |shared| shared.properties());
+        let names: Vec<&str> = all.iter().map(String::as_str).collect();
         // Not remembered: the ledger would keep a person's data that an erasure does not find.
-        Box::pin(hubspot.properties(&object_type, id, &names)).await
+        let reading = Box::pin(hubspot.properties(&object_type, id, &names));
+        match shared {
+            Some(shared) => shared.get(&self.properties, reading).await,
+            None => reading.await,
+        }
     }
 }
 

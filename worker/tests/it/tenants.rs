@@ -13,6 +13,7 @@ mod outages;
 mod portal;
 mod python;
 mod recipes;
+mod record;
 mod rows;
 mod secrets;
 mod signed;
@@ -28,7 +29,6 @@ use std::net::SocketAddr;
 use shared::message::DeathReason;
 use worker::parts::Worker;
 use worker::settings::UnknownTenant;
-use worker::stand_ins::StandIns;
 
 use crate::harness::{
     Admin, Child, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts,
@@ -247,37 +247,6 @@ async fn a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_wa
     rig.finish_with_copies().await;
 }
 
-/// A template, with what HubSpot has of the record.
-async fn a_template_makes_the_body_from_the_event_and_its_record(engine: Engine) {
-    let (acme, stand_ins) = (Endpoint::start([]), StandIns::start().await.unwrap());
-    stand_ins.set_portal(62515);
-    for (id, amount) in [(1, "1250"), (2, "80")] {
-        let properties = [("dealname", "A roof"), ("amount", amount)];
-        stand_ins.put_deal(id, &properties, &[]);
-    }
-    let template =
-        r#"{"deal": {{ event.objectId }}, "text": "{{ record.dealname }}: {{ record.amount }}"}"#;
-    let transform = format!("transform = {{ template = '{template}' }}\n");
-    let filter =
-        "filter = { field = \"object.amount\", operator = \"greater_than\", value = 100 }\n";
-    let text = two(&acme, &acme).replacen("filter = ", &format!("{transform}{filter}# "), 1);
-    let file = File::of(&text);
-    let mut rig = rig_with(engine, &file, &[acme.address]).await;
-    rig.settings.processing.integrations = stand_ins.settings();
-    let worker = worker(&rig);
-    rig.publish(&deal(1)).await;
-    rig.publish(&deal(2)).await;
-    acme.wait(1).await;
-    wait_for_verdicts(&worker, "succeeded", 1).await;
-    wait_for_verdicts(&worker, "skipped", 1).await;
-    worker.stop().await;
-    let received = acme.received();
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].body, br#"{"deal":1,"text":"A roof: 1250"}"#[..]);
-    assert!(is_signed(&received[0]));
-    rig.finish().await;
-}
-
 /// Some answer with all that they were sent.
 async fn an_answer_that_repeats_a_secret_is_shown_without_it(engine: Engine) {
     // Where the text is cut, the secret's beginning would be left of it.
@@ -304,5 +273,4 @@ on_every_engine! {
     events_of_nobody_are_counted_and_kept_if_that_is_set
     nobody_gets_what_is_anothers_by_naming_its_route
     a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_was_in_hand
-    a_template_makes_the_body_from_the_event_and_its_record
 }
