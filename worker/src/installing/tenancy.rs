@@ -44,15 +44,12 @@ impl Tenancy {
         granted: &Granted,
         facts: &PortalFacts,
     ) -> anyhow::Result<(Before, Tenant)> {
-        let (before, found) = match self.file.clone() {
-            Some(file) => {
-                let before = app.install(origin, granted, facts).await?;
-                (before, look_up(file, origin).await)
-            }
-            None => {
-                let (before, made) = app.install_tenant(origin, granted, facts).await?;
-                (before, made.map(Tenant::Named).map_err(anyhow::Error::from))
-            }
+        let (before, found) = if let Some(file) = self.file.clone() {
+            let before = app.install(origin, granted, facts).await?;
+            (before, look_up(file, origin).await)
+        } else {
+            let (before, made) = app.install_tenant(origin, granted, facts).await?;
+            (before, made.map(Tenant::Named).map_err(anyhow::Error::from))
         };
         tracing::info!(
             %origin,
