@@ -9,6 +9,7 @@ use rusqlite::params;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::patience::{PATIENCE, within};
 use super::queues::Letter;
 use crate::broker::{Counted, Embedded, counted};
 use crate::clock::now_ms;
@@ -89,7 +90,7 @@ impl DataFile {
         u32::try_from(sum).unwrap()
     }
 
-    /// Takes one message out of `queue`, waiting for it up to 30 s.
+    /// Takes one message out of `queue`, waiting for it.
     pub(super) async fn take(&self, queue: &str) -> Letter {
         let taking = async {
             loop {
@@ -100,9 +101,7 @@ impl DataFile {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), taking)
-            .await
-            .unwrap_or_else(|_| panic!("no message in {queue} within 30 s"))
+        within(&format!("a message in {queue}"), taking).await
     }
 
     /// Takes everything out of `queue`.
@@ -133,7 +132,7 @@ impl DataFile {
         putting.await.unwrap();
     }
 
-    /// Waits until no queue has a message, 10 s at most: acks may be on their way to the disk.
+    /// Waits until no queue has a message, but not for ever: acks may be on their way to the disk.
     pub(super) async fn settle(&self) {
         let empty = async {
             while !self.left().await.is_empty() {
@@ -141,7 +140,7 @@ impl DataFile {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(10), empty).await;
+        let _ = tokio::time::timeout(PATIENCE, empty).await;
     }
 
     /// The queues that hold messages, and how many.

@@ -108,7 +108,7 @@ impl Place {
         }
     }
 
-    /// Takes one message out of `queue`, waiting for it up to 30 s.
+    /// Takes one message out of `queue`, waiting for it.
     pub async fn take(&self, queue: &str) -> Letter {
         match self {
             Self::Cluster { queues, .. } => queues.take(queue).await,

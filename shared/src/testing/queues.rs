@@ -10,6 +10,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
+use super::patience::{PATIENCE, within};
 use crate::broker::{
     EARLIER_VERSION_HEADER, MalformedMessage, Topology, ask_for_queue, decode_message,
     encode_message, rest_of,
@@ -64,7 +65,7 @@ impl Queues {
         ask_for_queue(&self.channel, &self.name(queue)).await.unwrap().message_count()
     }
 
-    /// Takes one message out of `queue`, waiting for it up to 30 s.
+    /// Takes one message out of `queue`, waiting for it.
     pub async fn take(&self, queue: &str) -> Letter {
         let name = self.name(queue);
         let taking = async {
@@ -91,9 +92,7 @@ impl Queues {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), taking)
-            .await
-            .unwrap_or_else(|_| panic!("no message in {name} within 30 s"))
+        within(&format!("a message in {name}"), taking).await
     }
 
     /// Takes everything that is ready in `queue` now.
@@ -145,7 +144,7 @@ impl Queues {
             .unwrap();
     }
 
-    /// Waits until no queue of the prefix has a ready message, 10 s at most: an ack that was
+    /// Waits until no queue of the prefix has a ready message, but not for ever: an ack that was
     /// sent counts only when the queue's replicas have it, and a lost connection's deliveries
     /// come back after a while.
     pub async fn settle(&self) {
@@ -158,7 +157,7 @@ impl Queues {
                 }
             }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(10), empty).await;
+        let _ = tokio::time::timeout(PATIENCE, empty).await;
     }
 
     /// Deletes every queue and exchange of the prefix; names the queues that still held

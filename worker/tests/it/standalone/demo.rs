@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use shared::senders::hubspot::signature::{ClientSecret, Version};
 use worker::parts::poster::Poster;
@@ -11,12 +12,16 @@ use super::data::Data;
 use crate::console::rig::Browser;
 use crate::harness::within;
 
+/// Longer than the demo itself waits until all is as it should be.
+const SHOW: Duration = Duration::from_secs(120);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_needs_nothing_tells_the_truth_and_leaves_nothing_behind() {
     let room = Data::new();
     std::fs::create_dir(&room.0).unwrap();
     let demo = demo(&room.0, &["--once"]);
-    let shown = within("the demo", demo.wait_with_output()).await.unwrap();
+    let shown =
+        tokio::time::timeout(SHOW, demo.wait_with_output()).await.expect("it goes on").unwrap();
     let text = String::from_utf8(shown.stdout).unwrap();
     assert_eq!(shown.status.code(), Some(0), "{text}");
     // Two tenants, one of whose destinations is down until all others are done.
