@@ -37,6 +37,27 @@ use endpoint::{Answer, Endpoint, Received};
 use file::{File, SECRET};
 use signed::{is_signed, is_signed_as_hubspot_does};
 
+/// Nothing is given up while something is away, or slow.
+const PATIENT: [&str; 2] = ["--retry-attempts", "12"];
+
+/// The settings of workers with destinations that have 30 s for an answer.
+const LONG_RUNS: [&str; 8] = [
+    "--api-timeout",
+    "40s",
+    "--handler-timeout",
+    "45s",
+    "--lease",
+    "60s",
+    "--shutdown-grace",
+    "60s",
+];
+
+/// A destination's keys, if it has so long for an answer. Where answers are held back that is to be more than
+/// a test takes until all is as it should be.
+fn timeouts(time: &str) -> [String; 3] {
+    ["connect_timeout", "first_byte_timeout", "timeout"].map(|key| format!("{key} = \"{time}\""))
+}
+
 /// A rig whose workers take their tenants from this file, and may call these.
 async fn rig_with(engine: Engine, file: &File, allowed: &[SocketAddr]) -> Rig {
     rig_of(engine, &[], file, allowed).await
@@ -219,16 +240,16 @@ async fn a_worker_that_is_killed_in_the_middle_loses_nothing_and_repeats_what_wa
     engine: Engine,
 ) {
     let acme = Endpoint::start([]);
-    let limits = "connect_timeout = \"2s\"\nfirst_byte_timeout = \"2s\"\ntimeout = \"2s\"\n";
-    let file = File::of(&(one(&acme, "active", "active") + limits));
-    let rig = Rig::on(engine, &[]).await;
+    let file = File::of(&(one(&acme, "active", "active") + &*timeouts("4s").join("\n")));
+    let rig = Rig::on(engine, &PATIENT).await;
     let (path, address) = (file.path().display().to_string(), acme.address.to_string());
     let secrets = file.directory().display().to_string();
     let flags = [
+        PATIENT,
         ["--tenants-file", &path],
         ["--destination-allow", &address],
         ["--tenant-secrets-dir", &secrets],
-        ["--api-timeout", "2s"],
+        ["--api-timeout", "4s"],
         ["--handler-timeout", "8s"],
         ["--lease", "9s"],
     ]

@@ -10,7 +10,7 @@ use worker::parts::Worker;
 use super::endpoint::{Answer, Endpoint, Received};
 use super::file::File;
 use super::signed::{is_signed, is_signed_as_hubspot_does};
-use super::{rig_with, worker};
+use super::{PATIENT, rig_with, timeouts, worker};
 use crate::harness::{
     Admin, Child, Engine, Rig, deal, deal_of, fresh, on_every_engine, wait_for_verdicts,
 };
@@ -268,13 +268,13 @@ async fn a_worker_that_stops_in_the_middle_loses_none(engine: Engine) {
 
 async fn a_worker_that_is_killed_in_the_middle_of_batches_loses_none(engine: Engine) {
     let acme = Endpoint::start([]);
-    let limits = "connect_timeout = \"2s\"\nfirst_byte_timeout = \"2s\"\ntimeout = \"2s\"\n";
     let batch = r#"{ events = 7, wait = "100ms" }"#;
-    let file = File::of(&(batches(&acme, "standard", batch) + limits));
-    let rig = Rig::on(engine, &[]).await;
+    let file = File::of(&(batches(&acme, "standard", batch) + &*timeouts("2s").join("\n")));
+    let rig = Rig::on(engine, &PATIENT).await;
     let (path, address) = (file.path().display().to_string(), acme.address.to_string());
     let secrets = file.directory().display().to_string();
     let flags = [
+        PATIENT,
         ["--tenants-file", &path],
         ["--destination-allow", &address],
         ["--tenant-secrets-dir", &secrets],

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::endpoint::{Answer, Endpoint, Received};
 use super::file::File;
-use super::{names, rig_of, rig_with, worker};
+use super::{LONG_RUNS, names, rig_of, rig_with, timeouts, worker};
 use crate::harness::{
     Admin, Child, Engine, PATIENCE, Rig, fresh, on_every_engine, wait_for_verdicts,
 };
@@ -32,6 +32,13 @@ fn ordered(acme: &Endpoint, keys: &str) -> String {
         {keys}
         "#
     )
+}
+
+/// The same with a destination that has so long for an answer.
+fn timed(acme: &Endpoint, keys: &str, time: &str) -> String {
+    let secret = "secret = @secret\n";
+    let limits = timeouts(time).join("\n");
+    ordered(acme, keys).replace(secret, &format!("{secret}{limits}\n"))
 }
 
 /// A change of this deal at that moment.
@@ -62,8 +69,8 @@ fn moments(received: &[Received], deal: u64) -> Vec<u64> {
 
 async fn a_records_events_go_one_after_the_other_and_those_of_others_beside_them(engine: Engine) {
     let acme = Endpoint::start([]);
-    let file = File::of(&ordered(&acme, ""));
-    let rig = rig_with(engine, &file, &[acme.address]).await;
+    let file = File::of(&timed(&acme, "", "30s"));
+    let rig = rig_of(engine, &LONG_RUNS, &file, &[acme.address]).await;
     acme.shut();
     publish_all(&rig, &[(1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (4, 1)]).await;
     let worker = worker(&rig);
@@ -81,14 +88,18 @@ async fn a_records_events_go_one_after_the_other_and_those_of_others_beside_them
     rig.finish().await;
 }
 
-/// The first that comes is told to wait for two seconds: meanwhile the others have come.
+/// The first that comes is told to wait once the others have come.
 async fn of_those_that_have_come_the_oldest_goes_first(engine: Engine) {
     let wait = Answer(429, Some(("retry-after", "2".to_owned())), String::new());
     let acme = Endpoint::start([wait]);
-    let file = File::of(&ordered(&acme, ""));
-    let rig = rig_with(engine, &file, &[acme.address]).await;
+    let file = File::of(&timed(&acme, "", "30s"));
+    let rig = rig_of(engine, &LONG_RUNS, &file, &[acme.address]).await;
+    acme.shut();
     publish_all(&rig, &[(1, 5), (1, 3), (1, 1), (1, 4), (1, 2)]).await;
     let worker = worker(&rig);
+    // Each of them twice, or one more often: then those have the two seconds to come.
+    Admin::of(&worker).wait_for("hubline_order_turns_total", &WAITS, 8).await;
+    acme.open();
     wait_for_verdicts(&worker, "succeeded", 5).await;
     let retried =
         Admin::of(&worker).sum("hubline_deliveries_total", &["verdict=\"retried\""]).await;
@@ -121,7 +132,7 @@ async fn what_a_pause_has_held_goes_on_in_its_order(engine: Engine) {
 
 async fn one_that_fails_holds_its_record_for_a_while_and_then_the_others_go_on(engine: Engine) {
     let acme = Endpoint::start([]);
-    let file = File::of(&ordered(&acme, "order_hold = \"1s\""));
+    let file = File::of(&ordered(&acme, "order_hold = \"3s\""));
     let rig = rig_of(engine, &PATIENT, &file, &[acme.address]).await;
     // A fault of this event's alone: the destination is not down.
     acme.refuse("\"eventId\":1001,", 425);
@@ -172,8 +183,8 @@ async fn one_that_fails_for_too_long_takes_those_behind_it_along_where_that_is_s
 async fn one_that_is_given_up_at_once_takes_along_who_has_come_or_nobody(engine: Engine) {
     for (keys, is_taken) in [("after_failure = \"take-along\"", true), ("", false)] {
         let acme = Endpoint::start([Answer::of(422)]);
-        let file = File::of(&ordered(&acme, keys));
-        let rig = rig_with(engine, &file, &[acme.address]).await;
+        let file = File::of(&timed(&acme, keys, "30s"));
+        let rig = rig_of(engine, &LONG_RUNS, &file, &[acme.address]).await;
         acme.shut();
         let worker = worker(&rig);
         publish_all(&rig, &[(1, 1)]).await;
@@ -196,14 +207,12 @@ async fn one_that_is_given_up_at_once_takes_along_who_has_come_or_nobody(engine:
 
 async fn a_worker_that_is_killed_holds_no_record_and_loses_nothing(engine: Engine) {
     let acme = Endpoint::start([]);
-    let limits = "connect_timeout = \"1s\"\nfirst_byte_timeout = \"1s\"\ntimeout = \"1s\"\n";
-    let text =
-        ordered(&acme, "").replace("secret = @secret\n", &format!("secret = @secret\n{limits}"));
-    let file = File::of(&text);
-    let rig = Rig::on(engine, &[]).await;
+    let file = File::of(&timed(&acme, "", "1s"));
+    let rig = Rig::on(engine, &PATIENT).await;
     let (path, address) = (file.path().display().to_string(), acme.address.to_string());
     let secrets = file.directory().display().to_string();
     let flags = [
+        PATIENT,
         ["--tenants-file", &path],
         ["--destination-allow", &address],
         ["--tenant-secrets-dir", &secrets],

@@ -9,7 +9,7 @@ use crate::harness::{
 use crate::tenants::endpoint::{Answer, Endpoint};
 use crate::tenants::file::File;
 use crate::tenants::keeper::{Keeper, Mood};
-use crate::tenants::{rig_with, worker};
+use crate::tenants::{LONG_RUNS, PATIENT, rig_of, rig_with, timeouts, worker};
 
 /// ACME with this much, and Umbrella, which waits for nobody.
 fn two_with(acme: &str, acmes: &str, umbrella: &str) -> File {
@@ -104,7 +104,10 @@ async fn who_waits_for_its_tenants_rate_asks_nowhere_else(engine: Engine) {
 async fn requests_that_hang_take_their_own_tenants_places(engine: Engine) {
     let (acme, umbrella) = (Keeper::start(Mood::Holds).await, Keeper::start(Mood::Answers).await);
     let file = two_with("concurrency = 1", &acme.url(), &umbrella.url());
-    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let unhurried = format!("tenant = \"acme\", {}, url", timeouts("30s").join(", "));
+    file.write(&text.replace("tenant = \"acme\", url", &unhurried));
+    let rig = rig_of(engine, &LONG_RUNS, &file, &[acme.address, umbrella.address]).await;
     let worker = worker(&rig);
     for id in 1..=4 {
         rig.publish(&deal(id)).await;
@@ -151,11 +154,9 @@ async fn who_is_held_is_held_alone(engine: Engine) {
 async fn a_destination_that_is_down_is_down_alone(engine: Engine) {
     let (acme, umbrella) = (Keeper::start(Mood::Down).await, Keeper::start(Mood::Answers).await);
     let file = two_with("rate = \"600/s\"", &acme.url(), &umbrella.url());
-    let rig = rig_with(engine, &file, &[acme.address, umbrella.address]).await;
+    let rig = rig_of(engine, &PATIENT, &file, &[acme.address, umbrella.address]).await;
     let worker = worker(&rig);
-    for id in 1..=15 {
-        rig.publish(&deal(id)).await;
-    }
+    rig.publish_all(1..=15).await;
     // Enough have failed: nobody calls it for some seconds.
     wait_for_verdicts(&worker, "limited", 1).await;
     for id in 1..=10 {
