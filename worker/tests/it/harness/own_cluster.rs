@@ -1,6 +1,5 @@
 //! A Redis Cluster of a test's own: two nodes, each with half of the keys.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +8,7 @@ use deadpool_redis::redis::{Client, FromRedisValue};
 use shared::testing::prefix;
 
 use super::admin::pause;
-use super::within;
+use super::{free, within};
 
 /// The first key slot of the second node.
 const HALF: u32 = 8192;
@@ -27,11 +26,7 @@ struct Node {
 
 impl OwnCluster {
     pub(crate) async fn start() -> Self {
-        // All at once, so that no two are the same.
-        let sockets: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> =
-            sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
-        drop(sockets);
+        let ports = free::<4>().map(|address| address.port());
         let nodes = ports.chunks(2).map(|ports| Node::start(ports[0], ports[1])).collect();
         let own = Self { nodes };
         own.ask::<()>(0, &format!("CLUSTER ADDSLOTSRANGE 0 {}", HALF - 1)).await;

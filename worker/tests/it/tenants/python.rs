@@ -1,13 +1,12 @@
 //! The destination in Python that the documentation shows, with the library that it names.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use tokio::net::TcpStream;
 
 use super::file::{File, SECRET};
 use super::{rig_with, worker};
-use crate::harness::{Engine, deal, pause, wait_for_verdicts, within};
+use crate::harness::{Engine, deal, free, pause, wait_for_verdicts, within};
 
 const DOCS: &str = include_str!("../../../../docs/tenants.md");
 
@@ -20,8 +19,7 @@ async fn a_destination_in_ten_lines_of_python_takes_what_is_signed() {
         panic!("{PYTHON} is not set: run the tests through scripts/test, or name a Python with standardwebhooks 1.1.0")
     });
     let example = DOCS.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-    // Nobody else is given a port that was just given back.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [address] = free();
     let file = File::of(&format!(
         r#"
         tenants.acme = {{ origin = "hubspot/62515" }}

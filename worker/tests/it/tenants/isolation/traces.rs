@@ -1,6 +1,7 @@
 //! What is left of one tenant where others look: connections, metrics, pages and errors.
 
 use shared::message::DeathReason;
+use tokio::net::TcpSocket;
 
 use crate::harness::{
     Admin, Engine, deal, deal_of, on_every_engine, pause, wait_for_verdicts, within,
@@ -106,10 +107,10 @@ async fn metrics_and_pages_say_no_secret_no_address_and_no_words_of_a_tenants(en
 
 /// Where nobody listens the error says so, and no address.
 async fn an_error_of_the_network_says_no_address(engine: Engine) {
-    let gone = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    // Taken, so that nobody else can listen there.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = taken.local_addr().unwrap();
     let file = File::of(&format!(
         r#"
         tenants.acme = {{ origin = "hubspot/62515" }}
