@@ -201,11 +201,12 @@ impl Writing {
 
     /// Tells of a failure, and waits a while.
     async fn is_late(&self, error: &anyhow::Error, reconnect: &mut Reconnect) {
-        self.metrics.failures.inc();
         if self.late.borrow().is_none() {
             tracing::error!(%error, "event log is late: its database takes nothing");
         }
         self.late.send_replace(Some(Arc::from(error.to_string())));
+        // Whoever sees it counted sees that the log is late.
+        self.metrics.failures.inc();
         tokio::time::sleep(reconnect.next_delay()).await;
     }
 
