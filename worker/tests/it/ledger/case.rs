@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_redis::redis::AsyncTypedCommands as _;
 use prometheus_client::registry::Registry;
 use rusqlite::{OptionalExtension as _, params};
 use shared::clock::now_ms;
@@ -143,6 +144,18 @@ impl Case {
     /// Takes the steps away and leaves the entry.
     pub(super) async fn lose_steps(&self) {
         self.entries().lose_steps(&self.identity).await;
+    }
+
+    /// Waits until a ledger has looked at what Redis remembers: it knows then what time it is there.
+    pub(super) async fn looked_at(&self) {
+        let entries = self.entries();
+        let (plain, mut redis) = (entries.name("memory:{all}:plain"), entries.redis.clone());
+        within("the look", async {
+            while redis.get(&plain).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// The entries on Redis, past the ledger.

@@ -51,13 +51,7 @@ async fn a_number_that_is_ahead_of_redis_clock_moves_no_fence() {
     let kept = entries.name("memory:{all}");
     entries.redis.clone().set_ex(&kept, ahead.to_string(), 60).await.unwrap();
     let ledger = case.ledger(LONG);
-    // Looked at by now: the plain number is written after that.
-    within("the look", async {
-        while entries.redis.clone().get(format!("{kept}:plain")).await.unwrap().is_none() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    case.looked_at().await;
     let plain = entries.redis.clone().get(format!("{kept}:plain")).await.unwrap();
     assert_eq!(plain, Some((ahead + 1).to_string()), "each is larger than all before it");
     let lease = case.start(&ledger, 0).await;

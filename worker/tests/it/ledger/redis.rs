@@ -139,12 +139,7 @@ async fn while_claims_are_answered_late_each_is_one_call() {
     let proxy = Proxy::start(&Proxy::server_of(&redis_url())).await;
     let (ledger, metrics) = case.ledger_measured(&proxy.url(&redis_url()));
     // Before that Redis has not said what time it is.
-    within("a connection", async {
-        while !ledger.is_up() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    case.looked_at().await;
     let mut answered = Vec::new();
     for generation in 0..2 {
         let entry = EntryKey { generation, ..case.entry() };
