@@ -61,6 +61,7 @@ async fn viewers_look_and_are_offered_nothing_to_do() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.open("/").await;
     sign_in(&visitor, VIEWER, "").await;
+    visitor.arrives_at("Problems").await;
     visitor.open_until("/", "1 dead letter in 1 problem").await;
     let deeds = "main a[href*='/actions/'], main a[href$='/note'], main input[type=checkbox], \
                  main form[method=post], main button[formaction]";
@@ -109,6 +110,7 @@ async fn other_sites_can_lead_here_and_can_do_nothing_here() {
     let visitor = Visitor::of(&site, Scripts::Run).await;
     visitor.open("/").await;
     sign_in(&visitor, OPERATOR, "").await;
+    visitor.arrives_at("Problems").await;
     visitor.open_until("/letters", "1 dead letter").await;
     // A link in a chat works although the session does not come along at first.
     let link = format!("<a href='{}/letters?code=TEST_4XX'>look</a>", site.console);
@@ -137,6 +139,7 @@ async fn a_page_says_when_its_session_is_over() {
     visitor.hurry().await;
     visitor.open("/").await;
     sign_in(&visitor, OPERATOR, "").await;
+    visitor.arrives_at("Problems").await;
     visitor.open_until("/", "1 dead letter in 1 problem").await;
     visitor.chromium.session.delete_all_cookies().await.unwrap();
     visitor.reads("Signed out: load the page again.").await;

@@ -166,6 +166,7 @@ async fn discard_and_restore(visitor: &Visitor) {
     visitor.arrives_at("Restore").await;
     visitor.reads("Restore 1 letter?").await;
     visitor.press("Restore 1 letter").await;
+    visitor.arrives_at("Job 2").await;
     visitor.open_until("/jobs", "all restored").await;
     visitor.follow("Letters").await;
     visitor.reads("3 dead letters").await;

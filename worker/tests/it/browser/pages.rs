@@ -65,6 +65,7 @@ async fn every_page_is_whole_in_any_width_and_light() {
     visitor.write("token", TOKEN).await;
     visitor.write("name", "ann").await;
     visitor.press("Sign in").await;
+    visitor.arrives_at("Problems").await;
     visitor.open_until("/", "67 dead letters in 3 problems").await;
     showcase.receive().await;
     visitor.open_until("/", "70 dead letters in 4 problems").await;
