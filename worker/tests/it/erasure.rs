@@ -105,7 +105,7 @@ async fn who_was_erased_is_not_put_back_and_not_onboarded(engine: Engine) {
 async fn a_put_that_is_overtaken_by_the_erasure_is_taken_back(engine: Engine) {
     let shop = Shop::open(engine).await;
     shop.stand_ins.put_contact(42);
-    let slow = Fault::slow("erp", Duration::from_secs(3)).on("PUT", "/customers/42");
+    let slow = Fault::slow("erp", Duration::from_secs(5)).on("PUT", "/customers/42");
     shop.stand_ins.fail(slow);
     shop.publish(&event("contact.creation", 62515, 2, 42, "")).await;
     let put = |call: &Call| call.method == "PUT";

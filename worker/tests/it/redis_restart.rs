@@ -154,7 +154,7 @@ async fn what_runs_while_redis_loses_everything_is_done_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_was_done_without_redis_is_not_done_again() {
     let mut redis = OwnRedis::start().await;
-    let hasty = ["--handler-timeout", "1s", "--lease", "40s"];
+    let hasty = ["--handler-timeout", "3s", "--lease", "40s"];
     let rig = Rig::with(&[&hasty[..], &["--redis-url", &redis.url]].concat()).await;
     let (probe, ordered, gate) = (Probe::new(), Probe::new(), Gate::new());
     let (runs, orders, hold) = (probe.clone(), ordered.clone(), gate.clone());

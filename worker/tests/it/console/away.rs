@@ -115,7 +115,7 @@ async fn what_was_posted_is_offered_again_as_it_was_and_never_asked_for_by_itsel
 async fn a_question_that_takes_too_long_is_ended_and_not_asked_again_by_itself() {
     let rig = Rig::new(DatabaseEngine::Postgres).await;
     let url = rig.letters.database.url();
-    let (console, browser) = rig.with_limit(Duration::from_millis(300)).await;
+    let (console, browser) = rig.with_limit(Duration::from_secs(2)).await;
     let mut other = PgConnection::connect(&url).await.unwrap();
     let mut locking = other.begin().await.unwrap();
     sqlx::query("LOCK TABLE event_log, job").execute(&mut *locking).await.unwrap();

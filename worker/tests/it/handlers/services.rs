@@ -10,9 +10,9 @@ use worker::stand_ins::{Call, Fault};
 use super::shop::{Shop, event};
 use crate::harness::{Admin, Engine, on_every_engine, pause, within};
 
-/// Room for ten calls of one service. An attempt more than the one by which it is found out that the
-/// service is down: what spent another would be a dead letter.
-const FLAGS: [&str; 4] = ["--concurrency", "20", "--retry-attempts", "2"];
+/// Room for ten calls of one service. Attempts for what calls it again before ten have failed, where they do
+/// so one after the other.
+const FLAGS: [&str; 4] = ["--concurrency", "20", "--retry-attempts", "4"];
 const AT_ONCE: usize = 10;
 
 const RETRIED: &str = "verdict=\"retried\"";
@@ -27,7 +27,7 @@ async fn limits(admin: &str, more: &[&str]) -> String {
 }
 
 async fn whoever_needs_a_service_that_hangs_waits_and_nobody_else(engine: Engine) {
-    let timeout = Duration::from_millis(800);
+    let timeout = Duration::from_secs(2);
     let shop = Shop::set_up(engine, &FLAGS, |settings| {
         settings.api_timeout = timeout;
         settings.hubspot_budget = 10_000;

@@ -66,7 +66,8 @@ async fn a_place_is_used_though_the_event_that_took_it_is_dead(engine: Engine) {
     let stand_ins = StandIns::start().await.unwrap();
     let mut rig = Rig::on(engine, &[]).await;
     rig.settings.processing.integrations = stand_ins.settings();
-    rig.settings.processing.integrations.slack_pace = 2 * PACE;
+    // Who comes seconds late still waits for longer than where it is.
+    rig.settings.processing.integrations.slack_pace = Duration::from_secs(7);
     let probe = Probe::new();
     let runs = probe.clone();
     let worker = rig.worker(|registry| {
