@@ -120,7 +120,7 @@ make() {
     take hubspot-client-secret || own=no
     need hubspot-client-secret
     for name in hubspot-client-secret-previous hubspot-access-token slack-bot-token erp-api-key \
-        otlp-headers alertmanager-slack-url console-tenant-tokens; do
+        otlp-headers alertmanager-slack-url console-tenant-tokens forward-proxy; do
         # One that was taken away again is gone.
         take "$name" || rm -f "$kept/$name"
     done
@@ -137,7 +137,7 @@ hand_out() {
     done
     hand receiver "$hubline" hubspot-client-secret hubspot-client-secret-previous
     hand send "$hubline" hubspot-client-secret
-    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key
+    hand worker "$hubline" hubspot-access-token slack-bot-token erp-api-key forward-proxy
     hand console "$hubline" console-token console-viewer-token console-tenant-tokens slack-bot-token
     for asker in worker console; do
         if has_oauth; then

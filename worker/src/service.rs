@@ -51,8 +51,9 @@ impl Service {
         self.is_silent(error) || error.code == self.code("5XX")
     }
 
-    /// Whether a call failed so for want of an answer: that says nothing of what was asked.
+    /// Whether a call failed so for want of an answer: that says nothing of what was asked. A forward proxy that
+    /// gives no way there is none either, and most often knows that the service is down.
     pub(crate) fn is_silent(self, error: &HandlerError) -> bool {
-        ["TIMEOUT", "UNREACHABLE"].iter().any(|what| error.code == self.code(what))
+        ["TIMEOUT", "UNREACHABLE", "PROXY"].iter().any(|what| error.code == self.code(what))
     }
 }

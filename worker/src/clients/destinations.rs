@@ -6,6 +6,9 @@
 //! redirect, keeps no cookie, and repeats no address in an error: one may be a secret.
 
 mod answered;
+mod proxied;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, Proxy, StatusCode, Url};
+use reqwest::{Client, Method, Proxy, Url};
 use shared::trace::{KeyValue, Span, SpanKind, number};
 
 use super::databases::Databases;
@@ -113,7 +116,7 @@ impl Destinations {
             Ok(Err(error)) => {
                 count(ApiStatus::Unreachable);
                 span.fail("unreachable");
-                return Err(self.unreachable(error));
+                return Err(self.unreachable(url, error));
             }
         };
         let status = response.status();
@@ -123,7 +126,7 @@ impl Destinations {
         }
         let retry_after = retry_after::of(response.headers(), std::time::SystemTime::now());
         let from_proxy =
-            self.proxy.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+            self.proxy.is_some() && proxied::is_proxys(url, status, response.headers());
         let (body, is_whole) = read(response).await;
         count(class(status));
         let answer = Answer { status: status.as_u16(), retry_after, from_proxy };
@@ -158,15 +161,15 @@ impl Destinations {
         Ok(client)
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> HandlerError {
+    fn unreachable(&self, url: &Url, error: reqwest::Error) -> HandlerError {
         let error = error.without_url();
         if let Some(refused) = Refused::find_in(&error) {
             return refusal(*refused);
         }
+        let is_connecting = error.is_connect();
         let why = causes(error);
-        // hyper's word for a proxy that refuses to connect.
-        let (what, who) = if self.proxy.is_some() && why.contains("tunnel") {
-            ("PROXY", "the forward proxy (FORWARD_PROXY) lets nothing through")
+        let (what, who) = if self.proxy.is_some() && proxied::is_before(url, is_connecting, &why) {
+            ("PROXY", "the forward proxy (FORWARD_PROXY) gives no way to the destination")
         } else {
             ("UNREACHABLE", "the destination cannot be reached")
         };

@@ -45,6 +45,11 @@ pub(crate) struct Overrides {
 }
 
 impl Answer {
+    /// Whether it says that the destination is down, or that there is no way to it.
+    pub(crate) fn is_down(self) -> bool {
+        self.from_proxy || self.status >= 500
+    }
+
     /// The table.
     pub(crate) fn meaning(self, overrides: &Overrides) -> Meaning {
         let transient = Meaning::Transient { retry_after: self.retry_after };

@@ -106,7 +106,7 @@ impl Way {
             // Boxed: futures within futures are as large as all of them.
             Box::pin(destinations.send(batch(endpoint, outlet.timeouts, &parts))).await
         };
-        let is_down = |answered: &Answered| answered.answer.status >= 500;
+        let is_down = |answered: &Answered| answered.answer.is_down();
         let (key, cap) = (&outlet.limit.key, outlet.concurrency);
         let calling = cx.call_within(Service::Destination, key, cap, sending, is_down);
         let answered = cx.beside(&party.limit.key, party.concurrency, calling).await;

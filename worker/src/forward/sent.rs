@@ -42,9 +42,11 @@ impl Sent {
             (status, meaning) => (Service::Destination.code(status), meaning),
         };
         let code = code.into();
-        let message = told(&format!("{of} answered {}", answer.status), &answered.said());
+        let status = answer.status;
+        let who = if answer.from_proxy { "the forward proxy (FORWARD_PROXY)" } else { of };
+        let message = told(&format!("{who} answered {status}"), &answered.said());
         let beginning = answered.beginning.clone();
-        let (status, is_down) = (Some(answer.status), answer.status >= 500);
+        let (status, is_down) = (Some(status), answer.is_down());
         Self { meaning, status, code, message, beginning, is_down }
     }
 

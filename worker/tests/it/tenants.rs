@@ -11,6 +11,7 @@ mod keeper;
 mod order;
 mod outages;
 mod portal;
+mod proxied;
 mod python;
 mod recipes;
 mod record;
