@@ -108,18 +108,19 @@ impl Forward {
             let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
         }
+        // Before its record is read, for which HubSpot's limit is spent. Those of a batch are turned away together, by
+        // the one that speaks for them.
+        if outlet.gathering().is_none() {
+            let there = (&*outlet.limit.key, outlet.concurrency);
+            let beside = (&*party.limit.key, party.concurrency);
+            cx.look(Service::Destination, there, beside).await?;
+        }
         let Some(body) = self.choice.body(cx, event).await? else {
             return Err(HandlerError::skipped(
                 "ROUTE_DROPS",
                 "the route's filter or template drops it",
             ));
         };
-        // Those of a batch are turned away together, by the one that speaks for them.
-        if outlet.gathering().is_none() {
-            let there = (&*outlet.limit.key, outlet.concurrency);
-            let beside = (&*party.limit.key, party.concurrency);
-            cx.look(Service::Destination, there, beside).await?;
-        }
         self.room(cx, party).await?;
         if let Some((endpoint, batching)) = outlet.gathering() {
             let way = Way {
