@@ -183,8 +183,8 @@ fn everybody_reaches_what_they_need_and_nothing_else() {
             ),
             (
                 "NetworkPolicy/internet",
-                "/spec/egress/0/to/1/ipBlock/except",
-                json!(["fe80::/10"]),
+                "/spec/egress/0/to/1/ipBlock/cidr",
+                json!("::/0"),
                 "can: Own(\"hubline-worker\") to Address(\"fd00:ec2::254\")",
             ),
             (
@@ -195,8 +195,8 @@ fn everybody_reaches_what_they_need_and_nothing_else() {
             ),
             (
                 "NetworkPolicy/databases",
-                "/spec/egress/0/to/1/ipBlock/except",
-                json!(["fe80::/10"]),
+                "/spec/egress/0/to/1/ipBlock/cidr",
+                json!("::/0"),
                 "can: Own(\"hubline-worker\") to Address(\"fd00:ec2::254\")",
             ),
             (

@@ -22,6 +22,7 @@ mod overlays;
 mod pods;
 mod program;
 mod proof;
+mod public;
 mod queues;
 mod rights;
 mod scaling;
