@@ -14,16 +14,17 @@ mod conditions;
 pub(crate) use conditions::About;
 use conditions::{
     Found, MINUTE, RATE, at_most_once, breaker_open, broker_alarm, broker_down, confirms_slow,
-    console_guessing, credential_paused, dead_letters_growing, down, ledger_forgets, new_problem,
-    no_consumers, no_receipts, oldest_event, positive, process, processing_errors, queue_depth,
-    receipts_surge, signature_failures, unrouted, zero,
+    console_guessing, credential_paused, dead_letters_growing, destination_down,
+    destinations_unusable, down, ledger_forgets, new_problem, no_consumers, no_receipts,
+    oldest_event, positive, process, processing_errors, queue_depth, receipts_surge,
+    signature_failures, unrouted, zero,
 };
 
 /// The least distance of what is recorded; a little under a minute, which a clock may be off.
 const RECORD_EVERY: Duration = Duration::from_secs(55);
 
 /// Every metric that a rule reads; of histograms the count and one bucket.
-pub(super) const METRICS: [&str; 26] = [
+pub(super) const METRICS: [&str; 28] = [
     "up",
     "hubline_breaker_state",
     "hubline_business_hours",
@@ -34,6 +35,8 @@ pub(super) const METRICS: [&str; 26] = [
     "hubline_dead_letter_problems_total",
     "hubline_dead_letters_total",
     "hubline_deliveries_total",
+    "hubline_destination_shut",
+    "hubline_destinations_unusable",
     "hubline_ledger_forgotten_total",
     "hubline_ledger_up",
     "hubline_oauth_app_accepted",
@@ -107,7 +110,7 @@ fn counted(value: f64, one: &str, many: &str) -> String {
 }
 
 /// Every alert there is.
-pub(super) const RULES: [Rule; 24] = [
+pub(super) const RULES: [Rule; 26] = [
     rule("HublineNoReceipts", Severity::Critical, 0, no_receipts, |_, _| {
         "no delivery was answered 200 in the last 30 minutes of business hours".to_owned()
     }),
@@ -199,6 +202,14 @@ pub(super) const RULES: [Rule; 24] = [
     rule("HublineBreakerOpen", Severity::Warning, 10, breaker_open, |about, _| {
         let limit = about.get("limit").map_or("a service", String::as_str);
         format!("{limit} has been down for 10 minutes")
+    }),
+    rule("HublineDestinationDown", Severity::Warning, 15, destination_down, |about, _| {
+        let destination = about.get("destination").map_or("", String::as_str);
+        format!("nothing has gone to the destination {destination} for 15 minutes")
+    }),
+    rule("HublineDestinationsUnusable", Severity::Warning, 5, destinations_unusable, |_, value| {
+        let destinations = counted(value, "destination", "destinations");
+        format!("{destinations} cannot be used as written: what is for it waits")
     }),
     rule(
         "HublineRecordsDown",

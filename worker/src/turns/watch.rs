@@ -1,6 +1,7 @@
 //! What is seen of limits: every few seconds the ledger is asked, for metrics, `/limits`, the console and
 //! `worker limits`. All workers see the same, since they share the limits.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,13 @@ use crate::service::Service;
 
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_secs(3);
+
+/// A destination that is left alone for no longer than this, in ms, has enough for a moment. Where events are held
+/// here the span is shorter.
+const SHUT_MS: u64 = 60_000;
+/// So many destinations that take nothing have a series each: with more of them something else is wrong, and they
+/// are as many as tenants make them.
+const MOST_SHUT: usize = 100;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -68,6 +76,7 @@ impl Watch {
             Merge::Seconds,
         );
         watch.breakers(registry);
+        watch.destinations(registry);
         watch
     }
 
@@ -140,6 +149,17 @@ impl Watch {
         });
     }
 
+    /// A series for each that takes nothing, and none for others.
+    fn destinations(self: &Arc<Self>, registry: &mut Registry) {
+        let watch = Arc::clone(self);
+        let help = "1 for each destination to which nothing goes: it is down, or wants to be left alone for over a minute";
+        probe_by(registry, "destination_shut", help, move || {
+            let names: BTreeSet<String> = watch.now().iter().filter_map(shut).collect();
+            let series = |name| (vec![("destination", name)], 1.0);
+            names.into_iter().take(MOST_SHUT).map(series).collect()
+        });
+    }
+
     fn labels(&self, seen: &Seen) -> Labels {
         vec![("limit", self.name(seen)), ("of", seen.of.as_str().to_owned())]
     }
@@ -148,6 +168,13 @@ impl Watch {
     fn name(&self, seen: &Seen) -> String {
         if self.by_portal { seen.limit.clone() } else { seen.service().to_owned() }
     }
+}
+
+/// The destination that this limit is of, if nothing goes there.
+fn shut(seen: &Seen) -> Option<String> {
+    let (kind, name) = seen.limit.split_once('/')?;
+    let is_shut = seen.breaker_number() > 0 || seen.held_ms > SHUT_MS;
+    (kind == Service::Destination.as_str() && is_shut).then(|| name.to_owned())
 }
 
 async fn limits(watch: Data<Watch>) -> HttpResponse {
@@ -230,5 +257,34 @@ mod tests {
                 there("hubline_limit_drained_seconds{limit=\"hubspot\",of=\"requests\"} 60.5");
             }
         }
+    }
+    #[test]
+    fn a_destination_that_takes_nothing_has_a_series_and_no_other_has() {
+        let mut registry = registry("worker");
+        let watch = Watch::register(&mut registry, false);
+        assert!(!encode(&registry).contains("hubline_destination_shut{"));
+        let calls = |limit: &str, state| seen(Of::Calls, limit, [0, 200, 0, 7, 0, 0, 0, 0, state]);
+        let held = |limit: &str, ms| seen(Of::Requests, limit, [0, 1, 1, 0, 0, 0, 0, ms, -1]);
+        let mut all = vec![
+            calls("destination/closed", 0),
+            calls("destination/probed", 1),
+            calls("destination/open", 2),
+            calls("tenant/acme", 2),
+            calls("erp", 2),
+            held("destination/gone", 900_000),
+            held("destination/busy", 60_000),
+        ];
+        *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all.clone());
+        let text = encode(&registry);
+        let shut: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("hubline_destination_shut{"))
+            .collect();
+        let one = |name: &str| format!("destination=\"{name}\"}} 1.0");
+        assert_eq!(shut, ["gone", "open", "probed"].map(one));
+        // Bounded, whoever makes them.
+        all.extend((0..1_000).map(|number| calls(&format!("destination/more-{number}"), 2)));
+        *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
+        assert_eq!(encode(&registry).matches("hubline_destination_shut{").count(), MOST_SHUT);
     }
 }

@@ -192,9 +192,25 @@ pub(super) fn credential_paused(view: View<'_>) -> Found {
 
 pub(super) fn breaker_open(view: View<'_>) -> Found {
     let states = view.all("hubline_breaker_state").max_by("limit").into_iter();
-    // A tenant's endpoint that is down is its tenant's business.
+    // Of which there may be many: each has an alert of its own, and more time.
     let open = states.filter(|(limit, state)| *state > 0.0 && !limit.starts_with("destination"));
     open.map(|(limit, state)| (About::from([("limit", limit)]), state)).collect()
+}
+
+pub(super) fn destination_down(view: View<'_>) -> Found {
+    // Who wants nothing is asked now and then, and is not shut meanwhile.
+    let shut = view.all("hubline_destination_shut").last_over_time(5 * MINUTE);
+    let named =
+        shut.iter().filter_map(|(labels, value)| Some((labels.get("destination")?, *value)));
+    // Of all workers: they see the same.
+    let each: BTreeMap<&String, f64> = named.collect();
+    each.into_iter()
+        .map(|(name, value)| (About::from([("destination", name.clone())]), value))
+        .collect()
+}
+
+pub(super) fn destinations_unusable(view: View<'_>) -> Found {
+    whole(view.all("hubline_destinations_unusable").max().filter(|unusable| *unusable > 0.0))
 }
 
 pub(super) fn down(view: View<'_>) -> Found {
