@@ -42,8 +42,9 @@ impl Tab {
             | Self::Discarded
             | Self::Jobs
             | Self::Events
+            | Self::Tenants
             | Self::Secrets => true,
-            Self::Audit | Self::Tenants | Self::Limits | Self::Health | Self::None => false,
+            Self::Audit | Self::Limits | Self::Health | Self::None => false,
         }
     }
 

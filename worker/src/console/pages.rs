@@ -61,12 +61,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource("/events/{name}/payload").route(web::get().to(payload::of_event))
         ))
         .service(whole(web::resource("/audit").route(web::get().to(audit::show))))
-        .service(whole(web::resource("/tenants").route(web::get().to(tenants::list))))
-        .service(whole(
-            web::resource("/tenants/{kind}/{name}")
-                .route(web::get().to(tenants::show))
-                .route(web::post().to(tenants::rehearse)),
-        ))
+        .service(own(web::resource("/tenants").route(web::get().to(tenants::list))))
+        .service(own(web::resource("/tenants/{kind}/{name}")
+            .route(web::get().to(tenants::show))
+            .route(web::post().to(tenants::rehearse))))
         .service(whole(
             web::resource("/tenants/{kind}/{name}/{deed}").route(web::post().to(tenants::turn)),
         ))

@@ -1,7 +1,9 @@
-//! Tenants as a page shows them: from the records, or from the file that this process was told of.
+//! Tenants as a page shows them: from the records, or from the file that this process was told of; and of them what
+//! whoever asks may see.
 
 use std::path::PathBuf;
 
+use super::access::Reach;
 use crate::directory::{View, marked, view_of};
 use crate::records::{Records, Sections};
 use crate::tenants;
@@ -39,9 +41,12 @@ impl Tenants {
         }
     }
 
-    /// What there is now: to be asked as all of the records is.
-    pub(super) fn look(&self) -> impl Future<Output = anyhow::Result<Seen>> + Send + 'static {
-        let (records, file) = (self.records.clone(), self.file.clone());
+    /// What there is now within `reach`: to be asked as all of the records is.
+    pub(super) fn look(
+        &self,
+        reach: &Reach,
+    ) -> impl Future<Output = anyhow::Result<Seen>> + Send + 'static {
+        let (records, file, reach) = (self.records.clone(), self.file.clone(), reach.clone());
         async move {
             let (view, sections) = match file {
                 None => {
@@ -56,7 +61,20 @@ impl Tenants {
                 Ok(tenants) => (tenants, None),
                 Err(error) => (tenants::Tenants::default(), Some(format!("{error:#}"))),
             };
-            Ok(Seen { tenants, sections, fault })
+            Ok(Seen { tenants, sections, fault }.within(&reach))
         }
+    }
+}
+
+impl Seen {
+    /// Those of all are nobody's own.
+    fn within(mut self, reach: &Reach) -> Self {
+        if reach.is_all() {
+            return self;
+        }
+        self.tenants = self.tenants.only_of(|origin| reach.covers(origin));
+        // It names what is others'.
+        self.fault = self.fault.map(|_| "whoever runs this can see why".to_owned());
+        self
     }
 }

@@ -69,7 +69,7 @@ impl View {
     }
 
     /// Whoever did something, as far as that is told: to those who see one origin not who of others did.
-    fn told(&self, who: String) -> String {
+    pub(super) fn told(&self, who: String) -> String {
         if self.reach.is_all() || who.ends_with(&mark(&self.reach)) {
             return who;
         }

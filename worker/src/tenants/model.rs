@@ -44,6 +44,16 @@ impl Tenants {
         Self { tenants, destinations, routes, by_origin, by_tenant, for_all }
     }
 
+    /// The tenants of these origins, and what is theirs alone.
+    pub(crate) fn only_of(self, is_seen: impl Fn(&Origin) -> bool) -> Self {
+        let Self { mut tenants, mut destinations, mut routes, .. } = self;
+        tenants.retain(|_, tenant| is_seen(&tenant.origin));
+        let is_theirs = |of: Option<&str>| of.is_some_and(|tenant| tenants.contains_key(tenant));
+        destinations.retain(|_, destination| is_theirs(destination.tenant.as_deref()));
+        routes.retain(|_, route| is_theirs(route.tenant.as_deref()));
+        Self::new(tenants, destinations, routes)
+    }
+
     /// Where all secrets are that it names.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         self.destinations.values().flat_map(Destination::secrets)

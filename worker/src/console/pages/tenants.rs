@@ -40,6 +40,8 @@ struct RouteRow {
     name: String,
     tenant: String,
     destination: String,
+    /// Whether the destination is on a page too.
+    leads_on: bool,
     state: Word,
     fare: Fare,
 }
@@ -83,7 +85,7 @@ struct TenantsPage {
 
 pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let asked = visit.query.get("name").unwrap_or_default().to_lowercase();
-    let seen = visit.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look(&visit.person.reach)).await?;
     let fares = Fares::look(&visit).await?;
     let all = &seen.tenants;
     let has = |texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(&asked));
@@ -102,7 +104,7 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
     let routes = all.routes.values().filter(|route| {
         has(&[&route.name, &route.destination, route.tenant.as_deref().unwrap_or_default()])
     });
-    let routes: Vec<_> = routes.map(|route| route_row(route, &fares)).collect();
+    let routes: Vec<_> = routes.map(|route| route_row(all, route, &fares)).collect();
     let beyond = |count: usize| count.saturating_sub(MOST);
     let left_off = beyond(tenants.len()) + beyond(destinations.len()) + beyond(routes.len());
     page(&TenantsPage {
@@ -111,7 +113,7 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
         unknown: fares.unknown.clone(),
         is_from_file: seen.sections.is_none(),
         whence: visit.app.tenants.whence(),
-        is_blind: all.tenants.is_empty() && fares.has_tenants(),
+        is_blind: visit.person.sees_all() && all.tenants.is_empty() && fares.has_tenants(),
         asked: visit.query.field("name").to_owned(),
         tenants: tenants.into_iter().take(MOST).collect(),
         destinations: destinations.into_iter().take(MOST).collect(),
@@ -146,8 +148,9 @@ fn destination_row(destination: &crate::tenants::Destination, fares: &Fares) -> 
     }
 }
 
-fn route_row(route: &crate::tenants::Route, fares: &Fares) -> RouteRow {
+fn route_row(all: &Tenants, route: &crate::tenants::Route, fares: &Fares) -> RouteRow {
     RouteRow {
+        leads_on: all.destinations.contains_key(&route.destination),
         name: route.name.clone(),
         tenant: route.tenant.clone().unwrap_or_else(|| "all".to_owned()),
         destination: route.destination.clone(),

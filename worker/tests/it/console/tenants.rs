@@ -35,8 +35,13 @@ const LIMITS: &str = r#"[
 ]"#;
 
 async fn apply(rig: &Rig) {
+    apply_text(rig, FILE).await;
+}
+
+/// Writes these tenants into the records.
+pub(super) async fn apply_text(rig: &Rig, text: &str) {
     let file = std::env::temp_dir().join(format!("{}.toml", prefix()));
-    std::fs::write(&file, FILE).unwrap();
+    std::fs::write(&file, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     command.args(["tenants", "apply", "--by", "ann"]).arg(&file).env_clear();
     let output = command.env("DATABASE_URL", rig.letters.database.url()).output().await.unwrap();

@@ -16,13 +16,15 @@ use super::super::super::visit::{Answer, Visit, page};
 use super::fare::{Fare, Fares};
 use super::{Word, missing};
 use crate::directory::section_text;
-use crate::records::{Line, Question, SEARCH_PATIENCE, SectionState};
+use crate::records::{Line, Question, SectionState};
 use crate::rehearsal::Rehearsal;
 use crate::target::route_name;
-use crate::tenants::{Destination, SectionKind, SectionText, text_of};
+use crate::tenants::{Destination, Route, SectionKind, SectionText, Tenants, text_of};
 
 /// So many of the last attempts that failed are shown.
 const ATTEMPTS: u32 = 5;
+/// Of so many routes at the most: each is asked for by itself.
+const ROUTES: usize = 8;
 /// Verdicts of attempts that failed.
 const FAILED: [&str; 3] = ["retried", "permanent", "exhausted"];
 
@@ -79,7 +81,7 @@ struct SectionPage {
 
 pub(in crate::console) async fn show(visit: Visit, path: web::Path<(String, String)>) -> Answer {
     let (kind, name) = named(&path)?;
-    let seen = visit.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look(&visit.person.reach)).await?;
     let tried = (kind == SectionKind::Route).then(Tried::default);
     page(&section(&visit, &seen, kind, name, tried).await?)
 }
@@ -91,7 +93,7 @@ pub(in crate::console) async fn rehearse(
     Form(form): Form,
 ) -> Answer {
     let (kind, name) = named(&path)?;
-    let seen = visit.ask(visit.app.tenants.look()).await?;
+    let seen = visit.ask(visit.app.tenants.look(&visit.person.reach)).await?;
     let route = seen.tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
     let route = route.ok_or_else(|| missing(&name))?;
     let (event, record) = (form.field("event").to_owned(), form.field("record").to_owned());
@@ -153,27 +155,24 @@ async fn section(
         SectionState::Active => ("pause", "Pause"),
         _ => ("resume", "Resume"),
     });
-    let moment = |ms| Moment::new(ms, visit.now_ms);
+    let (moment, view) = (|ms| Moment::new(ms, visit.now_ms), visit.view());
     let said = stored.into_iter().flat_map(|section| {
         let written = Said {
             what: "Written",
             at: moment(section.changed_ms),
-            by: section.changed_by.clone(),
+            by: view.told(section.changed_by.clone()),
         };
         let turned = Said {
             what: section.state.as_str(),
             at: moment(section.state_ms),
-            by: section.state_by.clone(),
+            by: view.told(section.state_by.clone()),
         };
         let is_active = section.state == SectionState::Active;
         std::iter::once(written).chain((!is_active).then_some(turned))
     });
     let target = tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
     let target = target.map(|route| route_name(route.tenant.as_deref(), &route.name));
-    let attempts = match &target {
-        Some(target) => failed(visit, target).await?,
-        None => Vec::new(),
-    };
+    let attempts = failed(visit, targets(tenants, kind, &name)).await?;
     let events = target.map(|target| {
         format!(
             "/events?{}",
@@ -244,25 +243,39 @@ fn others(seen: &Seen, kind: SectionKind, name: &str) -> Vec<(&'static str, Sect
             let Some(route) = tenants.routes.get(name) else { return Vec::new() };
             let tenant = route.tenant.clone().map(|name| ("Tenant", SectionKind::Tenant, name));
             let destination = ("Destination", SectionKind::Destination, route.destination.clone());
-            tenant.into_iter().chain([destination]).collect()
+            // One of all has no page for those who see one account alone.
+            let destination =
+                tenants.destinations.contains_key(&route.destination).then_some(destination);
+            tenant.into_iter().chain(destination).collect()
         }
     }
 }
 
-/// The last attempts of a route that failed, of each kind.
-async fn failed(visit: &Visit, target: &str) -> Result<Vec<Attempt>, Fault> {
-    let (records, redaction) = (visit.records()?, visit.app.redaction.clone());
-    let target = target.to_owned();
+/// The routes of which attempts are shown, as the log has them.
+fn targets(tenants: &Tenants, kind: SectionKind, name: &str) -> Vec<String> {
+    let is_asked_for = |route: &&Route| match kind {
+        SectionKind::Tenant => route.tenant.as_deref() == Some(name),
+        SectionKind::Destination => route.destination == name,
+        SectionKind::Route => route.name == name,
+    };
+    let routes = tenants.routes.values().filter(is_asked_for).take(ROUTES);
+    routes.map(|route| route_name(route.tenant.as_deref(), &route.name)).collect()
+}
+
+/// The last attempts of these that failed, of each kind.
+async fn failed(visit: &Visit, targets: Vec<String>) -> Result<Vec<Attempt>, Fault> {
+    let view = visit.view();
     let asking = visit.ask(async move {
         let mut lines: Vec<Line> = Vec::new();
-        for verdict in FAILED {
-            let (target, verdict) = (Some(target.clone()), Some(verdict.to_owned()));
-            let question = Question { target, verdict, ..Question::default() };
-            lines.extend(records.search(&question, ATTEMPTS, SEARCH_PATIENCE).await?.lines);
+        for target in targets {
+            for verdict in FAILED {
+                let (target, verdict) = (Some(target.clone()), Some(verdict.to_owned()));
+                let question = Question { target, verdict, ..Question::default() };
+                lines.extend(view.search(question, ATTEMPTS).await?.lines);
+            }
         }
         lines.sort_by_key(|line| std::cmp::Reverse(line.id));
         lines.truncate(ATTEMPTS as usize);
-        records.redact(&redaction, &mut lines).await?;
         Ok(lines)
     });
     let attempt = |line: Line| Attempt {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use shared::testing::{DatabaseEngine, on_every_database};
 
-use super::tenants::{OTHER, OWN_OPERATOR, OWN_VIEWER, Two};
+use super::tenants::{OTHER, OTHER_OPERATOR, OWN_OPERATOR, OWN_VIEWER, Two};
 use crate::console::rig::OPERATOR;
+use crate::harness::deal_of;
 
 /// Pages that a crawl follows at the most; there are fewer.
 const PAGES: usize = 400;
@@ -48,6 +49,9 @@ async fn every_page_that_can_be_reached_is_of_ones_own(engine: DatabaseEngine) {
         assert!(seen.contains(&format!("/events/{}/payload", letter.identity)), "{seen:?}");
     }
     assert!(seen.contains(&format!("/jobs/{}", two.own_job)) && seen.len() > 30, "{seen:?}");
+    for own in ["tenant/acme", "destination/acme-crm", "route/acme-deals", "route/acme-log"] {
+        assert!(seen.contains(&format!("/tenants/{own}")), "{seen:?}");
+    }
     two.finish().await;
 }
 
@@ -143,7 +147,39 @@ fn without(text: &str, id: &str) -> String {
     })
 }
 
+async fn ones_own_tenant_is_seen_and_no_other_and_nothing_of_all(engine: DatabaseEngine) {
+    let two = Two::new(engine).await;
+    let (own, all) = (two.with(OWN_OPERATOR), two.with(OPERATOR));
+    let page = own.get("/tenants").await;
+    page.shows(&["acme-crm", "hooks.acme.example", "acme-deals", "shared-log"]);
+    two.assert_own("/tenants", &page);
+    two.with(OTHER_OPERATOR).get("/tenants").await.shows(&["initech-crm"]).hides(&["acme"]);
+    let route = own.get("/tenants/route/acme-log").await;
+    route.shows(&["/tenants/tenant/acme", "Try an event"]);
+    route.hides(&["shared-log\"", "worker tenants", "Pause</button>"]);
+    for of_others in [
+        "tenant/initech",
+        "destination/initech-crm",
+        "route/initech-all",
+        "destination/shared-log",
+        "route/only-of-all",
+    ] {
+        let path = format!("/tenants/{of_others}");
+        assert_eq!(all.get(&path).await.status, 200, "{path}");
+        let event = [("event", deal_of(OTHER, 1))];
+        let event = event.each_ref().map(|(name, value)| (*name, value.as_str()));
+        for answer in [own.get(&path).await, own.post(&path, &event).await] {
+            assert_eq!(answer.status, 404, "{path}");
+            // What was asked for stands in the answer.
+            let text = answer.text.replace(of_others.split_once('/').unwrap().1, "");
+            assert!(!text.contains("initech") && !text.contains("log.example"), "{text}");
+        }
+    }
+    two.finish().await;
+}
+
 on_every_database! {
+    ones_own_tenant_is_seen_and_no_other_and_nothing_of_all
     every_page_that_can_be_reached_is_of_ones_own
     what_is_shown_is_counted_for_the_own_account
     what_is_of_others_is_as_what_is_not_there

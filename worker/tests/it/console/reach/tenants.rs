@@ -10,6 +10,7 @@ use worker::parts::records::dead_letters::{Filter, Grouping, Letter, State, note
 use worker::parts::records::jobs::{Action, Scope, Wish};
 
 use crate::console::rig::{Answer, Browser, OPERATOR, Rig, VIEWER};
+use crate::console::tenants::apply_text;
 use crate::harness::{deal_of, fresh};
 
 pub(super) const OWN: u64 = 62515;
@@ -17,9 +18,47 @@ pub(super) const OTHER: u64 = 777_001_234;
 pub(super) const OWN_OPERATOR: &str = "own-operator-0123456789";
 pub(super) const OWN_VIEWER: &str = "own-viewer-0123456789";
 pub(super) const OTHER_OPERATOR: &str = "other-operator-0123456789";
-/// What only the others' errors, notes, names and events say.
-const OTHERS: [&str; 6] =
-    ["777001234", "880055501", "Initech", "ONLY_OTHERS", "olga", "on_others_deal"];
+/// What only the others' errors, notes, names and events say, and what is of all.
+const OTHERS: [&str; 9] = [
+    "777001234",
+    "880055501",
+    "Initech",
+    "ONLY_OTHERS",
+    "olga",
+    "on_others_deal",
+    "initech",
+    "only-of-all",
+    "log.example",
+];
+
+const TENANTS: &str = r#"
+[tenants.acme]
+origin = "hubspot/62515"
+[destinations.acme-crm]
+tenant = "acme"
+url = "https://hooks.acme.example/"
+secret = { env = "TENANT_ACME" }
+[destinations.shared-log]
+url = "https://log.example/"
+sign = "none"
+[routes.acme-deals]
+tenant = "acme"
+destination = "acme-crm"
+[routes.acme-log]
+tenant = "acme"
+destination = "shared-log"
+[routes.only-of-all]
+destination = "shared-log"
+[tenants.initech]
+origin = "hubspot/777001234"
+[destinations.initech-crm]
+tenant = "initech"
+url = "https://hooks.initech.example/"
+secret = { env = "TENANT_INITECH" }
+[routes.initech-all]
+tenant = "initech"
+destination = "initech-crm"
+"#;
 
 /// A file of tokens, gone when dropped.
 pub(super) struct File(pub(super) PathBuf);
@@ -85,6 +124,7 @@ impl Two {
         );
         messages.push(died(OTHER, 6, "on_others_deal", "ONLY_OTHERS", "Initech is no customer"));
         rig.letters.index(&messages).await;
+        apply_text(&rig, TENANTS).await;
         let records = &rig.letters.records;
         let all = records.list(&Filter::default(), None, 99).await.unwrap().letters;
         let (own, others): (Vec<_>, Vec<_>) =
