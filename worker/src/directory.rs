@@ -51,7 +51,7 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug)]
 pub(crate) struct Directory {
     /// What faults call it.
-    file: String,
+    pub(crate) file: String,
     pub(crate) tenants: Tenants,
     outlets: BTreeMap<String, Arc<Outlet>>,
     parties: BTreeMap<String, Arc<Party>>,

@@ -38,13 +38,14 @@ impl Rehearsal {
             why.extend(filter.explain(&facts).iter().map(explained));
         }
         why.extend(route.order.map(|terms| in_order(terms, event)));
-        let is_own = event.is_own_write(None);
-        if is_own {
-            why.push("the app made the change itself: such events reach no route".to_owned());
+        // What workers are told of it is not known here.
+        if event.is_own_write(None) {
+            let what = "the app made the change itself: it goes out with HANDLE_OWN_WRITES alone";
+            why.push(what.to_owned());
         }
         let choice = choice(tenants, route);
         let mut body = None;
-        if is_theirs && !is_own && choice.may_want(event) {
+        if is_theirs && choice.may_want(event) {
             match choice.made(event, record.cloned()).await {
                 Ok(made) => body = made,
                 Err(error) => why.push(error.to_string()),

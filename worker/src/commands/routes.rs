@@ -13,13 +13,13 @@ use shared::harmless::harmless;
 use super::dead_letters::output::{exit_code, say, say_json};
 use super::given::{events_in, properties_in};
 use super::shown::Shown;
-use super::tenants::Reading;
+use super::tenants::Whence;
 use crate::directory::Directory;
 use crate::forward::Parcel;
 use crate::rehearsal::Rehearsal;
 use crate::tenants::Route;
 
-/// Looks at routes of a file of tenants.
+/// Looks at routes, of a file of tenants or as the records have them.
 #[derive(Args, Clone, Debug)]
 pub struct RoutesCommand {
     #[command(subcommand)]
@@ -40,7 +40,8 @@ enum Action {
 A file of events holds one event or a batch, as HubSpot posts it; `-` is standard input.
 
 Example:
-  worker routes test --tenants-file tenants.toml --route acme-deals delivery.json")]
+  worker routes test --tenants-file tenants.toml --route acme-deals delivery.json
+  worker routes test --route acme-deals delivery.json     as the records have it, without TENANTS_FILE")]
 struct Test {
     /// The route
     #[arg(long, value_name = "NAME")]
@@ -56,7 +57,7 @@ struct Test {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    reading: Reading,
+    whence: Whence,
 }
 
 /// What becomes of one event.
@@ -80,11 +81,10 @@ impl RoutesCommand {
 
 impl Test {
     async fn run(&self) -> anyhow::Result<()> {
-        let file = self.reading.file()?;
-        let directory = self.reading.read(file)?;
+        let directory = self.whence.read(None).await?;
         let route =
             directory.tenants.routes.get(&self.route).with_context(|| {
-                format!("there is no route {:?} in {}", self.route, file.display())
+                format!("there is no route {:?} in {}", self.route, directory.file)
             })?;
         let record = self.record.as_deref().map(properties_in).transpose()?;
         for file in &self.events {

@@ -6,6 +6,7 @@
 )]
 
 mod apply;
+mod check;
 mod difference;
 mod intent;
 mod listed;
@@ -23,7 +24,7 @@ mod turn;
 mod uninstall;
 mod whom;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,15 +32,14 @@ use clap::{Args, Subcommand};
 use shared::settings::parse_duration;
 
 use super::dead_letters::by::By;
-use super::dead_letters::output::{exit_code, say};
-use crate::count::count;
+use super::dead_letters::output::exit_code;
 use crate::rotation::Former;
 use crate::settings::SecretsKeySettings;
-use crate::tenants::Tenants;
 use apply::{Applying, Held};
 use name::{Named, destination};
-use place::{Stored, Whence};
-pub(super) use reading::Reading;
+use place::Stored;
+pub(super) use place::Whence;
+use reading::Reading;
 use uninstall::Uninstalling;
 use whom::Whom;
 
@@ -76,6 +76,9 @@ enum Action {
         /// The file; without it, TENANTS_FILE
         #[arg(value_name = "FILE")]
         path: Option<PathBuf>,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         reading: Reading,
     },
@@ -145,6 +148,9 @@ enum Action {
     Pause {
         /// A tenant, destination/NAME or route/NAME
         name: Named,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         by: By,
         #[command(flatten)]
@@ -155,6 +161,9 @@ enum Action {
     Resume {
         /// A tenant, destination/NAME or route/NAME; or an account whose token is tried again: hubspot/62515
         name: Whom,
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         by: By,
         #[command(flatten)]
@@ -217,6 +226,9 @@ Nothing but the secret goes to standard output. With sign = \"hubspot\" a reques
     },
     /// Seal all secrets that were made here with the first key of SECRETS_KEY: then the others can go
     Reseal {
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         by: By,
         #[command(flatten)]
@@ -235,7 +247,7 @@ impl TenantsCommand {
 impl Action {
     async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Check { path, reading } => check(path.as_deref(), &reading),
+            Self::Check { path, json, reading } => check::check(path.as_deref(), json, &reading),
             Self::Plan { path, against, prune, json, whence } => {
                 plan::plan(&path, against.as_deref(), prune, json, &whence).await
             }
@@ -252,9 +264,9 @@ impl Action {
                 stored.with(|records| async move { show::show(&records, &name, json).await }).await
             }
             Self::Test(test) => test.run().await,
-            Self::Pause { name, by, stored } => {
+            Self::Pause { name, json, by, stored } => {
                 let with = |records| async move { turn::pause(&records, &name, &by.who).await };
-                stored.with(with).await
+                stored.with(with).await?.tell(json)
             }
             Self::Rotate { destination, overlap, lost_key, json, by, keys, stored } => {
                 let former = Former { overlap, is_key_lost: lost_key };
@@ -265,33 +277,20 @@ impl Action {
                 let asked = secret::Asked { destination, json, who: by.who, keys: keys.keys()? };
                 stored.with(|records| async move { asked.show(&records).await }).await
             }
-            Self::Reseal { by, keys, stored } => {
+            Self::Reseal { json, by, keys, stored } => {
                 let keys = keys.keys()?;
-                let with =
-                    |records| async move { secret::reseal(&records, keys.as_ref(), &by.who).await };
+                let with = |records| async move {
+                    secret::reseal(&records, keys.as_ref(), &by.who, json).await
+                };
                 stored.with(with).await
             }
-            Self::Resume { name, by, stored } => {
+            Self::Resume { name, json, by, stored } => {
                 let with = |records| async move { turn::resume(&records, &name, &by.who).await };
-                stored.with(with).await
+                stored.with(with).await?.tell(json)
             }
             Self::Uninstall { uninstall, stored } => {
                 stored.with(|records| async move { uninstall.run(&records).await }).await
             }
         }
     }
-}
-
-fn check(path: Option<&Path>, reading: &Reading) -> anyhow::Result<()> {
-    let path = path.map_or_else(|| reading.file(), Ok)?;
-    let directory = reading.check(path)?;
-    anyhow::ensure!(directory.faults.is_empty(), "{}", directory.faults.join("\n"));
-    let Tenants { tenants, destinations, routes, .. } = &directory.tenants;
-    Ok(say(format_args!(
-        "{}: {}, {} and {}: all can be used",
-        path.display(),
-        count(tenants.len(), "tenant", "tenants"),
-        count(destinations.len(), "destination", "destinations"),
-        count(routes.len(), "route", "routes"),
-    ))?)
 }

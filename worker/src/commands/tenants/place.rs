@@ -38,7 +38,7 @@ impl Stored {
 
 /// A file, or the records.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Whence {
+pub(in crate::commands) struct Whence {
     #[command(flatten)]
     pub(super) reading: Reading,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) struct Whence {
 
 impl Whence {
     /// What a file says: this one, or that of the settings; without either, the records.
-    pub(super) async fn read(&self, file: Option<&Path>) -> anyhow::Result<Directory> {
+    pub(in crate::commands) async fn read(&self, file: Option<&Path>) -> anyhow::Result<Directory> {
         if let Some(file) = file.or_else(|| self.reading.file().ok()) {
             return self.reading.read(file);
         }

@@ -60,8 +60,12 @@ pub(super) async fn reseal(
     records: &Records,
     keys: Option<&Keys>,
     who: &str,
+    json: bool,
 ) -> anyhow::Result<()> {
     let sealed = rotation::reseal(records, keys, who).await?;
+    if json {
+        return say_json(&serde_json::json!({ "sealed": sealed }));
+    }
     Ok(say(format_args!(
         "{} sealed with the first key: none of the others is needed for them",
         count(sealed, "secret is", "secrets are"),
