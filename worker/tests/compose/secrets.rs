@@ -95,13 +95,14 @@ impl Drop for Secrets {
 
 const OAUTH: (&str, &str) = ("HUBSPOT_CLIENT_ID", "0a1b2c3d");
 
-const GIVEN: [(&str, &str); 8] = [
+const GIVEN: [(&str, &str); 9] = [
     ("hubspot-client-secret", "the-apps-own\n"),
     ("hubspot-client-secret-previous", "before"),
     ("hubspot-access-token", "pat-na1-1"),
     ("slack-bot-token", "xoxb-1"),
     ("erp-api-key", "erp-1"),
     ("otlp-headers", "a=b"),
+    ("forward-proxy", "http://hubline:word@proxy.corp.example:3128"),
     ("console-tenant-tokens", "hubspot/62515 viewer 0123456789abcdef\n"),
     ("alertmanager-slack-url", "https://hooks.example.com/1"),
 ];
@@ -113,7 +114,8 @@ fn each_service_gets_what_it_needs_and_nothing_else() {
         ("receiver", "amqp-url hubspot-client-secret hubspot-client-secret-previous otlp-headers"),
         (
             "worker",
-            "amqp-url database-url erp-api-key hubspot-access-token otlp-headers redis-url slack-bot-token",
+            "amqp-url database-url erp-api-key forward-proxy hubspot-access-token otlp-headers redis-url \
+             slack-bot-token",
         ),
         (
             "console",
