@@ -1,7 +1,8 @@
 //! A Redis of a test's own, that it may kill.
 
-use std::path::Path;
-use std::process::Command;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use shared::testing::prefix;
 
@@ -48,11 +49,36 @@ impl OwnRedis {
 
     /// SIGKILL.
     pub(crate) fn kill(&self) {
+        self.signal("KILL");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = std::fs::read_to_string(&self.pid_file).unwrap();
-        let kill = format!("kill -KILL {}", pid.trim());
+        let kill = format!("kill -{signal} {}", pid.trim());
         let killed = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(killed.success());
     }
+}
+
+/// As one does that was killed a moment before, and is still there to be seen.
+#[tokio::test]
+async fn a_server_that_ends_while_it_is_waited_for_is_started_again() {
+    let redis = OwnRedis::start().await;
+    redis.signal("STOP");
+    let mut command = Command::new(script());
+    command.args(["up", &redis.name, "--only", "redis"]);
+    let mut up = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = up.stderr.take().unwrap();
+    let (mut text, mut byte) = (Vec::new(), [0]);
+    while !text.ends_with(b"running on") {
+        said.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    redis.kill();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(up.wait().unwrap().success() && rest.contains("starting on"), "{rest}");
+    redis.ask(&["PING"]).await;
 }
 
 impl Drop for OwnRedis {
@@ -61,9 +87,12 @@ impl Drop for OwnRedis {
     }
 }
 
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services")
+}
+
 fn services(arguments: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
-    let output = Command::new(script).args(arguments).output().unwrap();
+    let output = Command::new(script()).args(arguments).output().unwrap();
     assert!(
         output.status.success() || std::thread::panicking(),
         "scripts/services {arguments:?}: {}",
