@@ -242,6 +242,7 @@ impl Processor {
             }
         };
         let _ = tokio::time::timeout(LAST_MARKS, async { tokio::join!(telling, settling) }).await;
+        let closed = self.executor.publisher.closed();
         drop(self.executor);
         let mut consumer = self.consumer;
         loop {
@@ -252,6 +253,7 @@ impl Processor {
             }
             tokio::task::yield_now().await;
         }
+        closed.await;
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::engine::Broker;
 use super::lane::Lane;
@@ -14,6 +15,9 @@ use super::sqlite::embedded::Embedded;
 use crate::link::Link;
 use crate::metrics::{BrokerMetrics, Destination, PublishResult};
 use crate::trace::{Description, KeyValue, Span, SpanKind, number};
+
+/// How long the end of a connection is waited for.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How a publisher is set up.
 #[derive(Clone, Debug)]
@@ -155,6 +159,21 @@ impl Publisher {
         match &self.engine {
             Engine::RabbitMq(publisher) => publisher.link(),
             Engine::Sqlite(embedded, _) => embedded.link(),
+        }
+    }
+
+    /// Resolves once the connection is closed by name, which it is after the last publisher on it was dropped; with
+    /// a broker that does not answer some seconds later, and no later than it says here. A process that ends before
+    /// has the connection's failure in its log.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let closed = match &self.engine {
+            Engine::RabbitMq(publisher) => Some(publisher.closed()),
+            Engine::Sqlite(..) => None,
+        };
+        async move {
+            if let Some(closed) = closed {
+                let _ = timeout(CLOSE_TIMEOUT, closed).await;
+            }
         }
     }
 

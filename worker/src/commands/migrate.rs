@@ -137,16 +137,13 @@ impl MigrateCommand {
             destination.redis()?
         ));
         let patience = Patience { limit: self.wait, interrupt };
-        let to_records = destination.records.clone();
         let cluster = Cluster::connect(destination, patience)
             .await
             .map_err(|error| ended(&error, "nothing was changed"))?;
         let state = format!("what is not moved is still in {directory}: run it again to go on");
-        let moved =
-            run(source, &inventory, &cluster).await.map_err(|error| ended(&error, &state))?;
-        if let Some(records) = to_records {
-            records.close().await;
-        }
+        let moved = run(source, &inventory, &cluster).await;
+        cluster.close().await;
+        let moved = moved.map_err(|error| ended(&error, &state))?;
         summarise(&moved);
         say(format_args!(
             "Next: start receivers and workers with {names}, and point HubSpot's target URL at the \

@@ -74,6 +74,16 @@ impl Cluster {
         Ok(Self { publisher, importer, rabbitmq, redis, records, patience })
     }
 
+    /// Ends what is connected.
+    pub(crate) async fn close(self) {
+        let (closed, records) = (self.publisher.closed(), self.records.clone());
+        drop(self);
+        closed.await;
+        if let Some(records) = records {
+            records.close().await;
+        }
+    }
+
     /// Publishes all of `batch`, each message once or more often.
     pub(super) async fn publish(&self, batch: &[Publication]) -> Result<(), MigrateError> {
         let publish = || self.publisher.publish(batch.to_vec(), Instant::now() + PUBLISH_TIMEOUT);

@@ -151,6 +151,13 @@ impl Publisher {
         let _ = link.wait_for(|link| *link == Link::Up).await;
     }
 
+    /// Resolves once the connection is closed.
+    pub(in crate::broker) fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut link = self.connection.link.clone();
+        // Whoever keeps it up tells of it as long as there is anything to tell.
+        async move { while link.changed().await.is_ok() {} }
+    }
+
     /// Messages ready in all queues of the watched lane together, as of the last second; `None` if unknown.
     pub(in crate::broker) fn depth(&self) -> Option<u64> {
         *self.connection.depth.borrow()
