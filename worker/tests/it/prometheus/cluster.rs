@@ -2,6 +2,7 @@
 //! measured: successes, retries, dead letters, forgeries, what cannot be read and what nothing takes.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Parser as _;
@@ -29,6 +30,8 @@ pub(super) struct Cluster {
     receiver: Receiver,
     worker: (Child, SocketAddr),
     console: (Child, SocketAddr),
+    /// The file of tenants.
+    tenants: PathBuf,
 }
 
 impl Cluster {
@@ -46,6 +49,10 @@ impl Cluster {
         // One is mended by trying again, the other by nobody.
         stand_ins.fail(Fault::new("slack", 503).times(20));
         stand_ins.fail(Fault::new("erp", 422).on("PUT", "/customers/9"));
+        // One tenant's destination wants nothing any more; the other portal is no tenant.
+        stand_ins.fail(Fault::new("erp", 410).on("POST", "/gone"));
+        let tenants = std::env::temp_dir().join(format!("{prefix}.toml"));
+        std::fs::write(&tenants, tenants_at(&stand_ins.url("erp"))).unwrap();
         let flags = [
             "receiver",
             "--listen=127.0.0.1:0",
@@ -79,6 +86,8 @@ impl Cluster {
             ("SLACK_BOT_TOKEN", "xoxb-stand-in".to_owned()),
             ("ERP_URL", stand_ins.url("erp")),
             ("ERP_API_KEY", "erp-stand-in".to_owned()),
+            ("TENANTS_FILE", tenants.to_str().unwrap().to_owned()),
+            ("DESTINATION_ALLOW", stand_ins.host()),
         ];
         let start = async |command: &str, started: &str, more: &[(&str, &str)]| {
             let environment = environment.iter().map(|(name, value)| (*name, value.as_str()));
@@ -90,7 +99,7 @@ impl Cluster {
         let console =
             start("console", "console started", &[("CONSOLE_LISTEN", "127.0.0.1:0")]).await;
         queues.rabbitmq().put_foreign("unrouted", b"17").await;
-        Self { queues, database, stand_ins, receiver, worker, console }
+        Self { queues, database, stand_ins, receiver, worker, console, tenants }
     }
 
     /// Whom Prometheus is to ask, beside RabbitMQ at `rabbitmq`.
@@ -125,15 +134,29 @@ impl Cluster {
 
     /// Ends all of it.
     pub(super) async fn finish(self) {
-        let Self { queues, database, stand_ins, receiver, worker, console } = self;
+        let Self { queues, database, stand_ins, receiver, worker, console, tenants } = self;
         receiver.stop().await;
         for (mut process, _) in [worker, console] {
             process.kill().await.unwrap();
         }
         drop(stand_ins);
+        std::fs::remove_file(tenants).unwrap();
         queues.end().await;
         database.end().await;
     }
+}
+
+fn tenants_at(api: &str) -> String {
+    format!(
+        r#"
+        tenants.acme = {{ origin = "hubspot/62515" }}
+        destinations.acme-crm = {{ tenant = "acme", url = "{api}/gone", sign = "none" }}
+        [routes.acme-tickets]
+        tenant = "acme"
+        destination = "acme-crm"
+        filter = {{ field = "subscriptionType", operator = "equals", value = "ticket.creation" }}
+        "#
+    )
 }
 
 async fn deliver(poster: &Poster, number: u64) {
@@ -142,8 +165,8 @@ async fn deliver(poster: &Poster, number: u64) {
     }
 }
 
-/// A deal that is won, a contact that the ERP refuses, one of a type that nothing wants, and one
-/// that cannot be read.
+/// A deal that is won, a contact that the ERP refuses, one of a type that nothing wants but a tenant's destination,
+/// and one that cannot be read.
 fn delivery(number: u64) -> String {
     let event = |id: u64, kind: &str, object: u64, rest: &str| {
         format!(
