@@ -22,7 +22,9 @@ use crate::limits::Limit;
 use crate::records::SectionState;
 use crate::router::Routes;
 use crate::target::{Target, route_name};
-use crate::tenants::{self, Destination, Faults, Route, Sink, Standing, State, Tenants};
+use crate::tenants::{
+    self, Destination, Faults, Route, SectionKind, Sink, Standing, State, Tenants,
+};
 use crate::transform::{Gives, Transform};
 use view::Mark;
 
@@ -160,6 +162,12 @@ pub(crate) fn marked(view: &View) -> Result<(Tenants, Vec<Mark>), Faults> {
                 tenants.mark(mark.kind, &mark.name, state);
             }
             SectionState::Deleted | SectionState::Dropped => gone.push(mark.clone()),
+        }
+    }
+    for (origin, since_ms) in &*view.without_app {
+        if let Some(name) = tenants.tenant_of(origin).map(|tenant| tenant.name.clone()) {
+            let state = State::Uninstalled { since_ms: *since_ms };
+            tenants.mark(SectionKind::Tenant, &name, state);
         }
     }
     Ok((tenants, gone))

@@ -53,8 +53,12 @@ impl Tenants {
                     let sections = records.tenant_sections().await?;
                     (Ok(View::of_records(&sections)), Some(sections))
                 }
-                // A disk may take its time.
-                Some(file) => (tokio::task::spawn_blocking(move || view_of(&file)).await?, None),
+                Some(file) => {
+                    let gone = records.without_app().await?;
+                    // A disk may take its time.
+                    let view = tokio::task::spawn_blocking(move || view_of(&file)).await?;
+                    (view.map(|view| view.without_app(gone.into())), None)
+                }
             };
             let read = view.and_then(|view| Ok(marked(&view)?.0));
             let (tenants, fault) = match read {

@@ -1,10 +1,14 @@
 //! Where the directory comes from: a file, or the records.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shared::origin::Origin;
 
 use super::view::View;
 use crate::records::{Records, TenantsListener};
@@ -18,8 +22,19 @@ const DEAF_FOR: u32 = 30;
 /// A source.
 #[derive(Debug)]
 pub(crate) enum Source {
-    File(PathBuf),
+    File(Filed),
     Records(Stored),
+}
+
+/// A file, and who of it is without the app.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    path: PathBuf,
+    /// Where portals install the app.
+    installations: Option<Records>,
+    /// As it was read last.
+    without_app: Arc<[(Origin, i64)]>,
+    is_away: bool,
 }
 
 /// The sections of the records, as they were read last.
@@ -32,6 +47,11 @@ pub(crate) struct Stored {
 }
 
 impl Source {
+    /// `installations` are where portals install the app, if they do.
+    pub(crate) fn of_file(path: PathBuf, installations: Option<Records>) -> Self {
+        Self::File(Filed { path, installations, without_app: Arc::default(), is_away: false })
+    }
+
     pub(crate) fn of_records(records: Records) -> Self {
         Self::Records(Stored { records, last: None, listener: None, deaf: 0 })
     }
@@ -53,11 +73,7 @@ impl Source {
     /// What there is now.
     pub(super) async fn view(&mut self) -> anyhow::Result<Arc<View>> {
         match self {
-            Self::File(file) => {
-                let file = file.clone();
-                let reading = tokio::task::spawn_blocking(move || view_of(&file));
-                Ok(Arc::new(reading.await??))
-            }
+            Self::File(file) => file.view().await,
             Self::Records(stored) => stored.view().await,
         }
     }
@@ -65,6 +81,30 @@ impl Source {
     /// Whether what it says was written as a whole: a file may be in the middle of it.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self, Self::Records(_))
+    }
+}
+
+impl Filed {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    async fn view(&mut self) -> anyhow::Result<Arc<View>> {
+        let path = self.path.clone();
+        let reading = tokio::task::spawn_blocking(move || view_of(&path));
+        let view = reading.await??;
+        if let Some(records) = &self.installations {
+            // While the database is away those go on being without that were.
+            match records.without_app().await {
+                Ok(accounts) => (self.without_app, self.is_away) = (accounts.into(), false),
+                Err(error) if !std::mem::replace(&mut self.is_away, true) => {
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "who has uninstalled the app cannot be read");
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Arc::new(view.without_app(Arc::clone(&self.without_app))))
     }
 }
 
@@ -118,25 +158,4 @@ fn text_in(file: &Path) -> anyhow::Result<String> {
     // Before what it says is looked at: it was not read to its end.
     anyhow::ensure!(bytes.len() <= MAX_BYTES, "{}: {}", file.display(), too_long());
     String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", file.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_to_its_end_or_not_at_all() {
-        let file = std::env::temp_dir().join(format!("hubline-{:032x}", rand::random::<u128>()));
-        let mut text = "#".repeat(MAX_BYTES - 2) + "ä";
-        std::fs::write(&file, &text).unwrap();
-        assert_eq!(view_of(&file).unwrap().text.len(), MAX_BYTES);
-        // The end is in the middle of a letter.
-        text.insert(0, '#');
-        std::fs::write(&file, &text).unwrap();
-        let error = format!("{:#}", view_of(&file).unwrap_err());
-        assert!(error.ends_with("longer than 16777216 bytes: shorten it"), "{error}");
-        std::fs::remove_file(&file).unwrap();
-    }
 }

@@ -1,7 +1,10 @@
 //! What a directory is read from: a text, and what people have said of its sections beside it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use shared::origin::Origin;
 
 use crate::generated::{NO_KEY, Opened, Owner};
 use crate::records::{KeptSecret, Section, SectionState, Sections};
@@ -19,6 +22,8 @@ pub(crate) struct View {
     pub(crate) text: String,
     pub(crate) standing: Standing,
     pub(crate) marks: Vec<Mark>,
+    /// Accounts that are without the app, where nothing is said of sections: a file's tenants are theirs.
+    pub(super) without_app: Arc<[(Origin, i64)]>,
     /// Secrets that were made here, by the destinations' names.
     secrets: Vec<KeptSecret>,
 }
@@ -37,7 +42,19 @@ pub(crate) struct Mark {
 impl View {
     /// The text of a file.
     pub(crate) fn of_file(name: String, text: String) -> Self {
-        Self { name, text, standing: Standing::File, marks: Vec::new(), secrets: Vec::new() }
+        Self {
+            name,
+            text,
+            standing: Standing::File,
+            marks: Vec::new(),
+            without_app: Arc::default(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// While these accounts are without the app, each since then (ms since the Unix epoch).
+    pub(crate) fn without_app(self, accounts: Arc<[(Origin, i64)]>) -> Self {
+        Self { without_app: accounts, ..self }
     }
 
     /// The same, which is to stand in the records.
@@ -54,6 +71,7 @@ impl View {
             text: text_of(&texts),
             standing: Standing::Records,
             marks: marked.map(mark).collect(),
+            without_app: Arc::default(),
             secrets: Vec::new(),
         }
     }
@@ -72,7 +90,7 @@ impl View {
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new_with_prefix((self.text.len() as u64).to_le_bytes());
         digest.update(&self.text);
-        digest.update(format!("{:?}", self.marks));
+        digest.update(format!("{:?} {:?}", self.marks, self.without_app));
         for kept in &self.secrets {
             let KeptSecret { destination, sealed, previous, previous_until_ms, .. } = kept;
             // Each is sealed anew, and so another one.

@@ -90,7 +90,7 @@ impl DirectoryWatch {
         };
         let routes = match &source {
             Source::File(file) => {
-                let routes = reader.take(&view_of(file)?)?;
+                let routes = reader.take(&view_of(file.path())?)?;
                 reader.metrics.looked(true);
                 Some(routes)
             }

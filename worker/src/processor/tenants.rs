@@ -34,7 +34,10 @@ pub(super) fn routed(
     let router = Router::new(handlers);
     let times = (settings.integrations.api_timeout, settings.uninstalled_events_kept);
     let source = match (settings.tenants.file(), records) {
-        (Some(file), _) => Some(Source::File(file.to_owned())),
+        (Some(file), records) => {
+            let installations = records.filter(|_| settings.app.client_id().is_some());
+            Some(Source::of_file(file.to_owned(), installations))
+        }
         (None, Some(records)) if settings.tenants.tenants_in_database => {
             Some(Source::of_records(records))
         }

@@ -53,7 +53,7 @@ async fn a_secret_that_changes_while_they_are_read_is_taken_at_the_next_look() {
     let secrets = directory.0.display().to_string();
     let settings = Parsed::parse_from(["test", "--tenant-secrets-dir", &secrets]).settings;
     let times = (Duration::from_secs(10), Duration::ZERO);
-    let (source, mut registry) = (Some(Source::File(file.clone())), Registry::default());
+    let (source, mut registry) = (Some(Source::of_file(file.clone(), None)), Registry::default());
     let metrics = WorkerMetrics::register(&mut registry, false);
     let opened = DirectoryWatch::open((&settings, None), source, times, &metrics, &mut registry);
     let (mut watch, routes) = opened.unwrap().unwrap();

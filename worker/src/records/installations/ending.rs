@@ -132,6 +132,20 @@ impl Records {
         }))
     }
 
+    /// The portals that have had the app and are without it, each since when (ms since the Unix epoch).
+    pub(crate) async fn without_app(&self) -> anyhow::Result<Vec<(Origin, i64)>> {
+        let database = self.ready().await?;
+        let gone: Vec<(String, i64)> = on_reading!(database, pool => {
+            sqlx::query_as(
+                "SELECT origin, uninstalled_ms FROM installation WHERE state = 'uninstalled' \
+                 AND uninstalled_ms IS NOT NULL ORDER BY origin",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(gone.into_iter().filter_map(|(origin, ms)| Some((origin.parse().ok()?, ms))).collect())
+    }
+
     /// The portals that are without the app since then, the last ones first.
     pub(crate) async fn uninstalled_since(
         &self,
