@@ -25,6 +25,7 @@ mod fault;
 mod fault_page;
 mod form;
 mod frame;
+mod fresh;
 mod guard;
 pub(crate) mod harmless_html;
 mod headers;

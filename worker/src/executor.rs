@@ -22,6 +22,7 @@ use crate::portals::Portals;
 use crate::records::{Log, Records};
 use crate::router::Router;
 use crate::settings::UnknownTenant;
+use crate::strangers::Strangers;
 use crate::target::Target;
 use crate::turns::{Costs, Seats};
 use crate::verdict::Verdict;
@@ -39,13 +40,11 @@ mod perform;
 mod report;
 mod settle;
 mod span;
-mod strangers;
 mod waiting;
 
 use disposition::Disposition;
 pub(crate) use gate::Gate;
 pub(crate) use own_writes::OwnWrites;
-pub(crate) use strangers::Strangers;
 
 /// How long interrupted runs have to give back what they hold.
 pub(crate) const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -86,7 +85,7 @@ pub(crate) struct Executor {
     pub(crate) own_writes: OwnWrites,
     /// What becomes of events that are no tenant's, where there are tenants.
     pub(crate) unknown_tenant: UnknownTenant,
-    pub(crate) strangers: Strangers,
+    pub(crate) strangers: Arc<Strangers>,
     pub(crate) portals: Portals,
     pub(crate) gate: Gate,
     /// Cancelled when shutdown can wait no longer.

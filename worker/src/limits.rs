@@ -13,7 +13,6 @@ mod line;
 mod memory;
 mod outcomes;
 mod own;
-mod remote;
 mod seen;
 mod slots;
 mod swaps;
@@ -34,9 +33,8 @@ pub(crate) use line::{BULK_OF_TEN, LATE_MS, NEAR_MS};
 pub(crate) use memory::Lines;
 pub(crate) use outcomes::{LATELY, LEAST, LEAST_OF_ALL, SLICE_MS, SLICES};
 pub(crate) use own::Own;
-pub(crate) use remote::ask;
 pub use seen::{BreakerState, Of, Seen};
-pub(crate) use seen::{Sight, span};
+pub(crate) use seen::{Sight, ask, span};
 pub(crate) use slots::SPACING_MS;
 pub(crate) use swaps::MOST_SWAPS;
 

@@ -17,7 +17,7 @@ use crate::ages::Ages;
 use crate::clients::Clients;
 use crate::credentials::Keeper;
 use crate::engines::Engines;
-use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, Strangers, no_handler};
+use crate::executor::{Executor, GIVE_BACK, Gate, OwnWrites, no_handler};
 use crate::ledger::Ledger;
 use crate::metrics::WorkerMetrics;
 use crate::oauth::{App, Tokens};
@@ -143,7 +143,7 @@ impl Processor {
                 app_id: settings.integrations.hubspot_app_id,
             },
             unknown_tenant: settings.tenants.unknown_tenant,
-            strangers: Strangers::default(),
+            strangers: Arc::default(),
             portals: Portals::new(settings.portal_cap()),
             gate: Gate::of_runs(settings.concurrency),
             interrupt: CancellationToken::new(),
@@ -206,7 +206,11 @@ impl Processor {
 
     /// Its own pages on an admin listener.
     pub(crate) fn pages(&self) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-        self.limits.pages()
+        let (limits, strangers) = (self.limits.pages(), self.executor.strangers.pages());
+        move |config: &mut ServiceConfig| {
+            limits(config);
+            strangers(config);
+        }
     }
 
     /// Takes no more deliveries, lets what runs finish within `grace`, gives the rest back

@@ -1,16 +1,14 @@
-//! What workers see of limits: asked of one of them when somebody looks, for they all see the same.
+//! What workers see of limits: asked of one of them when somebody looks, for they all see the same. And of accounts
+//! that are no tenant's: asked of all, for each has met its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
 
+use super::fresh::Fresh;
 use crate::addresses;
 use crate::limits::{self, Seen};
-
-/// What was found out is shown for so long.
-const FRESH: Duration = Duration::from_secs(2);
+use crate::strangers::{self, Stranger};
 
 /// What was answered: the limits, or why nobody tells.
 pub(super) type Answer = Arc<Result<Vec<Seen>, String>>;
@@ -19,12 +17,14 @@ pub(super) type Answer = Arc<Result<Vec<Seen>, String>>;
 pub(super) struct Limits {
     /// Where any may be: what answers otherwise is none.
     addresses: Vec<String>,
-    last: Mutex<Option<(Instant, Answer)>>,
+    seen: Fresh<Result<Vec<Seen>, String>>,
+    strangers: Fresh<Vec<Stranger>>,
 }
 
 impl Limits {
     pub(super) fn new(addresses: impl IntoIterator<Item = String>) -> Self {
-        Self { addresses: addresses.into_iter().collect(), last: Mutex::default() }
+        let (seen, strangers) = (Fresh::default(), Fresh::default());
+        Self { addresses: addresses.into_iter().collect(), seen, strangers }
     }
 
     /// Whether anybody can be asked.
@@ -32,22 +32,22 @@ impl Limits {
         !self.addresses.is_empty()
     }
 
-    /// What they see, or saw a moment ago. Whoever comes meanwhile waits for the same answer.
+    /// What they see, or saw a moment ago.
     pub(super) async fn look(&self) -> Answer {
-        let mut last = self.last.lock().await;
-        if let Some((at, answer)) = &*last
-            && at.elapsed() < FRESH
-        {
-            return Arc::clone(answer);
-        }
-        let answer = Arc::new(self.ask().await);
-        *last = Some((Instant::now(), Arc::clone(&answer)));
-        answer
+        self.seen.or(self.ask()).await
+    }
+
+    /// The accounts that are no tenant's, as far as workers answer.
+    pub(super) async fn strangers(&self) -> Arc<Vec<Stranger>> {
+        let asking = async {
+            let answers = join_all(self.found().await.into_iter().map(strangers::ask)).await;
+            strangers::merged(answers.into_iter().flatten().flatten())
+        };
+        self.strangers.or(asking).await
     }
 
     async fn ask(&self) -> Result<Vec<Seen>, String> {
-        let found = join_all(self.addresses.iter().map(|name| addresses::all_of(name))).await;
-        let answers = join_all(found.into_iter().flatten().map(limits::ask)).await;
+        let answers = join_all(self.found().await.into_iter().map(limits::ask)).await;
         let mut why = "no worker answers".to_owned();
         for answer in answers {
             match answer {
@@ -56,5 +56,10 @@ impl Limits {
             }
         }
         Err(why)
+    }
+
+    async fn found(&self) -> Vec<std::net::SocketAddr> {
+        let found = join_all(self.addresses.iter().map(|name| addresses::all_of(name))).await;
+        found.into_iter().flatten().collect()
     }
 }

@@ -54,7 +54,7 @@ impl Executor {
         if table.may_have_tenants() && !table.is_tenant(&event.origin) {
             if table.has_tenants() {
                 self.metrics.unknown_tenant();
-                self.strangers.tell(&event.origin);
+                self.strangers.note(&event.origin);
             }
             if self.unknown_tenant == UnknownTenant::DeadLetter && targets.is_empty() {
                 return self.of_nobody(message, event, lane).await;

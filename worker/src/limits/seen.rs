@@ -1,11 +1,20 @@
 //! A limit as people see it: how much of it is used, who waits, and when nobody will any more.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::remote;
 
 /// What both engines tell of a limit or a service, in this order: used, size, window, live runs and bulk
 /// runs that wait, for how long the oldest has, until when the last comes, for how long nobody is let
 /// through, and the breaker.
 pub(crate) type Sight = [i64; 9];
+
+/// Asks a process for the limits that it sees: `/limits` on its admin listener.
+pub(crate) async fn ask(admin: SocketAddr) -> anyhow::Result<Vec<Seen>> {
+    remote::ask(admin, "/limits").await
+}
 
 /// A breaker's state as a number, as it is measured too.
 pub(crate) const CLOSED: i64 = 0;

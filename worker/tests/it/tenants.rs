@@ -211,7 +211,10 @@ async fn events_of_nobody_are_counted_and_kept_if_that_is_set(engine: Engine) {
     let death = letter.death.unwrap();
     assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "TENANT_UNKNOWN"));
     assert_eq!(letter.target, None, "it is for whatever it turns out to be for");
-    let counted = Admin::of(&worker).sum("hubline_unknown_tenant_events_total", &[]).await;
+    let admin = Admin::of(&worker);
+    let counted = admin.sum("hubline_unknown_tenant_events_total", &[]).await;
+    let listed = admin.get("unknown-tenants").await;
+    assert!(listed.contains(r#"[{"origin":"hubspot/99","events":1,"#), "{listed}");
     worker.stop().await;
     assert_eq!((counted, acme.received().len()), (1, 0));
     rig.finish().await;

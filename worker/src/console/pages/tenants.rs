@@ -6,8 +6,10 @@ use askama::Template;
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Tab};
+use super::super::parts::{Moment, Part, grouped};
 use super::super::visit::{Answer, Visit, page, see};
 use crate::records::{Edit, Section, SectionState};
+use crate::strangers::Stranger;
 use crate::tenants::{SectionKind, Sink, State, Tenants};
 
 mod fare;
@@ -46,6 +48,14 @@ struct RouteRow {
     fare: Fare,
 }
 
+/// An account whose events are no tenant's.
+struct StrangerRow {
+    origin: String,
+    events: String,
+    first: Part<Moment>,
+    last: Part<Moment>,
+}
+
 /// A state as it is shown.
 struct Word {
     text: &'static str,
@@ -79,6 +89,7 @@ struct TenantsPage {
     tenants: Vec<TenantRow>,
     destinations: Vec<DestinationRow>,
     routes: Vec<RouteRow>,
+    strangers: Vec<StrangerRow>,
     /// How many there are beside those that are shown.
     left_off: usize,
 }
@@ -105,6 +116,7 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
         has(&[&route.name, &route.destination, route.tenant.as_deref().unwrap_or_default()])
     });
     let routes: Vec<_> = routes.map(|route| route_row(all, route, &fares)).collect();
+    let strangers = strangers(&visit, all, &asked).await?;
     let beyond = |count: usize| count.saturating_sub(MOST);
     let left_off = beyond(tenants.len()) + beyond(destinations.len()) + beyond(routes.len());
     page(&TenantsPage {
@@ -118,8 +130,28 @@ pub(in crate::console) async fn list(visit: Visit) -> Answer {
         tenants: tenants.into_iter().take(MOST).collect(),
         destinations: destinations.into_iter().take(MOST).collect(),
         routes: routes.into_iter().take(MOST).collect(),
+        strangers,
         left_off,
     })
+}
+
+/// Those that are none by now either. They are of no account that sees itself alone.
+async fn strangers(visit: &Visit, all: &Tenants, asked: &str) -> Result<Vec<StrangerRow>, Fault> {
+    if !visit.person.sees_all() || !visit.app.limits.has_workers() {
+        return Ok(Vec::new());
+    }
+    let limits = std::sync::Arc::clone(&visit.app.limits);
+    let seen = visit.ask(async move { Ok(limits.strangers().await) }).await?;
+    let moment = |ms| Moment::new(ms, visit.now_ms);
+    let row = |stranger: &Stranger| StrangerRow {
+        origin: stranger.origin.to_string(),
+        events: grouped(i64::try_from(stranger.events).unwrap_or(i64::MAX)),
+        first: moment(stranger.first_ms),
+        last: moment(stranger.last_ms),
+    };
+    let strangers = seen.iter().filter(|stranger| all.tenant_of(&stranger.origin).is_none());
+    let strangers = strangers.filter(|stranger| stranger.origin.to_string().contains(asked));
+    Ok(strangers.take(MOST).map(row).collect())
 }
 
 fn tenant_row(all: &Tenants, tenant: &crate::tenants::Tenant, fares: &Fares) -> TenantRow {

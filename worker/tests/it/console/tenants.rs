@@ -34,6 +34,11 @@ const LIMITS: &str = r#"[
      "waiting_bulk":0,"oldest_ms":0,"drained_ms":0,"held_ms":0,"breaker":null}
 ]"#;
 
+const STRANGERS: &str = r#"[
+    {"origin":"hubspot/62515","events":9,"first_ms":1790000000000,"last_ms":1790000000000},
+    {"origin":"hubspot/777","events":1234,"first_ms":1790000000000,"last_ms":1790000500000}
+]"#;
+
 async fn apply(rig: &Rig) {
     apply_text(rig, FILE).await;
 }
@@ -51,7 +56,13 @@ pub(super) async fn apply_text(rig: &Rig, text: &str) {
 
 async fn tenants_are_shown_with_how_they_fare(engine: DatabaseEngine) {
     let limits = || async { HttpResponse::Ok().content_type("application/json").body(LIMITS) };
-    let server = HttpServer::new(move || App::new().route("/limits", web::get().to(limits)));
+    let strangers =
+        || async { HttpResponse::Ok().content_type("application/json").body(STRANGERS) };
+    let server = HttpServer::new(move || {
+        App::new()
+            .route("/limits", web::get().to(limits))
+            .route("/unknown-tenants", web::get().to(strangers))
+    });
     let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let address = server.addrs()[0].to_string();
     let running = server.run();
@@ -66,6 +77,9 @@ async fn tenants_are_shown_with_how_they_fare(engine: DatabaseEngine) {
     page.shows(&["ACME &#60;b&#62;Corp", "hubspot/62515", "hooks.acme.example", "acme-deals"]);
     page.shows(&["37 of 1000 requests in 60 s", "1,234", "2m 5s", "4s", ">open<"]);
     page.hides(&["<b>Corp", "a-secret-path"]);
+    // One of them is a tenant by now.
+    page.shows(&["Accounts of no tenant", "/events?origin=hubspot/777", "1,234"]);
+    page.hides(&["/events?origin=hubspot/62515"]);
     rig.browser.get("/tenants?name=UMB").await.shows(&["hubspot/62516"]).hides(&["hubspot/62515"]);
     let one = rig.browser.get("/tenants/destination/acme-crm").await;
     one.shows(&["by ann", "TENANT_ACME", "1,234", ">open<", "/tenants/route/acme-deals"]);

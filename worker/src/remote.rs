@@ -1,20 +1,19 @@
-//! What another process sees of limits: `/limits` on a worker's or a standalone's admin listener.
+//! What another process sees: JSON on a worker's or a standalone's admin listener.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-
-use super::Seen;
+use serde::de::DeserializeOwned;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A thousand limits are some 300 KiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Asks a process for the limits that it sees.
-pub(crate) async fn ask(admin: SocketAddr) -> anyhow::Result<Vec<Seen>> {
+/// Asks a process for what it has at `path`.
+pub(crate) async fn ask<T: DeserializeOwned>(admin: SocketAddr, path: &str) -> anyhow::Result<T> {
     let client = shared::http_client::builder().timeout(PATIENCE).build()?;
-    let asked = client.get(format!("http://{admin}/limits")).send().await;
+    let asked = client.get(format!("http://{admin}{path}")).send().await;
     let mut answer = asked.map_err(reqwest::Error::without_url).context("it does not answer")?;
     anyhow::ensure!(answer.status().is_success(), "what answers there runs no handlers");
     let mut body = Vec::new();
