@@ -37,6 +37,13 @@ fn a_file_is_checked_and_each_fault_has_its_place() {
     let output = worker(&file, &["tenants", "check", &path]);
     assert!(output.status.success(), "{}", out(&output));
     assert!(out(&output).contains("1 tenant, 1 destination and 1 route"), "{}", out(&output));
+    let json = |output: &Output| -> serde_json::Value {
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(output)))
+    };
+    let as_json = ["tenants", "check", "--json", &path];
+    let output = worker(&file, &as_json);
+    assert!(output.status.success());
+    assert_eq!(json(&output), serde_json::json!({ "file": path, "faults": [] }));
     file.write(
         &FILE.replace("acme-crm\"\nfilter", "acme-crn\"\nfilter").replace("equals", "equal"),
     );
@@ -46,6 +53,11 @@ fn a_file_is_checked_and_each_fault_has_its_place() {
     for part in [":11:", ":12:", "acme-crm", "equals"] {
         assert!(said.contains(part), "{part} in {said}");
     }
+    let output = worker(&file, &as_json);
+    assert_eq!(output.status.code(), Some(1));
+    let faults = json(&output)["faults"].as_array().unwrap().clone();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].as_str().unwrap().contains(":11:"), "{faults:?}");
 }
 
 #[test]
@@ -99,6 +111,21 @@ fn a_route_is_tried_without_sending_anything_or_showing_a_secret() {
     let unknown =
         worker(&file, &["routes", "test", "--tenants-file", &path, "--route", "acme", &events]);
     assert_eq!(unknown.status.code(), Some(1));
+}
+
+/// What workers are told of the app's own changes is not known where a route is tested.
+#[test]
+fn a_change_that_the_app_made_is_shown_as_one() {
+    let file = File::of(FILE);
+    let events = file.directory().join("events.json");
+    let own = r#""changeSource":"INTEGRATION","sourceId":"54321""#;
+    std::fs::write(&events, deal(1).replace(r#""changeSource":"CRM_UI""#, own)).unwrap();
+    let (path, events) = (file.path().display().to_string(), events.display().to_string());
+    let arguments = ["routes", "test", "--tenants-file", &path, "--route", "acme-deals", &events];
+    let said = out(&worker(&file, &arguments));
+    for part in ["with HANDLE_OWN_WRITES alone", "goes out", "webhook-signature"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
 }
 
 #[test]

@@ -34,8 +34,12 @@ impl Stored {
 
     /// `worker tenants …` on this database.
     async fn tenants(&self, arguments: &[&str]) -> Output {
+        self.worker(&[&["tenants"], arguments].concat()).await
+    }
+
+    async fn worker(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        command.arg("tenants").args(arguments).env_clear();
+        command.args(arguments).env_clear();
         command.env("DATABASE_URL", self.database.url());
         command.env("TENANT_SECRETS_DIR", self.file.directory());
         command.env("DESTINATION_ALLOW", &self.rig.settings.processing.tenants.destination_allow);
@@ -240,6 +244,36 @@ async fn no_more_is_applied_than_is_read_with_what_installs_add() {
     assert_eq!(stored.database.number("SELECT count(*) FROM tenant_section").await, 16);
     // As a file it can be used.
     stored.done(&["check", &path]).await;
+    stored.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_is_tested_as_the_records_have_it_and_what_is_done_is_told_as_json() {
+    let acme = Endpoint::start([]);
+    let stored =
+        Stored::of(Engine::Embedded, &one(&acme, "active", "active"), &[acme.address]).await;
+    stored.apply(&[]).await;
+    let event = stored.file.directory().join("event.json");
+    std::fs::write(&event, deal(1)).unwrap();
+    let event = event.to_str().unwrap();
+    let test = |route| ["routes", "test", "--no-secrets", "--json", "--route", route, event];
+    let tested = said(&stored.worker(&test("acme-deals")).await);
+    let tested: serde_json::Value = serde_json::from_str(&tested).unwrap();
+    assert_eq!(
+        (&tested["is_taken"], &tested["request"]["url"]),
+        (&true.into(), &acme.url().into())
+    );
+    let unknown = said(&stored.worker(&test("acme")).await);
+    assert!(unknown.contains("there is no route \"acme\" in records"), "{unknown}");
+
+    for (command, became) in
+        [("pause", "paused"), ("pause", "unchanged"), ("resume", "active"), ("resume", "unchanged")]
+    {
+        let told = stored.done(&[command, "--json", "route/acme-deals"]).await;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let expected = serde_json::json!({ "name": "route acme-deals", "became": became });
+        assert_eq!(told, expected, "{command}");
+    }
     stored.end().await;
 }
 
