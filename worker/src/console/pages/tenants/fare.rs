@@ -61,7 +61,11 @@ impl Fares {
             oldest_ms = oldest_ms.max(seen.oldest_ms);
             held_ms = held_ms.max(seen.held_ms);
             match seen.of {
-                Of::Requests => fare.usage = format!("{} {}", seen.usage(), seen.what()),
+                Of::Requests if seen.size.is_some() => {
+                    fare.usage = format!("{} {}", seen.usage(), seen.what());
+                }
+                // Nothing is counted where only the other side holds back.
+                Of::Requests => {}
                 Of::Calls => {
                     fare.breaker = seen.breaker_word();
                     fare.tone = match seen.breaker {
