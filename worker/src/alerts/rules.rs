@@ -205,7 +205,7 @@ pub(super) const RULES: [Rule; 26] = [
     }),
     rule("HublineDestinationDown", Severity::Warning, 15, destination_down, |about, _| {
         let destination = about.get("destination").map_or("", String::as_str);
-        format!("nothing has gone to the destination {destination} for 15 minutes")
+        format!("the destination {destination} has taken next to nothing for 15 minutes")
     }),
     rule("HublineDestinationsUnusable", Severity::Warning, 5, destinations_unusable, |_, value| {
         let destinations = counted(value, "destination", "destinations");

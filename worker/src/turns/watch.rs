@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 use prometheus_client::registry::Registry;
-use shared::metrics::probe_by;
+use shared::metrics::{probe, probe_by};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ledger::Ledger;
-use crate::limits::{Of, Seen};
+use crate::limits::{BreakerState, Of, Seen};
 use crate::service::Service;
 
 /// How often the ledger is asked.
@@ -20,10 +20,12 @@ const EVERY: Duration = Duration::from_secs(3);
 
 /// A destination that is left alone for no longer than this, in ms, has enough for a moment. Where events are held
 /// here the span is shorter.
-const SHUT_MS: u64 = 60_000;
-/// So many destinations that take nothing have a series each: with more of them something else is wrong, and they
-/// are as many as tenants make them.
+const SHUT_MS: u64 = 30_000;
+/// So many destinations that take nothing have a series each, and all others one: they are as many as tenants make
+/// them.
 const MOST_SHUT: usize = 100;
+/// No destination is called so.
+const OTHERS: &str = "(others)";
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -152,11 +154,20 @@ impl Watch {
     /// A series for each that takes nothing, and none for others.
     fn destinations(self: &Arc<Self>, registry: &mut Registry) {
         let watch = Arc::clone(self);
-        let help = "1 for each destination to which nothing goes: it is down, or wants to be left alone for over a minute";
+        let help = "1 for each destination to which nothing goes: it is down, or wants to be left alone for over half a minute";
         probe_by(registry, "destination_shut", help, move || {
+            let mut names: BTreeSet<String> = watch.now().iter().filter_map(shut).collect();
+            if names.len() > MOST_SHUT {
+                names = names.into_iter().take(MOST_SHUT).collect();
+                names.insert(OTHERS.to_owned());
+            }
+            names.into_iter().map(|name| (vec![("destination", name)], 1.0)).collect()
+        });
+        let watch = Arc::clone(self);
+        let help = "Destinations to which nothing goes";
+        probe(registry, "destinations_shut", help, move || {
             let names: BTreeSet<String> = watch.now().iter().filter_map(shut).collect();
-            let series = |name| (vec![("destination", name)], 1.0);
-            names.into_iter().take(MOST_SHUT).map(series).collect()
+            number(names.len() as u64)
         });
     }
 
@@ -173,7 +184,8 @@ impl Watch {
 /// The destination that this limit is of, if nothing goes there.
 fn shut(seen: &Seen) -> Option<String> {
     let (kind, name) = seen.limit.split_once('/')?;
-    let is_shut = seen.breaker_number() > 0 || seen.held_ms > SHUT_MS;
+    // A breaker that is half open may be one that nobody has anything for.
+    let is_shut = seen.breaker == Some(BreakerState::Open) || seen.held_ms > SHUT_MS;
     (kind == Service::Destination.as_str() && is_shut).then(|| name.to_owned())
 }
 
@@ -272,7 +284,7 @@ mod tests {
             calls("tenant/acme", 2),
             calls("erp", 2),
             held("destination/gone", 900_000),
-            held("destination/busy", 60_000),
+            held("destination/busy", 30_000),
         ];
         *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all.clone());
         let text = encode(&registry);
@@ -281,10 +293,14 @@ mod tests {
             .filter_map(|line| line.strip_prefix("hubline_destination_shut{"))
             .collect();
         let one = |name: &str| format!("destination=\"{name}\"}} 1.0");
-        assert_eq!(shut, ["gone", "open", "probed"].map(one));
+        assert_eq!(shut, ["gone", "open"].map(one));
+        assert!(text.contains("hubline_destinations_shut 2"), "{text}");
         // Bounded, whoever makes them.
         all.extend((0..1_000).map(|number| calls(&format!("destination/more-{number}"), 2)));
         *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
-        assert_eq!(encode(&registry).matches("hubline_destination_shut{").count(), MOST_SHUT);
+        let text = encode(&registry);
+        assert_eq!(text.matches("hubline_destination_shut{").count(), MOST_SHUT + 1);
+        assert!(text.contains("hubline_destination_shut{destination=\"(others)\"} 1.0"), "{text}");
+        assert!(text.contains("hubline_destinations_shut 1002"), "{text}");
     }
 }

@@ -199,7 +199,7 @@ pub(super) fn breaker_open(view: View<'_>) -> Found {
 
 pub(super) fn destination_down(view: View<'_>) -> Found {
     // Who wants nothing is asked now and then, and is not shut meanwhile.
-    let shut = view.all("hubline_destination_shut").last_over_time(5 * MINUTE);
+    let shut = view.all("hubline_destination_shut").last_over_time(2 * MINUTE);
     let named =
         shut.iter().filter_map(|(labels, value)| Some((labels.get("destination")?, *value)));
     // Of all workers: they see the same.
