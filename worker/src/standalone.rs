@@ -120,6 +120,7 @@ impl Standalone {
             parts: Some(readiness),
             alerts: board,
             tenants_file: settings.processing.tenants.file().map(Path::to_owned),
+            has_app: settings.processing.app.client_id().is_some(),
             secrets_key: settings.processing.app.secrets_key.clone(),
             metrics: console_metrics,
         };

@@ -118,6 +118,7 @@ impl Program {
             parts: None,
             alerts: board.clone(),
             tenants_file: settings.tenants_file(),
+            has_app: settings.app.client_id().is_some(),
             secrets_key: settings.app.secrets_key.clone(),
             metrics: ConsoleMetrics::register(&mut registry),
         };

@@ -87,7 +87,11 @@ impl App {
             redaction: sources.redaction.clone(),
             limits: Arc::new(Limits::new(workers)),
             keys: sources.secrets_key.keys()?.map(Arc::new),
-            tenants: Tenants::new(sources.records.clone(), sources.tenants_file.clone()),
+            tenants: Tenants::new(
+                sources.records.clone(),
+                sources.tenants_file.clone(),
+                sources.has_app,
+            ),
             health: Arc::new(Watch::new(settings, sources)?),
             rotations: Rotations::default(),
             runtime: Handle::current(),

@@ -32,6 +32,8 @@ pub struct Sources {
     pub alerts: Board,
     /// The file of tenants, if they come from one: else they stand in the records.
     pub tenants_file: Option<PathBuf>,
+    /// Whether portals install the app.
+    pub has_app: bool,
     /// What secrets are sealed with that are made for destinations.
     pub secrets_key: SecretsKeySettings,
     /// What is measured of the console.

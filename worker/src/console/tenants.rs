@@ -12,6 +12,8 @@ use crate::tenants;
 pub(super) struct Tenants {
     records: Records,
     file: Option<PathBuf>,
+    /// Whether portals install the app: then a file's tenants are without it if their portals are, to workers too.
+    has_app: bool,
 }
 
 /// What there is at one moment.
@@ -24,8 +26,8 @@ pub(super) struct Seen {
 }
 
 impl Tenants {
-    pub(super) fn new(records: Records, file: Option<PathBuf>) -> Self {
-        Self { records, file: file.filter(|file| !file.as_os_str().is_empty()) }
+    pub(super) fn new(records: Records, file: Option<PathBuf>, has_app: bool) -> Self {
+        Self { records, has_app, file: file.filter(|file| !file.as_os_str().is_empty()) }
     }
 
     /// Whether nothing of it is changed from here.
@@ -47,6 +49,7 @@ impl Tenants {
         reach: &Reach,
     ) -> impl Future<Output = anyhow::Result<Seen>> + Send + 'static {
         let (records, file, reach) = (self.records.clone(), self.file.clone(), reach.clone());
+        let has_app = self.has_app;
         async move {
             let (view, sections) = match file {
                 None => {
@@ -54,7 +57,7 @@ impl Tenants {
                     (Ok(View::of_records(&sections)), Some(sections))
                 }
                 Some(file) => {
-                    let gone = records.without_app().await?;
+                    let gone = if has_app { records.without_app().await? } else { Vec::new() };
                     // A disk may take its time.
                     let view = tokio::task::spawn_blocking(move || view_of(&file)).await?;
                     (view.map(|view| view.without_app(gone.into())), None)

@@ -32,8 +32,8 @@ pub(crate) struct Filed {
     path: PathBuf,
     /// Where portals install the app.
     installations: Option<Records>,
-    /// As it was read last.
-    without_app: Arc<[(Origin, i64)]>,
+    /// As it was read last; `None` before.
+    without_app: Option<Arc<[(Origin, i64)]>>,
     is_away: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Stored {
 impl Source {
     /// `installations` are where portals install the app, if they do.
     pub(crate) fn of_file(path: PathBuf, installations: Option<Records>) -> Self {
-        Self::File(Filed { path, installations, without_app: Arc::default(), is_away: false })
+        Self::File(Filed { path, installations, without_app: None, is_away: false })
     }
 
     pub(crate) fn of_records(records: Records) -> Self {
@@ -93,18 +93,25 @@ impl Filed {
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || view_of(&path));
         let view = reading.await??;
-        if let Some(records) = &self.installations {
-            // While the database is away those go on being without that were.
-            match records.without_app().await {
-                Ok(accounts) => (self.without_app, self.is_away) = (accounts.into(), false),
-                Err(error) if !std::mem::replace(&mut self.is_away, true) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(error, "who has uninstalled the app cannot be read");
-                }
-                Err(_) => {}
+        let Some(records) = &self.installations else { return Ok(Arc::new(view)) };
+        // While the database is away those go on being without that were. Nobody knows at the start.
+        match records.without_app().await {
+            Ok(accounts) => (self.without_app, self.is_away) = (Some(accounts.into()), false),
+            Err(error) if self.without_app.is_none() => {
+                return Err(error.context("who has uninstalled the app cannot be read"));
             }
+            Err(error) if !std::mem::replace(&mut self.is_away, true) => {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "who has uninstalled the app cannot be read");
+            }
+            Err(_) => {}
         }
-        Ok(Arc::new(view.without_app(Arc::clone(&self.without_app))))
+        Ok(Arc::new(view.without_app(self.without_app.clone().unwrap_or_default())))
+    }
+
+    /// Whether a text is all there is to it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.installations.is_none()
     }
 }
 

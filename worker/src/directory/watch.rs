@@ -60,8 +60,8 @@ struct Reader {
 type Version = [u8; 32];
 
 impl DirectoryWatch {
-    /// Reads a file for the first time; what is wrong with its text is an error. The records are first read later:
-    /// then there are no routes yet. No destination may take longer than `longest`, and what is for a tenant that has
+    /// Reads a file for the first time; what is wrong with its text is an error. The records are first read later, and
+    /// who is without the app too: then there are no routes yet. No destination may take longer than `longest`, and what is for a tenant that has
     /// uninstalled the app is held for `kept`. `None` if there are to be no tenants.
     pub(crate) fn open(
         (settings, keys): (&TenantSettings, Option<Keys>),
@@ -92,7 +92,9 @@ impl DirectoryWatch {
             Source::File(file) => {
                 let routes = reader.take(&view_of(file.path())?)?;
                 reader.metrics.looked(true);
-                Some(routes)
+                // Else it is looked at once more, with who is without the app.
+                reader.taken = reader.taken.filter(|_| file.is_alone());
+                file.is_alone().then_some(routes)
             }
             Source::Records(_) => None,
         };
@@ -142,7 +144,8 @@ impl Reader {
             }
             return Ok(None);
         }
-        if version != std::mem::replace(&mut self.seen, version) && !is_whole {
+        let is_first = self.taken.is_none();
+        if version != std::mem::replace(&mut self.seen, version) && !is_whole && !is_first {
             return Ok(None);
         }
         self.take(view).map(Some)

@@ -62,9 +62,17 @@ async fn a_files_tenant_is_without_the_app_as_long_as_its_portal_is(engine: Data
     records.uninstall(&portal, "TOLD", "ann", 8_000).await.unwrap();
     let gone = [State::Uninstalled { since_ms: 8_000 }, State::Active];
     assert_eq!(states(&mut source).await, gone);
+    // Tried once more, it is not yet taken.
+    assert!(!records.try_token_again(&portal, "ann").await.unwrap(), "its token is erased");
+    test.run("UPDATE installation SET state = 'installed'").await;
+    assert_eq!(states(&mut source).await, gone);
     // While the records are away it goes on being so.
     records.close().await;
     assert_eq!(states(&mut source).await, gone);
+    // Who begins then does not know.
+    let mut begun = Source::of_file(file, Some(records));
+    let error = format!("{:#}", begun.view().await.unwrap_err());
+    assert!(error.starts_with("who has uninstalled the app cannot be read"), "{error}");
     test.end().await;
 }
 

@@ -7,6 +7,7 @@ use std::process::Command;
 use clap::Parser;
 
 use super::*;
+use crate::records::Records;
 use crate::trial::Directory;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -63,4 +64,29 @@ async fn a_secret_that_changes_while_they_are_read_is_taken_at_the_next_look() {
     let mut look = || watch.reader.look(&view, true).unwrap().is_some();
     assert!(look(), "what was taken had the secret before");
     assert!(!look(), "and it is the one that is at work");
+}
+
+/// Where portals install the app, a text alone does not say who has it.
+#[tokio::test]
+async fn a_file_is_known_once_it_is_known_who_is_without_the_app_and_then_at_once() {
+    let directory = Directory::new("watch-first").unwrap();
+    let file = directory.0.join("tenants.toml");
+    std::fs::write(&file, "tenants.acme = { origin = \"hubspot/1\" }\n").unwrap();
+    let url = format!("sqlite:{}", directory.0.join("records.db").display());
+    let records = Records::new(&SecretString::from(url)).unwrap();
+    let settings = Parsed::parse_from(["test"]).settings;
+    let times = (Duration::from_secs(10), Duration::ZERO);
+    for (installations, is_known) in [(None, true), (Some(records.clone()), false)] {
+        let source = Some(Source::of_file(file.clone(), installations));
+        let mut registry = Registry::default();
+        let metrics = WorkerMetrics::register(&mut registry, false);
+        let opened =
+            DirectoryWatch::open((&settings, None), source, times, &metrics, &mut registry);
+        let (mut watch, routes) = opened.unwrap().unwrap();
+        assert_eq!(routes.is_some(), is_known);
+        let view = watch.source.view().await.unwrap();
+        let looked = watch.reader.look(&view, watch.source.is_whole()).unwrap();
+        assert_eq!(looked.is_some(), !is_known, "what is known is not taken again");
+    }
+    records.close().await;
 }

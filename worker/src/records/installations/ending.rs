@@ -132,13 +132,14 @@ impl Records {
         }))
     }
 
-    /// The portals that have had the app and are without it, each since when (ms since the Unix epoch).
+    /// The portals that have had the app and are without it, each since when (ms since the Unix epoch). One whose
+    /// token is tried once more is among them until HubSpot takes it.
     pub(crate) async fn without_app(&self) -> anyhow::Result<Vec<(Origin, i64)>> {
         let database = self.ready().await?;
         let gone: Vec<(String, i64)> = on_reading!(database, pool => {
             sqlx::query_as(
-                "SELECT origin, uninstalled_ms FROM installation WHERE state = 'uninstalled' \
-                 AND uninstalled_ms IS NOT NULL ORDER BY origin",
+                "SELECT origin, uninstalled_ms FROM installation WHERE uninstalled_ms IS NOT NULL \
+                 ORDER BY origin",
             )
             .fetch_all(pool)
             .await?

@@ -269,6 +269,7 @@ fn of_records(records: Records, broker: Broker, flags: &[&str], properties: &[&s
         parts: None,
         alerts: Board::default(),
         tenants_file,
+        has_app: false,
         secrets_key,
         metrics: ConsoleMetrics::register(&mut Registry::default()),
     };
