@@ -108,12 +108,16 @@ impl Forward {
             let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
         }
-        // Before its record is read, for which HubSpot's limit is spent. Those of a batch are turned away together, by
-        // the one that speaks for them.
-        if outlet.gathering().is_none() {
+        let look = async || {
             let there = (&*outlet.limit.key, outlet.concurrency);
             let beside = (&*party.limit.key, party.concurrency);
-            cx.look(Service::Destination, there, beside).await?;
+            cx.look(Service::Destination, there, beside).await
+        };
+        // Those of a batch are turned away together, by the one that speaks for them. Where HubSpot's limit is spent
+        // for the body, that one is made for nobody who cannot be sent.
+        let (is_alone, asks) = (outlet.gathering().is_none(), self.choice.asks_hubspot());
+        if is_alone && asks {
+            look().await?;
         }
         let Some(body) = self.choice.body(cx, event).await? else {
             return Err(HandlerError::skipped(
@@ -121,6 +125,9 @@ impl Forward {
                 "the route's filter or template drops it",
             ));
         };
+        if is_alone && !asks {
+            look().await?;
+        }
         self.room(cx, party).await?;
         if let Some((endpoint, batching)) = outlet.gathering() {
             let way = Way {

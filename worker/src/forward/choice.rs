@@ -75,6 +75,12 @@ impl Choice {
         &self.properties
     }
 
+    /// Whether HubSpot may be asked something for it.
+    pub(crate) fn asks_hubspot(&self) -> bool {
+        let needs = self.transform.as_ref().map(|transform| transform.needs());
+        !self.properties.is_empty() || needs.is_some_and(|needs| needs.stages || needs.ui_domain)
+    }
+
     /// Whether the event may go this way, as far as the event itself tells. One that is no JSON goes nowhere
     /// that has a filter.
     pub fn may_want(&self, event: &Event) -> bool {

@@ -23,6 +23,6 @@ pub(super) fn is_proxys(url: &Url, status: StatusCode, headers: &HeaderMap) -> b
 pub(super) fn is_before(url: &Url, is_connecting: bool, why: &str) -> bool {
     match url.scheme() {
         "http" => is_connecting,
-        _ => why.contains("tunnel"),
+        _ => why.contains("tunnel error"),
     }
 }
