@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use shared::testing::{DatabaseEngine, on_every_database};
 
-use super::tenants::{OTHER, OTHER_OPERATOR, OWN_OPERATOR, OWN_VIEWER, Two};
+use super::tenants::{OTHER, OTHER_OPERATOR, OWN, OWN_OPERATOR, OWN_VIEWER, Two};
 use crate::console::rig::OPERATOR;
 use crate::harness::deal_of;
 
@@ -161,6 +161,13 @@ async fn ones_own_tenant_is_seen_and_no_other_and_nothing_of_all(engine: Databas
     let route = own.get("/tenants/route/acme-log").await;
     route.shows(&["/tenants/tenant/acme", "Try an event"]);
     route.hides(&["shared-log\"", "worker tenants", "Pause</button>"]);
+    // As it goes out, though the channel is of all; and of an event of others nothing, not even whose it is.
+    let chat = "/tenants/route/acme-chat";
+    let own_event = own.post(chat, &[("event", &deal_of(OWN, 1))]).await;
+    own_event.shows(&["goes out", "the event is acme&#39;s", "{&#34;text&#34;:&#34;deal.creation"]);
+    let others_event = own.post(chat, &[("event", &deal_of(OTHER, 1))]).await;
+    others_event.shows(&["does not go this way", "is no tenant&#39;s origin"]).hides(&["initech"]);
+    all.post(chat, &[("event", &deal_of(OTHER, 1))]).await.shows(&["the event is initech"]);
     for of_others in [
         "tenant/initech",
         "destination/initech-crm",

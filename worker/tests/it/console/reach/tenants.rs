@@ -41,6 +41,11 @@ secret = { env = "TENANT_ACME" }
 [destinations.shared-log]
 url = "https://log.example/"
 sign = "none"
+[destinations.shared-chat]
+slack = { env = "TENANT_CHAT" }
+[routes.acme-chat]
+tenant = "acme"
+destination = "shared-chat"
 [routes.acme-deals]
 tenant = "acme"
 destination = "acme-crm"
