@@ -8,6 +8,7 @@ mod costs;
 mod passages;
 mod rooms;
 mod seats;
+mod shut;
 mod trouble;
 mod watch;
 

@@ -1,7 +1,6 @@
 //! What is seen of limits: every few seconds the ledger is asked, for metrics, `/limits`, the console and
 //! `worker limits`. All workers see the same, since they share the limits.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,21 +10,13 @@ use prometheus_client::registry::Registry;
 use shared::metrics::{probe, probe_by};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::shut;
 use crate::ledger::Ledger;
-use crate::limits::{BreakerState, Of, Seen};
+use crate::limits::{Of, Seen};
 use crate::service::Service;
 
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_secs(3);
-
-/// A destination that is left alone for no longer than this, in ms, has enough for a moment. Where events are held
-/// here the span is shorter.
-const SHUT_MS: u64 = 30_000;
-/// So many destinations that take nothing have a series each, and all others one: they are as many as tenants make
-/// them.
-const MOST_SHUT: usize = 100;
-/// No destination is called so.
-const OTHERS: &str = "(others)";
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -156,19 +147,12 @@ impl Watch {
         let watch = Arc::clone(self);
         let help = "1 for each destination to which nothing goes: it is down, or wants to be left alone for over half a minute";
         probe_by(registry, "destination_shut", help, move || {
-            let mut names: BTreeSet<String> = watch.now().iter().filter_map(shut).collect();
-            if names.len() > MOST_SHUT {
-                names = names.into_iter().take(MOST_SHUT).collect();
-                names.insert(OTHERS.to_owned());
-            }
-            names.into_iter().map(|name| (vec![("destination", name)], 1.0)).collect()
+            let names = shut::named(&watch.now()).into_iter();
+            names.map(|name| (vec![("destination", name)], 1.0)).collect()
         });
         let watch = Arc::clone(self);
         let help = "Destinations to which nothing goes";
-        probe(registry, "destinations_shut", help, move || {
-            let names: BTreeSet<String> = watch.now().iter().filter_map(shut).collect();
-            number(names.len() as u64)
-        });
+        probe(registry, "destinations_shut", help, move || number(shut::count(&watch.now())));
     }
 
     fn labels(&self, seen: &Seen) -> Labels {
@@ -179,14 +163,6 @@ impl Watch {
     fn name(&self, seen: &Seen) -> String {
         if self.by_portal { seen.limit.clone() } else { seen.service().to_owned() }
     }
-}
-
-/// The destination that this limit is of, if nothing goes there.
-fn shut(seen: &Seen) -> Option<String> {
-    let (kind, name) = seen.limit.split_once('/')?;
-    // A breaker that is half open may be one that nobody has anything for.
-    let is_shut = seen.breaker == Some(BreakerState::Open) || seen.held_ms > SHUT_MS;
-    (kind == Service::Destination.as_str() && is_shut).then(|| name.to_owned())
 }
 
 async fn limits(watch: Data<Watch>) -> HttpResponse {
@@ -255,10 +231,13 @@ mod tests {
                 seen(Of::Requests, "hubspot/1", [40, 100, 10_200, 3, 2, 9_000, 30_000, 0, -1]),
                 seen(Of::Requests, "hubspot/2", [50, 80, 10_200, 1, 0, 4_000, 60_500, 0, -1]),
                 seen(Of::Calls, "erp", [0, 200, 0, 7, 0, 1_000, 5_000, 4_000, 2]),
+                seen(Of::Calls, "destination/acme-crm", [0, 200, 0, 1, 0, 0, 0, 0, 2]),
             ]);
             let text = encode(&registry);
             let there = |line: &str| assert!(text.contains(line), "{line} in {text}");
             there("hubline_breaker_state{limit=\"erp\"} 2.0");
+            there("hubline_destination_shut{destination=\"acme-crm\"} 1.0");
+            there("hubline_destinations_shut 1");
             there("hubline_limit_held_seconds{limit=\"erp\",of=\"calls\"} 4.0");
             if by_portal {
                 there("hubline_limit_used{limit=\"hubspot/2\",of=\"requests\"} 50.0");
@@ -269,38 +248,5 @@ mod tests {
                 there("hubline_limit_drained_seconds{limit=\"hubspot\",of=\"requests\"} 60.5");
             }
         }
-    }
-    #[test]
-    fn a_destination_that_takes_nothing_has_a_series_and_no_other_has() {
-        let mut registry = registry("worker");
-        let watch = Watch::register(&mut registry, false);
-        assert!(!encode(&registry).contains("hubline_destination_shut{"));
-        let calls = |limit: &str, state| seen(Of::Calls, limit, [0, 200, 0, 7, 0, 0, 0, 0, state]);
-        let held = |limit: &str, ms| seen(Of::Requests, limit, [0, 1, 1, 0, 0, 0, 0, ms, -1]);
-        let mut all = vec![
-            calls("destination/closed", 0),
-            calls("destination/probed", 1),
-            calls("destination/open", 2),
-            calls("tenant/acme", 2),
-            calls("erp", 2),
-            held("destination/gone", 900_000),
-            held("destination/busy", 30_000),
-        ];
-        *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all.clone());
-        let text = encode(&registry);
-        let shut: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("hubline_destination_shut{"))
-            .collect();
-        let one = |name: &str| format!("destination=\"{name}\"}} 1.0");
-        assert_eq!(shut, ["gone", "open"].map(one));
-        assert!(text.contains("hubline_destinations_shut 2"), "{text}");
-        // Bounded, whoever makes them.
-        all.extend((0..1_000).map(|number| calls(&format!("destination/more-{number}"), 2)));
-        *watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
-        let text = encode(&registry);
-        assert_eq!(text.matches("hubline_destination_shut{").count(), MOST_SHUT + 1);
-        assert!(text.contains("hubline_destination_shut{destination=\"(others)\"} 1.0"), "{text}");
-        assert!(text.contains("hubline_destinations_shut 1002"), "{text}");
     }
 }

@@ -12,6 +12,7 @@ use crate::records::{Edit, Section, SectionState};
 use crate::strangers::Stranger;
 use crate::tenants::{SectionKind, Sink, State, Tenants};
 
+mod attempts;
 mod fare;
 mod section;
 

@@ -14,28 +14,14 @@ use super::super::super::frame::{Frame, Tab};
 use super::super::super::parts::{Moment, Part};
 use super::super::super::tenants::Seen;
 use super::super::super::visit::{Answer, Visit, page};
+use super::attempts::{self, Attempt};
 use super::fare::{Fare, Fares};
 use super::{Word, missing};
 use crate::directory::section_text;
-use crate::records::{Line, Question, SectionState};
+use crate::records::SectionState;
 use crate::rehearsal::Rehearsal;
 use crate::target::route_name;
-use crate::tenants::{Destination, Route, SectionKind, SectionText, Tenants, text_of};
-
-/// So many of the last attempts that failed are shown.
-const ATTEMPTS: u32 = 5;
-/// Of so many routes at the most: each is asked for by itself.
-const ROUTES: usize = 8;
-/// Verdicts of attempts that failed.
-const FAILED: [&str; 3] = ["retried", "permanent", "exhausted"];
-
-struct Attempt {
-    at: Part<Moment>,
-    event: String,
-    short: String,
-    verdict: String,
-    error: String,
-}
+use crate::tenants::{Destination, SectionKind, SectionText, text_of};
 
 /// An event that was tried on a route.
 #[derive(Default)]
@@ -185,7 +171,7 @@ async fn section(
     });
     let target = tenants.routes.get(&name).filter(|_| kind == SectionKind::Route);
     let target = target.map(|route| route_name(route.tenant.as_deref(), &route.name));
-    let attempts = failed(visit, targets(tenants, kind, &name)).await?;
+    let attempts = attempts::failed(visit, tenants, kind, &name).await?;
     let events = target.map(|target| {
         format!(
             "/events?{}",
@@ -262,41 +248,4 @@ fn others(seen: &Seen, kind: SectionKind, name: &str) -> Vec<(&'static str, Sect
             tenant.into_iter().chain(destination).collect()
         }
     }
-}
-
-/// The routes of which attempts are shown, as the log has them.
-fn targets(tenants: &Tenants, kind: SectionKind, name: &str) -> Vec<String> {
-    let is_asked_for = |route: &&Route| match kind {
-        SectionKind::Tenant => route.tenant.as_deref() == Some(name),
-        SectionKind::Destination => route.destination == name,
-        SectionKind::Route => route.name == name,
-    };
-    let routes = tenants.routes.values().filter(is_asked_for).take(ROUTES);
-    routes.map(|route| route_name(route.tenant.as_deref(), &route.name)).collect()
-}
-
-/// The last attempts of these that failed, of each kind.
-async fn failed(visit: &Visit, targets: Vec<String>) -> Result<Vec<Attempt>, Fault> {
-    let view = visit.view();
-    let asking = visit.ask(async move {
-        let mut lines: Vec<Line> = Vec::new();
-        for target in targets {
-            for verdict in FAILED {
-                let (target, verdict) = (Some(target.clone()), Some(verdict.to_owned()));
-                let question = Question { target, verdict, ..Question::default() };
-                lines.extend(view.search(question, ATTEMPTS).await?.lines);
-            }
-        }
-        lines.sort_by_key(|line| std::cmp::Reverse(line.id));
-        lines.truncate(ATTEMPTS as usize);
-        Ok(lines)
-    });
-    let attempt = |line: Line| Attempt {
-        at: Moment::new(line.settled_ms, visit.now_ms),
-        short: line.identity.chars().take(12).collect(),
-        event: line.identity,
-        verdict: line.verdict,
-        error: line.error.unwrap_or_default(),
-    };
-    Ok(asking.await?.into_iter().map(attempt).collect())
 }
