@@ -80,7 +80,8 @@ impl Load {
 async fn killed_fifty_times_under_load_it_ends_every_event_that_was_answered_200() {
     let (data, (stand_ins, url)) = (Data::new(), erp().await);
     // Contacts whose id begins with 9 are refused for good, and now and then the ERP is down.
-    stand_ins.fail(Fault::new("erp", 422).on("PUT", "/customers/9"));
+    let refused = || Fault::new("erp", 422).on("PUT", "/customers/9");
+    stand_ins.fail(refused());
     let load = Arc::new(Load {
         confirmed: watch::channel(BTreeSet::new()).0,
         next: AtomicU64::new(1_000_000),
@@ -106,6 +107,10 @@ async fn killed_fifty_times_under_load_it_ends_every_event_that_was_answered_200
             within("the posting's end", posting).await.unwrap();
         }
     }
+    // It is up in the end. Of rounds that were over before it was called its failures are left, and with so many
+    // nobody calls it for minutes.
+    stand_ins.heal();
+    stand_ins.fail(refused());
     let process = Process::start(&data.0, &with_erp(&url)).await;
     data.worked_off().await;
     assert_eq!(process.terminate().await.code(), Some(0));
