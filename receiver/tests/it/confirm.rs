@@ -27,8 +27,7 @@ const DEFAULT: &str = "--publish-timeout=3s";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_confirms_every_delivery_is_answered_503_in_time() {
-    // No longer, so that the answer is in time on a busy machine; no shorter, so that a confirm is.
-    let (proxy, fixture) = behind_proxy(&["--publish-timeout=2s"]).await;
+    let (proxy, fixture) = behind_proxy(&[DEFAULT]).await;
     let before = events::batch(2);
     fixture.post(events::body(&before)).await.assert_received(2);
     proxy.mute_server();
@@ -87,7 +86,7 @@ async fn a_client_that_leaves_before_the_confirm_stops_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_cut_under_load_comes_back_by_itself_and_loses_nothing() {
-    let (proxy, fixture) = behind_proxy(&["--publish-timeout=1s"]).await;
+    let (proxy, fixture) = behind_proxy(&[DEFAULT]).await;
     let mut load = Load::start(fixture.address());
     for _ in 0..2 {
         load.until_received(40).await;

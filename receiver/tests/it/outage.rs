@@ -19,7 +19,7 @@ fn body() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_crashes_under_load_keeps_every_event_that_was_answered_200() {
     let broker = PrivateBroker::start("crash").await;
-    let mut fixture = Fixture::start_at(&broker.url, &broker.url, &["--publish-timeout=1s"]).await;
+    let mut fixture = Fixture::start_at(&broker.url, &broker.url, &["--publish-timeout=3s"]).await;
     fixture.ready().await;
     let mut load = Load::start(fixture.address());
     load.until_received(50).await;

@@ -61,8 +61,8 @@ type Version = [u8; 32];
 
 impl DirectoryWatch {
     /// Reads a file for the first time; what is wrong with its text is an error. The records are first read later, and
-    /// who is without the app too: then there are no routes yet. No destination may take longer than `longest`, and what is for a tenant that has
-    /// uninstalled the app is held for `kept`. `None` if there are to be no tenants.
+    /// who is without the app too: then there are no routes yet. No destination may take longer than `longest`, and
+    /// what is for a tenant that has uninstalled the app is held for `kept`. `None` if there are to be no tenants.
     pub(crate) fn open(
         (settings, keys): (&TenantSettings, Option<Keys>),
         source: Option<Source>,

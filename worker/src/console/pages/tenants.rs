@@ -151,7 +151,8 @@ async fn strangers(visit: &Visit, all: &Tenants, asked: &str) -> Result<Vec<Stra
         last: moment(stranger.last_ms),
     };
     let strangers = seen.iter().filter(|stranger| all.tenant_of(&stranger.origin).is_none());
-    let strangers = strangers.filter(|stranger| stranger.origin.to_string().contains(asked));
+    let strangers =
+        strangers.filter(|stranger| stranger.origin.to_string().to_lowercase().contains(asked));
     Ok(strangers.take(MOST).map(row).collect())
 }
 
