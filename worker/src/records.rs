@@ -41,13 +41,13 @@ pub(crate) use database::took_too_long;
 pub(crate) use handle::FILE;
 pub use handle::Records;
 pub use history::{Line, Question};
-pub(crate) use installations::{Before, Given, InstallationState, PortalFacts};
+pub(crate) use installations::{Before, Given, InstallationState, PortalFacts, Taken};
 pub(crate) use keeping::Keeping;
 pub(crate) use key::{Key, Purpose};
 pub(crate) use log::{Course, Log, Logged};
 pub(crate) use origins::origin_meant;
 pub(crate) use search::{Found, PATIENCE as SEARCH_PATIENCE};
 pub(crate) use tenants::{
-    Conflict, Edit, KeptSecret, NoTenant, SealedSecret, Section, SectionState, Sections,
+    Conflict, Edit, KeptSecret, NoTenant, SealedSecret, Section, SectionState, Sections, Stand,
     TenantsListener,
 };

@@ -101,7 +101,7 @@ fn begin_for_marketplace(site: &Site, return_url: Option<Url>) -> Outcome {
     let Some(mut url) = return_url else { return Outcome::ForeignReturn };
     match States::begin(&site.app.keys, now_ms()) {
         Ok(begun) => {
-            url.query_pairs_mut().append_pair("state", &begun.state);
+            with_state(&mut url, &begun.state);
             Outcome::Begun { url: url.into(), cookie: begun.cookie }
         }
         Err(error) => {
@@ -112,9 +112,33 @@ fn begin_for_marketplace(site: &Site, return_url: Option<Url>) -> Outcome {
     }
 }
 
+/// The address with this state alone: what somebody else had put there would come back beside it, or in its place.
+fn with_state(url: &mut Url, state: &str) {
+    let others = url.query_pairs().filter(|(name, _)| name != "state");
+    let others: Vec<_> =
+        others.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    url.query_pairs_mut().clear().extend_pairs(others).append_pair("state", state);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_gets_one_state_and_keeps_the_rest() {
+        for (before, after) in [
+            ("https://app.hubspot.com/x", "https://app.hubspot.com/x?state=s"),
+            (
+                "https://app.hubspot.com/x?a=b%20c&state=bad&d",
+                "https://app.hubspot.com/x?a=b+c&d=&state=s",
+            ),
+            ("https://app.hubspot.com/x?state=1&state=2", "https://app.hubspot.com/x?state=s"),
+        ] {
+            let mut url: Url = before.parse().unwrap_or_else(|error| panic!("{before}: {error}"));
+            with_state(&mut url, "s");
+            assert_eq!(url.as_str(), after);
+        }
+    }
 
     #[test]
     fn a_query_says_each_thing_once() {

@@ -60,6 +60,9 @@ pub(super) async fn install(site: &Site, code: &SecretString, next: Option<Url>)
     }
     site.app.note(&origin, &details).await;
     let lacks = granted.scopes.as_ref().map(|scopes| missing(&site.scopes, scopes));
+    if lacks.is_none() {
+        tracing::warn!(%origin, "hubspot has not said what a portal has granted: whether the app has what it needs is not known");
+    }
     let lacks = lacks.unwrap_or_default();
     if !lacks.is_empty() {
         tracing::warn!(%origin, scopes = lacks.join(" "), "a portal has granted less than the app needs");

@@ -90,7 +90,7 @@ impl App {
         let sealed = self.keys.seal(&refresh_token_of(origin), newest)?;
         let (due_ms, expires_ms) = Self::times(&granted, now_ms());
         let given = Given { refresh_token: &sealed, due_ms, expires_ms };
-        let is_kept = self.records.keep_refreshed(origin, fence, given, None).await?;
+        let is_kept = self.write_refreshed(origin, fence, given, None).await?;
         anyhow::ensure!(is_kept, "{origin} has installed the app again meanwhile");
         match self.endpoint.uninstall(&granted.access_token).await {
             Ok(()) => Ok(GivenUp::Taken),

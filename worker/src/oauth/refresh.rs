@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::terms::{millis, refresh_token_of};
 use super::tokens::{Tokens, Why};
 use crate::metrics::RefreshOutcome;
-use crate::records::{Given, InstallationState};
+use crate::records::{Given, InstallationState, Taken};
 
 /// After an answer that says nothing of the portal.
 const LATER: Duration = Duration::from_secs(15);
@@ -76,7 +76,7 @@ impl Tokens {
                 }
                 kept
             }
-            Err(refusal) => Err(self.refused(origin, taken.fence, refusal).await),
+            Err(refusal) => Err(self.refused(origin, &taken, refusal).await),
         }
     }
 
@@ -133,7 +133,7 @@ impl Tokens {
         });
     }
 
-    /// Writes it, again and again while the records are away; false if a later one was quicker.
+    /// Writes it; false if a later one was quicker.
     async fn write(
         &self,
         origin: &Origin,
@@ -141,26 +141,20 @@ impl Tokens {
         given: Given<'_>,
         scopes: Option<&str>,
     ) -> Result<bool, NoToken> {
-        let (mut reconnect, begun) = (Reconnect::default(), Instant::now());
-        loop {
-            match self.app.records.keep_refreshed(origin, fence, given, scopes).await {
-                Ok(is_kept) => return Ok(is_kept),
-                Err(error) if begun.elapsed() >= WRITING => {
-                    let error = format!("{error:#}");
-                    self.app.metrics.refreshed(RefreshOutcome::Unwritten);
-                    tracing::error!(%origin, error, "a refresh token could not be written: the one before is used again");
-                    return Err(later("RECORDS_DOWN", LATER));
-                }
-                Err(_) => tokio::time::sleep(reconnect.next_delay()).await,
-            }
-        }
+        self.app.write_refreshed(origin, fence, given, scopes).await.map_err(|error| {
+            let error = format!("{error:#}");
+            self.app.metrics.refreshed(RefreshOutcome::Unwritten);
+            tracing::error!(%origin, error, "a refresh token could not be written: the one before is used again");
+            later("RECORDS_DOWN", LATER)
+        })
     }
 
-    async fn refused(&self, origin: &Origin, fence: i64, refusal: Refusal) -> NoToken {
+    async fn refused(&self, origin: &Origin, taken: &Taken, refusal: Refusal) -> NoToken {
+        let fence = taken.fence;
         match refusal {
             Refusal::Revoked { code } => {
                 self.app.accepted();
-                self.revoked(origin, fence, &code).await
+                self.revoked(origin, taken, &code).await
             }
             Refusal::Misconfigured { code } => {
                 let wait = self.app.refused(&code);
@@ -212,6 +206,28 @@ impl Tokens {
             // Then its lease runs out.
             let error = format!("{error:#}");
             tracing::debug!(%origin, error, "a refresh was not given back");
+        }
+    }
+}
+
+impl App {
+    /// Writes what a refresh has brought, again and again while the records are away; false if a later one was
+    /// quicker.
+    pub(super) async fn write_refreshed(
+        &self,
+        origin: &Origin,
+        fence: i64,
+        given: Given<'_>,
+        scopes: Option<&str>,
+    ) -> anyhow::Result<bool> {
+        let (mut reconnect, begun) = (Reconnect::default(), Instant::now());
+        loop {
+            match self.records.keep_refreshed(origin, fence, given, scopes).await {
+                Err(_) if begun.elapsed() < WRITING => {
+                    tokio::time::sleep(reconnect.next_delay()).await;
+                }
+                written => return written,
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::no_token::NoToken;
 use super::terms::millis;
 use super::tokens::Tokens;
 use crate::metrics::RefreshOutcome;
+use crate::records::Taken;
 
 /// When a refusal that is not believed is asked about again.
 const AGAIN: Duration = Duration::from_mins(5);
@@ -17,9 +18,9 @@ const AGAIN: Duration = Duration::from_mins(5);
 const DOUBTED: &str = "REFUSAL_DOUBTED";
 
 impl Tokens {
-    /// HubSpot says that the portal is without the app.
-    pub(super) async fn revoked(&self, origin: &Origin, fence: i64, code: &str) -> NoToken {
-        let app = &self.app;
+    /// HubSpot says of the token that was taken that the portal is without the app.
+    pub(super) async fn revoked(&self, origin: &Origin, taken: &Taken, code: &str) -> NoToken {
+        let (app, fence) = (&self.app, taken.fence);
         // One after the other, so that each sees what those before have ended.
         let _turn = app.ending.lock().await;
         let (now, now_ms) = (Instant::now(), now_ms());
@@ -36,7 +37,11 @@ impl Tokens {
                 Err(error) => return NoToken::records_away(origin, &error),
             }
         }
-        match app.records.revoke_installation(origin, fence, code, now_ms).await {
+        match app
+            .records
+            .revoke_installation(origin, (fence, taken.token_fence), code, now_ms)
+            .await
+        {
             Ok(Some(since_ms)) => {
                 self.forget(origin).await;
                 app.metrics.refreshed(RefreshOutcome::Revoked);
@@ -44,7 +49,8 @@ impl Tokens {
                 NoToken::Uninstalled { since_ms }
             }
             Ok(None) => {
-                app.metrics.refreshed(RefreshOutcome::Overtaken);
+                // Where there is a newer token it is taken next, by whoever comes.
+                self.end(origin, fence, RefreshOutcome::Overtaken, Duration::ZERO, None).await;
                 NoToken::Busy
             }
             Err(error) => NoToken::records_away(origin, &error),

@@ -1,6 +1,6 @@
 //! Scopes, as the app needs them and as a portal grants them.
 
-/// Those of `wanted` that are not among `granted`; all of them if it was not told which were granted.
+/// Those of `wanted` that are not among `granted`.
 pub(crate) fn missing(wanted: &[String], granted: &[String]) -> Vec<String> {
     wanted.iter().filter(|scope| !granted.contains(scope)).cloned().collect()
 }

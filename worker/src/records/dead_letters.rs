@@ -37,7 +37,7 @@ mod tally;
 
 pub use super::runs::at_work::AtWork;
 pub use audit::{Act, Acts};
-pub(crate) use audit::{NOBODY, is_reserved};
+pub(crate) use audit::{NOBODY, OWN_NAME, is_reserved};
 pub use claims::ClaimOf;
 pub use drain::{Drained, drain};
 pub use export::Export;

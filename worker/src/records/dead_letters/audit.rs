@@ -11,7 +11,7 @@ use crate::records::row::from_row;
 const MAX_FILTER_BYTES: usize = 4000;
 
 /// What the program signs with where it acts by itself.
-pub(in crate::records) const OWN_NAME: &str = "hubline";
+pub(crate) const OWN_NAME: &str = "hubline";
 /// What stands for people who give no name, beside the roles of the console.
 pub(crate) const NOBODY: &str = "unknown";
 

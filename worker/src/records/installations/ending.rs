@@ -11,13 +11,14 @@ use crate::records::handle::Records;
 use crate::records::tenants;
 
 impl Records {
-    /// HubSpot has refused the refresh with this fence for good: the portal is without the app, since when is
-    /// given. Its token stays until [`Self::erase_tokens`]. `None` if somebody else has begun another refresh, or
-    /// it was installed again: they know better.
+    /// HubSpot has refused for good, to the refresh with this fence, the token that stood there with the second one:
+    /// the portal is without the app, since when is given. The token stays until [`Self::erase_tokens`]. `None` if
+    /// somebody else has begun another refresh, it was installed again, or one that was late has brought a newer
+    /// token: they know better.
     pub(crate) async fn revoke_installation(
         &self,
         origin: &Origin,
-        fence: i64,
+        (fence, token_fence): (i64, i64),
         code: &str,
         now_ms: i64,
     ) -> anyhow::Result<Option<i64>> {
@@ -27,17 +28,20 @@ impl Records {
             sqlx::query_scalar(
                 "UPDATE installation SET state = 'uninstalled', \
                  uninstalled_ms = coalesce(uninstalled_ms, $4), leased_until_ms = 0, error_code = $3 \
-                 WHERE origin = $1 AND fence = $2 AND token_fence < $2 AND state = 'installed' \
+                 WHERE origin = $1 AND fence = $2 AND token_fence = $5 AND state = 'installed' \
                  RETURNING uninstalled_ms",
             )
             .bind(origin.to_string())
             .bind(fence)
             .bind(code)
             .bind(now_ms)
+            .bind(token_fence)
             .fetch_optional(connection)
             .await?
         });
         if since_ms.is_some() {
+            let about = format!("account={origin}");
+            audit::note(&mut transaction, audit::OWN_NAME, "uninstall", &about, 1).await?;
             tenants::uninstalled(&mut transaction, origin, audit::OWN_NAME, now_ms).await?;
         }
         transaction.commit().await?;

@@ -4,6 +4,7 @@ use shared::origin::Origin;
 
 use super::{Before, Given, InstallationState, PortalFacts};
 use crate::records::database::{Transaction, on_transaction};
+use crate::records::dead_letters::audit;
 use crate::records::handle::Records;
 use crate::records::tenants::{self, NoTenant};
 
@@ -79,6 +80,8 @@ async fn installed(
         .execute(connection)
         .await?;
     });
+    let about = format!("account={origin}");
+    audit::note(transaction, audit::OWN_NAME, "install", &about, 1).await?;
     Ok(match state.map(InstallationState::try_from).transpose()? {
         None => Before::Unknown,
         Some(InstallationState::Installed) => Before::Installed,

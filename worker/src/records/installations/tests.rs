@@ -39,8 +39,9 @@ impl Bench {
         self.records.keep_refreshed(&self.origin, fence, given(token), None).await.unwrap()
     }
 
-    async fn revoke(&self, fence: i64, now_ms: i64) -> Option<i64> {
-        self.records.revoke_installation(&self.origin, fence, CODE, now_ms).await.unwrap()
+    async fn revoke(&self, taken: &Taken, now_ms: i64) -> Option<i64> {
+        let refused = (taken.fence, taken.token_fence);
+        self.records.revoke_installation(&self.origin, refused, CODE, now_ms).await.unwrap()
     }
 
     /// Tokens that are there.
@@ -94,8 +95,8 @@ async fn what_comes_late_and_is_the_newest_is_kept(engine: DatabaseEngine) {
     bench.install(b"one").await;
     let frozen = bench.take(1_000, 2_000).await.unwrap();
     let refused = bench.take(2_000, 9_000).await.unwrap();
-    assert_eq!(bench.revoke(frozen.fence, 1).await, None, "whoever was overtaken revokes nothing");
-    assert_eq!(bench.revoke(refused.fence, 7_000).await, Some(7_000));
+    assert_eq!(bench.revoke(&frozen, 1).await, None, "whoever was overtaken revokes nothing");
+    assert_eq!(bench.revoke(&refused, 7_000).await, Some(7_000));
     let known = bench.known().await;
     assert_eq!((known.state, known.uninstalled_ms), (InstallationState::Uninstalled, Some(7_000)));
     assert_eq!(known.error_code.as_deref(), Some(CODE));
@@ -103,6 +104,26 @@ async fn what_comes_late_and_is_the_newest_is_kept(engine: DatabaseEngine) {
     assert!(bench.keep(frozen.fence, b"two").await);
     let known = bench.known().await;
     assert_eq!((known.state, known.uninstalled_ms), (InstallationState::Installed, None));
+    bench.end().await;
+}
+
+/// The other way round: the late one writes while the other one is being refused what it has replaced.
+async fn a_refusal_of_a_token_that_was_replaced_meanwhile_ends_nothing(engine: DatabaseEngine) {
+    let bench = Bench::new(engine).await;
+    bench.install(b"one").await;
+    let late = bench.take(1_000, 2_000).await.unwrap();
+    let refused = bench.take(2_000, 9_000).await.unwrap();
+    assert!(bench.keep(late.fence, b"two").await);
+    assert_eq!(bench.revoke(&refused, 7_000).await, None);
+    let known = bench.known().await;
+    assert_eq!((known.state, known.uninstalled_ms), (InstallationState::Installed, None));
+    let next = bench.take(9_000, 9_999).await.unwrap();
+    assert_eq!(next.refresh_token.as_deref(), Some(&b"two"[..]));
+    // What is refused now is the newest there is.
+    assert_eq!(bench.revoke(&next, 9_500).await, Some(9_500));
+    let ended = "SELECT count(*) FROM audit WHERE (who, action, filter) = \
+        ('hubline', 'uninstall', 'account=hubspot/62515')";
+    assert_eq!(bench.test.number(ended).await, 1);
     bench.end().await;
 }
 
@@ -114,7 +135,7 @@ async fn a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again(
     bench.install(b"one").await;
     assert!(!again().await, "it is installed");
     let taken = bench.take(1_000, 2_000).await.unwrap();
-    assert_eq!(bench.revoke(taken.fence, 7_000).await, Some(7_000));
+    assert_eq!(bench.revoke(&taken, 7_000).await, Some(7_000));
     assert_eq!(
         (bench.tokens().await, bench.records.refused_since(APP, 7_000).await.unwrap()),
         (1, 1)
@@ -127,7 +148,7 @@ async fn a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again(
     assert!(again().await);
     let taken = bench.take(8_000, 9_000).await.unwrap();
     assert_eq!(taken.refresh_token.as_deref(), Some(&b"one"[..]));
-    assert_eq!(bench.revoke(taken.fence, 8_500).await, Some(7_000));
+    assert_eq!(bench.revoke(&taken, 8_500).await, Some(7_000));
     assert!(again().await);
     let taken = bench.take(9_000, 9_999).await.unwrap();
     assert!(bench.keep(taken.fence, b"two").await);
@@ -136,7 +157,7 @@ async fn a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again(
 
     // And erased once that is over, even if it is being tried.
     let taken = bench.take(10_000, 10_999).await.unwrap();
-    bench.revoke(taken.fence, 11_000).await.unwrap();
+    bench.revoke(&taken, 11_000).await.unwrap();
     assert!(again().await);
     assert_eq!(bench.records.erase_tokens(10_999).await.unwrap(), 0);
     assert_eq!(bench.records.erase_tokens(11_000).await.unwrap(), 1);
@@ -165,7 +186,7 @@ async fn an_uninstall_that_was_told_stays_until_it_is_installed_again(engine: Da
     assert_eq!(bench.records.count_installations(APP).await.unwrap(), (1, 0));
     // Told of one whose refresh was refused, its token goes as well.
     let taken = bench.take(5_000, 5_000).await.unwrap();
-    bench.revoke(taken.fence, 6_000).await.unwrap();
+    bench.revoke(&taken, 6_000).await.unwrap();
     assert_eq!(bench.tokens().await, 1);
     assert!(told(7_000).await.unwrap());
     assert_eq!((bench.tokens().await, bench.known().await.uninstalled_ms), (0, Some(6_000)));
@@ -200,6 +221,7 @@ on_every_database! {
     one_at_a_time_refreshes_and_a_lease_that_is_over_is_nobodys
     what_comes_late_takes_the_place_of_nothing_newer
     what_comes_late_and_is_the_newest_is_kept
+    a_refusal_of_a_token_that_was_replaced_meanwhile_ends_nothing
     a_token_that_was_refused_is_kept_for_a_while_and_can_be_tried_again
     an_uninstall_that_was_told_stays_until_it_is_installed_again
     what_is_due_is_found_and_another_apps_is_left_alone

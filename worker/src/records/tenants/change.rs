@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use shared::clock::now_ms;
 
-use super::listener::CHANNEL;
+use super::of_origin;
 use super::secrets::{self, SealedSecret};
 use super::section::SectionState;
+use super::writing::{tell, write_section};
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::audit;
 use crate::records::handle::Records;
@@ -132,27 +133,11 @@ async fn raised(transaction: &mut Transaction, seen: i64) -> Result<u64, sqlx::E
     Ok(raised)
 }
 
-/// The next version, whatever the last one is.
-pub(super) async fn raise(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    on_transaction!(&mut *transaction, connection => {
-        sqlx::query("UPDATE tenant_version SET version = version + 1").execute(connection).await?;
-    });
-    tell(transaction).await
-}
-
-/// Tells whoever listens, once this is committed.
-async fn tell(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    if let Transaction::Postgres(transaction) = transaction {
-        sqlx::query("SELECT pg_notify($1, current_schema())")
-            .bind(CHANNEL)
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok(())
-}
-
 async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<(), sqlx::Error> {
     match edit {
+        Edit::Write { kind: SectionKind::Tenant, name, body } => {
+            of_origin::write_tenant(transaction, name, body, who).await
+        }
         Edit::Write { kind, name, body } => {
             write_section(transaction, (*kind, name), body, who).await
         }
@@ -169,34 +154,6 @@ async fn write(transaction: &mut Transaction, edit: &Edit, who: &str) -> Result<
         }
         Edit::Forget { destination } => secrets::forget(transaction, destination).await,
     }
-}
-
-pub(super) async fn write_section(
-    transaction: &mut Transaction,
-    (kind, name): (SectionKind, &str),
-    body: &str,
-    who: &str,
-) -> Result<(), sqlx::Error> {
-    on_transaction!(transaction, connection => {
-        sqlx::query(
-            "INSERT INTO tenant_section \
-             (kind, name, body, state, state_ms, state_by, changed_ms, changed_by) \
-             VALUES ($1, $2, $3, 'active', $4, $5, $4, $5) \
-             ON CONFLICT (kind, name) DO UPDATE SET \
-             body = excluded.body, changed_ms = excluded.changed_ms, \
-             changed_by = excluded.changed_by, \
-             state = CASE WHEN tenant_section.state IN ('deleted', 'dropped') \
-             THEN 'active' ELSE tenant_section.state END",
-        )
-        .bind(kind.as_str())
-        .bind(name)
-        .bind(body)
-        .bind(now_ms())
-        .bind(who)
-        .execute(connection)
-        .await?;
-    });
-    Ok(())
 }
 
 async fn turn(

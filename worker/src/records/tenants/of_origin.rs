@@ -1,10 +1,11 @@
 //! The tenant of an origin, as installs make it, and as their end leaves it.
 
 use serde_json::json;
+use shared::clock::now_ms;
 use shared::origin::Origin;
 
-use super::change::{raise, write_section};
 use super::section::SectionState;
+use super::writing::{lock, raise, write_section};
 use crate::records::database::{Transaction, on_transaction};
 use crate::records::dead_letters::audit;
 use crate::tenants::{MAX_TENANTS, SectionKind};
@@ -58,6 +59,61 @@ pub(in crate::records) async fn installed(
     Ok(Ok(name))
 }
 
+/// A tenant's section. Whether its portal has the app is that of the origin that it has now: the end of another
+/// portal says nothing of this one.
+pub(super) async fn write_tenant(
+    transaction: &mut Transaction,
+    name: &str,
+    body: &str,
+    who: &str,
+) -> Result<(), sqlx::Error> {
+    let before: Option<String> = on_transaction!(&mut *transaction, connection => {
+        sqlx::query_scalar(
+            "SELECT body FROM tenant_section WHERE kind = 'tenant' AND name = $1 \
+             AND state NOT IN ('deleted', 'dropped')",
+        )
+        .bind(name)
+        .fetch_optional(connection)
+        .await?
+    });
+    write_section(transaction, (SectionKind::Tenant, name), body, who).await?;
+    let origin = origin_in(body);
+    if before.is_some_and(|before| origin_in(&before) == origin) {
+        return Ok(());
+    }
+    let since_ms: Option<i64> = on_transaction!(&mut *transaction, connection => {
+        sqlx::query_scalar("SELECT max(uninstalled_ms) FROM installation WHERE origin = $1")
+            .bind(origin)
+            .fetch_one(connection)
+            .await?
+    });
+    let (state, since_ms, who) = match since_ms {
+        Some(since_ms) => (SectionState::Uninstalled, since_ms, audit::OWN_NAME),
+        None => (SectionState::Active, now_ms(), who),
+    };
+    on_transaction!(transaction, connection => {
+        // What people have paused stays so.
+        sqlx::query(
+            "UPDATE tenant_section SET state = $1, state_ms = $2, state_by = $3 \
+             WHERE kind = 'tenant' AND name = $4 AND (state <> $1 AND state IN ('active', 'uninstalled') \
+             OR state = 'uninstalled' AND state_ms <> $2)",
+        )
+        .bind(state.as_str())
+        .bind(since_ms)
+        .bind(who)
+        .bind(name)
+        .execute(connection)
+        .await?;
+    });
+    Ok(())
+}
+
+/// The origin that a tenant's body says, as it is written.
+fn origin_in(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(body.get("origin")?.as_str()?.to_owned())
+}
+
 /// The name of this origin's tenant, if there is one.
 async fn tenant_of(
     transaction: &mut Transaction,
@@ -72,11 +128,8 @@ async fn tenant_of(
         .fetch_all(connection)
         .await?
     });
-    let is_its = |body: &str| {
-        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-        body["origin"] == origin.to_string()
-    };
-    Ok(rows.into_iter().find(|(_, body)| is_its(body)).map(|(name, _)| name))
+    let origin = Some(origin.to_string());
+    Ok(rows.into_iter().find(|(_, body)| origin_in(body) == origin).map(|(name, _)| name))
 }
 
 /// What is for the tenant of this origin is held from now on, if there is one. What people have paused stays so.
@@ -108,6 +161,8 @@ async fn turn(
     who: &str,
     now_ms: i64,
 ) -> Result<u64, sqlx::Error> {
+    // A tenant that is being written for this origin is there then, as the one or the other.
+    lock(transaction).await?;
     let has_origin = has_origin(origin);
     let there: i64 = on_transaction!(&mut *transaction, connection => {
         sqlx::query_scalar(

@@ -73,3 +73,10 @@ from_row! {
         pub(crate) changed_by: String,
     }
 }
+
+impl Section {
+    /// Why it has its state, if nobody knows that by who said so: of one that is paused by its own answer.
+    pub(crate) fn why(&self) -> &'static str {
+        if self.has_refused() { ", as it wants nothing any more" } else { "" }
+    }
+}

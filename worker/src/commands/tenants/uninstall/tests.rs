@@ -150,9 +150,9 @@ async fn a_token_that_was_refused_is_tried_again_by_its_tenants_name(engine: Dat
     let bench = Bench::new(engine).await;
     let now_ms = now_ms();
     let taking = bench.records.take_installation(&bench.origin, "client-1", false, now_ms, now_ms);
-    let fence = taking.await.unwrap().unwrap().fence;
-    let code = "BAD_HUB";
-    bench.records.revoke_installation(&bench.origin, fence, code, now_ms).await.unwrap();
+    let taken = taking.await.unwrap().unwrap();
+    let (refused, code) = ((taken.fence, taken.token_fence), "BAD_HUB");
+    bench.records.revoke_installation(&bench.origin, refused, code, now_ms).await.unwrap();
     // It may be good: it is not erased without having been tried.
     let error = bench.run(&["hubspot/62515", "--revoke", "--yes"]).await.unwrap_err();
     assert!(error.contains("tenants resume hubspot/62515"), "{error}");
