@@ -53,12 +53,17 @@ pub struct Message {
 /// Before the name of a service among [`Waiting::places`]: the run waits for it and for nothing else.
 pub const SHUT: char = '!';
 
+/// Before [`Waiting::paused_ms`]. It stands among the places, where an older build leaves it as it is.
+const PAUSED: char = '~';
+
 /// How long a run has waited for room, and where it has had its place in line. As a text: the time and
 /// the places, each with a space before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// All waits together, in ms: no clock is needed to tell, and what passes between attempts is none.
     pub waited_ms: u64,
+    /// How long it has waited beside that for somebody who resumes what it is for.
+    pub paused_ms: u64,
     /// The limits at which its turn has come, or does when it comes back.
     pub places: BTreeSet<String>,
 }
@@ -75,6 +80,19 @@ impl Waiting {
         self
     }
 
+    /// The same after one more wait, for somebody who resumes what the run is for.
+    #[must_use]
+    pub fn and_pause(self, wait: Duration, places: impl IntoIterator<Item = String>) -> Self {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let paused_ms = self.paused_ms.saturating_add(wait_ms);
+        Self { paused_ms, ..self.and(Duration::ZERO, places) }
+    }
+
+    /// For how long it has waited, for whatever.
+    pub fn all(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.saturating_add(self.paused_ms))
+    }
+
     /// The services that it waits for, if it waits for nothing else.
     pub fn shut(&self) -> impl Iterator<Item = &str> {
         self.places.iter().filter_map(|place| place.strip_prefix(SHUT))
@@ -84,6 +102,9 @@ impl Waiting {
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.waited_ms)?;
+        if self.paused_ms > 0 {
+            write!(f, " {PAUSED}{}", self.paused_ms)?;
+        }
         self.places.iter().try_for_each(|place| write!(f, " {place}"))
     }
 }
@@ -94,7 +115,15 @@ impl FromStr for Waiting {
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.split(' ');
         let waited_ms = parts.next().and_then(|waited| waited.parse().ok()).ok_or(())?;
-        Ok(Self { waited_ms, places: parts.map(str::to_owned).collect() })
+        let paused = |part: &str| part.strip_prefix(PAUSED)?.parse::<u64>().ok();
+        let (mut paused_ms, mut places) = (0, BTreeSet::new());
+        for part in parts {
+            match paused(part) {
+                Some(ms) => paused_ms = ms,
+                None => drop(places.insert(part.to_owned())),
+            }
+        }
+        Ok(Self { waited_ms, paused_ms, places })
     }
 }
 
@@ -225,5 +254,27 @@ impl FromStr for DeathReason {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+    use super::*;
+
+    #[test]
+    fn a_pause_is_waited_and_not_counted_also_by_way_of_an_older_build() {
+        let second = Duration::from_secs(1);
+        let waiting = Waiting::default().and(second, ["erp".to_owned()]);
+        assert_eq!(waiting.to_string(), "1000 erp");
+        let waiting = waiting.and_pause(15 * second, ["tenant/acme".to_owned()]);
+        assert_eq!(waiting.to_string(), "1000 ~15000 erp tenant/acme");
+        assert_eq!(waiting.to_string().parse(), Ok(waiting.clone()));
+        let again = waiting.and_pause(second, []).and(second, []);
+        assert_eq!((again.waited_ms, again.all()), (2_000, 18 * second));
+        // To an older build it is a place among others.
+        let kept: Waiting = "3000 @erp erp ~15000".parse().unwrap();
+        assert_eq!((kept.waited_ms, kept.paused_ms, kept.places.len()), (3_000, 15_000, 2));
     }
 }

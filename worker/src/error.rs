@@ -19,6 +19,8 @@ pub struct HandlerError {
     pub message: String,
     /// The limits at which it waits for its turn; of a run that has ended, all where it has a place by now.
     pub(crate) places: Vec<String>,
+    /// Whether it waits for somebody who resumes what it is for: that may take any time.
+    pub(crate) is_pause: bool,
     /// The beginning of what the other side answered, for people who look into the event log.
     pub(crate) answer: Option<Box<str>>,
 }
@@ -85,6 +87,11 @@ impl HandlerError {
         Self { places, ..self }
     }
 
+    /// The same, until somebody resumes what it is for.
+    pub(crate) fn pausing(self) -> Self {
+        Self { is_pause: true, ..self }
+    }
+
     /// The same, with the beginning of what the other side answered; must hold no secrets.
     pub(crate) fn answered(self, beginning: &str) -> Self {
         Self { answer: Some(beginning).filter(|it| !it.is_empty()).map(Box::from), ..self }
@@ -119,7 +126,7 @@ impl HandlerError {
 
     fn new(kind: Failure, code: impl Into<Cow<'static, str>>, message: impl fmt::Display) -> Self {
         let (code, message) = (code.into(), message.to_string());
-        Self { kind, code, message, places: Vec::new(), answer: None }
+        Self { kind, code, message, places: Vec::new(), is_pause: false, answer: None }
     }
 }
 

@@ -150,7 +150,8 @@ impl Executor {
         error: (&str, &str),
     ) -> Disposition {
         let label = no_handler();
-        let unit = Unit { message, lane, target: None, label, lease: None, places: &[] };
+        let unit =
+            Unit { message, lane, target: None, label, lease: None, places: &[], is_pause: false };
         let settled = self.settle(&unit, decision).await;
         self.metrics.delivery(label, settled.verdict.as_str());
         let error = Some(error);

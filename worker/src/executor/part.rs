@@ -76,6 +76,7 @@ impl Executor {
             label: target.map_or(no_handler(), Target::label),
             lease: started.as_ref().map(|started| &*started.lease),
             places: outcome.failure().map(|error| &*error.places).unwrap_or_default(),
+            is_pause: outcome.failure().is_some_and(|error| error.is_pause),
         };
         // What only waited for room has not ended in anything yet, and may come by often. Nor does it
         // belong into a trace, unless its handler has begun.

@@ -58,6 +58,8 @@ pub(super) struct Unit<'a> {
     pub(super) lease: Option<&'a Lease>,
     /// The limits at which it need not queue when it comes back.
     pub(super) places: &'a [String],
+    /// Whether it waits for somebody who resumes what it is for.
+    pub(super) is_pause: bool,
 }
 
 impl Executor {
@@ -200,7 +202,9 @@ fn successor(unit: &Unit<'_>, message_move: &MessageMove) -> Option<Publication>
     // Why ever it comes back, it does not queue again where it has been.
     let after = |wait: Duration, message: Message| {
         let waiting = message.waiting.unwrap_or_default();
-        let waiting = waiting.and(wait, unit.places.iter().cloned());
+        let places = unit.places.iter().cloned();
+        let waiting =
+            if unit.is_pause { waiting.and_pause(wait, places) } else { waiting.and(wait, places) };
         let waiting = Some(waiting).filter(|waiting| *waiting != Waiting::default());
         Message { waiting, ..message }
     };

@@ -1,4 +1,4 @@
-//! Waiting for room or for a service: no run, and it has an end.
+//! Waiting for room or for a service: no run, and it has an end. What people have paused waits for them.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ impl Executor {
         let waited = waited(message);
         let is_too_long = |error: &HandlerError| match error.kind {
             // Not begun, if it cannot end in time.
+            Failure::Deferred { .. } if error.is_pause => false,
             Failure::Deferred { wait } => waited.saturating_add(wait) > self.wait_max,
             _ => false,
         };
@@ -48,7 +49,7 @@ impl Executor {
     }
 }
 
-/// For how long its run has waited, for whatever.
+/// For how long its run has waited, for whatever but people.
 pub(super) fn waited(message: &Message) -> Duration {
     Duration::from_millis(message.waiting.as_ref().map_or(0, |waiting| waiting.waited_ms))
 }

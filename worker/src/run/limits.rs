@@ -110,10 +110,11 @@ impl Run {
         what: &'static str,
     ) -> HandlerError {
         self.ledger.hold(limit, PAUSED).await;
-        match self.room(limit, 1.0, code, what).await {
+        let error = match self.room(limit, 1.0, code, what).await {
             Err(error) => error,
             Ok(()) => HandlerError::deferred(PAUSED, code, what),
-        }
+        };
+        error.pausing()
     }
 
     /// The same as [`Self::call`], with at most `cap` calls at once where it says.
@@ -195,6 +196,11 @@ impl Run {
         let wait = wait.min(LONGEST_HOLD);
         self.rooms.lacks(&limit.key, NoRoom(wait));
         HandlerError::deferred(wait, code, message).in_line_at(vec![limit.key.clone()])
+    }
+
+    /// Nobody goes on at `limit` for so long.
+    pub(crate) async fn hold(&self, limit: &Limit, wait: Duration) {
+        self.ledger.hold(limit, wait).await;
     }
 
     /// The other side wants to be left alone at `limit` for so long, by all workers; this run has been answered.

@@ -65,8 +65,7 @@ impl Passages {
         seats: Arc<Seats>,
     ) -> Self {
         let placed = waiting.map(|waiting| waiting.places.clone()).unwrap_or_default();
-        let waited = waiting.map_or(0, |waiting| waiting.waited_ms);
-        let waited = Duration::from_millis(waited);
+        let waited = waiting.map_or(Duration::ZERO, Waiting::all);
         let (looked, seen) = (Mutex::default(), Mutex::default());
         Self { origin, lane, waited, until, seats, placed, looked, seen }
     }
@@ -199,7 +198,7 @@ pub(crate) async fn still_shut(
     lane: Lane,
     waiting: &Waiting,
 ) -> Option<(Duration, String)> {
-    let waited = Duration::from_millis(waiting.waited_ms);
+    let waited = waiting.all();
     let caller = Caller { origin, lane, is_placed: true, waited };
     let mut soonest: Option<(Duration, String)> = None;
     for key in waiting.shut() {
