@@ -10,16 +10,18 @@ mod source;
 mod view;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::destinations::Destinations;
 use crate::destination::address::Allow;
 use crate::filter::Filter;
-use crate::forward::{Choice, Forward, OpenSecret, Outlet, Party, ReadSecret, Whose};
+use crate::forward::{
+    Choice, Everybody, Forward, OpenSecret, Outlet, Party, ReadSecret, Refusal, Whose,
+};
 use crate::limits::Limit;
-use crate::records::SectionState;
+use crate::records::{Records, SectionState};
 use crate::router::Routes;
 use crate::target::{Target, route_name};
 use crate::tenants::{
@@ -30,7 +32,7 @@ use view::Mark;
 
 pub(crate) use source::{Source, view_of};
 pub(crate) use view::{RECORDS, View, section_text};
-pub(crate) use watch::DirectoryWatch;
+pub(crate) use watch::{DirectoryWatch, Taken};
 
 /// What a file is read with.
 #[derive(Clone, Copy)]
@@ -47,6 +49,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) secret: &'a ReadSecret<'a>,
     /// Opens one that was made here.
     pub(crate) generated: &'a OpenSecret<'a>,
+    /// Where a destination is paused that wants nothing any more.
+    pub(crate) records: Option<&'a Records>,
 }
 
 /// What one version of the file says.
@@ -71,10 +75,13 @@ impl Directory {
         let (mut outlets, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, destination) in &tenants.destinations {
             // One tenant's secret that is not there keeps nobody else waiting.
-            let outlet = outlet(destination, rules).unwrap_or_else(|fault| {
+            let mut outlet = outlet(destination, rules).unwrap_or_else(|fault| {
                 faults.push(format!("{file}: destinations.{name}: {fault}"));
                 Outlet::unusable(destination)
             });
+            let there = rules.records.zip(view.stands.get(name));
+            outlet.refusal =
+                there.map(|(records, stood)| Refusal::new(records.clone(), name.clone(), *stood));
             outlets.insert(name.clone(), Arc::new(outlet));
         }
         let party =
@@ -85,10 +92,10 @@ impl Directory {
 
     /// Every route as a target.
     pub(crate) fn routes(&self, destinations: &Arc<Destinations>) -> Routes {
-        let everybody: HashMap<_, _> =
+        let there =
             self.parties.values().map(|party| (party.origin.clone(), Arc::clone(party))).collect();
-        let everybody = Arc::new(everybody);
-        let mut routes = Routes::of(everybody.keys().cloned());
+        let everybody = Arc::new(Everybody { there, gone: gone::tenants(&self.gone) });
+        let mut routes = Routes::of(everybody.there.keys().cloned());
         for route in self.tenants.routes.values() {
             if let Some((forward, origin)) = self.forward(route, &everybody, destinations) {
                 routes.add(target(route, forward), origin.as_ref());
@@ -103,7 +110,7 @@ impl Directory {
     pub(crate) fn forward(
         &self,
         route: &Route,
-        everybody: &Arc<HashMap<shared::origin::Origin, Arc<Party>>>,
+        everybody: &Arc<Everybody>,
         destinations: &Arc<Destinations>,
     ) -> Option<(Forward, Option<shared::origin::Origin>)> {
         let outlet = Arc::clone(self.outlets.get(&route.destination)?);

@@ -7,6 +7,7 @@ mod account;
 mod answers;
 mod batch;
 mod choice;
+mod computing;
 mod endpoint;
 mod form;
 mod gathering;
@@ -17,11 +18,11 @@ mod outlet;
 mod parcel;
 mod party;
 mod ready;
+mod refusal;
 mod sent;
 mod sink;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::clock::now_ms;
 use shared::event::Event;
@@ -41,13 +42,11 @@ pub use choice::{Body, Choice};
 pub(crate) use order::record;
 pub(crate) use outlet::{OpenSecret, Outlet, ReadSecret};
 pub(crate) use parcel::Parcel;
-pub(crate) use party::{Party, Whose};
+pub(crate) use party::{Everybody, Party, Whose};
 pub(crate) use ready::Ready;
+pub(crate) use refusal::Refusal;
 pub(crate) use sent::Sent;
 pub(crate) use sink::Sink;
-
-/// Who wants nothing any more is asked again after this.
-const GONE: Duration = Duration::from_secs(15 * 60);
 
 /// A route as it is run.
 #[derive(Debug)]
@@ -75,8 +74,7 @@ impl Forward {
     pub(crate) async fn run(&self, cx: &Context, event: &Event) -> HandlerResult {
         // A message that names its route may be older than the file: nobody gets what is another's.
         let Some(party) = self.whose.party(cx.origin()) else {
-            let message = "the route is not for events of this origin";
-            return Err(HandlerError::permanent("TENANT_UNKNOWN", message));
+            return Err(self.whose.end_without(cx.origin()));
         };
         let outlet = &self.outlet;
         let why = match party.state {
@@ -92,7 +90,10 @@ impl Forward {
         };
         // Before all that holds it: who waits for that keeps its place.
         if let Some(terms) = self.order {
-            order::in_order(cx, &self.route, terms, event).await?;
+            let is_held = why.is_some() || self.is_paused || outlet.is_paused;
+            let in_order = order::in_order(cx, &self.route, terms, event).await;
+            // Whoever is behind one that is held waits for the same.
+            in_order.map_err(|error| if is_held { error.pausing() } else { error })?;
         }
         if let Some((code, why)) = why {
             return Err(cx.paused(&party.limit, code, why).await);
@@ -100,13 +101,19 @@ impl Forward {
         if self.is_paused {
             return Err(cx.paused(&self.limit, "ROUTE_PAUSED", "the route is paused").await);
         }
-        if outlet.is_unusable {
-            let what = "the destination cannot be used as the file has it: the log says why";
-            return Err(cx.paused(&outlet.limit, "DESTINATION_UNUSABLE", what).await);
-        }
         if outlet.is_paused {
             let what = "the destination is paused";
             return Err(cx.paused(&outlet.limit, "DESTINATION_PAUSED", what).await);
+        }
+        if outlet.is_unusable {
+            let what = "the destination cannot be used as the file has it: the log says why";
+            let error = cx.paused(&outlet.limit, "DESTINATION_UNUSABLE", what).await;
+            // Nobody has said that it is to wait.
+            return Err(HandlerError { is_pause: false, ..error });
+        }
+        // What it may want is known at once of most events, and asked here of all: the filter may be another one since.
+        if !self.choice.wants(Some(cx), event, &party.computing).await? {
+            return Err(dropped());
         }
         let look = async || {
             let there = (&*outlet.limit.key, outlet.concurrency);
@@ -119,11 +126,8 @@ impl Forward {
         if is_alone && asks {
             look().await?;
         }
-        let Some(body) = self.choice.body(cx, event).await? else {
-            return Err(HandlerError::skipped(
-                "ROUTE_DROPS",
-                "the route's filter or template drops it",
-            ));
+        let Some(body) = self.choice.body(cx, event, &party.computing).await? else {
+            return Err(dropped());
         };
         if is_alone && !asks {
             look().await?;
@@ -143,7 +147,7 @@ impl Forward {
                 told.answered.beginning.clear();
             }
             let sent = Sent::of_endpoint(&outlet.name, &told.answered, &endpoint.overrides);
-            return self.ended(cx, sent, told.is_known).await;
+            return self.ended(cx, sent, told.is_known, told.is_of_all).await;
         }
         let sending = async {
             let parcel = Parcel::of(&self.route, event, body);
@@ -160,7 +164,7 @@ impl Forward {
         );
         // Not cut off in the middle: what has gone out would go out again.
         let sent = cx.see_through(cx.beside(&party.limit.key, party.concurrency, calling)).await?;
-        self.ended(cx, sent, false).await
+        self.ended(cx, sent, false, true).await
     }
 
     /// Room at both limits. What the first gives is lost if the second has none: so the second is the one
@@ -183,9 +187,17 @@ impl Forward {
         }
     }
 
-    /// What the answer means; others may know already that the destination wants to be left alone.
-    async fn ended(&self, cx: &Context, sent: Sent, is_known: bool) -> HandlerResult {
+    /// What the answer means; others may know already that the destination wants to be left alone. Of a single event
+    /// among others nothing follows for the rest: its record may be what is gone.
+    async fn ended(
+        &self,
+        cx: &Context,
+        sent: Sent,
+        is_known: bool,
+        is_of_all: bool,
+    ) -> HandlerResult {
         let Sent { meaning, code, message, beginning, .. } = sent;
+        let (limit, code) = (&self.outlet.limit, code);
         let error = match meaning {
             Meaning::Done => return Ok(()),
             Meaning::Transient { retry_after: None } => HandlerError::transient(code, message),
@@ -193,9 +205,13 @@ impl Forward {
                 HandlerError::retry_after(wait, code, message)
             }
             Meaning::Permanent => HandlerError::permanent(code, message),
+            Meaning::Gone if !is_of_all => HandlerError::permanent(code, message),
             meaning @ (Meaning::Held { .. } | Meaning::Gone) => {
-                let wait = if let Meaning::Held { wait } = meaning { wait } else { GONE };
-                let (limit, code) = (&self.outlet.limit, code.into_owned());
+                let wait = match meaning {
+                    Meaning::Held { wait } => wait,
+                    _ => self.outlet.refused(cx, is_known).await,
+                };
+                let code = code.into_owned();
                 if is_known {
                     cx.held_too(limit, wait, code, message)
                 } else {
@@ -205,4 +221,8 @@ impl Forward {
         };
         Err(error.answered(&beginning))
     }
+}
+
+fn dropped() -> HandlerError {
+    HandlerError::skipped("ROUTE_DROPS", "the route's filter or template drops it")
 }

@@ -158,7 +158,8 @@ impl Processor {
         });
         let (runs, stop_taking) = (TaskTracker::new(), CancellationToken::new());
         let knowing = Knowing::new(directory.as_ref().is_none_or(|followed| followed.is_known));
-        let directory = directory.map(|followed| follow(followed.watch, &executor, &knowing));
+        let directory =
+            directory.map(|followed| follow(followed.watch, &executor, &limits, &knowing));
         let taking = tokio::spawn(take(
             deliveries,
             knowing.clone(),

@@ -7,9 +7,11 @@
 
 mod answered;
 mod proxied;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,7 +32,8 @@ use crate::service::Service;
 use crate::tenants::Timeouts;
 use answered::{SAID, read};
 
-pub(crate) use answered::{Answered, beginning, secrets};
+pub(crate) use answered::{Answered, beginning};
+pub(crate) use secrets::secrets;
 
 /// Every destination's way out.
 pub(crate) struct Destinations {
@@ -56,8 +59,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) timeouts: Timeouts,
-    /// A part of the address that is a secret.
-    pub(crate) secret: Option<&'a str>,
+    /// What of it is in nothing that is shown of the answer.
+    pub(crate) secrets: Cow<'a, [String]>,
 }
 
 impl Destinations {
@@ -82,14 +85,12 @@ impl Destinations {
         let client = self.client(outgoing.timeouts.connect).map_err(|error| {
             HandlerError::transient(Service::Destination.code("CLIENT"), format!("{error:#}"))
         })?;
-        let Outgoing { method, url, headers, body, timeouts, secret } = outgoing;
+        let Outgoing { method, url, headers, body, timeouts, secrets } = outgoing;
         let span = Span::current().child(SpanKind::Client, || {
             let mut attributes = vec![KeyValue::new("api", Service::Destination.as_str())];
             attributes.push(KeyValue::new("http.request.method", method.as_str().to_owned()));
             (method.as_str().to_owned().into(), attributes)
         });
-        let mut secrets = secrets(&headers);
-        secrets.extend(secret.map(str::to_owned));
         let started = Instant::now();
         let count = |status| {
             self.metrics.api_call(Service::Destination, status, started.elapsed());
@@ -101,7 +102,7 @@ impl Destinations {
             Ok(Err(error)) if error.is_timeout() && error.is_connect() => {
                 count(ApiStatus::Timeout);
                 span.fail("timeout");
-                return Err(too_slow("has no connection to offer", timeouts.connect));
+                return Err(too_slow("has no connection to offer", rounded(timeouts.connect)));
             }
             Ok(Err(error)) if error.is_timeout() => {
                 count(ApiStatus::Timeout);
@@ -139,9 +140,7 @@ impl Destinations {
     }
 
     fn client(&self, connect: Duration) -> anyhow::Result<Client> {
-        // In whole seconds: each other limit is a client of its own, with its connections.
-        let more = u64::from(connect.subsec_nanos() > 0);
-        let connect = Duration::from_secs(connect.as_secs() + more);
+        let connect = rounded(connect);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&connect) {
             return Ok(client.clone());
@@ -178,6 +177,12 @@ impl Destinations {
             format!("{who}: {}", plain(&why, SAID)),
         )
     }
+}
+
+/// In tenths of a second, and no less: each other limit is a client of its own, with its connections.
+fn rounded(connect: Duration) -> Duration {
+    let tenths = connect.as_millis().div_ceil(100).max(1);
+    Duration::from_millis(u64::try_from(tenths * 100).unwrap_or(u64::MAX))
 }
 
 /// The address is none that is called. Trying again cannot help: its owner has to change it.

@@ -9,7 +9,7 @@ use shared::origin::Origin;
 use super::access::Person;
 use super::access::person::mark;
 use super::access::reach::{OutOfReach, Reach};
-use crate::records::dead_letters::DeadLetters;
+use crate::records::dead_letters::{DeadLetters, OWN_NAME};
 use crate::records::redaction::Redaction;
 use crate::records::{Aliases, Records};
 
@@ -70,7 +70,7 @@ impl View {
 
     /// Whoever did something, as far as that is told: to those who see one origin not who of others did.
     pub(super) fn told(&self, who: String) -> String {
-        if self.reach.is_all() || who.ends_with(&mark(&self.reach)) {
+        if self.reach.is_all() || who == OWN_NAME || who.ends_with(&mark(&self.reach)) {
             return who;
         }
         "an operator of all".to_owned()

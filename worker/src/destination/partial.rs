@@ -32,6 +32,11 @@ pub(crate) struct Failed {
 pub(crate) enum Unclear {
     #[error("names failures, but cannot be read to its end as JSON")]
     Unreadable,
+    #[error(
+        "was not read to its end, and may have named failures there: it broke off, is longer than 64 KiB, or in \
+         an encoding that was not asked for"
+    )]
+    Cut,
     #[error("names failures, but not as a list of {{\"index\": …, \"status\": …}}")]
     Form,
     #[error("names the failure of an event that the batch does not have")]
@@ -46,11 +51,11 @@ pub(crate) fn failures(
     overrides: &Overrides,
 ) -> Result<BTreeMap<usize, Failed>, Unclear> {
     let mut failures = BTreeMap::new();
+    if !is_whole && may_be_object(body) {
+        return Err(Unclear::Cut);
+    }
     if !body.windows(QUOTED.len()).any(|part| part == QUOTED) {
         return Ok(failures);
-    }
-    if !is_whole {
-        return Err(Unclear::Unreadable);
     }
     let said: Value = serde_json::from_slice(body).map_err(|_| Unclear::Unreadable)?;
     for entry in listed(&said)? {
@@ -69,6 +74,12 @@ pub(crate) fn failures(
     // Listed as a failure and answered as a success, it is done.
     failures.retain(|_, failed| failed.answer.meaning(overrides) != Meaning::Done);
     Ok(failures)
+}
+
+/// Whether an answer that begins so may have the key further on: only an object has.
+fn may_be_object(beginning: &[u8]) -> bool {
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+    text.trim_ascii_start().first().is_none_or(|first| *first == b'{')
 }
 
 /// The list; some only count, and have counted none.
@@ -131,8 +142,20 @@ mod tests {
         ] {
             assert_eq!(read(body), Ok(vec![]), "{body}");
         }
-        let cut = failures(&b"\xff".repeat(70_000), false, 3, &Overrides::default());
-        assert!(cut.unwrap().is_empty());
+        for page in [&b"\xff".repeat(70_000)[..], b" <!doctype html>", b"[{\"ok\":true},"] {
+            let cut = failures(page, false, 3, &Overrides::default());
+            assert!(cut.unwrap().is_empty(), "only an object could name them");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_was_not_read_to_where_it_may_name_failures_confirms_nothing() {
+        let long = [&b"{\"results\":\""[..], &b"x".repeat(70_000)].concat();
+        let whole = br#"{"failures":[{"index":1,"status":422}]}"#;
+        for cut in [&long[..], b"", b" \n", b"{", b"\xef\xbb\xbf {\"ok\":true", whole] {
+            let read = failures(cut, false, 3, &Overrides::default());
+            assert_eq!(read.unwrap_err(), Unclear::Cut);
+        }
     }
 
     #[test]
@@ -189,9 +212,6 @@ mod tests {
         }
         let deep = format!(r#"{{"failures":{}"#, "[".repeat(60_000));
         assert_eq!(read(&deep), Err(Unclear::Unreadable));
-        let whole = br#"{"failures":[{"index":1,"status":422}]}"#;
-        let cut = failures(whole, false, 3, &Overrides::default());
-        assert_eq!(cut.unwrap_err(), Unclear::Unreadable);
     }
 
     #[test]

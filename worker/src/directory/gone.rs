@@ -1,7 +1,9 @@
-//! Routes that are no longer there: what still waits for them ends as whoever deleted them has said.
+//! Routes and tenants that are no longer there: what still waits for them ends as whoever deleted them has said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+
+use shared::origin::Origin;
 
 use super::view::Mark;
 use crate::error::HandlerError;
@@ -12,7 +14,16 @@ use crate::tenants::SectionKind;
 /// Said of what still waited.
 const WHY: &str = "the route was deleted while the event waited for it";
 
-/// They, by the names that claims and dead letters have them under.
+/// The tenants, by their origins, and whether what waits for them is dropped.
+pub(super) fn tenants(gone: &[Mark]) -> HashMap<Origin, bool> {
+    let mut tenants: Vec<_> = gone.iter().filter(|mark| mark.kind == SectionKind::Tenant).collect();
+    // Of several with one origin the last word stands.
+    tenants.sort_by_key(|mark| mark.since_ms);
+    let dropped = |mark: &Mark| Some((mark.origin.clone()?, mark.state == SectionState::Dropped));
+    tenants.into_iter().filter_map(dropped).collect()
+}
+
+/// The routes, by the names that claims and dead letters have them under.
 pub(super) fn targets(gone: &[Mark]) -> impl Iterator<Item = Target> {
     let mut named = BTreeSet::new();
     gone.iter().filter(|mark| mark.kind == SectionKind::Route).filter_map(move |mark| {

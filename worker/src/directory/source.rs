@@ -56,6 +56,14 @@ impl Source {
         Self::Records(Stored { records, last: None, listener: None, deaf: 0 })
     }
 
+    /// Where it stands, if that can be written.
+    pub(super) fn records(&self) -> Option<&Records> {
+        match self {
+            Self::File(_) => None,
+            Self::Records(stored) => Some(&stored.records),
+        }
+    }
+
     /// Waits until it is time to look.
     pub(super) async fn wait(&mut self) {
         let time = tokio::time::sleep(EVERY);

@@ -1,5 +1,6 @@
 //! What a directory is read from: a text, and what people have said of its sections beside it.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use shared::origin::Origin;
 
 use crate::generated::{NO_KEY, Opened, Owner};
-use crate::records::{KeptSecret, Section, SectionState, Sections};
+use crate::records::{KeptSecret, Section, SectionState, Sections, Stand};
 use crate::sealed::Keys;
 use crate::tenants::{SectionKind, SectionText, Standing, text_of};
 
@@ -24,6 +25,10 @@ pub(crate) struct View {
     pub(crate) marks: Vec<Mark>,
     /// Accounts that are without the app, where nothing is said of sections: a file's tenants are theirs.
     pub(super) without_app: Arc<[(Origin, i64)]>,
+    /// How each destination stands in the records.
+    pub(super) stands: HashMap<String, Stand>,
+    /// Destinations that are paused since they want nothing any more.
+    pub(super) refusing: BTreeSet<String>,
     /// Secrets that were made here, by the destinations' names.
     secrets: Vec<KeptSecret>,
 }
@@ -37,6 +42,8 @@ pub(crate) struct Mark {
     pub(crate) since_ms: i64,
     /// Whose the section is.
     pub(crate) tenant: Option<String>,
+    /// A tenant's.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl View {
@@ -48,6 +55,8 @@ impl View {
             standing: Standing::File,
             marks: Vec::new(),
             without_app: Arc::default(),
+            stands: HashMap::new(),
+            refusing: BTreeSet::new(),
             secrets: Vec::new(),
         }
     }
@@ -65,6 +74,7 @@ impl View {
     /// What stands in the records.
     pub(crate) fn of_records(sections: &Sections) -> Self {
         let texts: Vec<_> = sections.there().map(section_text).collect();
+        let refusing = sections.there().filter(|section| section.has_refused());
         let marked = sections.sections.iter().filter(|one| one.state != SectionState::Active);
         Self {
             name: RECORDS.to_owned(),
@@ -72,6 +82,8 @@ impl View {
             standing: Standing::Records,
             marks: marked.map(mark).collect(),
             without_app: Arc::default(),
+            stands: sections.stands(),
+            refusing: refusing.map(|section| section.name.clone()).collect(),
             secrets: Vec::new(),
         }
     }
@@ -91,6 +103,9 @@ impl View {
         let mut digest = Sha256::new_with_prefix((self.text.len() as u64).to_le_bytes());
         digest.update(&self.text);
         digest.update(format!("{:?} {:?}", self.marks, self.without_app));
+        // One that was paused and resumed meanwhile is another one to whoever is refused there.
+        let stands: BTreeMap<_, _> = self.stands.iter().collect();
+        digest.update(format!("{stands:?} {:?}", self.refusing));
         for kept in &self.secrets {
             let KeptSecret { destination, sealed, previous, previous_until_ms, .. } = kept;
             // Each is sealed anew, and so another one.
@@ -106,9 +121,11 @@ pub(crate) fn section_text(section: &Section) -> SectionText {
 }
 
 fn mark(section: &Section) -> Mark {
-    let tenant = body(section).get("tenant").and_then(Value::as_str).map(str::to_owned);
-    let (kind, name) = (section.kind, section.name.clone());
-    Mark { kind, name, state: section.state, since_ms: section.state_ms, tenant }
+    let (body, kind, name) = (body(section), section.kind, section.name.clone());
+    let said = |key: &str| body.get(key).and_then(Value::as_str);
+    let tenant = said("tenant").map(str::to_owned);
+    let origin = said("origin").and_then(|origin| origin.parse().ok());
+    Mark { kind, name, state: section.state, since_ms: section.state_ms, tenant, origin }
 }
 
 /// What is no section has no keys, and is told of as faulty.

@@ -7,7 +7,7 @@
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use super::{Directory, Rules};
 use crate::clients::destinations::Destinations;
 use crate::generated::Owner;
 use crate::metrics::{TenantMetrics, WorkerMetrics};
+use crate::records::Records;
 use crate::router::Routes;
 use crate::sealed::Keys;
 use crate::settings::TenantSettings;
@@ -45,6 +46,7 @@ struct Reader {
     longest: Duration,
     kept: Duration,
     destinations: Arc<Destinations>,
+    records: Option<Records>,
     metrics: TenantMetrics,
     /// The version that is at work, and one that was seen once: a file that is being written is another one at
     /// the next look.
@@ -54,6 +56,13 @@ struct Reader {
     /// The secrets that it names.
     references: Vec<SecretRef>,
     complaint: Option<String>,
+}
+
+/// One version of what there is, ready to be used.
+pub(crate) struct Taken {
+    pub(crate) routes: Routes,
+    /// Destinations that are paused since they want nothing any more.
+    pub(crate) refusing: BTreeSet<String>,
 }
 
 /// Of what is said and of all secrets: these are not kept.
@@ -81,6 +90,7 @@ impl DirectoryWatch {
             longest,
             kept,
             destinations: Arc::new(destinations),
+            records: source.records().cloned(),
             metrics: tenant_metrics,
             taken: None,
             seen: None,
@@ -102,7 +112,7 @@ impl DirectoryWatch {
     }
 
     /// Looks until the handle is dropped; `take` is given each other version.
-    pub(crate) fn start(self, take: impl Fn(Routes) + Send + 'static) -> AbortOnDropHandle<()> {
+    pub(crate) fn start(self, take: impl Fn(Taken) + Send + 'static) -> AbortOnDropHandle<()> {
         let Self { mut source, mut reader } = self;
         AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
@@ -124,7 +134,7 @@ impl DirectoryWatch {
                     }
                 };
                 match looked {
-                    Ok(routes) => routes.into_iter().for_each(&take),
+                    Ok(taken) => taken.into_iter().for_each(&take),
                     Err(error) => reader.complain(&format!("{error:#}")),
                 }
                 reader.metrics.looked(reader.complaint.is_none());
@@ -136,7 +146,7 @@ impl DirectoryWatch {
 
 impl Reader {
     /// The routes, if they are others than those at work, and what is said is whole.
-    fn look(&mut self, view: &View, is_whole: bool) -> anyhow::Result<Option<Routes>> {
+    fn look(&mut self, view: &View, is_whole: bool) -> anyhow::Result<Option<Taken>> {
         let version = Some(self.version(view));
         if version == self.taken {
             if self.complaint.take().is_some() {
@@ -148,7 +158,8 @@ impl Reader {
         if version != std::mem::replace(&mut self.seen, version) && !is_whole && !is_first {
             return Ok(None);
         }
-        self.take(view).map(Some)
+        let routes = self.take(view)?;
+        Ok(Some(Taken { routes, refusing: view.refusing.clone() }))
     }
 
     fn take(&mut self, view: &View) -> anyhow::Result<Routes> {
@@ -169,6 +180,7 @@ impl Reader {
             is_proxied,
             secret: &secret,
             generated: &generated,
+            records: self.records.as_ref(),
         };
         let directory = Directory::read(view, rules)?;
         for fault in &directory.faults {

@@ -9,6 +9,10 @@ use super::scalar::Scalar;
 use super::suggestion::unknown;
 
 const MAX_VALUES: usize = 1000;
+/// What it costs to compare two values, beside a pattern: as much as a byte of text with 256 bytes compiled.
+const COMPARE: u64 = 256;
+/// The same of a byte that is looked through for a text.
+const LOOK: u64 = 4;
 const MAX_TEXT_BYTES: usize = 4096;
 
 pub(crate) const OPERATORS: [&str; 12] = [
@@ -65,6 +69,29 @@ impl Check {
             "matches" => Self::Matches(pattern(value, &place)?),
             other => return Err(condition.key("operator").refuse(unknown(other, &OPERATORS))),
         })
+    }
+
+    /// What it costs at the most, whatever it is asked about; see [`Self::cost`].
+    pub(crate) fn most(&self) -> u64 {
+        match self {
+            Self::In(values) | Self::NotIn(values) => COMPARE * values.len() as u64,
+            // Of an array as many as there are.
+            Self::Contains(_) => u64::MAX,
+            Self::Matches(pattern) => pattern.most(),
+            _ => COMPARE,
+        }
+    }
+
+    /// What it costs at the most to ask this of what was found, as [`Pattern::cost`] has it.
+    pub(crate) fn cost(&self, found: Option<&Value>) -> u64 {
+        let text = |value| Scalar::of(value).map_or(0, |found| found.text().len());
+        match (self, found) {
+            (_, None) => 0,
+            (Self::Contains(_), Some(Value::Array(elements))) => COMPARE * elements.len() as u64,
+            (Self::Contains(_), Some(value)) => COMPARE + LOOK * text(value) as u64,
+            (Self::Matches(pattern), Some(value)) => pattern.cost(text(value)),
+            (check, Some(_)) => check.most(),
+        }
     }
 
     /// `found` is None where the field is missing or null.

@@ -9,6 +9,7 @@ use super::check::{Check, OPERATORS};
 use super::error::{FilterError, Place};
 use super::facts::Facts;
 use super::field::Field;
+use super::pattern::Pattern;
 
 /// What is shown of a value.
 const SHOWN: usize = 80;
@@ -39,8 +40,19 @@ impl Condition {
         self.field.property()
     }
 
-    pub(crate) fn is_pattern(&self) -> bool {
-        matches!(self.check, Check::Matches(_))
+    pub(crate) fn pattern(&self) -> Option<&Pattern> {
+        match &self.check {
+            Check::Matches(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn most(&self) -> u64 {
+        self.check.most()
+    }
+
+    pub(crate) fn cost(&self, facts: &Facts<'_>) -> u64 {
+        self.check.cost(self.field.find(facts))
     }
 
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {

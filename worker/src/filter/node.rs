@@ -23,12 +23,16 @@ pub(crate) enum Node {
     Condition(Condition),
 }
 
+/// Of all of its patterns together, compiled, in bytes: what one event can cost grows with them.
+const MAX_COMPILED: u64 = 64 * 1024;
+
 /// What there is of a filter so far.
 #[derive(Default)]
 struct Size {
     groups: usize,
     conditions: usize,
     patterns: usize,
+    compiled: u64,
 }
 
 impl Node {
@@ -44,6 +48,16 @@ impl Node {
                 }
             }
             Self::Condition(condition) => into.extend(condition.property().map(str::to_owned)),
+        }
+    }
+
+    /// What `of` says of all conditions, together.
+    pub(crate) fn sum(&self, of: &dyn Fn(&Condition) -> u64) -> u64 {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter().fold(0, |sum: u64, node| sum.saturating_add(node.sum(of)))
+            }
+            Self::Condition(condition) => of(condition),
         }
     }
 
@@ -70,8 +84,17 @@ fn node(json: &Value, place: &Place, depth: usize, size: &mut Size) -> Result<No
     only_known(json, &["field", "operator", "value", "logic", "conditions"], place)?;
     count(&mut size.conditions, MAX_NODES, "conditions", place)?;
     let condition = Condition::parse(json, place)?;
-    if condition.is_pattern() {
+    if let Some(pattern) = condition.pattern() {
         count(&mut size.patterns, MAX_PATTERNS, "conditions with matches", place)?;
+        size.compiled += pattern.size();
+        if size.compiled > MAX_COMPILED {
+            let kept = MAX_COMPILED / 1024;
+            return Err(place.refuse(format!(
+                "the patterns of a filter have {kept} KiB compiled at the most, each up to the next power of two, and \
+                 with this one they have more: \
+                 write {{m,n}} with smaller numbers, or fewer of them"
+            )));
+        }
     }
     Ok(Node::Condition(condition))
 }

@@ -6,36 +6,61 @@
 use regex_lite::{Regex, RegexBuilder};
 
 const MAX_BYTES: usize = 512;
-const MAX_COMPILED_BYTES: usize = 32 * 1024;
+/// The sizes that are told apart, in bytes; the last is the largest that is taken.
+const COMPILED_BYTES: [u32; 6] = [1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10];
 const MAX_GROUPS: usize = 16;
 const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Pattern(Regex);
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// No larger than this, compiled.
+    size: u32,
+}
 
 impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_BYTES {
             return Err(format!("a pattern longer than {MAX_BYTES} bytes"));
         }
-        let built = RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).build();
-        let regex = built.map_err(|error| error.to_string())?;
+        let compile = |size: u32| RegexBuilder::new(text).size_limit(size as usize).build();
+        let [smaller @ .., largest] = COMPILED_BYTES;
+        let smaller = smaller.into_iter().find_map(|size| Some((compile(size).ok()?, size)));
+        let (regex, size) = match smaller {
+            Some(built) => built,
+            None => (compile(largest).map_err(|error| error.to_string())?, largest),
+        };
         // One of them is the whole match.
         if regex.captures_len() > MAX_GROUPS + 1 {
             return Err(format!("more than {MAX_GROUPS} groups: (?:…) is none"));
         }
-        Ok(Self(regex))
+        Ok(Self { regex, size })
+    }
+
+    /// It is no larger than this, compiled, in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        u64::from(self.size)
+    }
+
+    /// What it costs at the most to look at a text of so many bytes, in bytes of text times bytes compiled.
+    pub(crate) fn cost(&self, text: usize) -> u64 {
+        if text > MAX_TEXT_BYTES { 0 } else { text as u64 * u64::from(self.size) }
+    }
+
+    /// The most that it can cost.
+    pub(crate) fn most(&self) -> u64 {
+        self.cost(MAX_TEXT_BYTES)
     }
 
     /// Longer text is not looked at, as its beginning alone would tell something else.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        text.len() <= MAX_TEXT_BYTES && self.0.is_match(text)
+        text.len() <= MAX_TEXT_BYTES && self.regex.is_match(text)
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.regex.as_str() == other.regex.as_str()
     }
 }
 
@@ -75,6 +100,16 @@ mod tests {
         assert!(Pattern::parse(&"a".repeat(512)).is_ok());
         assert!(Pattern::parse(&"(a)".repeat(16)).is_ok());
         assert!(Pattern::parse(r"^[\w.+-]+@[\w.-]+\.[a-z]{2,63}$").is_ok());
+    }
+
+    #[test]
+    fn a_pattern_costs_by_its_size_and_the_text() {
+        let cost = |pattern: &str, text| Pattern::parse(pattern).unwrap().cost(text);
+        assert_eq!(cost("a", 10), 10 << 10);
+        let hostile = "(?:a?){60}(?:a|aa|aaa){30}!N$";
+        assert!(cost(hostile, 100) >= 100 * (8 << 10), "{}", cost(hostile, 100));
+        assert_eq!(cost(hostile, MAX_TEXT_BYTES + 1), 0, "it is not looked at");
+        assert_eq!(Pattern::parse("a").unwrap().most(), (MAX_TEXT_BYTES as u64) << 10);
     }
 
     #[test]

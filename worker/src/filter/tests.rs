@@ -201,6 +201,11 @@ fn a_filter_that_is_deep_or_large_is_refused() {
         refusal(&nested(9)),
         format!("{}: deeper than 8 groups", ["conditions[0]"; 8].join("."))
     );
+    let large = "(?:a?){60}(?:a|aa|aaa){60}!N$";
+    let large = json!({ "field": "a", "operator": "matches", "value": large });
+    assert!(Filter::parse(&list(&large, 1)).is_ok());
+    let refused = refusal(&list(&large, 9));
+    assert!(refused.contains("]: the patterns of a filter have 64 KiB compiled"), "{refused}");
     let matches = json!({ "field": "a", "operator": "matches", "value": "a" });
     for (json, limit, what) in [
         (nested(0), 100, "conditions"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use super::member::Told;
-use crate::clients::destinations::{Answered, beginning, secrets};
+use crate::clients::destinations::{Answered, beginning};
 use crate::destination::{Answer, Failed, Meaning, failures};
 use crate::error::HandlerError;
 use crate::service::Service;
@@ -26,28 +26,29 @@ pub(super) fn of_each(
             HandlerError::transient(code, format!("the answer of {of} {unclear}"))
         })?;
     }
-    let secrets = secrets(&endpoint.headers);
     let mut held = Duration::ZERO;
     let each = (0..events).map(|index| {
-        let (answer, beginning, events) = match failed.remove(&index) {
-            None => (whole, answered.beginning.clone(), events),
+        let (answer, beginning, events, is_of_all) = match failed.remove(&index) {
+            None => (whole, answered.beginning.clone(), events, true),
             Some(Failed { answer, message }) => {
-                (answer, beginning(message.as_bytes(), &secrets), 1)
+                (answer, beginning(message.as_bytes(), &endpoint.secrets), 1, false)
             }
         };
-        let is_known = is_known(endpoint, answer, &mut held);
+        let is_known = is_known(endpoint, answer, is_of_all, &mut held);
         let answered = Answered { answer, beginning, body: Vec::new(), is_whole: true };
-        Told { answered, events, is_known }
+        Told { answered, events, is_of_all, is_known }
     });
     Ok(each.collect())
 }
 
 /// Whether an earlier one asks to be left alone for as long.
-fn is_known(endpoint: &Endpoint, answer: Answer, held: &mut Duration) -> bool {
+fn is_known(endpoint: &Endpoint, answer: Answer, is_of_all: bool, held: &mut Duration) -> bool {
     let wait = match answer.meaning(&endpoint.overrides) {
         Meaning::Held { wait } => wait,
-        Meaning::Gone => Duration::MAX,
-        Meaning::Done | Meaning::Transient { .. } | Meaning::Permanent => return false,
+        Meaning::Gone if is_of_all => Duration::MAX,
+        Meaning::Gone | Meaning::Done | Meaning::Transient { .. } | Meaning::Permanent => {
+            return false;
+        }
     };
     let is_known = wait <= *held;
     *held = wait.max(*held);

@@ -17,6 +17,8 @@ pub(crate) struct Endpoint {
     pub(crate) signing: Signing,
     /// Its own; those that are secret are marked so.
     pub(crate) headers: HeaderMap,
+    /// What of all that is in nothing that is shown of an answer.
+    pub(crate) secrets: Vec<String>,
     pub(crate) overrides: Overrides,
     /// Where events gather, if they do. Another version of the file is another outlet, and so another place.
     pub(crate) batching: Option<Batching>,

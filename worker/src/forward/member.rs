@@ -36,6 +36,8 @@ pub(crate) struct Told {
     pub(crate) answered: Answered,
     /// How many events the answer is about.
     pub(crate) events: usize,
+    /// Whether it was said of all of them, and not of this one alone.
+    pub(crate) is_of_all: bool,
     /// Whether others were told already that the destination wants to be left alone.
     pub(crate) is_known: bool,
 }

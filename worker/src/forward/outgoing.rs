@@ -82,6 +82,6 @@ fn request<'a>(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let (method, url) = (&endpoint.method, &endpoint.url);
-    Outgoing { method, url, headers, body, timeouts, secret: None }
+    let Endpoint { method, url, secrets, .. } = endpoint;
+    Outgoing { method, url, headers, body, timeouts, secrets: secrets.into() }
 }

@@ -10,10 +10,12 @@ use shared::senders::hubspot::signature::ClientSecret;
 use super::endpoint::{Batching, Endpoint};
 use super::parcel::Parcel;
 use super::ready::Ready;
+use super::refusal::Refusal;
 use super::sent::Sent;
 use super::sink::{Sink, Store};
 use crate::clients::databases::Database;
-use crate::clients::destinations::Destinations;
+use crate::clients::destinations::{Destinations, secrets};
+use crate::context::Context;
 use crate::destination::slack::Webhook;
 use crate::destination::{Overrides, Signing};
 use crate::error::HandlerError;
@@ -27,6 +29,10 @@ pub(crate) type ReadSecret<'a> = dyn Fn(&SecretRef, &str) -> Result<SecretString
 /// Opens the secret that was made here for a destination.
 pub(crate) type OpenSecret<'a> = dyn Fn(&Owner) -> Result<Opened, String> + 'a;
 
+/// Who wants nothing any more is asked again after this, where it is not paused.
+const GONE: Duration = Duration::from_secs(15 * 60);
+/// Until all workers know that it is paused.
+const PAUSING: Duration = Duration::from_secs(15);
 /// Where there is no rate, a line is counted by the second.
 const NO_RATE: Duration = Duration::from_secs(1);
 /// A webhook of Slack's takes a message a second. A little less: two can come closer together than they were
@@ -52,6 +58,8 @@ pub(crate) struct Outlet {
     pub(crate) is_paused: bool,
     /// Whether its address or a secret cannot be used.
     pub(crate) is_unusable: bool,
+    /// Where it is paused if it says that it wants nothing any more; `None` where that is not written down.
+    pub(crate) refusal: Option<Refusal>,
 }
 
 /// Leaves out address and headers, which may be secrets.
@@ -77,8 +85,9 @@ impl Outlet {
                     Owner::of(destination).map(|owner| generated(&owner)).transpose()?;
                 let signing = signing(of, secret, generated.as_ref())?;
                 let headers = headers(of, secret)?;
+                let secrets = secrets(&headers, of.url.url());
                 let endpoint = endpoint_of(destination, of);
-                Sink::Http(Arc::new(Endpoint { signing, headers, ..endpoint }))
+                Sink::Http(Arc::new(Endpoint { signing, headers, secrets, ..endpoint }))
             }
             (tenants::Sink::Slack(url), _) => {
                 let webhook = Webhook::parse(&secret(url, WEBHOOK)?);
@@ -114,6 +123,7 @@ impl Outlet {
             concurrency: concurrency(destination),
             is_paused: destination.state == State::Paused,
             is_unusable: true,
+            refusal: None,
         }
     }
 
@@ -121,6 +131,31 @@ impl Outlet {
     pub(super) fn gathering(&self) -> Option<(&Arc<Endpoint>, &Batching)> {
         let Sink::Http(endpoint) = &self.sink else { return None };
         Some((endpoint, endpoint.batching.as_ref()?))
+    }
+
+    /// It wants nothing any more, and is paused where that can be written. For how long it is left alone: until all
+    /// workers know, or until one asks again. Another run may see to all of it.
+    pub(super) async fn refused(&self, cx: &Context, is_known: bool) -> Duration {
+        let Some(refusal) = &self.refusal else { return GONE };
+        if is_known {
+            return PAUSING;
+        }
+        // Before all that takes its time.
+        cx.hold(&self.limit, PAUSING).await;
+        match refusal.write().await {
+            Ok(true) => PAUSING,
+            // A worker that does not see it for so long has no way to.
+            Ok(false) => GONE,
+            Err(error) => {
+                let (destination, error) = (&*self.name, format!("{error:#}"));
+                tracing::warn!(
+                    destination,
+                    error,
+                    "a destination that wants nothing is not paused"
+                );
+                GONE
+            }
+        }
     }
 
     /// What goes out for it, signed now.
@@ -164,6 +199,7 @@ fn endpoint_of(destination: &Destination, of: &tenants::Endpoint) -> Endpoint {
         url: of.url.url().clone(),
         signing: Signing::None,
         headers: HeaderMap::new(),
+        secrets: Vec::new(),
         overrides: Overrides {
             transient: destination.transient_statuses.iter().copied().collect(),
             permanent: destination.permanent_statuses.iter().copied().collect(),

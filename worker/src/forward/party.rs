@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use shared::origin::Origin;
 
+use super::computing::Computing;
+use crate::error::HandlerError;
 use crate::limits::Limit;
 use crate::tenants::{State, Tenant};
 
@@ -18,6 +20,8 @@ pub(crate) struct Party {
     /// Requests under way at once.
     pub(crate) concurrency: u32,
     pub(crate) state: State,
+    /// What its filters and templates compute.
+    pub(crate) computing: Computing,
     /// For how long what is for it is held once it has uninstalled the app, in ms; then it is dropped.
     pub(crate) kept_ms: i64,
 }
@@ -26,8 +30,16 @@ pub(crate) struct Party {
 #[derive(Clone, Debug)]
 pub(crate) enum Whose {
     One(Arc<Party>),
-    /// Of every tenant, by its origin.
-    All(Arc<HashMap<Origin, Arc<Party>>>),
+    /// Of every tenant.
+    All(Arc<Everybody>),
+}
+
+/// All tenants, by their origins.
+#[derive(Debug, Default)]
+pub(crate) struct Everybody {
+    pub(crate) there: HashMap<Origin, Arc<Party>>,
+    /// Those that were deleted, and whether what waits for them is dropped.
+    pub(crate) gone: HashMap<Origin, bool>,
 }
 
 impl Party {
@@ -38,6 +50,7 @@ impl Party {
             limit: tenant.rate.limit(key),
             concurrency: tenant.concurrency.into(),
             state: tenant.state,
+            computing: Computing::of(&tenant.origin),
             kept_ms: i64::try_from(kept.as_millis()).unwrap_or(i64::MAX),
         }
     }
@@ -48,7 +61,24 @@ impl Whose {
     pub(crate) fn party(&self, origin: &Origin) -> Option<&Arc<Party>> {
         match self {
             Self::One(party) => (party.origin == *origin).then_some(party),
-            Self::All(parties) => parties.get(origin),
+            Self::All(everybody) => everybody.there.get(origin),
+        }
+    }
+
+    /// What becomes of an event for which there is no tenant.
+    pub(crate) fn end_without(&self, origin: &Origin) -> HandlerError {
+        let deleted = "the tenant was deleted while the event waited for it";
+        let gone = match self {
+            Self::One(_) => None,
+            Self::All(everybody) => everybody.gone.get(origin),
+        };
+        match gone {
+            Some(true) => HandlerError::skipped("TENANT_DELETED", deleted),
+            Some(false) => HandlerError::permanent("TENANT_DELETED", deleted),
+            None => {
+                let message = "the route is not for events of this origin";
+                HandlerError::permanent("TENANT_UNKNOWN", message)
+            }
         }
     }
 }

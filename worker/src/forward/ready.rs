@@ -11,7 +11,7 @@ use super::choice::Body;
 use super::endpoint::Endpoint;
 use super::sent::Sent;
 use crate::clients::databases::Database;
-use crate::clients::destinations::{Destinations, Outgoing};
+use crate::clients::destinations::{Destinations, Outgoing, secrets};
 use crate::destination::postgres::Row;
 use crate::destination::slack::Webhook;
 use crate::error::HandlerError;
@@ -55,13 +55,16 @@ impl Ready<'_> {
             }
             Self::Channel { webhook, body } => {
                 let url = webhook.ok_or_else(unusable)?.url();
+                let headers = slack_headers();
+                let mut secrets = secrets(&headers, url);
+                secrets.push(url.path().to_owned());
                 let outgoing = Outgoing {
                     method: &Method::POST,
                     url,
-                    headers: slack_headers(),
+                    headers,
                     body: body.bytes,
                     timeouts,
-                    secret: Some(url.path()),
+                    secrets: secrets.into(),
                 };
                 Ok(Sent::of_slack(of, &destinations.send(outgoing).await?))
             }

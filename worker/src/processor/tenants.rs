@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry as Metrics;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::knowing::Knowing;
-use crate::directory::{DirectoryWatch, Source};
+use crate::directory::{DirectoryWatch, Source, Taken};
 use crate::executor::Executor;
 use crate::metrics::WorkerMetrics;
 use crate::records::Records;
@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::router::Router;
 use crate::settings::ProcessingSettings;
 use crate::target::routes;
+use crate::turns::Watch;
 use crate::verdict::Verdict;
 
 /// Where tenants are.
@@ -63,11 +64,14 @@ pub(super) fn routed(
 pub(super) fn follow(
     directory: DirectoryWatch,
     executor: &Arc<Executor>,
+    limits: &Arc<Watch>,
     knowing: &Knowing,
 ) -> AbortOnDropHandle<()> {
-    let (executor, knowing) = (Arc::downgrade(executor), knowing.clone());
-    directory.start(move |routes| {
+    let (executor, limits) = (Arc::downgrade(executor), Arc::clone(limits));
+    let knowing = knowing.clone();
+    directory.start(move |Taken { routes, refusing }| {
         if let Some(executor) = executor.upgrade() {
+            limits.refuse(refusing);
             executor.router.reroute(routes);
             knowing.known();
         }

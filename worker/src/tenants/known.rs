@@ -14,8 +14,8 @@ use super::value::text;
 pub(crate) struct Known<'t> {
     tenants: BTreeSet<&'t str>,
     destinations: BTreeMap<&'t str, Owner<'t>>,
-    /// Destinations to which events go in batches.
-    batches: BTreeSet<&'t str>,
+    /// Destinations to which only JSON can go, and why.
+    json: BTreeMap<&'t str, &'static str>,
 }
 
 /// Whose a destination is.
@@ -38,16 +38,17 @@ impl<'t> Known<'t> {
             Some(DeValue::String(name)) if tenants.contains(&**name) => Owner::Tenant(name),
             Some(_) => Owner::Unsure,
         };
-        let batches = destinations.iter().filter(|(_, section)| section.has("batch"));
-        let batches = batches.map(|(name, _)| *name).collect();
+        let json =
+            destinations.iter().filter_map(|(name, section)| Some((*name, json_only(section)?)));
+        let json = json.collect();
         let destinations =
             destinations.iter().map(|(name, section)| (*name, owner(section))).collect();
-        Self { tenants, destinations, batches }
+        Self { tenants, destinations, json }
     }
 
-    /// Whether the destination gets events in batches.
-    pub(crate) fn has_batches(&self, destination: &str) -> bool {
-        self.batches.contains(destination)
+    /// Why only JSON can go to the destination, if that is so.
+    pub(crate) fn json_only(&self, destination: &str) -> Option<&'static str> {
+        self.json.get(destination).copied()
     }
 
     /// The tenant that `section` is of, if it says one.
@@ -84,6 +85,16 @@ impl<'t> Known<'t> {
         };
         section.required("destination", "\"NAME\"", |value| text(value).and_then(read))
     }
+}
+
+/// Why nothing but JSON goes there, if that is so: events are put into an array.
+fn json_only(section: &Section<'_>) -> Option<&'static str> {
+    if section.has("batch") {
+        return Some("gets batches, which are JSON");
+    }
+    let sign = section.value("sign").map(Spanned::get_ref);
+    matches!(sign, Some(DeValue::String(word)) if word == "hubspot")
+        .then_some("is signed as HubSpot signs batches, which are JSON")
 }
 
 fn unknown<'n>(

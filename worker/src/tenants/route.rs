@@ -51,11 +51,10 @@ impl Route {
         let transform = Transform::read(section, check_transform);
         if let (Some(Transform::Own { gives: Gives::Form | Gives::Text, .. }), Some(name)) =
             (&transform, &destination)
-            && known.has_batches(name)
+            && let Some(why) = known.json_only(name)
         {
             let message = format!(
-                "gives no JSON, and \"{name}\" gets batches, which are JSON: let it give \"json\", or \
-                 choose a destination without batch"
+                "gives no JSON, and \"{name}\" {why}: let it give \"json\", or choose another destination"
             );
             section.fault("transform", message);
         }

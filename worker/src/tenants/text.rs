@@ -3,7 +3,6 @@
 //! Knows no key of a section: what is in it stays as it is.
 
 use serde_json::{Map, Value};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Faults;
@@ -28,7 +27,7 @@ pub(crate) fn sections_in(file: &str, text: &str) -> Result<Vec<SectionText>, Fa
     match DeTable::parse(text) {
         Ok(table) => {
             for kind in SectionKind::ALL {
-                sections_of(kind, table.get_ref(), &notes, &mut sections);
+                sections_of(kind, (text, table.get_ref()), &notes, &mut sections);
             }
         }
         Err(error) => {
@@ -41,11 +40,20 @@ pub(crate) fn sections_in(file: &str, text: &str) -> Result<Vec<SectionText>, Fa
 
 fn sections_of(
     kind: SectionKind,
-    root: &DeTable<'_>,
+    (text, root): (&str, &DeTable<'_>),
     notes: &Notes,
     sections: &mut Vec<SectionText>,
 ) {
-    let Some(DeValue::Table(named)) = root.get(kind.table()).map(Spanned::get_ref) else { return };
+    let Some(table) = root.get(kind.table()) else { return };
+    let DeValue::Table(named) = table.get_ref() else { return };
+    if text[table.span().start..].starts_with('{') {
+        let what = kind.table();
+        let message = format!(
+            "is one table in braces, and what is in the records is to stand beside what is in it: write \
+             [{what}.NAME], or {what}.NAME = {{ … }}"
+        );
+        notes.fault(table.span().start, what, &message);
+    }
     for (name, section) in named {
         match json(section) {
             Ok(body) => {

@@ -1,4 +1,4 @@
-//! Destinations to which nothing goes, by what is seen of their limits.
+//! Destinations to which nothing goes, by what is seen of their limits, and by what they have said.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,7 @@ const MOST_SHUT: usize = 100;
 const OTHERS: &str = "(others)";
 
 /// Their names, bounded.
-pub(super) fn named(seen: &[Seen]) -> BTreeSet<String> {
-    let mut names = all(seen);
+pub(super) fn named(mut names: BTreeSet<String>) -> BTreeSet<String> {
     if names.len() > MOST_SHUT {
         names = names.into_iter().take(MOST_SHUT).collect();
         names.insert(OTHERS.to_owned());
@@ -24,14 +23,9 @@ pub(super) fn named(seen: &[Seen]) -> BTreeSet<String> {
     names
 }
 
-/// How many there are.
-pub(super) fn count(seen: &[Seen]) -> u64 {
-    all(seen).len() as u64
-}
-
-/// Each is seen at two limits.
-fn all(seen: &[Seen]) -> BTreeSet<String> {
-    seen.iter().filter_map(shut).collect()
+/// They, with those that want nothing any more. Each is seen at two limits.
+pub(super) fn all(seen: &[Seen], refusing: &BTreeSet<String>) -> BTreeSet<String> {
+    seen.iter().filter_map(shut).chain(refusing.iter().cloned()).collect()
 }
 
 /// The destination that this limit is of, if nothing goes there.
@@ -55,7 +49,7 @@ mod tests {
     fn those_are_named_that_take_nothing_and_not_more_than_can_be_read() {
         let calls = |limit: &str, state| seen(Of::Calls, limit, [0, 200, 0, 7, 0, 0, 0, 0, state]);
         let held = |limit: &str, ms| seen(Of::Requests, limit, [0, 1, 1, 0, 0, 0, 0, ms, -1]);
-        let mut all = vec![
+        let mut seen_now = vec![
             calls("destination/closed", 0),
             calls("destination/probed", 1),
             calls("destination/open", 2),
@@ -65,11 +59,14 @@ mod tests {
             held("destination/gone", 900_000),
             held("destination/busy", 30_000),
         ];
-        assert_eq!(named(&all), ["gone", "open"].map(str::to_owned).into());
-        assert_eq!(count(&all), 2);
-        all.extend((0..1_000).map(|number| calls(&format!("destination/more-{number}"), 2)));
-        let names = named(&all);
+        let none = BTreeSet::new();
+        assert_eq!(all(&seen_now, &none), ["gone", "open"].map(str::to_owned).into());
+        // One that is paused has no breaker, and is held for a quarter of a minute at a time.
+        let refusing = ["busy", "gone"].map(str::to_owned).into();
+        assert_eq!(all(&seen_now, &refusing), ["busy", "gone", "open"].map(str::to_owned).into());
+        seen_now.extend((0..1_000).map(|number| calls(&format!("destination/more-{number}"), 2)));
+        assert_eq!(all(&seen_now, &none).len(), 1_002);
+        let names = named(all(&seen_now, &none));
         assert!(names.len() == MOST_SHUT + 1 && names.contains(OTHERS), "{names:?}");
-        assert_eq!(count(&all), 1_002);
     }
 }

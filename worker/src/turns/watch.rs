@@ -1,6 +1,7 @@
 //! What is seen of limits: every few seconds the ledger is asked, for metrics, `/limits`, the console and
 //! `worker limits`. All workers see the same, since they share the limits.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ type Labels = Vec<(&'static str, String)>;
 #[derive(Debug)]
 pub(crate) struct Watch {
     seen: Mutex<Arc<Vec<Seen>>>,
+    /// Destinations that are paused since they want nothing any more.
+    refusing: Mutex<Arc<BTreeSet<String>>>,
     /// Whether each portal has series of its own.
     by_portal: bool,
 }
@@ -31,7 +34,8 @@ pub(crate) struct Watch {
 impl Watch {
     /// Nothing is seen yet; its metrics in `registry`.
     pub(crate) fn register(registry: &mut Registry, by_portal: bool) -> Arc<Self> {
-        let watch = Arc::new(Self { seen: Mutex::default(), by_portal });
+        let watch =
+            Arc::new(Self { seen: Mutex::default(), refusing: Mutex::default(), by_portal });
         watch.gauge(
             registry,
             "limit_used",
@@ -96,6 +100,17 @@ impl Watch {
         }
     }
 
+    /// From now on those are the destinations that want nothing any more.
+    pub(crate) fn refuse(&self, names: BTreeSet<String>) {
+        *self.refusing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(names);
+    }
+
+    /// Destinations to which nothing goes.
+    fn shut(&self) -> BTreeSet<String> {
+        let refusing = Arc::clone(&self.refusing.lock().unwrap_or_else(PoisonError::into_inner));
+        shut::all(&self.now(), &refusing)
+    }
+
     fn now(&self) -> Arc<Vec<Seen>> {
         Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -145,14 +160,14 @@ impl Watch {
     /// A series for each that takes nothing, and none for others.
     fn destinations(self: &Arc<Self>, registry: &mut Registry) {
         let watch = Arc::clone(self);
-        let help = "1 for each destination to which nothing goes: it is down, or wants to be left alone for over half a minute";
+        let help = "1 for each destination to which nothing goes: it is down, wants to be left alone for over half a minute, or is paused since it wants nothing any more";
         probe_by(registry, "destination_shut", help, move || {
-            let names = shut::named(&watch.now()).into_iter();
+            let names = shut::named(watch.shut()).into_iter();
             names.map(|name| (vec![("destination", name)], 1.0)).collect()
         });
         let watch = Arc::clone(self);
         let help = "Destinations to which nothing goes";
-        probe(registry, "destinations_shut", help, move || number(shut::count(&watch.now())));
+        probe(registry, "destinations_shut", help, move || number(watch.shut().len() as u64));
     }
 
     fn labels(&self, seen: &Seen) -> Labels {

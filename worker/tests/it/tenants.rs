@@ -1,6 +1,7 @@
 //! Events that are forwarded to tenants' own destinations.
 
 mod answers;
+mod applied;
 mod batches;
 mod channel;
 mod commands;
@@ -15,6 +16,7 @@ mod proxied;
 mod python;
 mod recipes;
 mod record;
+mod refusing;
 mod rows;
 mod secrets;
 mod signed;

@@ -3,8 +3,8 @@
 //! Owns how much of an answer is read, and that no secret of the request is in what is shown: some repeat what
 //! they are sent.
 
-use reqwest::Response;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderValue};
+use reqwest::{Response, StatusCode};
 
 use crate::clients::http::plain;
 use crate::destination::Answer;
@@ -36,9 +36,13 @@ impl Answered {
 }
 
 /// Reads no more than is allowed, so that the connection can be used again. That it breaks off makes no
-/// difference to one event: the status has arrived, and with it whether the event has.
+/// difference to one event: the status has arrived, and with it whether the event has. Nothing is kept of what is
+/// encoded in a way that was not asked for: nobody can read it.
 pub(super) async fn read(mut response: Response) -> (Vec<u8>, bool) {
     let mut kept = Vec::new();
+    if is_encoded(&response) {
+        return (kept, false);
+    }
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if chunk.len() > MAX_ANSWER - kept.len() => {
@@ -52,10 +56,16 @@ pub(super) async fn read(mut response: Response) -> (Vec<u8>, bool) {
     }
 }
 
-/// What headers hold that nobody is to see.
-pub(crate) fn secrets(headers: &HeaderMap) -> Vec<String> {
-    let sensitive = headers.values().filter(|value| value.is_sensitive());
-    sensitive.filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
+/// Whether there is something that nobody can read.
+fn is_encoded(response: &Response) -> bool {
+    let is_empty =
+        response.status() == StatusCode::NO_CONTENT || response.content_length() == Some(0);
+    let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
+    let is_one = |encoding: &HeaderValue| {
+        let encoding = encoding.as_bytes().trim_ascii();
+        !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")
+    };
+    !is_empty && encodings.any(is_one)
 }
 
 /// The beginning of what a destination says, without these: some repeat what they are sent. One that the end
@@ -66,20 +76,14 @@ pub(crate) fn beginning(body: &[u8], secrets: &[String]) -> String {
     let end = SHOWN.min(body.len());
     let (mut kept, mut at) = (Vec::new(), 0);
     while at < end {
-        let next = secrets.iter().filter(|secret| !secret.is_empty()).filter_map(|secret| {
-            let mut places = body[at..].windows(secret.len());
-            Some((at + places.position(|place| place == secret.as_bytes())?, secret.len()))
-        });
-        let next = next
-            .filter(|(start, _)| *start < end)
-            .min_by_key(|(start, long)| (*start, usize::MAX - long));
-        let Some((start, long)) = next else {
-            kept.extend_from_slice(&body[at..end]);
-            break;
-        };
-        kept.extend_from_slice(&body[at..start]);
-        kept.extend_from_slice(b"[secret]");
-        at = start + long;
+        // The longest that begins here: what is in it goes with it.
+        let secrets = secrets.iter().map(String::as_bytes).filter(|secret| !secret.is_empty());
+        let found = secrets.filter(|secret| body[at..].starts_with(secret)).map(<[u8]>::len).max();
+        match found {
+            Some(_) => kept.extend_from_slice(b"[secret]"),
+            None => kept.push(body[at]),
+        }
+        at += found.unwrap_or(1);
     }
     // As the records keep it: PostgreSQL takes no NUL in a text.
     let mut text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");

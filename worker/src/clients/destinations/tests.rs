@@ -58,7 +58,7 @@ async fn send(scheme: &str, proxy: &Played) -> Result<Answered, HandlerError> {
         headers: HeaderMap::new(),
         body: Bytes::new(),
         timeouts: Timeouts::default(),
-        secret: None,
+        secrets: (&[][..]).into(),
     };
     destinations.send(outgoing).await
 }

@@ -13,6 +13,8 @@ pub(in crate::clients) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Dur
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
+        // More than fits is more than the most.
+        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => MAX,
         Err(_) => date(text)?.duration_since(now).ok()?,
     };
     (!wait.is_zero()).then_some(wait.min(MAX))

@@ -10,21 +10,22 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use serde_json::json;
 
 use super::difference::tell;
 use super::intent::Intent;
 use super::reading::Reading;
-use crate::commands::dead_letters::output::{complain, say};
+use crate::commands::dead_letters::output::{complain, say, say_json};
 use crate::count::count;
 use crate::generated::{NO_KEY, Owner};
 use crate::records::{Edit, KeptSecret, Records, SectionState};
 use crate::sealed::Keys;
 use crate::tenants::{SectionKind, Tenants};
 
-/// What becomes of events that wait for a route which is deleted.
+/// What becomes of events that wait for a route or a tenant which is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Held {
-    /// Each is kept as a dead letter (ROUTE_DELETED)
+    /// Each is kept as a dead letter (ROUTE_DELETED, TENANT_DELETED)
     DeadLetter,
     /// Each ends with nothing done, as skipped
     Drop,
@@ -62,6 +63,10 @@ impl Applying {
         }
         records.edit_tenants(sections.version, &edits, &self.who).await?;
         for name in &made {
+            if self.json {
+                let made = json!({ "change": "make secret", "kind": "destination", "name": name });
+                say_json(&made)?;
+            }
             complain(format_args!(
                 "a secret was made for {name}: `worker tenants secret {name}` prints it, for whoever verifies there"
             ));
@@ -74,16 +79,19 @@ impl Applying {
 
     /// What becomes of what still waits for sections that are deleted.
     fn gone(&self, intent: &Intent) -> anyhow::Result<SectionState> {
-        let routes = intent.deleted.iter().filter(|(kind, _)| *kind == SectionKind::Route).count();
+        let of = |wanted| intent.deleted.iter().filter(|(kind, _)| *kind == wanted).count();
+        // What waits for a tenant may wait on a route of all.
+        let (tenants, routes) = (of(SectionKind::Tenant), of(SectionKind::Route));
         match self.held {
             Some(Held::Drop) => Ok(SectionState::Dropped),
             Some(Held::DeadLetter) => Ok(SectionState::Deleted),
-            None if routes == 0 => Ok(SectionState::Deleted),
+            None if tenants + routes == 0 => Ok(SectionState::Deleted),
             None => {
                 tell(&intent.difference, self.json)?;
                 anyhow::bail!(
-                    "{} would be deleted, and nothing was changed: say what becomes of events that still wait there, \
-                     --held dead-letter or --held drop",
+                    "{} and {} would be deleted, and nothing was changed: say what becomes of events that still wait \
+                     for them, --held dead-letter or --held drop",
+                    count(tenants, "tenant", "tenants"),
                     count(routes, "route", "routes")
                 );
             }

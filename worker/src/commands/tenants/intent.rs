@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use shared::clock::now_ms;
+
 use super::reading::Reading;
 use crate::directory::{Directory, RECORDS, View, section_text, tenants_in, view_of};
 use crate::records::{Edit, SectionState, Sections};
@@ -10,6 +12,10 @@ use crate::tenants::{
     Difference, MAX_APPLIED_BYTES, SectionKind, SectionText, Standing, Tenants, sections_in,
     text_of,
 };
+
+/// For so long, in ms, something may still wait for a route that was deleted: it comes back within an hour, and its tries
+/// go on for a while.
+const STILL_AWAITED_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What a file would make of what is in the records.
 pub(super) struct Intent {
@@ -48,6 +54,8 @@ impl Intent {
              room for those that installs make: shorten it"
         );
         let after = reading.read_view(&View::of_file(file.name, text).into_stored())?;
+        let moved = moved(sections, &after.tenants);
+        anyhow::ensure!(moved.is_empty(), "{}", moved.join("\n"));
         let old = tenants_in((RECORDS, &text_of(&before)), Standing::Records)?;
         let difference = Difference::between(&old, &after.tenants);
         let deleted = deleted.iter().map(|section| (section.kind, section.name.clone())).collect();
@@ -69,4 +77,31 @@ impl Intent {
         };
         self.written.iter().map(write).chain(self.deleted.iter().map(delete)).collect()
     }
+}
+
+/// Why routes cannot be another tenant's from now on: what waits for one names it with its tenant, and would be nobody's.
+fn moved(sections: &Sections, after: &Tenants) -> Vec<String> {
+    let of =
+        |tenant: Option<&str>| tenant.map_or("for all tenants".to_owned(), |it| format!("{it}'s"));
+    let routes = sections.sections.iter().filter(|section| section.kind == SectionKind::Route);
+    let moved = routes.filter_map(|section| {
+        let route = after.routes.get(&section.name)?;
+        let is_there = section.state.is_there();
+        if !is_there && section.state_ms.saturating_add(STILL_AWAITED_MS) < now_ms() {
+            return None;
+        }
+        let body = section_text(section).body;
+        let before = body.get("tenant").and_then(serde_json::Value::as_str);
+        let name = &section.name;
+        let was = if is_there { "is" } else { "was deleted less than a day ago, and was" };
+        (before != route.tenant.as_deref()).then(|| {
+            format!(
+                "routes.{name}: it {was} {}, and so is what waits for it. Give the route that is {} another name{}",
+                of(before),
+                of(route.tenant.as_deref()),
+                if is_there { ", and delete this one (--prune)" } else { "" },
+            )
+        })
+    });
+    moved.collect()
 }

@@ -57,7 +57,7 @@ impl Outcome {
                 (Means::Held, says)
             }
             Meaning::Gone => {
-                let says = "paused: all events would wait, and one would ask every 15 minutes";
+                let says = "paused: all events would wait until somebody resumes it; of a file one would ask every 15 minutes";
                 (Means::Paused, says.to_owned())
             }
         };

@@ -99,7 +99,15 @@ impl Reading {
         let is_proxied = self.settings.proxy()?.is_some();
         let longest = self.api_timeout;
         let kept = Duration::ZERO;
-        let rules = Rules { allow: &allow, longest, kept, is_proxied, secret: &secret, generated };
+        let rules = Rules {
+            allow: &allow,
+            longest,
+            kept,
+            is_proxied,
+            secret: &secret,
+            generated,
+            records: None,
+        };
         Ok(Directory::read(view, rules)?)
     }
 }

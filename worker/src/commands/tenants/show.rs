@@ -30,6 +30,10 @@ pub(super) async fn show(records: &Records, name: &Named, json: bool) -> anyhow:
         say(format_args!("# {what} {} by {}", when::show(at_ms), harmless(who)))
     };
     line("written", section.changed_ms, &section.changed_by)?;
-    line(section.state.as_str(), section.state_ms, &section.state_by)?;
+    line(
+        section.state.as_str(),
+        section.state_ms,
+        &format!("{}{}", section.state_by, section.why()),
+    )?;
     Ok(say(text_of([&text]).trim_end())?)
 }

@@ -100,7 +100,8 @@ async fn turn(
         !(state == SectionState::Active && said_so),
         "{name} has state = \"paused\" in its section: change it there, and apply the file again"
     );
-    if section.state == state {
+    // Who pauses one that has refused says that it is known.
+    if section.state == state && !section.has_refused() {
         let word = if state == SectionState::Paused { "paused" } else { "not paused" };
         return Ok(Some(Turned::of(name, "unchanged", format!("{name} is {word} already"))));
     }

@@ -214,7 +214,8 @@ pub(in crate::console) async fn turn(
         let sections = records.tenant_sections().await?;
         let found = sections.there().find(|section| section.kind == kind && section.name == named);
         let Some(section) = found else { return Ok(None) };
-        if section.state == state {
+        // Who pauses one that has refused says that it is known.
+        if section.state == state && !section.has_refused() {
             return Ok(Some(None));
         }
         let edit = Edit::Turn { kind, name: named.clone(), state };

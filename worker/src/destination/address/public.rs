@@ -9,25 +9,26 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 /// All that is not public. Exceptions within, such as two addresses of 192.0.0.0/24 that are reachable, are
 /// services of networks: no destination is there.
-const SPECIAL_V4: [Ipv4Net; 18] = [
-    v4([0, 0, 0, 0], 8),       // this network
-    v4([10, 0, 0, 0], 8),      // private
-    v4([100, 64, 0, 0], 10),   // shared by a provider's customers, and by some clouds' services
-    v4([127, 0, 0, 0], 8),     // loopback
-    v4([169, 254, 0, 0], 16),  // link-local, where clouds have their metadata
-    v4([172, 16, 0, 0], 12),   // private
-    v4([192, 0, 0, 0], 24),    // protocol assignments
-    v4([192, 0, 2, 0], 24),    // documentation
-    v4([192, 31, 196, 0], 24), // AS112: whoever is nearest answers
-    v4([192, 52, 193, 0], 24), // multicast tunnels: whoever is nearest answers
-    v4([192, 88, 99, 0], 24),  // 6to4 relays: whoever is nearest answers
-    v4([192, 168, 0, 0], 16),  // private
-    v4([192, 175, 48, 0], 24), // AS112 again
-    v4([198, 18, 0, 0], 15),   // benchmarks
-    v4([198, 51, 100, 0], 24), // documentation
-    v4([203, 0, 113, 0], 24),  // documentation
-    v4([224, 0, 0, 0], 4),     // multicast
-    v4([240, 0, 0, 0], 4),     // reserved, and broadcast
+const SPECIAL_V4: [Ipv4Net; 19] = [
+    v4([0, 0, 0, 0], 8),        // this network
+    v4([10, 0, 0, 0], 8),       // private
+    v4([100, 64, 0, 0], 10),    // shared by a provider's customers, and by some clouds' services
+    v4([127, 0, 0, 0], 8),      // loopback
+    v4([168, 63, 129, 16], 32), // one cloud's own services, for its machines alone
+    v4([169, 254, 0, 0], 16),   // link-local, where clouds have their metadata
+    v4([172, 16, 0, 0], 12),    // private
+    v4([192, 0, 0, 0], 24),     // protocol assignments
+    v4([192, 0, 2, 0], 24),     // documentation
+    v4([192, 31, 196, 0], 24),  // AS112: whoever is nearest answers
+    v4([192, 52, 193, 0], 24),  // multicast tunnels: whoever is nearest answers
+    v4([192, 88, 99, 0], 24),   // 6to4 relays: whoever is nearest answers
+    v4([192, 168, 0, 0], 16),   // private
+    v4([192, 175, 48, 0], 24),  // AS112 again
+    v4([198, 18, 0, 0], 15),    // benchmarks
+    v4([198, 51, 100, 0], 24),  // documentation
+    v4([203, 0, 113, 0], 24),   // documentation
+    v4([224, 0, 0, 0], 4),      // multicast
+    v4([240, 0, 0, 0], 4),      // reserved, and broadcast
 ];
 
 /// What is assigned at all. Outside are `::1`, private, link-local and site-local addresses, multicast, the
@@ -86,6 +87,7 @@ mod tests {
             ("9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"),
             ("100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0"),
             ("126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0"),
+            ("168.63.129.15", "168.63.129.16", "168.63.129.16", "168.63.129.17"),
             ("169.253.255.255", "169.254.0.0", "169.254.255.255", "169.255.0.0"),
             ("172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0"),
             ("191.255.255.255", "192.0.0.0", "192.0.0.255", "192.0.1.0"),

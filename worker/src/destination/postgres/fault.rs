@@ -4,11 +4,15 @@
 //! told: never detail and hint, which repeat the row, and nothing that stands in quotes where they would be
 //! a value.
 
+use std::time::Duration;
+
 use crate::destination::Meaning;
 
 /// A state has five digits and capitals; what is none has this, PostgreSQL's own for what is unclear.
 const UNCLEAR: &str = "XX000";
 
+/// Whom it does not let in asks again after this.
+const SHUT: Duration = Duration::from_secs(15 * 60);
 /// Data that does not fit: its message quotes it.
 const DATA: &str = "22";
 
@@ -38,7 +42,8 @@ impl SqlFault {
     pub(crate) fn meaning(&self) -> Meaning {
         match self.class() {
             // Whom it does not let in, and what is not there as a whole: no row gets in before that changes.
-            "28" | "3D" => Meaning::Gone,
+            // Its owner mends that there, and nobody here is told.
+            "28" | "3D" => Meaning::Held { wait: SHUT },
             // Two that met each other; a lock; a server that only reads, since another is the first one now.
             "25" | "40" | "55" => Meaning::Transient { retry_after: None },
             _ if self.is_down() => Meaning::Transient { retry_after: None },
@@ -94,7 +99,7 @@ mod tests {
     #[test]
     fn what_only_its_owner_can_mend_holds_the_destination_or_is_given_up() {
         for state in ["28000", "28P01", "3D000"] {
-            assert_eq!(meaning(state), (Meaning::Gone, false), "{state}");
+            assert_eq!(meaning(state), (Meaning::Held { wait: SHUT }, false), "{state}");
         }
         for state in [
             "0A000", "22003", "22P02", "22P05", "23502", "23505", "23514", "3F000", "42501",

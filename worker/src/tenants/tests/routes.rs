@@ -76,17 +76,28 @@ fn a_filter_is_checked_where_it_stands() {
 
 #[test]
 fn what_is_no_json_goes_into_no_batch() {
-    let of = |gives: &str, batch: &str| {
+    let of = |gives: &str, sign: &str| {
         format!(
-            "[destinations.d]\nurl = 'http://d'\nsign = 'none'\n{batch}\n[routes.r]\n\
+            "[destinations.d]\nurl = 'http://d'\n{sign}\n[routes.r]\n\
              destination = 'd'\ntransform = {{ template = 'x', gives = '{gives}' }}"
         )
     };
+    let (batch, alone) = ("sign = 'none'\nbatch = { events = 2, wait = '1s' }", "sign = 'none'\n");
+    let hubspots = "sign = 'hubspot'\nsecret = { env = 'TENANT_KEY' }";
     for gives in ["form", "text"] {
-        let expected = "7:13: routes.r.transform: gives no JSON, and \"d\" gets batches, which are JSON: let it \
-                        give \"json\", or choose a destination without batch";
-        assert_eq!(faults(&of(gives, "batch = { events = 2, wait = '1s' }")), [expected]);
-        super::sample::tenants(&of(gives, ""));
+        for (sign, why) in [
+            (batch, "gets batches, which are JSON"),
+            (hubspots, "is signed as HubSpot signs batches, which are JSON"),
+        ] {
+            let expected = format!(
+                "7:13: routes.r.transform: gives no JSON, and \"d\" {why}: let it give \"json\", or choose \
+                 another destination"
+            );
+            assert_eq!(faults(&of(gives, sign)), [expected]);
+        }
+        super::sample::tenants(&of(gives, alone));
     }
-    super::sample::tenants(&of("json", "batch = { events = 2, wait = '1s' }"));
+    for sign in [batch, hubspots] {
+        super::sample::tenants(&of("json", sign));
+    }
 }

@@ -147,19 +147,24 @@ async fn of_a_batch_only_what_failed_is_tried_again_or_given_up(engine: Engine) 
 }
 
 /// Nobody knows then which of them failed.
-async fn failures_that_nobody_understands_are_no_success(engine: Engine) {
+async fn failures_that_nobody_understands_or_has_read_are_no_success(engine: Engine) {
+    let failed = r#""failures":[{"index":0,"status":503}]}"#;
     let nonsense = Answer(200, None, r#"{"failures":[{"index":99,"status":422}]}"#.to_owned());
-    let acme = Endpoint::start([nonsense]);
+    let long = Answer(200, None, format!(r#"{{"results":"{}",{failed}"#, "x".repeat(70_000)));
+    let encoding = Some(("content-encoding", "gzip".to_owned()));
+    let encoded = Answer(200, encoding, "\u{1f}nobody can read this".to_owned());
+    let acme = Endpoint::start([nonsense, long, encoded]);
     let file = File::of(&batches(&acme, "standard", r#"{ events = 2, wait = "1ms" }"#));
     let rig = rig_with(engine, &file, &[acme.address]).await;
     rig.publish(&deal(1)).await;
     let worker = worker(&rig);
-    wait_for_verdicts(&worker, "retried", 1).await;
+    wait_for_verdicts(&worker, "retried", 3).await;
     wait_for_verdicts(&worker, "succeeded", 1).await;
     worker.stop().await;
     let received = acme.received();
-    assert_eq!(counts(&received), [(1, 2)].into());
-    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    assert_eq!(counts(&received), [(1, 4)].into());
+    let names = received.iter().map(|received| received.header("webhook-id"));
+    assert_eq!(names.collect::<BTreeSet<_>>().len(), 1);
     rig.finish().await;
 }
 
@@ -298,7 +303,7 @@ on_every_engine! {
     events_go_out_several_at_a_time_each_once
     who_verifies_as_hubspots_endpoints_do_gets_what_hubspot_sends
     of_a_batch_only_what_failed_is_tried_again_or_given_up
-    failures_that_nobody_understands_are_no_success
+    failures_that_nobody_understands_or_has_read_are_no_success
     one_bad_event_is_given_up_alone
     two_tenants_events_are_never_in_one_request
     a_batch_that_asks_to_be_left_alone_spends_nobodys_attempt

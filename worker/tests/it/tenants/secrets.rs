@@ -159,13 +159,14 @@ async fn a_secret_is_its_destinations_and_its_tenants(engine: DatabaseEngine) {
     // Another tenant never has what one before it knows.
     let given =
         text.replacen("tenant = \"acme\"\n        url", "tenant = \"umbrella\"\n        url", 1);
+    // Its route is another one then.
     let given = given.replacen(
-        "tenant = \"acme\"\n        destination",
-        "tenant = \"umbrella\"\n        destination",
+        "[routes.acme-deals]\n        tenant = \"acme\"",
+        "[routes.umbrella-deals]\n        tenant = \"umbrella\"",
         1,
     );
     applied.file.write(&given);
-    applied.apply(&[]).await;
+    applied.apply(&["--prune", "--held", "drop"]).await;
     let others = applied.secret("acme-crm").await;
     assert_ne!(others, first);
     let none = "SELECT count(*) FROM destination_secret WHERE previous IS NOT NULL";

@@ -1,74 +1,13 @@
 //! Tenants in the records: what `worker tenants apply`, `pause` and `resume` change, and what workers do then.
 
-use std::process::Output;
-
 use secrecy::SecretString;
 use shared::message::DeathReason;
-use shared::testing::{DatabaseEngine, Proxy, TestDatabase};
-use tokio::process::Command;
+use shared::testing::Proxy;
 
+use super::applied::{Stored, said};
 use super::endpoint::Endpoint;
-use super::file::File;
 use super::{one, two};
-use crate::harness::{Admin, Engine, Rig, deal, deal_of, on_every_engine, wait_for_verdicts};
-
-/// A file that is applied to a database, and the workers that take their tenants from there.
-struct Stored {
-    file: File,
-    database: TestDatabase,
-    rig: Rig,
-}
-
-impl Stored {
-    async fn of(engine: Engine, text: &str, allowed: &[std::net::SocketAddr]) -> Self {
-        let file = File::of(text);
-        let database = TestDatabase::new(DatabaseEngine::Postgres).await;
-        let mut rig = Rig::on(engine, &[]).await;
-        rig.settings.records.database_url = Some(SecretString::from(database.url()));
-        let tenants = &mut rig.settings.processing.tenants;
-        tenants.tenants_in_database = true;
-        file.directory().clone_into(&mut tenants.tenant_secrets_dir);
-        tenants.destination_allow = super::listed(allowed);
-        Self { file, database, rig }
-    }
-
-    /// `worker tenants …` on this database.
-    async fn tenants(&self, arguments: &[&str]) -> Output {
-        self.worker(&[&["tenants"], arguments].concat()).await
-    }
-
-    async fn worker(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        command.args(arguments).env_clear();
-        command.env("DATABASE_URL", self.database.url());
-        command.env("TENANT_SECRETS_DIR", self.file.directory());
-        command.env("DESTINATION_ALLOW", &self.rig.settings.processing.tenants.destination_allow);
-        command.kill_on_drop(true).output().await.unwrap()
-    }
-
-    /// The same, which is done.
-    async fn done(&self, arguments: &[&str]) -> String {
-        let output = self.tenants(arguments).await;
-        let said = said(&output);
-        assert!(output.status.success(), "{said}");
-        said
-    }
-
-    async fn apply(&self, flags: &[&str]) -> String {
-        let path = self.file.path().display().to_string();
-        self.done(&[&["apply", &path], flags].concat()).await
-    }
-
-    async fn end(self) {
-        self.rig.finish().await;
-        self.database.end().await;
-    }
-}
-
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    [text(&output.stdout), text(&output.stderr)].concat()
-}
+use crate::harness::{Admin, Engine, deal, deal_of, on_every_engine, wait_for_verdicts};
 
 async fn workers_follow_what_is_applied_paused_and_resumed(engine: Engine) {
     let acme = Endpoint::start([]);
@@ -147,6 +86,81 @@ async fn what_waits_for_a_deleted_route_ends_as_was_said(engine: Engine) {
     assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "ROUTE_DELETED"));
     assert!(acme.received().is_empty() && umbrella.received().is_empty());
     assert_eq!(stored.done(&["list"]).await.trim(), "there are no tenants");
+    stored.end().await;
+}
+
+/// On a route of all, which stays.
+async fn what_waits_for_a_deleted_tenant_ends_as_was_said(engine: Engine) {
+    let shared = Endpoint::start([]);
+    let url = shared.url();
+    let text = |tenants: &str| {
+        format!(
+            "{tenants}routes.all = {{ destination = \"log\" }}\ndestinations.log = {{ url = \"{url}\", sign = \"none\" }}\n"
+        )
+    };
+    let acme = "tenants.acme = { origin = \"hubspot/62515\" }\n";
+    let umbrella = "tenants.umbrella = { origin = \"hubspot/62516\" }\n";
+    let both = text(&format!("{acme}{umbrella}"));
+    let stored = Stored::of(engine, &both, &[shared.address]).await;
+    stored.apply(&[]).await;
+    for tenant in ["acme", "umbrella"] {
+        stored.done(&["pause", tenant]).await;
+    }
+    let worker = stored.rig.worker(|_| {});
+    stored.rig.publish(&deal(1)).await;
+    stored.rig.publish(&deal_of(62516, 2)).await;
+    wait_for_verdicts(&worker, "limited", 2).await;
+    stored.file.write(&text(acme));
+    let path = stored.file.path().display().to_string();
+    let asked = stored.tenants(&["apply", &path, "--prune"]).await;
+    let told = said(&asked);
+    assert!(!asked.status.success() && told.contains("1 tenant and 0 routes"), "{told}");
+    stored.apply(&["--prune", "--held", "drop"]).await;
+    wait_for_verdicts(&worker, "skipped", 1).await;
+    stored.file.write(&text(""));
+    stored.apply(&["--prune", "--held", "dead-letter"]).await;
+    let letter = stored.rig.queues.take("dead").await.message.unwrap();
+    worker.stop().await;
+    let death = letter.death.unwrap();
+    assert_eq!((death.reason, &*death.code), (DeathReason::Permanent, "TENANT_DELETED"));
+    assert!(shared.received().is_empty());
+    stored.end().await;
+}
+
+/// What waits for it is named with its tenant, and would be nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_stays_its_tenants_and_its_name_for_a_while_after_it() {
+    let text = |route: &str| {
+        format!(
+            "tenants.acme = {{ origin = 'hubspot/1' }}\ntenants.umbrella = {{ origin = 'hubspot/2' }}\n\
+             destinations.log = {{ url = 'https://example.com', sign = 'none' }}\n{route}"
+        )
+    };
+    let of = |tenant: &str| text(&format!("routes.all = {{ destination = 'log'{tenant} }}\n"));
+    let (acmes, umbrellas) = (of(", tenant = 'acme'"), of(", tenant = 'umbrella'"));
+    let stored = Stored::of(Engine::Embedded, &acmes, &[]).await;
+    stored.apply(&[]).await;
+    let path = stored.file.path().display().to_string();
+    let refused = async |text: &str, why: &str| {
+        stored.file.write(text);
+        for command in ["plan", "apply"] {
+            let output = stored.tenants(&[command, &path]).await;
+            let told = said(&output);
+            assert!(!output.status.success() && told.contains(why), "{told}");
+        }
+    };
+    refused(&umbrellas, "routes.all: it is acme's, and so is what waits for it").await;
+    refused(&of(""), "Give the route that is for all tenants another name").await;
+    stored.file.write(&text(""));
+    stored.apply(&["--prune", "--held", "drop"]).await;
+    refused(&umbrellas, "routes.all: it was deleted less than a day ago, and was acme's").await;
+    let long_ago =
+        "UPDATE tenant_section SET state_ms = state_ms - 86400001 WHERE state = 'dropped'";
+    stored.database.run(long_ago).await;
+    stored.file.write(&umbrellas);
+    stored.apply(&[]).await;
+    // One table in braces leaves no room for what else there is.
+    refused("tenants = { more = { origin = 'hubspot/3' } }", ":1:11: tenants: is one table").await;
     stored.end().await;
 }
 
@@ -280,5 +294,6 @@ async fn a_route_is_tested_as_the_records_have_it_and_what_is_done_is_told_as_js
 on_every_engine! {
     workers_follow_what_is_applied_paused_and_resumed
     what_waits_for_a_deleted_route_ends_as_was_said
+    what_waits_for_a_deleted_tenant_ends_as_was_said
     nothing_is_taken_before_the_records_were_read
 }

@@ -5,7 +5,7 @@ use shared::message::DeathReason;
 use super::endpoint::{Answer, Endpoint};
 use super::file::{File, SECRET};
 use super::signed::is_signed;
-use super::{one, rig_with, two, worker};
+use super::{one, rig_of, rig_with, two, worker};
 use crate::harness::{Admin, Engine, deal, deal_of, on_every_engine, wait_for_verdicts};
 
 async fn who_has_enough_is_left_alone_and_no_attempt_is_spent(engine: Engine) {
@@ -23,17 +23,25 @@ async fn who_has_enough_is_left_alone_and_no_attempt_is_spent(engine: Engine) {
     rig.finish().await;
 }
 
+/// For however long, though what waits for room waits for so long at the most.
 async fn what_is_for_a_paused_tenant_or_destination_waits_and_goes_out_on_resume(engine: Engine) {
-    for paused in [("paused", "active"), ("active", "paused")] {
+    for (tenant, destination, order) in
+        [("paused", "active", "none"), ("active", "paused", "none"), ("paused", "active", "object")]
+    {
         let acme = Endpoint::start([]);
-        let file = File::of(&one(&acme, paused.0, paused.1));
-        let rig = rig_with(engine, &file, &[acme.address]).await;
+        let text = |tenant, destination| {
+            let route = format!("destination = \"acme-crm\", order = \"{order}\" }}");
+            one(&acme, tenant, destination).replace("destination = \"acme-crm\" }", &route)
+        };
+        let file = File::of(&text(tenant, destination));
+        let rig = rig_of(engine, &["--wait-max", "10s"], &file, &[acme.address]).await;
         let worker = worker(&rig);
+        // Of one record.
         rig.publish(&deal(1)).await;
-        rig.publish(&deal(2)).await;
+        rig.publish(&deal(1).replacen("\"eventId\":1", "\"eventId\":2", 1)).await;
         wait_for_verdicts(&worker, "limited", 2).await;
         assert!(acme.received().is_empty());
-        file.write(&one(&acme, "active", "active"));
+        file.write(&text("active", "active"));
         wait_for_verdicts(&worker, "succeeded", 2).await;
         worker.stop().await;
         assert_eq!(acme.received().len(), 2);

@@ -49,7 +49,7 @@ struct SectionPage {
     name: String,
     state: Word,
     /// What can be done: its word and title.
-    deed: Option<(&'static str, &'static str)>,
+    deeds: &'static [(&'static str, &'static str)],
     fare: Fare,
     said: Vec<Said>,
     /// Its keys, if it stands in the records.
@@ -150,9 +150,11 @@ async fn section(
     let stored = seen.sections.as_ref().and_then(|sections| {
         sections.there().find(|section| section.kind == kind && section.name == name)
     });
-    let deed = stored.map(|section| match section.state {
-        SectionState::Active => ("pause", "Pause"),
-        _ => ("resume", "Resume"),
+    let deeds = stored.map_or(&[][..], |section| match section.state {
+        SectionState::Active => &[("pause", "Pause")],
+        // Whoever leaves it so says that it is known, and nobody is alerted any more.
+        _ if section.has_refused() => &[("resume", "Resume"), ("pause", "Leave it paused")],
+        _ => &[("resume", "Resume")],
     });
     let (moment, view) = (|ms| Moment::new(ms, visit.now_ms), visit.view());
     let said = stored.into_iter().flat_map(|section| {
@@ -164,7 +166,7 @@ async fn section(
         let turned = Said {
             what: section.state.as_str(),
             at: moment(section.state_ms),
-            by: view.told(section.state_by.clone()),
+            by: view.told(section.state_by.clone()) + section.why(),
         };
         let is_active = section.state == SectionState::Active;
         std::iter::once(written).chain((!is_active).then_some(turned))
@@ -189,7 +191,7 @@ async fn section(
         state: state.into(),
         kind,
         name,
-        deed,
+        deeds,
         attempts,
         events,
         tried,
